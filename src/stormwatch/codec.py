@@ -1,0 +1,85 @@
+"""The one place that knows tuple fields and the encoding of payloads between components.
+
+A batch is encoded once, as one opaque string (base64 of msgpack), beside the routing fields:
+a hop through Storm then costs a JSON string, not a JSON list of records.
+"""
+
+from base64 import b64encode
+from binascii import a2b_base64
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, SetAside
+
+BATCH_FIELDS = (
+    "bucket",  # the grouping key: the Kafka partition
+    "topic",
+    "epoch",
+    "first",
+    "last",
+    "generation",
+    "attempt",
+    "payload",
+)
+"""Declared fields of every stream between components."""
+
+T = TypeVar("T")
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Asides(msgspec.Struct, array_like=True):
+    """Payload of the streams that end in the reject bolt: rows and their ledger."""
+
+    rows: list[SetAside]
+    ledger: LedgerRow
+
+
+class Parsed(msgspec.Struct, array_like=True):
+    """Payload between parse and score. Events are arrays of the domain's event type."""
+
+    events: list[tuple[int, int, Any]]  # offset, Kafka timestamp, event
+    elsewhere: list[int]  # offsets that parse sent to another stream
+    absent: list[int]  # offsets that never held a record
+
+
+def encode(payload: object) -> str:
+    """Encode any msgspec-able object as an ASCII string safe inside JSON."""
+    return b64encode(_encoder.encode(payload)).decode("ascii")
+
+
+def decoder(kind: type[T]) -> "PayloadDecoder[T]":
+    """A decoder for payloads of `kind`; build once, use for each tuple."""
+    return PayloadDecoder(kind)
+
+
+class PayloadDecoder(Generic[T]):
+    """Decodes what `encode` made. Raises msgspec.ValidationError on another shape."""
+
+    def __init__(self, kind: Any) -> None:
+        self._decoder = msgspec.msgpack.Decoder(kind)
+
+    def __call__(self, payload: str) -> T:
+        return self._decoder.decode(a2b_base64(payload))  # type: ignore[no-any-return]
+
+
+def to_values(fragment: Fragment, payload: object) -> list[Any]:
+    """The tuple of a batch, in the order of BATCH_FIELDS."""
+    f = fragment
+    return [
+        f.partition, f.topic, f.epoch, f.first, f.last, f.generation, f.attempt, encode(payload),
+    ]  # fmt: skip
+
+
+def to_fragment(values: Sequence[Any]) -> Fragment:
+    """The fragment of a tuple made by `to_values`."""
+    partition, topic, epoch, first, last, generation, attempt = values[:7]
+    return Fragment(topic, partition, epoch, first, last, generation, attempt)
+
+
+RECORDS = list[Record]
+"""Payload of spout -> parse."""
+OUTCOMES = Outcomes
+"""Payload of score -> store, where they are not chained."""

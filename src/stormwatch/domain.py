@@ -1,0 +1,68 @@
+"""What a domain (fraud, maintenance, yours) is: pure code, no clock, no driver.
+
+The state contract (`stormwatch.contract`) drives these calls; a domain only says what an event is,
+what is learned from it and what is decided.
+"""
+
+from collections.abc import Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from stormwatch.records import Reason, Rejection
+
+
+class Event(Protocol):
+    """A parsed event: a frozen msgspec.Struct(array_like=True) with at least these."""
+
+    @property
+    def id(self) -> str: ...  # unique per entity
+
+    @property
+    def entity(self) -> str: ...  # the record's Kafka key
+
+    @property
+    def time(self) -> int: ...  # event time, ms
+
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+
+
+class Verdict(NamedTuple):
+    """What model and rules say of one event."""
+
+    outcome: str
+    score: float  # already rounded to 6 decimals
+    reasons: tuple[Reason, ...]
+
+
+class Domain(Protocol, Generic[E, S]):
+    """One use case.
+
+    `S` is a msgspec.Struct(array_like=True) of ints, floats, strings, bytes and lists of those:
+    it goes through msgpack and back bit for bit at any moment. Money is integer minor units.
+    """
+
+    name: str  # "fraud"
+    event: type[E]
+    state: type[S]
+    feature_names: tuple[str, ...]
+    feature_set: str  # name and version of the features, e.g. "fraud-1"
+    model_version: str
+    rules_version: str
+    alert_outcomes: frozenset[str]
+
+    def parse(self, value: bytes, timestamp: int) -> E | Rejection:
+        """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises."""
+
+    def new_state(self) -> S:
+        """The state of an entity never seen."""
+
+    def advance(self, state: S, event: E) -> tuple[float, ...]:
+        """Features of `event` given what came before; then learn it. Mutates `state`.
+
+        Score first, then learn: the features must not see the event's own contribution unless
+        the feature says so. May be called out of event-time order within the allowed lateness.
+        """
+
+    def decide(self, events: Sequence[E], features: Sequence[tuple[float, ...]]) -> list[Verdict]:
+        """Model and rules, once for the batch; row i depends on event i and features i alone."""

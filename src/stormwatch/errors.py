@@ -1,0 +1,55 @@
+"""Every error Stormwatch raises on purpose.
+
+StormwatchError
+├── SettingsError        a setting is missing or wrong: fix it and start again
+├── InfrastructureError  Kafka or Cassandra did not answer: the same work is tried again
+│   ├── BrokerUnavailable
+│   └── StoreUnavailable
+└── FatalError           further work is pointless until a person acts
+    ├── TopicError       the log is not the one that was read before
+    ├── SchemaError      Cassandra's tables are not the ones this version needs
+    ├── StateError       a stored state cannot be read by this version
+    └── ModelError       a model file is missing, corrupt or of the wrong shape
+
+Bad *data* is never an exception: see `records.Rejection`.
+"""
+
+
+class StormwatchError(Exception):
+    """Base of all. `str()` says what happened, why it matters and what to do next."""
+
+
+class SettingsError(StormwatchError):
+    """A setting has no usable value. Names the key and what is allowed."""
+
+
+class InfrastructureError(StormwatchError):
+    """Something outside did not answer in time. Retrying the same work is right and safe."""
+
+
+class BrokerUnavailable(InfrastructureError):
+    """Kafka did not answer or did not confirm a send."""
+
+
+class StoreUnavailable(InfrastructureError):
+    """Cassandra did not answer or did not confirm a read or write."""
+
+
+class FatalError(StormwatchError):
+    """Going on would be wrong. The process ends and says this."""
+
+
+class TopicError(FatalError):
+    """The topic was recreated, truncated or lost records that were never read."""
+
+
+class SchemaError(FatalError):
+    """Tables are absent, older, newer or were laid out with other settings."""
+
+
+class StateError(FatalError):
+    """A state blob has a version this code cannot read."""
+
+
+class ModelError(FatalError):
+    """A model artefact cannot be used; the sentence names the file and the mend."""

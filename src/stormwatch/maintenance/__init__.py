@@ -1,0 +1,1 @@
+"""Machine readings: what is learned of a unit and how much life it has left."""

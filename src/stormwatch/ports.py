@@ -1,0 +1,167 @@
+"""What the core asks of the outside. Adapters: `stormwatch.adapters`; doubles beside them.
+
+Each port has one contract suite in tests/contracts that every adapter passes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from stormwatch.records import (
+    DecisionKey,
+    DecisionRow,
+    LedgerRow,
+    Outcomes,
+    Record,
+    SetAside,
+    StateRow,
+)
+
+
+class TopicInfo(NamedTuple):
+    """What the broker says of a topic."""
+
+    topic_id: str  # changes when the topic is deleted and made again
+    partitions: int
+
+
+class Committed(NamedTuple):
+    """A consumer group's commit of one partition."""
+
+    offset: int  # the next offset to read
+    metadata: str  # ours: see stormwatch.partition
+
+
+class Watermarks(NamedTuple):
+    """Offsets that a partition holds: `low` is the oldest kept, `high` the next to be written."""
+
+    low: int
+    high: int
+
+
+class Source(Protocol):
+    """Reads one topic with partitions assigned by hand, offsets kept in a consumer group.
+
+    Every method raises BrokerUnavailable when Kafka does not answer within the port's time limit
+    and may be called again. Never skips a record: a position that the broker no longer holds
+    is told by `gone` and waits for a `seek`.
+    """
+
+    def describe(self) -> TopicInfo | None:
+        """The topic as the broker has it now (not cached), None while it does not exist."""
+
+    def committed(self, partitions: Sequence[int]) -> dict[int, Committed]:
+        """The group's commits; a partition never committed is left out."""
+
+    def watermarks(self, partition: int) -> Watermarks:
+        """Asked from the broker, not cached."""
+
+    def assign(self, positions: Mapping[int, int]) -> None:
+        """Read exactly these partitions, each from the offset given. Replaces what was before."""
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Continue an assigned partition at `offset`; buffered records of it are dropped."""
+
+    def poll(self, max_records: int, timeout: float) -> dict[int, list[Record]]:
+        """Records as they come, in offset order within each partition; {} after `timeout` s.
+
+        A partition whose position the broker no longer has is reported once in `gone()`.
+        """
+
+    def gone(self) -> list[int]:
+        """Partitions whose position is out of the broker's range; cleared by the call."""
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Fetch no more of these until `resume`; their position is kept."""
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Undo `pause`."""
+
+    def commit(self, offsets: Mapping[int, Committed], *, wait: bool) -> None:
+        """Commit for the group. With wait=False errors are told by the next call of `commit`."""
+
+    def recall(self, key: str) -> bytes | None:
+        """The value last given to `remember` for this key, from the compacted control topic."""
+
+    def remember(self, key: str, value: bytes) -> None:
+        """Keep a small value for longer than the topic or its offsets live; returns when kept."""
+
+    def close(self) -> None:
+        """Leave; commits nothing. Idempotent."""
+
+
+class Sink(Protocol):
+    """Writes records. Partition by murmur2 of the key, as Java's client does (`murmur2_random`)."""
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Queue a record. Raises BrokerUnavailable if the queue stays full."""
+
+    def flush(self, timeout: float) -> None:
+        """Wait until all that was sent is confirmed by all in-sync replicas.
+
+        Raises BrokerUnavailable if one was not within `timeout` s: then any of them may be written.
+        """
+
+    def close(self) -> None:
+        """Flush for a moment, then leave. Idempotent."""
+
+
+class Admin(Protocol):
+    """The few administrative calls; each idempotent."""
+
+    def ensure_topic(self, name: str, partitions: int, config: Mapping[str, str]) -> bool:
+        """Create the topic if absent; True if it was made now. An existing one is left alone."""
+
+    def describe(self, name: str) -> TopicInfo | None: ...
+
+    def watermarks(self, name: str) -> dict[int, Watermarks]: ...
+
+    def committed(self, group: str, name: str) -> dict[int, Committed]: ...
+
+    def delete_topic(self, name: str) -> None: ...
+
+    def delete_records(self, name: str, before: Mapping[int, int]) -> None: ...
+
+    def add_partitions(self, name: str, total: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """Keeps decisions, states and the ledger. All writes idempotent, timestamps given by us.
+
+    Every method raises StoreUnavailable when the store does not confirm in time; what was being
+    written may then be there in part, and writing the same again is right.
+    """
+
+    def load_states(self, domain: str, entities: Mapping[int, Sequence[str]]) -> dict[str, bytes]:
+        """Blobs of the entities (grouped by stripe) that have one."""
+
+    def write_outcomes(self, outcomes: Outcomes) -> None:
+        """Decisions, alerts, set-aside rows and the ledger row; returns when all are confirmed."""
+
+    def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
+        """The commit point. A row whose stored stamp is higher stays as it is."""
+
+    def write_aside(
+        self, domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
+    ) -> None:
+        """Set-aside rows and their ledger row, from components that decide nothing."""
+
+    def find_decisions(self, domain: str, keys: Sequence[DecisionKey]) -> list[DecisionRow]:
+        """The stored decisions of these keys, in no order."""
+
+    def ledger(
+        self, topic: str, partition: int, epoch: int, first: int, last: int
+    ) -> Iterator[LedgerRow]:
+        """Ledger rows that touch offsets first..last, ascending by fragment.first."""
+
+    def write_meter(self, topology: str, component: str, instance: str, body: bytes) -> None:
+        """A component's cumulative figures. Does not wait; the last write wins; errors ignored."""
+
+    def meters(self, topology: str) -> dict[tuple[str, str], bytes]:
+        """(component, instance) -> its latest figures."""
+
+    def alerts(self, domain: str, limit: int) -> list[DecisionRow]:
+        """The newest alerts, newest first by Kafka's time."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,153 @@
+"""What flows: records, fragments, rejections, decisions and the rows that keep them.
+
+All times are integers: milliseconds since the Unix epoch, UTC.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class EndState(StrEnum):
+    """Where a Kafka offset ends. Exactly one of the first seven; ABSENT never held a record."""
+
+    SCORED = "scored"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    LATE = "late"
+    DEAD_LETTERED = "dead_lettered"
+    EXPIRED = "expired"
+    ABSENT = "absent"
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """One Kafka record of a known partition."""
+
+    offset: int
+    timestamp: int  # broker or producer time of the record, ms
+    key: bytes | None
+    value: bytes | None
+
+
+class Fragment(msgspec.Struct, frozen=True, array_like=True):
+    """The identity of one micro-batch: offsets `first` to `last` of a partition, one try."""
+
+    topic: str
+    partition: int
+    epoch: int  # rises when the topic is recreated or its partition count changes
+    first: int
+    last: int
+    generation: int  # rises at each start of the spout
+    attempt: int  # 0, 1, ... of this fragment in this generation
+
+
+class Rejection(msgspec.Struct, frozen=True, array_like=True):
+    """Why a record is not a valid event. `code` is one of `stormwatch.parse.CODES`."""
+
+    code: str
+    reason: str
+    field: str = ""
+
+
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One cause of a decision: a rule or a model contribution, in words."""
+
+    code: str
+    text: str
+    weight: float = 0.0
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The outcome for one event: all that is needed to explain and to replay it.
+
+    Stored as JSON in `decisions.body`. `features` are in the order of the feature set's names.
+    """
+
+    id: str
+    entity: str
+    time: int  # event time, ms
+    outcome: str  # fraud: approve review decline; maintenance: healthy watch service sensor_fault
+    score: float  # rounded to 6 decimals; fraud: probability; maintenance: remaining life, cycles
+    reasons: tuple[Reason, ...]
+    features: tuple[float, ...]
+    feature_set: str
+    model: str
+    rules: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int  # Kafka's time of the record, ms
+    misplaced: bool = False  # the entity was last seen on another partition
+
+
+class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
+    """A row of `decisions`; with `alert`, also one of `alerts` and a record of the alerts topic."""
+
+    stripe: int
+    entity: str
+    time: int
+    id: str
+    outcome: str
+    score: float
+    body: bytes  # JSON of a `Decision`
+    timestamp: int  # Kafka's time: the alert's day
+    alert: bool
+
+
+class DecisionKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a decision is found."""
+
+    stripe: int
+    entity: str
+    time: int
+    id: str
+
+
+class StateRow(msgspec.Struct, frozen=True, array_like=True):
+    """An entity's state after a batch. `stamp` is its Cassandra write timestamp."""
+
+    stripe: int
+    entity: str
+    blob: bytes
+    stamp: int
+
+
+class SetAside(msgspec.Struct, frozen=True, array_like=True):
+    """A record kept beside the decisions: rejected, late, conflict or dead_lettered."""
+
+    offset: int
+    timestamp: int
+    state: str  # an EndState value
+    code: str
+    reason: str  # a sentence; for dead letters the traceback
+    component: str
+    key: bytes | None
+    raw: bytes | None  # the value as read, cut at `dead_letters.max_bytes`
+
+
+class LedgerRow(msgspec.Struct, frozen=True, array_like=True):
+    """What one component did to a fragment: end state -> bitmap of offsets from `first`.
+
+    Bit i of a bitmap (byte i // 8, bit i % 8, least significant first) is offset `first + i`.
+    `part` tells the writers of one fragment apart (`score`, `reject`, `spout`).
+    """
+
+    fragment: Fragment
+    part: str
+    bitmaps: dict[str, bytes]
+    age: int  # ms from the oldest record's Kafka time to the write of this row
+
+
+class Outcomes(msgspec.Struct, array_like=True):
+    """All that one batch leads to, as the score step hands it to the store step."""
+
+    fragment: Fragment
+    domain: str
+    stamp: int  # Cassandra write timestamp of decisions, alerts, set-aside rows and ledger
+    decisions: list[DecisionRow]
+    states: list[StateRow]
+    aside: list[SetAside]
+    ledger: LedgerRow
+    replayed: list[DecisionKey]  # already decided: their alerts are published again
+    timestamps: list[int]  # Kafka times of the records decided now, for latency

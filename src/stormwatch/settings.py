@@ -1,0 +1,272 @@
+"""The one typed reader of settings: environment over file over running services over default.
+
+A setting `kafka.bootstrap` is `STORMWATCH_KAFKA_BOOTSTRAP` in the environment and
+`bootstrap = "…"` under `[kafka]` in `stormwatch.toml`. On workers the file's place is taken by the
+topology's configuration (`stormwatch.kafka.bootstrap`), into which everything but secrets was put
+when the topology was submitted; secrets come from the worker's own environment only.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stormwatch.errors import SettingsError
+
+PREFIX = "stormwatch."
+SERVICES_FILE = "services.json"
+"""Under the run directory: settings of the services that `./stormwatch up` started."""
+
+
+def _option(  # a dataclass field that knows its key
+    key: str,
+    default: Any,
+    help: str,  # noqa: A002
+    *,
+    low: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    meta = {"key": key, "help": help, "low": low, "choices": choices, "secret": secret}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, typed. Times are in the unit that the name ends with."""
+
+    kafka_bootstrap: str = _option("kafka.bootstrap", "127.0.0.1:9092", "brokers, host:port,…")
+    kafka_client: str = _option(
+        "kafka.client", "auto", "auto takes confluent where it is installed",
+        choices=("auto", "confluent", "kafka-python"),
+    )  # fmt: skip
+    kafka_group: str = _option("kafka.group", "stormwatch", "consumer group that holds offsets")
+    kafka_security_protocol: str = _option(
+        "kafka.security_protocol", "PLAINTEXT", "how brokers are spoken to",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )  # fmt: skip
+    kafka_sasl_mechanism: str = _option(
+        "kafka.sasl_mechanism", "PLAIN", "how the user is proven",
+        choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    )  # fmt: skip
+    kafka_username: str = _option("kafka.username", "", "SASL user")
+    kafka_password: str = _option("kafka.password", "", "SASL password", secret=True)
+    kafka_ssl_ca: str = _option("kafka.ssl_ca", "", "file of the certificate authority")
+    kafka_request_timeout_s: float = _option(
+        "kafka.request_timeout_s", 10.0, "limit of one request", low=0.5
+    )
+    kafka_partitions: int = _option("kafka.partitions", 4, "of topics that we create", low=1)
+    kafka_replication: int = _option("kafka.replication", 1, "of topics that we create", low=1)
+
+    topic_transactions: str = _option("topic.transactions", "transactions", "fraud reads this")
+    topic_readings: str = _option("topic.readings", "readings", "maintenance reads this")
+    topic_alerts: str = _option("topic.alerts", "alerts", "decisions that need a person go here")
+    topic_dead_letters: str = _option(
+        "topic.dead_letters", "dead-letters", "rejected and dead-lettered records go here"
+    )
+
+    topic_control: str = _option("topic.control", "stormwatch-control", "compacted; epochs")
+
+    cassandra_contact_points: str = _option("cassandra.contact_points", "127.0.0.1", "hosts, …")
+    cassandra_port: int = _option("cassandra.port", 9042, "native transport", low=1)
+    cassandra_keyspace: str = _option("cassandra.keyspace", "stormwatch", "made if absent")
+    cassandra_datacenter: str = _option("cassandra.datacenter", "datacenter1", "the local one")
+    cassandra_replication: int = _option("cassandra.replication", 1, "of a keyspace we make", low=1)
+    cassandra_username: str = _option("cassandra.username", "", "user")
+    cassandra_password: str = _option("cassandra.password", "", "password", secret=True)
+    cassandra_ssl_ca: str = _option("cassandra.ssl_ca", "", "file of the certificate authority")
+    cassandra_request_timeout_s: float = _option(
+        "cassandra.request_timeout_s", 5.0, "limit of one request", low=0.1
+    )
+
+    layout_stripes: int = _option(
+        "layout.stripes", 64, "hash stripes of states and decisions; fixed at creation", low=1
+    )
+    layout_period_h: int = _option(
+        "layout.period_h", 24, "event-time hours in one decisions partition; fixed at creation",
+        low=1,
+    )  # fmt: skip
+    ttl_states_d: int = _option("ttl.states_d", 90, "days a silent entity is remembered", low=1)
+    ttl_decisions_d: int = _option("ttl.decisions_d", 365, "days decisions are kept", low=1)
+    ttl_dead_letters_d: int = _option("ttl.dead_letters_d", 90, "days rejected are kept", low=1)
+    ttl_ledger_d: int = _option("ttl.ledger_d", 365, "days the ledger is kept", low=1)
+
+    batch_max_records: int = _option("batch.max_records", 1000, "records in a micro-batch", low=1)
+    batch_max_bytes: int = _option("batch.max_bytes", 2_000_000, "bytes in a micro-batch", low=1000)
+    record_max_bytes: int = _option(
+        "record.max_bytes", 65_536, "a larger record is rejected as too_large", low=100
+    )
+    quarantine_after: int = _option(
+        "quarantine.after", 2, "deaths with one record alone in flight, then it is set aside", low=1
+    )
+    expired: str = _option(
+        "expired", "resume", "when Kafka deleted unread records: count them and go on, or stop",
+        choices=("resume", "stop"),
+    )  # fmt: skip
+
+    lateness_s: int = _option("lateness_s", 86_400, "allowed lateness within an entity", low=0)
+    future_skew_s: int = _option(
+        "future_skew_s", 300, "how far an event may be ahead of Kafka's time of it", low=0
+    )
+    dedup_horizon_s: int = _option("dedup.horizon_s", 86_400, "how long ids are known", low=0)
+    dedup_max_ids: int = _option("dedup.max_ids", 64, "ids remembered for an entity", low=1)
+    cache_mb: int = _option("cache_mb", 64, "state cache of one process", low=1)
+
+    fraud_model: str = _option("fraud.model", "", "folder of another fraud model")
+    maintenance_model: str = _option("maintenance.model", "", "folder of another life model")
+
+    topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
+    topology_parsers: int = _option("topology.parsers", 1, "tasks that parse", low=1)
+    topology_scorers: int = _option("topology.scorers", 2, "tasks that score and store", low=1)
+    topology_chain: bool = _option("topology.chain", True, "score and store in one process")
+    message_timeout_s: int = _option("topology.message_timeout_s", 60, "Storm's, of a tree", low=5)
+    subprocess_timeout_s: int = _option(
+        "topology.subprocess_timeout_s", 120, "Storm's, of a component's heartbeat", low=10
+    )
+    work_timeout_s: float = _option("topology.work_timeout_s", 30.0, "one batch in a bolt", low=1)
+
+    run_dir: str = _option("run_dir", ".stormwatch", "data and logs of what we start")
+
+    def __post_init__(self) -> None:
+        chain = (
+            ("cassandra.request_timeout_s", self.cassandra_request_timeout_s),
+            ("topology.work_timeout_s", self.work_timeout_s),
+            ("topology.message_timeout_s", self.message_timeout_s),
+            ("topology.subprocess_timeout_s", self.subprocess_timeout_s),
+        )
+        for (low_key, low), (high_key, high) in pairwise(chain):
+            if low >= high:
+                raise SettingsError(
+                    f"{low_key} ({low:g}) must be below {high_key} ({high:g}): "
+                    "each limit has to end before the one around it. Change one of them."
+                )
+
+
+class Value(NamedTuple):
+    """A setting with where it came from, for `./stormwatch config`."""
+
+    key: str
+    value: object
+    source: str
+    help: str
+
+
+def load(
+    environ: Mapping[str, str] | None = None,
+    conf: Mapping[str, Any] | None = None,
+    root: Path | None = None,
+) -> Settings:
+    """Settings from the environment and, on a worker, `conf` (Storm's), else the project's files.
+
+    Raises SettingsError naming the key and what is allowed.
+    """
+    values: dict[str, Any] = {n: v.value for n, v in _resolve(environ, conf, root).items()}
+    return Settings(**values)
+
+
+def explain(environ: Mapping[str, str] | None = None, root: Path | None = None) -> list[Value]:
+    """Every setting with its source; secrets masked."""
+    resolved = _resolve(environ, None, root)
+    secret = {f.name for f in fields(Settings) if f.metadata["secret"]}
+    return [
+        v._replace(value="********") if name in secret and v.value else v
+        for name, v in resolved.items()
+    ]
+
+
+def to_conf(settings: Settings) -> dict[str, Any]:
+    """What travels to workers inside the topology's configuration: all but secrets."""
+    return {
+        PREFIX + f.metadata["key"]: getattr(settings, f.name)
+        for f in fields(Settings)
+        if not f.metadata["secret"]
+    }
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting's key."""
+    return "STORMWATCH_" + key.upper().replace(".", "_")
+
+
+def _resolve(
+    environ: Mapping[str, str] | None, conf: Mapping[str, Any] | None, root: Path | None
+) -> dict[str, Value]:
+    env = os.environ if environ is None else environ
+    if conf is not None:
+        layers = [("topology", {k[len(PREFIX) :]: v for k, v in conf.items()
+                                if isinstance(k, str) and k.startswith(PREFIX)})]  # fmt: skip
+    else:
+        layers = _files(root or Path.cwd(), env)
+    out = {}
+    for f in fields(Settings):
+        key = f.metadata["key"]
+        raw, source = f.default, "default"
+        for name, layer in reversed(layers):
+            if key in layer:
+                raw, source = layer[key], name
+        if variable(key) in env:
+            raw, source = env[variable(key)], variable(key)
+        out[f.name] = Value(key, _cast(f, raw, source), source, f.metadata["help"])
+    return out
+
+
+def _files(root: Path, env: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    layers = []
+    toml = root / "stormwatch.toml"
+    if toml.exists():
+        try:
+            layers.append((toml.name, _flat(tomllib.loads(toml.read_text()))))
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{toml} is not valid TOML: {error}. Correct that line.") from error
+        known = {f.metadata["key"] for f in fields(Settings)}
+        for key in layers[0][1]:
+            if key not in known:
+                raise SettingsError(
+                    f"{toml.name} has an unknown setting {key!r}. "
+                    "See `./stormwatch config` for all of them."
+                )
+    run_dir = env.get(variable("run_dir"), layers[0][1].get("run_dir") if layers else None)
+    services = root / (run_dir or ".stormwatch") / SERVICES_FILE
+    if services.exists():
+        layers.append(("running services", json.loads(services.read_text()).get("settings", {})))
+    return layers
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[prefix + key] = value
+    return out
+
+
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def _cast(f: Any, raw: Any, source: str) -> object:
+    """`raw` as the field's type, or a SettingsError that says what is allowed."""
+    key, low, choices = (f.metadata[name] for name in ("key", "low", "choices"))
+    shown = "********" if f.metadata["secret"] else repr(raw)
+    try:
+        if f.type is bool:
+            value: Any = raw if isinstance(raw, bool) else _FLAGS[str(raw).lower()]
+        elif f.type in (int, float):
+            if isinstance(raw, bool):
+                raise ValueError(raw)
+            value = f.type(raw)
+        else:
+            value = str(raw)
+    except (ValueError, KeyError, TypeError) as error:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[f.type]
+        raise SettingsError(f"{key} (from {source}) is {shown}; it must be {wanted}.") from error
+    if choices and value not in choices:
+        raise SettingsError(f"{key} (from {source}) is {shown}; allowed: {', '.join(choices)}.")
+    if low is not None and not value >= low:
+        raise SettingsError(f"{key} (from {source}) is {shown}; it must be at least {low:g}.")
+    return value
