@@ -1,0 +1,44 @@
+"""Write timestamps: their order is the order of what may overwrite what."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormwatch.errors import TopicError
+from stormwatch.records import Fragment
+from stormwatch.stamps import outcome_stamp, state_stamp
+
+EPOCHS = st.integers(0, 1023)
+TRIES = st.tuples(EPOCHS, st.integers(0, (1 << 24) - 1), st.integers(0, (1 << 16) - 1))
+MARKS = st.tuples(EPOCHS, st.integers(0, (1 << 40) - 2))
+WALL_CLOCK_2020 = 1_577_836_800_000_000
+
+
+def of(epoch: int, generation: int, attempt: int) -> int:
+    return outcome_stamp(Fragment("t", 0, epoch, 0, 0, generation, attempt))
+
+
+@given(TRIES, TRIES)
+def test_outcome_stamps_are_ordered_as_tries(one, other):
+    assert (of(*one) < of(*other)) == (one < other)
+    assert 0 <= of(*one) < 1 << 50 < WALL_CLOCK_2020
+
+
+@given(MARKS, MARKS)
+def test_state_stamps_are_ordered_as_marks(one, other):
+    assert (state_stamp(*one) < state_stamp(*other)) == (one < other)
+    assert 0 < state_stamp(*one) < 1 << 50 < WALL_CLOCK_2020
+
+
+@given(EPOCHS, st.integers(0, 1 << 30), st.integers(0, 1 << 20))
+def test_outcome_stamps_never_fall_nor_leave_their_epoch(epoch, generation, attempt):
+    stamp = of(epoch, generation, attempt)
+    assert stamp <= of(epoch, generation, attempt + 1)
+    assert stamp <= of(epoch, generation + 1, attempt)
+    assert stamp >> 40 == epoch
+
+
+@pytest.mark.parametrize(("epoch", "offset"), [(1024, 0), (-1, 0), (0, -1), (0, (1 << 40) - 1)])
+def test_what_cannot_be_ordered_is_refused(epoch, offset):
+    with pytest.raises(TopicError, match="cannot be ordered"):
+        state_stamp(epoch, offset)
