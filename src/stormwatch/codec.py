@@ -37,10 +37,10 @@ class Asides(msgspec.Struct, array_like=True):
     ledger: LedgerRow
 
 
-class Parsed(msgspec.Struct, array_like=True):
-    """Payload between parse and score. Events are arrays of the domain's event type."""
+class Parsed(msgspec.Struct, Generic[T], array_like=True):
+    """Payload between parse and score, of the domain's event type: `Parsed[Transaction]`."""
 
-    events: list[tuple[int, int, Any]]  # offset, Kafka timestamp, event
+    events: list[tuple[int, int, T]]  # offset, Kafka timestamp, event
     elsewhere: list[int]  # offsets that parse sent to another stream
     absent: list[int]  # offsets that never held a record
 

@@ -54,6 +54,9 @@ class Domain(Protocol, Generic[E, S]):
     def parse(self, value: bytes, timestamp: int) -> E | Rejection:
         """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises."""
 
+    def to_wire(self, event: E) -> bytes:
+        """The event as a record value that `parse` reads back to the same event."""
+
     def new_state(self) -> S:
         """The state of an entity never seen."""
 

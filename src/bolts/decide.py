@@ -1,0 +1,65 @@
+"""Steps for bolts that decide: `score(domain)` and `store(domain)`, to be chained or spread."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from bolts.base import BatchBolt
+from stormwatch.adapters.lazy import Lazy
+from stormwatch.adapters.outside import now_ms
+from stormwatch.bitmap import count
+from stormwatch.cache import StateCache
+from stormwatch.contract import Contract, Policy
+from stormwatch.domain import Domain
+from stormwatch.partitioner import stripe_of
+from stormwatch.records import Outcomes
+from stormwatch.settings import Settings
+from stormwatch.steps import ScoreStep, Step, StoreStep
+
+MODEL_WAIT_S = 10.0
+
+MakeDomain = Callable[[Settings], Domain[Any, Any]]
+
+
+def score(make: MakeDomain) -> Callable[[BatchBolt], Step]:
+    """States, features, model and rules of a domain. The model is loaded off the heartbeat path."""
+
+    def build(bolt: BatchBolt) -> Step:
+        settings = bolt.settings
+        policy = Policy(
+            settings.lateness_s * 1000, settings.dedup_horizon_s * 1000, settings.dedup_max_ids
+        )
+        name = bolt.component_name
+        contract = Lazy(lambda: Contract(make(settings), policy, name), "the model")
+        bolt.cache = StateCache(settings.cache_mb << 20)
+        return ScoreStep(
+            partial(contract.get, MODEL_WAIT_S),
+            bolt.cache,
+            partial(stripe_of, stripes=settings.layout_stripes),
+            bolt.outside.store,
+            now_ms,
+        )
+
+    return build
+
+
+def store(alert_outcomes: frozenset[str]) -> Callable[[BatchBolt], Step]:
+    """Decisions, ledger, states, alerts: everything written, in the contract's order."""
+
+    def build(bolt: BatchBolt) -> Step:
+        def committed(outcomes: Outcomes) -> None:
+            ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
+            alerts = sum(row.alert for row in outcomes.decisions)
+            bolt.outside.meter.batch(ends, alerts, outcomes.timestamps, now_ms())
+
+        return StoreStep(
+            bolt.outside.store,
+            bolt.outside.sink,
+            bolt.settings.topic_alerts,
+            alert_outcomes,
+            bolt.settings.kafka_request_timeout_s,
+            committed,
+        )
+
+    return build

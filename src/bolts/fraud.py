@@ -1,0 +1,38 @@
+"""Scores card transactions, one customer after another, and stores what was decided."""
+
+from bolts.chain import ChainBolt
+from bolts.decide import score, store
+from streamparse import Stream
+
+from stormwatch.codec import BATCH_FIELDS, Outcomes, Parsed
+from stormwatch.domain import Domain
+from stormwatch.fraud import ALERT_OUTCOMES, Fraud
+from stormwatch.fraud.event import Transaction
+from stormwatch.fraud.state import CustomerState
+from stormwatch.settings import Settings
+
+
+def _domain(settings: Settings) -> Domain[Transaction, CustomerState]:
+    return Fraud.from_settings(settings)
+
+
+class FraudBolt(ChainBolt):
+    """Score and store in one process. Guarantee: effects once (docs/guarantees)."""
+
+    payload = Parsed[Transaction]
+    steps = (score(_domain), store(ALERT_OUTCOMES))
+
+
+class ScoreTransactions(ChainBolt):
+    """The first half of FraudBolt, for the spread form."""
+
+    payload = Parsed[Transaction]
+    outputs = [Stream(list(BATCH_FIELDS))]
+    steps = (score(_domain),)
+
+
+class StoreFraudDecisions(ChainBolt):
+    """The second half of FraudBolt, for the spread form."""
+
+    payload = Outcomes
+    steps = (store(ALERT_OUTCOMES),)

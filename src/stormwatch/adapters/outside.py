@@ -1,0 +1,63 @@
+"""What a component that stores or sends holds of the outside: one store, one sink, one meter.
+
+Connections are made in the background, off the thread that answers Storm's heartbeats; until they
+stand, `store()` and `sink()` raise InfrastructureError and the batch comes again.
+"""
+
+import os
+import socket
+import time
+
+import msgspec
+
+from stormwatch.adapters import cassandra, kafka
+from stormwatch.adapters.lazy import Lazy
+from stormwatch.errors import InfrastructureError
+from stormwatch.meter import Meter
+from stormwatch.ports import Sink, Store
+from stormwatch.settings import Settings
+
+CONNECT_WAIT_S = 5.0
+"""How long one batch waits for a connection before it is given back."""
+METER_EVERY_S = 1.0
+
+
+def now_ms() -> int:
+    """The wall clock. It dates latencies and ledger rows, and decides nothing."""
+    return time.time_ns() // 1_000_000
+
+
+class Outside:
+    """Store, sink and meter of one component process."""
+
+    def __init__(self, settings: Settings, topology: str, component: str, task: int) -> None:
+        self.settings = settings
+        self.meter = Meter()
+        self._topology = topology
+        self._component = component
+        self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{now_ms()}"
+        self._store = Lazy(lambda: cassandra.connect(settings), "Cassandra")
+        self._sink = Lazy(lambda: kafka.sink(settings), "Kafka")
+        self._metered = 0.0
+
+    def store(self) -> Store:
+        """Raises StoreUnavailable while there is no connection, SchemaError if tables are wrong."""
+        return self._store.get(CONNECT_WAIT_S)
+
+    def sink(self) -> Sink:
+        """Raises BrokerUnavailable while there is no connection."""
+        return self._sink.get(CONNECT_WAIT_S)
+
+    def report(self, cached: int = 0) -> None:
+        """Write the meter's figures, at most once a second; a store that is down is no matter."""
+        now = time.monotonic()
+        if now - self._metered < METER_EVERY_S:
+            return
+        self._metered = now
+        reading = self.meter.reading(now_ms(), os.getpid(), socket.gethostname(), cached)
+        try:
+            self._store.get(0).write_meter(
+                self._topology, self._component, self._instance, msgspec.json.encode(reading)
+            )
+        except InfrastructureError:
+            return  # told already by the batches that fail for it

@@ -1,0 +1,52 @@
+"""The state cache of one process: least recently used, bounded in bytes.
+
+It holds what Cassandra confirmed, nothing else. The blobs of the batch in work are pinned by the
+batch itself, which holds them until it commits.
+"""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+OVERHEAD = 260
+"""Bytes of an entry besides its key and blob: dict slot, tuple, two object headers (measured)."""
+
+
+class Entry(NamedTuple):
+    stripe: int
+    blob: bytes
+
+
+class StateCache:
+    """entity -> (stripe, blob)."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max = max_bytes
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, entity: str) -> Entry | None:
+        entry = self._entries.get(entity)
+        if entry is not None:
+            self._entries.move_to_end(entity)
+        return entry
+
+    def put(self, entity: str, entry: Entry) -> None:
+        """Add or replace; the least recently used make room."""
+        self.drop(entity)
+        self._entries[entity] = entry
+        self.size += self._cost(entity, entry)
+        while self.size > self._max and self._entries:
+            self.size -= self._cost(*self._entries.popitem(last=False))
+
+    def drop(self, entity: str) -> None:
+        """Forget: the next use reads from the store."""
+        entry = self._entries.pop(entity, None)
+        if entry is not None:
+            self.size -= self._cost(entity, entry)
+
+    @staticmethod
+    def _cost(entity: str, entry: Entry) -> int:
+        return OVERHEAD + len(entity) + len(entry.blob)

@@ -1,0 +1,87 @@
+"""What a component counts: records by end state, latency, alerts. Cumulative since its start.
+
+Latency is from a record's Kafka timestamp to its committed decision. The histogram is exact to a
+millisecond below 128 ms and to 1/64 above (log-linear buckets, as HdrHistogram has them).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+_SUB = 64
+
+
+def bucket_of(ms: int) -> int:
+    """The bucket of a latency; negative ones (clock skew) count as 0."""
+    if ms < 2 * _SUB:
+        return max(ms, 0)
+    shift = ms.bit_length() - 7
+    return shift * _SUB + (ms >> shift)
+
+
+def upper_edge(bucket: int) -> int:
+    """The largest latency, ms, that falls into the bucket."""
+    if bucket < 2 * _SUB:
+        return bucket
+    shift = bucket // _SUB - 1
+    return ((bucket - shift * _SUB + 1) << shift) - 1
+
+
+class Reading(msgspec.Struct):
+    """A meter's figures at one moment, as stored in `meters`."""
+
+    at: int  # ms
+    pid: int
+    host: str
+    ends: dict[str, int]  # end state -> records
+    alerts: int
+    batches: int
+    failed: int  # batches given back to be tried again
+    latency: dict[int, int]  # bucket -> records
+    cached: int  # entities in the state cache
+
+
+class Meter:
+    """Counts of one process."""
+
+    def __init__(self) -> None:
+        self.ends: Counter[str] = Counter()
+        self.latency: Counter[int] = Counter()
+        self.alerts = self.batches = self.failed = 0
+
+    def batch(self, ends: dict[str, int], alerts: int, timestamps: Sequence[int], now: int) -> None:
+        """One committed batch: `timestamps` are the Kafka times of what it decided."""
+        self.batches += 1
+        self.alerts += alerts
+        self.ends.update(ends)
+        self.latency.update([bucket_of(now - t) for t in timestamps])
+
+    def reading(self, now: int, pid: int, host: str, cached: int) -> Reading:
+        return Reading(
+            now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
+            dict(self.latency), cached,
+        )  # fmt: skip
+
+
+def quantiles(histograms: Iterable[dict[int, int]], at: Sequence[float]) -> list[int | None]:
+    """Latencies, ms, below which each share of all records lies; None where there are none."""
+    total: Counter[int] = Counter()
+    for histogram in histograms:
+        total.update(histogram)
+    count = sum(total.values())
+    out: list[int | None] = []
+    for share in at:
+        seen, found = 0, None
+        for bucket in sorted(total):
+            seen += total[bucket]
+            if total[bucket] > 0 and seen >= share * count:
+                found = upper_edge(bucket)
+                break
+        out.append(found)
+    return out
+
+
+def since(now: dict[int, int], before: dict[int, int]) -> dict[int, int]:
+    """What a cumulative histogram gained."""
+    return {b: n - before.get(b, 0) for b, n in now.items() if n > before.get(b, 0)}

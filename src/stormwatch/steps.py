@@ -1,0 +1,168 @@
+"""The two neighbours that a topology chains or spreads: score (states, decisions) and store (commit).
+
+    load missing states -> decide on copies -> write decisions + ledger -> write states -> alerts
+    └────────────── ScoreStep ───────────┘    └──────────────── StoreStep ───────────────────┘
+
+Any failure before the states are confirmed leaves the cache as it was; any doubt about them drops
+the keys. Guarantee: effects once. A replay finds the marks and does nothing twice, but for the
+alerts of stored decisions, which are published again (they carry the decision's id).
+"""
+
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import Any, Generic, Protocol, TypeVar
+
+from stormwatch.cache import Entry, StateCache
+from stormwatch.codec import Parsed
+from stormwatch.contract import Contract
+from stormwatch.domain import Event
+from stormwatch.ports import Sink, Store
+from stormwatch.records import DecisionRow, Fragment, Outcomes, StateRow
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+
+
+class Fate(Enum):
+    """What became of a fragment after a step worked on it."""
+
+    DONE = auto()  # every step behind it succeeded
+    FAILED = auto()  # one behind it (or itself) failed: the fragment comes again
+    HANDED_ON = auto()  # it went to another process: the partition's next fragment will tell
+
+
+class Step(Protocol):
+    """One link of a chain: takes a fragment's payload and makes the next link's."""
+
+    def work(self, fragment: Fragment, payload: Any) -> Any:
+        """The next step's payload; None after the last. Raises InfrastructureError to try again."""
+
+    def settle(self, fragment: Fragment, fate: Fate) -> None:
+        """Told once for each `work`, after the links behind it."""
+
+
+class ScoreStep(Generic[E, S]):
+    """Decides batches of one domain from cached or loaded states."""
+
+    def __init__(
+        self,
+        contract: Callable[[], Contract[E, S]],
+        cache: StateCache,
+        stripe_of: Callable[[str], int],
+        store: Callable[[], Store],
+        clock: Callable[[], int],
+    ) -> None:
+        self._contract = contract
+        self._cache = cache
+        self._stripe_of = stripe_of
+        self._store = store
+        self._clock = clock
+        self._open: dict[int, tuple[Fragment, list[StateRow]]] = {}
+
+    def work(self, fragment: Fragment, parsed: Parsed[E]) -> Outcomes:
+        """Decide one batch; nothing is written. Raises StoreUnavailable if states cannot be read."""
+        self._resolve(fragment)
+        contract = self._contract()
+        names = {event.entity for _, _, event in parsed.events}
+        states = self._states(contract.domain.name, names)
+        outcomes = contract.apply(fragment, parsed, states, self._clock())
+        self._open[fragment.partition] = (fragment, outcomes.states)
+        return outcomes
+
+    def settle(self, fragment: Fragment, fate: Fate) -> None:
+        if fate is Fate.HANDED_ON:
+            return
+        _, states = self._open.pop(fragment.partition, (fragment, []))
+        if fate is Fate.DONE:
+            self._keep(states)
+        else:
+            self._drop(states)
+
+    def _resolve(self, fragment: Fragment) -> None:
+        """Judge what was handed on: the spout goes on past a fragment only when it was committed."""
+        held = self._open.pop(fragment.partition, None)
+        if held is None:
+            return
+        before, states = held
+        went_on = fragment.first > before.last and fragment.epoch == before.epoch
+        if went_on and fragment.generation == before.generation:
+            self._keep(states)
+        else:
+            self._drop(states)
+
+    def _keep(self, states: Iterable[StateRow]) -> None:
+        for row in states:
+            self._cache.put(row.entity, Entry(row.stripe, row.blob))
+
+    def _drop(self, states: Iterable[StateRow]) -> None:
+        # Whether they were written is not known: read them again at the next use.
+        for row in states:
+            self._cache.drop(row.entity)
+
+    def _states(self, domain: str, names: set[str]) -> dict[str, Entry]:
+        states: dict[str, Entry] = {}
+        missing: dict[int, list[str]] = {}
+        for name in names:
+            entry = self._cache.get(name)
+            if entry is not None:
+                states[name] = entry
+            else:
+                stripe = self._stripe_of(name)
+                missing.setdefault(stripe, []).append(name)
+                states[name] = Entry(stripe, b"")
+        if missing:
+            for name, blob in self._store().load_states(domain, missing).items():
+                states[name] = Entry(states[name].stripe, blob)
+        return states
+
+
+class StoreStep:
+    """Commits outcomes, then publishes their alerts."""
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        sink: Callable[[], Sink],
+        topic: str,
+        alert_outcomes: frozenset[str],
+        timeout: float,
+        committed: Callable[[Outcomes], None],
+    ) -> None:
+        self._store = store
+        self._sink = sink
+        self._topic = topic
+        self._alert_outcomes = alert_outcomes
+        self._timeout = timeout
+        self._committed = committed
+
+    def work(self, fragment: Fragment, outcomes: Outcomes) -> None:
+        """Write, commit, publish.
+
+        Raises StoreUnavailable (the states may be written in part) or BrokerUnavailable (they are
+        written; the replay publishes the alerts again).
+        """
+        store = self._store()
+        store.write_outcomes(outcomes)
+        if outcomes.states:
+            store.write_states(outcomes.domain, outcomes.states)  # the commit point
+        self._committed(outcomes)
+        alerts = [row for row in outcomes.decisions if row.alert]
+        if outcomes.replayed:
+            found = store.find_decisions(outcomes.domain, outcomes.replayed)
+            alerts += [row for row in found if row.outcome in self._alert_outcomes]
+        if alerts:
+            self._publish(outcomes.domain, alerts)
+
+    def settle(self, fragment: Fragment, fate: Fate) -> None:
+        """Nothing to keep or undo: what is written is written."""
+
+    def _publish(self, domain: str, alerts: list[DecisionRow]) -> None:
+        sink = self._sink()
+        for row in alerts:
+            sink.send(self._topic, row.entity.encode(), alert_message(domain, bytes(row.body)))
+        sink.flush(self._timeout)
+
+
+def alert_message(domain: str, body: bytes) -> bytes:
+    """The alerts topic's record: the decision's JSON with its domain in front."""
+    return b'{"domain":"' + domain.encode() + b'",' + body[1:]
