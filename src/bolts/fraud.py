@@ -1,9 +1,9 @@
 """Scores card transactions, one customer after another, and stores what was decided."""
 
-from bolts.chain import ChainBolt
-from bolts.decide import score, store
 from streamparse import Stream
 
+from bolts.chain import ChainBolt
+from bolts.decide import score, store
 from stormwatch.codec import BATCH_FIELDS, Outcomes, Parsed
 from stormwatch.domain import Domain
 from stormwatch.fraud import ALERT_OUTCOMES, Fraud

@@ -65,7 +65,7 @@ class Contract(Generic[E, S]):
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state)
 
     def apply(
-        self, fragment: Fragment, parsed: Parsed, states: Mapping[str, Entry], now: int
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
     ) -> Outcomes:
         """Decide a batch.
 
@@ -94,7 +94,7 @@ class _Batch(Generic[E, S]):
         self,
         contract: Contract[E, S],
         fragment: Fragment,
-        parsed: Parsed,
+        parsed: Parsed[E],
         states: Mapping[str, Entry],
         broken: Mapping[int, _Broken],
     ) -> None:
@@ -233,9 +233,15 @@ class _Batch(Generic[E, S]):
         self._ends.setdefault(state, []).append(offset)
         self._aside.append(
             SetAside(
-                offset, timestamp, state, code, reason, self._component,
-                event.entity.encode(), self._domain.to_wire(event),
-            )  # fmt: skip
+                offset,
+                timestamp,
+                state,
+                code,
+                reason,
+                self._component,
+                event.entity.encode(),
+                self._domain.to_wire(event),
+            )
         )
 
     def _decision(
@@ -250,10 +256,22 @@ class _Batch(Generic[E, S]):
         domain, fragment, name = self._domain, self._fragment, event.entity
         body = _json(
             Decision(
-                event.id, name, event.time, verdict.outcome, verdict.score, verdict.reasons,
-                features, domain.feature_set, domain.model_version, domain.rules_version,
-                fragment.topic, fragment.partition, offset, timestamp, misplaced,
-            )  # fmt: skip
+                event.id,
+                name,
+                event.time,
+                verdict.outcome,
+                verdict.score,
+                verdict.reasons,
+                features,
+                domain.feature_set,
+                domain.model_version,
+                domain.rules_version,
+                fragment.topic,
+                fragment.partition,
+                offset,
+                timestamp,
+                misplaced,
+            )
         )
         return DecisionRow(
             self._states[name].stripe, name, event.time, event.id, verdict.outcome,

@@ -118,7 +118,8 @@ def remember_id(
     end = len(ids)
     size = _ID.size
     while keep < end and (
-        (end - keep) // size >= limit or int.from_bytes(ids[keep + 12 : keep + 16], "little") < oldest
+        (end - keep) // size >= limit
+        or int.from_bytes(ids[keep + 12 : keep + 16], "little") < oldest
     ):
         keep += size
     return ids[keep:] + _ID.pack(digest, checksum, seconds)

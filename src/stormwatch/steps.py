@@ -1,4 +1,4 @@
-"""The two neighbours that a topology chains or spreads: score (states, decisions) and store (commit).
+"""The two neighbours that a topology chains or spreads: score and store.
 
     load missing states -> decide on copies -> write decisions + ledger -> write states -> alerts
     └────────────── ScoreStep ───────────┘    └──────────────── StoreStep ───────────────────┘
@@ -60,7 +60,7 @@ class ScoreStep(Generic[E, S]):
         self._open: dict[int, tuple[Fragment, list[StateRow]]] = {}
 
     def work(self, fragment: Fragment, parsed: Parsed[E]) -> Outcomes:
-        """Decide one batch; nothing is written. Raises StoreUnavailable if states cannot be read."""
+        """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read."""
         self._resolve(fragment)
         contract = self._contract()
         names = {event.entity for _, _, event in parsed.events}
@@ -79,7 +79,7 @@ class ScoreStep(Generic[E, S]):
             self._drop(states)
 
     def _resolve(self, fragment: Fragment) -> None:
-        """Judge what was handed on: the spout goes on past a fragment only when it was committed."""
+        """Judge what was handed on: the spout goes on past a fragment only once committed."""
         held = self._open.pop(fragment.partition, None)
         if held is None:
             return

@@ -1,0 +1,28 @@
+"""What every topology tells Storm: limits, wait strategies, and settings for its workers."""
+
+from typing import Any
+
+from stormwatch.settings import Settings, to_conf
+
+_PARK = "org.apache.storm.policy.WaitStrategyPark"
+_PARK_US = 500
+
+TICK_EVERY_SECOND = {"topology.tick.tuple.freq.secs": 1}
+"""Component configuration of bolts that write their meters."""
+
+
+def storm_config(settings: Settings) -> dict[str, Any]:
+    """The `config` of a Topology class. Secrets stay out: workers read them from their environment.
+
+    Storm's own wait strategies spin, which starves the Python processes on a small machine: the
+    parking ones took a prototype from 44,000 to 72,000 records/s.
+    """
+    return {
+        "topology.message.timeout.secs": settings.message_timeout_s,
+        "topology.subprocess.timeout.secs": settings.subprocess_timeout_s,
+        "topology.spout.wait.strategy": _PARK,
+        "topology.spout.wait.park.microsec": _PARK_US,
+        "topology.bolt.wait.strategy": _PARK,
+        "topology.bolt.wait.park.microsec": _PARK_US,
+        **to_conf(settings),
+    }
