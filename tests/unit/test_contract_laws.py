@@ -1,0 +1,264 @@
+"""The laws of DESIGN: whatever the batches, crashes, retries and zombies, the tables are the same.
+
+A spout, a process and a Cassandra are played in miniature. A fault strikes between any two of the
+five steps (load, decide, write decisions, write states, publish) or in the midst of a write.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySink
+from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.bitmap import offsets
+from stormwatch.cache import StateCache
+from stormwatch.codec import Parsed
+from stormwatch.contract import Contract, Policy
+from stormwatch.entity import EnvelopeCodec
+from stormwatch.errors import BrokerUnavailable, InfrastructureError, StoreUnavailable
+from stormwatch.partitioner import stripe_of
+from stormwatch.records import Fragment, Outcomes
+from stormwatch.steps import Fate, ScoreStep, StoreStep
+from tests.toy import Ping, Sums, Toy
+
+TOPIC = "pings"
+POLICY = Policy(lateness_ms=20_000, horizon_ms=20_000, max_ids=4)
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Fault:
+    """Strikes once, at a named point, after `rows` rows of it were written; `crash` kills."""
+
+    point: str
+    rows: int
+    crash: bool
+    spent: bool = False
+
+    def strike(self, point: str) -> bool:
+        if self.point != point or self.spent:
+            return False
+        self.spent = True
+        return True
+
+    def error(self, kind: type[InfrastructureError]) -> BaseException:
+        return Crash() if self.crash else kind("planted")
+
+
+@dataclass
+class Outside:
+    """A store and a sink that the fault stands in front of."""
+
+    store: MemoryStore
+    published: list[bytes] = field(default_factory=list)
+    fault: Fault | None = None
+
+    def load_states(self, domain, entities):
+        if self.fault and self.fault.strike("load"):
+            raise self.fault.error(StoreUnavailable)
+        return self.store.load_states(domain, entities)
+
+    def write_outcomes(self, outcomes):
+        if self.fault and self.fault.strike("decisions"):
+            rows = outcomes.decisions[: self.fault.rows]
+            ledger = outcomes.ledger if self.fault.rows % 2 else msgspec.structs.replace(outcomes.ledger, bitmaps={})
+            self.store.write_outcomes(msgspec.structs.replace(outcomes, decisions=rows, ledger=ledger))
+            raise self.fault.error(StoreUnavailable)
+        self.store.write_outcomes(outcomes)
+
+    def write_states(self, domain, rows):
+        if self.fault and self.fault.strike("states"):
+            self.store.write_states(domain, rows[: self.fault.rows])
+            raise self.fault.error(StoreUnavailable)
+        self.store.write_states(domain, rows)
+
+    def find_decisions(self, domain, keys):
+        return self.store.find_decisions(domain, keys)
+
+    def send(self, topic, key, value):
+        self.published.append(value)
+
+    def flush(self, timeout):
+        if self.fault and self.fault.strike("alerts"):
+            del self.published[-self.fault.rows - 1 :]
+            raise self.fault.error(BrokerUnavailable)
+
+
+class Process:
+    """Score and store, chained or spread: a fresh cache, as after a start."""
+
+    def __init__(self, outside: Outside, spread: bool, cache_bytes: int = 1 << 20) -> None:
+        contract = Contract(Toy(), POLICY, "toy")
+        self._spread = spread
+        self.score = ScoreStep(
+            lambda: contract, StateCache(cache_bytes), lambda name: stripe_of(name, 8),
+            lambda: outside, lambda: 0,
+        )
+        self.store = StoreStep(
+            lambda: outside, lambda: outside, "alerts", Toy.alert_outcomes, 1.0, lambda _: None
+        )
+
+    def take(self, fragment: Fragment, batch) -> None:
+        outcomes = self.decide(fragment, batch)
+        if self._spread:  # the store is another process; this one learns by what comes next
+            self.score.settle(fragment, Fate.HANDED_ON)
+            self.store.work(fragment, outcomes)
+            return
+        fate = Fate.FAILED
+        try:
+            self.store.work(fragment, outcomes)
+            fate = Fate.DONE
+        finally:
+            self.score.settle(fragment, fate)
+
+    def decide(self, fragment: Fragment, batch) -> Outcomes:
+        try:
+            return self.score.work(fragment, Parsed([(o, 1000 + o, e) for o, e in batch], [], []))
+        except InfrastructureError:
+            self.score.settle(fragment, Fate.FAILED)
+            raise
+
+
+def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20):
+    """Run the whole log through; returns (store, published)."""
+    outside = Outside(MemoryStore())
+    process, generation, attempt, position, asleep = Process(outside, spread, cache_bytes), 1, 0, 0, []
+    cuts, faults, zombies = iter(cuts), iter(faults), iter(zombies)
+    size = next(cuts, 3)
+    while position < len(log):
+        batch = list(enumerate(log))[position : position + size]
+        fragment = Fragment(TOPIC, 0, 33, batch[0][0], batch[-1][0], generation, attempt)
+        outside.fault = next(faults, None)
+        if next(zombies, False):  # another process decided this, then was paused before writing
+            twin = Process(outside, spread, cache_bytes)
+            try:
+                asleep.append((fragment, twin.decide(fragment, batch), twin))
+            except (InfrastructureError, Crash):
+                pass
+            attempt += 1
+            fragment = msgspec.structs.replace(fragment, attempt=attempt)
+        try:
+            process.take(fragment, batch)
+        except InfrastructureError:
+            attempt += 1
+            continue
+        except Crash:
+            process, generation, attempt = Process(outside, spread, cache_bytes), generation + 1, 0
+            size = next(cuts, 3)
+            continue
+        position, attempt, size = batch[-1][0] + 1, 0, next(cuts, 3)
+        if asleep and position % 3 == 0:
+            old, outcomes, twin = asleep.pop(0)
+            outside.fault = None
+            twin.store.work(old, outcomes)  # the zombie wakes
+    return outside
+
+
+events = st.builds(
+    Ping,
+    id=st.integers(0, 12).map(str),
+    name=st.sampled_from(["ann", "bob", "cy"]),
+    time=st.integers(0, 60).map(lambda s: s * 1000),
+    value=st.sampled_from([1, 1, 2, 50, 66, 77, 200]),
+)
+logs = st.lists(events, min_size=1, max_size=30)
+cuts = st.lists(st.integers(1, 9), max_size=30)
+fault = st.builds(
+    Fault,
+    point=st.sampled_from(["load", "decisions", "states", "alerts"]),
+    rows=st.integers(0, 6),
+    crash=st.booleans(),
+)
+faults = st.lists(st.one_of(st.none(), fault), max_size=40)
+
+
+def tables(outside):
+    return outside.store.rows("decisions"), outside.store.rows("states")
+
+
+def end_states(outside):
+    """offset -> set of states, from every ledger row."""
+    ends: dict[int, set[str]] = {}
+    for row in outside.store.ledger(TOPIC, 0, 33, 0, 1 << 20):
+        for state, bits in row.bitmaps.items():
+            for offset in offsets(bits, row.fragment.first):
+                ends.setdefault(offset, set()).add(state)
+    return ends
+
+
+def assert_same(outside, oracle, log):
+    assert tables(outside) == tables(oracle)
+    ends = end_states(outside)
+    assert ends == end_states(oracle)
+    assert set(ends) == set(range(len(log)))
+    assert all(len(states) == 1 for states in ends.values())
+    assert set(outside.published) == set(oracle.published)
+
+
+@given(logs, cuts, st.booleans())
+def test_a_batch_cut_anywhere_gives_the_same_tables(log, cuts, spread):
+    assert_same(play(log, cuts, (), spread), play(log, [len(log)], (), False), log)
+
+
+@settings(max_examples=300)
+@given(logs, cuts, faults, st.booleans(), st.sampled_from([1 << 20, 500]))
+def test_a_fault_between_any_two_steps_changes_nothing(log, cuts, faults, spread, cache_bytes):
+    outside = play(log, cuts, faults, spread, cache_bytes=cache_bytes)
+    assert_same(outside, play(log, [len(log)], (), False), log)
+
+
+@settings(max_examples=300)
+@given(logs, cuts, faults, st.lists(st.booleans(), max_size=20), st.booleans())
+def test_a_zombie_that_wakes_late_changes_nothing(log, cuts, faults, zombies, spread):
+    outside = play(log, cuts, faults, spread, zombies)
+    assert_same(outside, play(log, [len(log)], (), False), log)
+
+
+@given(logs)
+def test_states_hold_what_one_pass_in_order_gives(log):
+    """The oracle itself, checked by a few lines that know nothing of batches or blobs."""
+    outside = play(log, [len(log)], (), False)
+    toy, states, newest, ids, decided = Toy(), {}, {}, {}, {}
+    for ping in log:
+        name = ping.name
+        known = ids.setdefault(name, [])
+        top = newest.get(name, 0)
+        if any(i == ping.id and t >= (top - 20_000) // 1000 for i, t in known):
+            continue
+        if ping.time < top - 20_000 or ping.value in (66, 77):
+            continue
+        features = toy.advance(states.setdefault(name, Sums()), ping)
+        newest[name] = max(top, ping.time)
+        while known and (len(known) >= 4 or known[0][1] < (newest[name] - 20_000) // 1000):
+            known.pop(0)
+        known.append((ping.id, ping.time // 1000))
+        decided[name, ping.time, ping.id] = toy.decide([ping], [features])[0].score
+    codec = EnvelopeCodec(Sums)
+    stored = {row.entity: codec.decode(row.blob, row.entity) for row in outside.store.rows("states")}
+    assert {n: e.body for n, e in stored.items() if e.body.count} == states
+    rows = outside.store.rows("decisions")
+    scores = {(row.entity, row.time, row.id): row.score for row in rows}
+    assert scores == decided
+
+
+def test_a_record_that_raises_is_set_aside_alone_with_its_traceback():
+    log = [Ping("1", "ann", 1000, 2), Ping("2", "ann", 2000, 66), Ping("3", "ann", 3000, 77)]
+    outside = play(log, [3], (), False)
+    assert end_states(outside) == {0: {"scored"}, 1: {"dead_lettered"}, 2: {"dead_lettered"}}
+    asides = {row.offset: row for row in outside.store.rows("dead_letters")}
+    assert "66 cannot be learned" in asides[1].reason and "Traceback" in asides[1].reason
+    assert asides[2].code == "ArithmeticError"
+
+
+@pytest.mark.parametrize(("other", "state"), [(2, "duplicate"), (3, "conflict")])
+def test_the_first_with_an_id_stands(other, state):
+    log = [Ping("1", "ann", 1000, 2), Ping("1", "ann", 1000, other)]
+    outside = play(log, [1, 1], (), False)
+    assert end_states(outside) == {0: {"scored"}, 1: {state}}
+    assert len(outside.store.rows("decisions")) == 1
