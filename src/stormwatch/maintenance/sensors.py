@@ -11,7 +11,7 @@ instead of a measurement, also passes as a broken sensor.
 from typing import NamedTuple
 
 SENTINELS = frozenset({-9999.0, -999.0, 9999.0, 32767.0, -32768.0, 65535.0})
-"""Values that mean "no measurement"; `Sensor.accepts` them, `Sensor.believes` none of them."""
+"""Values that mean "no measurement": accepted, and outside every plausible range."""
 
 
 class Sensor(NamedTuple):
@@ -33,7 +33,7 @@ class Sensor(NamedTuple):
 
     def believes(self, value: float) -> bool:
         """Whether this value can be a measurement of a working sensor."""
-        return self.plausible[0] <= value <= self.plausible[1] and value not in SENTINELS
+        return self.plausible[0] <= value <= self.plausible[1]
 
 
 _HEAT, _PRESSURE, _SPEED, _RATIO, _FLOW = (0, 5e3), (0, 2e3), (0, 5e4), (0, 1e3), (0, 5e3)
@@ -51,13 +51,13 @@ ALL = (
     Sensor("P30", "psia", "high-pressure compressor outlet pressure", _PRESSURE, (60, 800),
            554.0, 0.41, -1),
     Sensor("Nf", "rpm", "fan speed", _SPEED, (1200, 3200), 2388.05, 0.030, 1),
-    Sensor("Nc", "rpm", "core speed", _SPEED, (5500, 11000), 9055.0, 4.2, 1),
+    Sensor("Nc", "rpm", "core speed", _SPEED, (5500, 9990), 9055.0, 4.2, 1),
     Sensor("epr", "1", "engine pressure ratio", _RATIO, (0.4, 2.5)),
     Sensor("Ps30", "psia", "high-pressure compressor outlet static pressure", _PRESSURE, (20, 80),
            47.35, 0.10, 1),
     Sensor("phi", "pps/psi", "ratio of fuel flow to Ps30", _RATIO, (60, 800), 522.0, 0.30, -1),
     Sensor("NRf", "rpm", "corrected fan speed", _SPEED, (1200, 3200), 2388.05, 0.030, 1),
-    Sensor("NRc", "rpm", "corrected core speed", _SPEED, (5500, 11000), 8138.0, 3.1, 1),
+    Sensor("NRc", "rpm", "corrected core speed", _SPEED, (5500, 9990), 8138.0, 3.1, 1),
     Sensor("BPR", "1", "bypass ratio", _RATIO, (4, 20), 8.418, 0.020, 1),
     Sensor("farB", "1", "burner fuel-air ratio", _RATIO, (0.005, 0.1)),
     Sensor("htBleed", "1", "bleed enthalpy", _FLOW, (200, 600), 392.3, 0.94, 1),

@@ -1,0 +1,1 @@
+"""Programs around the core; never shipped to workers."""

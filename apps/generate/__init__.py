@@ -1,0 +1,1 @@
+"""Generated events: seeded, endless, with their labels."""
