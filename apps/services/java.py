@@ -1,0 +1,62 @@
+"""Java: found, and new enough."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from apps.services.errors import ServiceError
+
+REQUIRED = 17
+"""Cassandra 5 and Storm 2.8 are run and tested on it."""
+
+_ADVICE = (
+    f"Install Java {REQUIRED} (Debian, Ubuntu: `apt-get install openjdk-{REQUIRED}-jre-headless`; "
+    f"macOS: `brew install openjdk@{REQUIRED}`) and see that `java -version` shows it, "
+    "or set JAVA_HOME."
+)
+
+
+def java() -> str:
+    """The `java` to run, of JAVA_HOME or PATH.
+
+    Raises ServiceError when there is none or it is older than `REQUIRED`.
+    """
+    path = _find()
+    version = major(_version_text(path))
+    if version < REQUIRED:
+        raise ServiceError(
+            f"{path} is Java {version}; Kafka, Cassandra and Storm need {REQUIRED} or newer. "
+            f"{_ADVICE}"
+        )
+    return path
+
+
+def major(text: str) -> int:
+    """The major version in the output of `java -version` (1.8 counts as 8); 0 if none is there."""
+    found = re.search(r'version "(?:1\.)?(\d+)', text)
+    return int(found[1]) if found else 0
+
+
+def _find() -> str:
+    home = os.environ.get("JAVA_HOME")
+    if home:
+        path = Path(home) / "bin" / "java"
+        if not path.exists():
+            raise ServiceError(f"JAVA_HOME is {home}, but {path} does not exist. {_ADVICE}")
+        return str(path)
+    found = shutil.which("java")
+    if not found:
+        raise ServiceError(f"There is no `java` on PATH. {_ADVICE}")
+    return found
+
+
+def _version_text(path: str) -> str:
+    try:
+        done = subprocess.run(
+            [path, "-version"], check=False, capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServiceError(f"`{path} -version` does not answer: {error}. {_ADVICE}") from error
+    return done.stderr + done.stdout

@@ -1,0 +1,172 @@
+"""Start, stop and show Kafka and Cassandra."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from apps.services import cassandra, kafka, process, registry
+from apps.services.errors import ServiceError
+from apps.services.health import listens
+from apps.services.home import Home, Progress, silent
+from apps.services.plan import Plan, start, wait
+from apps.services.registry import Entry
+from stormwatch.settings import Settings, explain, load
+
+_NAMED_BY = {kafka.NAME: "kafka.bootstrap", cassandra.NAME: "cassandra.contact_points"}
+_OURS = ("default", "running services")
+_PLANS: dict[str, Callable[[Home, Progress], Plan]] = {
+    kafka.NAME: kafka.plan,
+    cassandra.NAME: cassandra.plan,
+}
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service: `state` is running, external, stale (its process is gone) or stopped."""
+
+    name: str
+    state: str
+    pid: int | None = None
+    ports: dict[str, int] | None = None
+    memory_mb: float | None = None
+    uptime_s: float | None = None
+    log: str | None = None
+    detail: str = ""
+
+
+def up(
+    settings: Settings,
+    root: Path,
+    progress: Progress = silent,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Kafka and Cassandra answer when this returns; the settings then lead to them.
+
+    What the settings name is used; the rest is started, unless it runs already. What this call
+    started is stopped again if it cannot finish. Raises ServiceError.
+    """
+    home = Home.of(settings, root)
+    ours = [name for name in _PLANS if not _named(name, settings, root, environ)]
+    with registry.locked(home):
+        entries = ensure(home, {name: _PLANS[name] for name in ours}, progress)
+    return with_entries(settings, entries)
+
+
+def ensure(
+    home: Home, plans: Mapping[str, Callable[[Home, Progress], Plan]], progress: Progress
+) -> list[Entry]:
+    """Running and answering services, started where they are not. The caller holds the lock."""
+    known = registry.read(home)
+    running = {n: known[n] for n in plans if n in known and process.find(known[n].identity)}
+    for name in plans:
+        if name in known and name not in running:
+            progress(name, f"its process {known[name].pid} is gone; starting it again")
+    started: list[tuple[Plan, Entry]] = []
+    try:
+        # Cassandra first: it takes longest, and starts while the next one's jars are resolved.
+        for name in sorted(set(plans) - set(running)):
+            plan = plans[name](home, progress)
+            progress(name, "starting")
+            started.append((plan, start(home, plan)))
+        wait(home, started, progress)
+    except BaseException:
+        process.stop([entry.identity for _, entry in started])
+        registry.remove(home, *(entry.name for _, entry in started))
+        raise
+    return [*running.values(), *(entry for _, entry in started)]
+
+
+def with_entries(settings: Settings, entries: list[Entry]) -> Settings:
+    """The settings with the addresses of the entries."""
+    changed = {
+        key.replace(".", "_"): value for entry in entries for key, value in entry.settings.items()
+    }
+    return replace(settings, **changed)  # type: ignore[arg-type]
+
+
+def down(root: Path, progress: Progress = silent, settings: Settings | None = None) -> list[str]:
+    """Stop what we started, all side by side and within 10 s; the names of what was stopped."""
+    home = Home.of(settings or load(root=root), root)
+    if not home.registry.exists():
+        return []
+    with registry.locked(home):
+        return halt(home, list(registry.read(home)), progress)
+
+
+def halt(home: Home, names: list[str], progress: Progress) -> list[str]:
+    """Stop these at once. The caller holds the lock."""
+    known = registry.read(home)
+    running = [known[n] for n in names if n in known and process.find(known[n].identity)]
+    for entry in running:
+        progress(entry.name, "stopping")
+    try:
+        process.stop(entry.identity for entry in running)
+    finally:
+        gone = [n for n in names if n in known and process.find(known[n].identity) is None]
+        registry.remove(home, *gone)
+    return [entry.name for entry in running]
+
+
+def status(root: Path, settings: Settings | None = None) -> list[ServiceStatus]:
+    """Kafka and Cassandra, and whatever else was started."""
+    settings = settings or load(root=root)
+    home = Home.of(settings, root)
+    known = registry.read(home)
+    names = [*_PLANS, *(name for name in known if name not in _PLANS)]
+    return [_status(name, known.get(name), settings, root) for name in names]
+
+
+def _status(name: str, entry: Entry | None, settings: Settings, root: Path) -> ServiceStatus:
+    if entry is None:
+        addresses = name in _PLANS and _sources(root, None).get(_NAMED_BY[name]) not in _OURS
+        if addresses:
+            return ServiceStatus(name, "external", detail=_address(name, settings))
+        return ServiceStatus(name, "stopped")
+    running = process.find(entry.identity)
+    if running is None:
+        gone = f"pid {entry.pid} is gone; `./stormwatch up` starts it again"
+        return ServiceStatus(name, "stale", entry.pid, entry.ports, log=entry.log, detail=gone)
+    return ServiceStatus(
+        name,
+        "running",
+        entry.pid,
+        entry.ports,
+        running.memory_info().rss / 1e6,
+        time.time() - entry.started,
+        entry.log,
+    )
+
+
+def _sources(root: Path, environ: Mapping[str, str] | None) -> dict[str, str]:
+    return {value.key: value.source for value in explain(environ, root)}
+
+
+def _named(name: str, settings: Settings, root: Path, environ: Mapping[str, str] | None) -> bool:
+    """Whether a person's settings name this service; then it must be reachable."""
+    sources = _sources(root, environ)
+    keys = [_NAMED_BY[name], *(["cassandra.port"] if name == cassandra.NAME else [])]
+    source = next((sources[key] for key in keys if sources[key] not in _OURS), None)
+    if source is None:
+        return False
+    addresses = _address(name, settings)
+    if not any(_reachable(address) for address in addresses.split(",")):
+        raise ServiceError(
+            f"{name} at {addresses} (from {source}) does not accept connections. Start it, correct "
+            f"that setting, or remove it: then `./stormwatch up` starts a {name} of its own."
+        )
+    return True
+
+
+def _address(name: str, settings: Settings) -> str:
+    if name == kafka.NAME:
+        return settings.kafka_bootstrap
+    hosts = (host.strip() for host in settings.cassandra_contact_points.split(","))
+    return ",".join(f"{host}:{settings.cassandra_port}" for host in hosts)
+
+
+def _reachable(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    if not host or not port.isdigit():
+        raise ServiceError(f"{address!r} is not an address; write host:port.")
+    return listens(host.strip("[]"), int(port))

@@ -1,0 +1,36 @@
+"""Ports on the loopback address."""
+
+import random
+import socket
+from collections.abc import Iterable
+
+from apps.services.errors import ServiceError
+
+HOST = "127.0.0.1"
+_BELOW_EPHEMERAL = range(20_000, 32_000)
+"""Outside the range from which Linux takes the ports of outgoing connections."""
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free(default: int | None = None, taken: Iterable[int] = ()) -> int:
+    """`default` if it is free, else some other free port that is not in `taken`."""
+    avoid = set(taken)
+    if default is not None and default not in avoid and is_free(default):
+        return default
+    for port in random.sample(_BELOW_EPHEMERAL, 200):
+        if port not in avoid and is_free(port):
+            return port
+    raise ServiceError(
+        f"No free port between {_BELOW_EPHEMERAL.start} and {_BELOW_EPHEMERAL.stop}. "
+        "See what listens with `ss -ltnp`."
+    )

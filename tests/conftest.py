@@ -1,0 +1,68 @@
+"""Session fixtures: a real Kafka and a real Cassandra on free ports, ended with the session."""
+
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from apps.services import cassandra as cassandra_service
+from apps.services import kafka as kafka_service
+from apps.services import manage, ports, registry
+from apps.services.home import Home, silent
+from stormwatch.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Unique = Callable[[str], str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A terminated test run ends its services as a finished one does."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
+
+
+@pytest.fixture(scope="session")
+def services_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Run directory of this session's services; whatever was started in it ends with it."""
+    home = Home(ROOT, tmp_path_factory.mktemp("run"), ROOT / ".stormwatch" / "jars")
+    yield home
+    with registry.locked(home):
+        manage.halt(home, list(registry.read(home)), silent)
+
+
+@pytest.fixture(scope="session")
+def kafka(services_home: Home) -> Settings:
+    """Settings that lead to this session's Kafka."""
+    broker = ports.free()
+    plan = partial(kafka_service.plan, broker=broker, controller=ports.free(taken=[broker]))
+    entries = manage.ensure(services_home, {kafka_service.NAME: plan}, silent)
+    return manage.with_entries(Settings(run_dir=str(services_home.run_dir)), entries)
+
+
+@pytest.fixture(scope="session")
+def cassandra(services_home: Home) -> Settings:
+    """Settings that lead to this session's Cassandra."""
+    native = ports.free()
+    plan = partial(cassandra_service.plan, native=native, storage=ports.free(taken=[native]))
+    entries = manage.ensure(services_home, {cassandra_service.NAME: plan}, silent)
+    return manage.with_entries(Settings(run_dir=str(services_home.run_dir)), entries)
+
+
+@pytest.fixture(scope="session")
+def services(kafka: Settings, cassandra: Settings) -> Settings:
+    """Settings that lead to both."""
+    return replace(
+        kafka,
+        cassandra_contact_points=cassandra.cassandra_contact_points,
+        cassandra_port=cassandra.cassandra_port,
+    )
+
+
+@pytest.fixture(scope="session")
+def unique() -> Unique:
+    """Names that no other test has, good for topics, groups and keyspaces."""
+    return lambda name: f"{name}_{uuid.uuid4().hex[:10]}"
