@@ -1,0 +1,1 @@
+"""Training: from data to a model folder. Never shipped to workers."""
