@@ -1,0 +1,199 @@
+"""One Kafka partition as the spout sees it: a pure state machine, one item in flight at a time.
+
+The next item is cut only when the one in hand is acked; then `position`, the lowest offset not
+acked and the offset to commit, moves behind it. A fail or a long silence sends the same item again
+as the next attempt; answers to an older attempt are ignored. What must be committed before
+anything is sent (a new generation, a guarded batch) sets `hold`.
+
+After an unclean stop the partition is *cautious*: batches of 1, 2, 4, ... records, each announced
+in the commit's metadata before it is sent. If the process dies again, the records of the batch it
+died of come one by one. A single record is a *probe*: it goes out only while nothing else of the
+task is in flight, and is quarantined once `quarantine_after` deaths are counted on it.
+
+It knows no Kafka and no clock: times are seconds of the caller's monotonic clock.
+"""
+
+from random import Random
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from stormwatch import notices
+from stormwatch.backlog import Backlog, Limits
+from stormwatch.item import BATCHES, NOTICES, Item, backoff
+from stormwatch.offsets import Start
+from stormwatch.ports import Committed
+from stormwatch.records import Fragment
+
+
+class Rules(NamedTuple):
+    """What a partition keeps to."""
+
+    limits: Limits
+    quarantine_after: int
+    resend_after_s: float  # in flight for so long without an answer: sent again
+    component: str  # names the spout in quarantined rows
+
+
+class Partition:
+    """See the module."""
+
+    def __init__(self, topic: str, index: int, start: Start, rules: Rules, random: Random) -> None:
+        self.topic, self.index = topic, index
+        self.position = self._expired_to = start.offset
+        self.backlog = Backlog(start.offset, rules.limits)
+        self.item: Item | None = None
+        self.hold = True
+        self._mark = start.mark
+        self._rules, self._random = rules, random
+        self._cautious = start.cautious
+        self._step = 1 if start.cautious else rules.limits.records
+        self._singles = start.mark.span
+        self._kept: Committed | None = None
+
+    # Kafka's side
+
+    def expire(self, low: int) -> None:
+        """Kafka deleted everything from `backlog.read` to `low` - 1. Only while `drained`."""
+        assert self.drained
+        self._expired_to = self.backlog.read = low
+
+    def renew(self, epoch: int) -> None:
+        """The topic has a new epoch; takes a new generation. What is in hand keeps the old one."""
+        generation = self._mark.generation + 1
+        self._mark = replace(self._mark, generation=generation, epoch=epoch, started=False)
+        self.hold = True
+
+    @property
+    def drained(self) -> bool:
+        """Whether everything read is acked."""
+        return self.item is None and not self.backlog and self.position >= self._expired_to
+
+    # Storm's side
+
+    def prepare(self) -> Item | None:
+        """The item in hand; cuts the next one if there is none."""
+        if self.item is None:
+            self.item = self._cut()
+        return self.item
+
+    @property
+    def tries(self) -> int:
+        """Deaths counted on the next record."""
+        return self._mark.tries
+
+    def guard(self) -> None:
+        """Announce the item in the metadata if caution asks for it: `hold` until committed."""
+        item = self.item
+        if item and item.stream == BATCHES and self._cautious and not item.guarded:
+            item.guarded = self.hold = True
+            tries = self._mark.tries + 1 if item.probe else 0
+            self._mark = replace(self._mark, tries=tries, span=item.records)
+
+    def sent(self, now: float) -> None:
+        """The item in hand was given to Storm."""
+        assert self.item is not None and not self.hold
+        self.item.sent_at = now
+
+    def ack(self, tup_id: str) -> bool:
+        """Everything the item led to is stored. False if this was not the attempt in flight."""
+        item = self._in_flight(tup_id)
+        if item is None:
+            return False
+        self.item = None
+        if item.empty:
+            self._mark = replace(self._mark, started=item.fragment.epoch == self._mark.epoch)
+        else:
+            self.position = item.fragment.last + 1
+            self._mark = replace(self._mark, tries=0, span=0)
+            self._relax(item.records)
+        return True
+
+    def fail(self, tup_id: str, now: float) -> float | None:
+        """Infrastructure failed: seconds until the item is sent again; None for an old attempt."""
+        item = self._in_flight(tup_id)
+        if item is None:
+            return None
+        delay = backoff(item.fragment.attempt, self._random)
+        item.again(now + delay)
+        return delay
+
+    def overdue(self, now: float) -> bool:
+        """Whether Storm was silent about the item for too long; it is then due again."""
+        item = self.item
+        if item is None or item.sent_at is None:
+            return False
+        silent = now - item.sent_at > self._rules.resend_after_s
+        if silent:
+            item.again(now)
+        return silent
+
+    # The commit
+
+    def rest(self) -> None:
+        """An orderly stop: commits from here on say so."""
+        self._mark = replace(self._mark, clean=True)
+
+    def wake(self) -> None:
+        """Undo `rest`, in the commit first."""
+        self._mark = replace(self._mark, clean=False)
+        self.hold = True
+
+    @property
+    def commit(self) -> Committed:
+        """The commit as it should be: the lowest offset not acked, and the mark."""
+        return Committed(self.position, self._mark.text())
+
+    @property
+    def dirty(self) -> bool:
+        """Whether `commit` is not what Kafka was last given."""
+        return self._kept != self.commit
+
+    def kept(self, commit: Committed | None) -> None:
+        """Kafka was given this commit; None: whether it has any is not known."""
+        self._kept = commit
+
+    def release(self, commit: Committed) -> None:
+        """Kafka confirmed this commit: clears `hold` if it is the present one."""
+        self._kept = commit
+        self.hold = self.hold and commit != self.commit
+
+    # Within
+
+    def _in_flight(self, tup_id: str) -> Item | None:
+        item = self.item
+        return item if item and item.sent_at is not None and item.tup_id == tup_id else None
+
+    def _relax(self, records: int) -> None:
+        if not self._cautious or not records:
+            return
+        if self._singles > 0:
+            self._singles -= records
+        else:
+            self._step *= 2
+            self._cautious = self._step < self._rules.limits.records
+
+    def _cut(self) -> Item | None:
+        if not self._mark.started:
+            fragment = self._fragment(self.position - 1)
+            return Item(NOTICES, fragment, notices.started(fragment))
+        if self.position < self._expired_to:
+            end = min(self._expired_to, self.position + notices.EXPIRED_CHUNK)
+            fragment = self._fragment(end - 1)
+            return Item(NOTICES, fragment, notices.expired(fragment))
+        single = self._cautious and (self._singles > 0 or self._step == 1)
+        limit = self._step if self._cautious else self._rules.limits.records
+        batch = self.backlog.take(1 if single else limit)
+        if not batch:
+            return None
+        fragment = self._fragment(batch[-1].offset)
+        if single and self.tries >= self._rules.quarantine_after:
+            aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)
+            return Item(NOTICES, fragment, aside, records=1)
+        return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
+
+    def _fragment(self, last: int) -> Fragment:
+        mark = self._mark
+        return Fragment(
+            self.topic, self.index, mark.epoch, self.position, last, mark.generation, 0
+        )  # fmt: skip

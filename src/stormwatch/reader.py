@@ -1,0 +1,181 @@
+"""All partitions of one spout task: turns, acks and commits. No Storm; the clock is passed in.
+
+`step` is called again and again and returns soon; what it returns is to be emitted. Kafka that
+does not answer is waited for with back-off, told once, and told again when it is back.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from random import Random
+
+from stormwatch.errors import BrokerUnavailable
+from stormwatch.feed import Feed
+from stormwatch.item import Item
+from stormwatch.opening import Log
+from stormwatch.partition import Partition, Rules
+from stormwatch.ports import Committed, Source
+
+COMMIT_S = 1.0
+RECOMMIT_S = 86_400.0
+"""Commits: at most so often; all of them at least so often, or Kafka forgets an idle group's."""
+IDLE_POLL_S, BUSY_POLL_S = 0.010, 0.001
+"""How long a poll may wait with nothing in flight, and else."""
+STAGGER_S = 2.0
+"""Records that may kill are sent by one task after the other: task i waits i times this."""
+
+logger = logging.getLogger(__name__)
+
+
+class Reader:
+    """Reads the partitions p of a topic with p % `tasks` == `task`.
+
+    `connect` is called by the first `step`; `clock` gives monotonic seconds. TopicError comes out
+    of `step` where going on would skip records.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Source], log: Log, rules: Rules, task: int, tasks: int,
+        clock: Callable[[], float], random: Random,
+    ) -> None:  # fmt: skip
+        self._feed = Feed(connect, log, rules, task, tasks, clock, random)
+        self._patience = self._feed.patience
+        self._clock = clock
+        self._stagger = task * STAGGER_S
+        self._resting = False
+        self._commit_at = self._recommit_at = clock()
+        self._unconfirmed: dict[int, Committed] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `step` has nothing to read from just now and returns at once."""
+        return not self._feed.partitions or self._patience.troubled
+
+    def step(self) -> list[Item]:
+        """One turn: what is to be emitted now. Each is marked as sent."""
+        if self._resting:
+            self._wake()
+        self._feed.discover()
+        partitions = self._feed.partitions.values()
+        for partition in partitions:
+            if partition.overdue(self._clock()):
+                logger.warning("%s: Storm was silent about it; sending it again", _name(partition))
+        items = self._send()
+        if not items and partitions:
+            busy = any(p.item and p.item.sent_at is not None for p in partitions)
+            self._feed.fetch(BUSY_POLL_S if busy else IDLE_POLL_S)
+            items = self._send()
+        if self._clock() >= self._commit_at and self._patience.ready:
+            self._commit_progress()
+        return items
+
+    def ack(self, tup_id: str) -> None:
+        """The whole tree of the tuple is acked."""
+        partition = self._owner(tup_id)
+        if partition and partition.ack(tup_id) and self._resting:
+            self._commit_rest([partition])
+
+    def fail(self, tup_id: str) -> None:
+        """Storm gave the tuple back: a bolt failed it or the time-out passed."""
+        partition = self._owner(tup_id)
+        delay = partition.fail(tup_id, self._clock()) if partition else None
+        if partition and partition.item and delay is not None:
+            logger.warning(
+                "%s failed: a bolt could not reach Cassandra or Kafka, or Storm's time-out passed."
+                " Attempt %d in %.1f s", _name(partition), partition.item.fragment.attempt, delay,
+            )  # fmt: skip
+
+    def rest(self) -> None:
+        """An orderly stop: commit what is acked, and that nothing died."""
+        self._resting = True
+        for partition in self._feed.partitions.values():
+            partition.rest()
+        self._commit_rest(self._feed.partitions.values())
+
+    def close(self) -> None:
+        """`rest`, then leave Kafka."""
+        self.rest()
+        if self._feed.source:
+            self._feed.source.close()
+
+    def _send(self) -> list[Item]:
+        partitions, now = self._feed.partitions.values(), self._clock()
+        for partition in partitions:
+            partition.prepare()
+        chosen = choose(partitions, now, self._feed.opened_at + self._stagger)
+        for partition in chosen:
+            partition.guard()
+        if any(p.hold for p in partitions) and self._patience.ready:
+            with self._patience.attempt():
+                self._commit([p for p in partitions if p.hold])
+        sent = []
+        for partition in chosen:
+            if partition.item and not partition.hold:
+                partition.sent(now)
+                sent.append(partition.item)
+        return sent
+
+    def _commit(self, partitions: Collection[Partition]) -> None:
+        commits = {p.index: p.commit for p in partitions}
+        if self._feed.source and commits:
+            self._feed.source.commit(commits, wait=True)
+            for partition in partitions:
+                partition.release(commits[partition.index])
+
+    def _commit_progress(self) -> None:
+        """Without waiting while there is news; once more and confirmed when there is none."""
+        partitions, now = self._feed.partitions, self._clock()
+        self._commit_at = now + COMMIT_S
+        news = {index: p.commit for index, p in partitions.items() if p.dirty and not p.hold}
+        settled = [partitions[index] for index in self._unconfirmed]
+        if now >= self._recommit_at:
+            settled = list(partitions.values())
+        with self._patience.attempt(proves=not news):
+            try:
+                if news and self._feed.source:
+                    self._feed.source.commit(news, wait=False)
+                    for index, commit in news.items():
+                        partitions[index].kept(commit)
+                    self._unconfirmed |= news
+                elif settled:
+                    self._commit(settled)
+                    self._unconfirmed.clear()
+                    self._recommit_at = now + RECOMMIT_S
+            except BrokerUnavailable:
+                for partition in partitions.values():
+                    partition.kept(None)
+                raise
+
+    def _commit_rest(self, partitions: Collection[Partition]) -> None:
+        try:
+            self._commit(partitions)
+        except BrokerUnavailable as error:
+            logger.warning("could not commit at the stop, the next start is slower: %s", error)
+
+    def _wake(self) -> None:
+        self._resting = False
+        for partition in self._feed.partitions.values():
+            partition.wake()
+
+    def _owner(self, tup_id: str) -> Partition | None:
+        return self._feed.partitions.get(int(tup_id.partition(":")[0]))
+
+
+def choose(partitions: Collection[Partition], now: float, suspects_from: float) -> list[Partition]:
+    """Whose item may be sent now. A probe goes out only while nothing else is in flight.
+
+    Probes that were suspected before come first, not before `suspects_from`.
+    """
+    ready = [p for p in partitions if p.item]
+    probes = [p for p in ready if p.item and p.item.probe]
+    if probes:
+        ready = [p for p in ready if p.item and p.item.begun]
+        if not ready:
+            first = max(probes, key=lambda p: p.tries)
+            ready = [first] if not first.tries or now >= suspects_from else []
+    return [p for p in ready if p.item and p.item.due(now)]
+
+
+def _name(partition: Partition) -> str:
+    item = partition.item
+    span = f" {item.fragment.first}-{item.fragment.last}" if item else ""
+    return f"{partition.topic}[{partition.index}]{span}"
