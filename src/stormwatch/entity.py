@@ -11,6 +11,7 @@ from zlib import crc32
 
 import msgspec
 
+from stormwatch.epochs import incarnation
 from stormwatch.errors import StateError
 
 VERSION = 1
@@ -64,11 +65,6 @@ class EnvelopeCodec(Generic[S]):
                 f"version {VERSION}. Run the version of Stormwatch that wrote it."
             )
         return envelope
-
-
-def incarnation(epoch: int) -> int:
-    """The part of an epoch that rises only when the topic was deleted and made again."""
-    return epoch >> 5
 
 
 def is_decided(marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int) -> bool:

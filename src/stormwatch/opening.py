@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from stormwatch.epochs import next_epoch
 from stormwatch.errors import TopicError
 from stormwatch.offsets import (
     Epoch,
@@ -44,11 +45,15 @@ def open_epoch(source: Source, log: Log, info: TopicInfo) -> int:
     if stored is not None and stored.of(info):
         return stored.number
     commits = source.committed(range(info.partitions))
-    if stored is not None and stored.topic_id != info.topic_id and commits:
+    made_again = stored is not None and stored.topic_id != info.topic_id
+    if made_again and commits:
         raise recreated(log)
     marks = [read_mark(commit.metadata) for commit in commits.values()]
     known = max([mark.epoch for mark in marks if mark], default=0)
-    number = max(known, 1) if stored is None else max(known, stored.number + 1)
+    if stored is None:
+        number = max(known, 1)
+    else:
+        number = next_epoch(max(known, stored.number), recreated=made_again)
     epoch = Epoch(number, info.topic_id, info.partitions)
     source.remember(epoch_key(log.topic), write_epoch(epoch))
     return number

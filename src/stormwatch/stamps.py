@@ -8,11 +8,11 @@ wall-clock microseconds (2**50.6 in 2026), so that an operator's DELETE still wi
 from stormwatch.errors import TopicError
 from stormwatch.records import Fragment
 
-EPOCHS = 1 << 10
+EPOCHS = 1 << 14
 """Epochs a topic may have."""
-_OFFSETS = 1 << 40
+_OFFSETS = 1 << 36
 _GENERATION_MAX = (1 << 24) - 1
-_ATTEMPT_MAX = (1 << 16) - 1
+_ATTEMPT_MAX = (1 << 12) - 1
 
 
 def outcome_stamp(fragment: Fragment) -> int:
@@ -22,7 +22,7 @@ def outcome_stamp(fragment: Fragment) -> int:
     where all tries write the same bytes anyway. Raises TopicError for an epoch out of range.
     """
     generation = min(fragment.generation, _GENERATION_MAX)
-    return _epoch(fragment.epoch) | generation << 16 | min(fragment.attempt, _ATTEMPT_MAX)
+    return _epoch(fragment.epoch) | generation << 12 | min(fragment.attempt, _ATTEMPT_MAX)
 
 
 def state_stamp(epoch: int, offset: int) -> int:
@@ -44,4 +44,4 @@ def _epoch(epoch: int) -> int:
             f"epoch {epoch} cannot be ordered: there are {EPOCHS}. The topic was made again or "
             "given partitions too often; continue with a topic of another name."
         )
-    return epoch << 40
+    return epoch << 36
