@@ -76,8 +76,8 @@ class _Fleet:
         rng = self._rng
         self.age[row] = 0
         life = self.life[row] = rng.integers(LIFE[0], LIFE[1] + 1)
-        self.onset[row] = rng.uniform(0.0, 0.35) * life
-        self.bend[row] = rng.uniform(2.5, 4.5)
+        self.onset[row] = rng.uniform(0.0, 0.15) * life
+        self.bend[row] = rng.uniform(2.8, 3.8)
         self.offset[row] = rng.normal(0, 0.7, len(ALL)) + rng.normal(0, 0.5)
         self.gain[row] = _GAIN + _SPREAD * rng.normal(size=len(ALL))
         self.gain[row, _FLAT] = self.gain[row, _FLAT[0]]  # the core speeds move together
