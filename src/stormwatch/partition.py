@@ -5,10 +5,11 @@ acked and the offset to commit, moves behind it. A fail or a long silence sends 
 as the next attempt; answers to an older attempt are ignored. What must be committed before
 anything is sent (a new generation, a guarded batch) sets `hold`.
 
-After an unclean stop the partition is *cautious*: batches of 1, 2, 4, ... records, each announced
-in the commit's metadata before it is sent. If the process dies again, the records of the batch it
-died of come one by one. A single record is a *probe*: it goes out only while nothing else of the
-task is in flight, and is quarantined once `quarantine_after` deaths are counted on it.
+After an unclean stop the partition is *cautious* for CAUTION batches: of 1, 2, 4, ... records, each
+announced in the commit's metadata before it is sent. If the process dies again, the records of the
+batch it died of come one by one. A single record is a *probe*: it goes out only while nothing else
+of the task is in flight, and is quarantined once `quarantine_after` deaths are counted on it. So a
+record that kills its process costs at most `quarantine_after` + 2 deaths, wherever it lies.
 
 It knows no Kafka and no clock: times are seconds of the caller's monotonic clock.
 """
@@ -24,6 +25,9 @@ from stormwatch.item import BATCHES, NOTICES, Item, backoff
 from stormwatch.offsets import Start
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment
+
+CAUTION = 64
+"""Far more than is read between two commits: the killer lies within."""
 
 
 class Rules(NamedTuple):
@@ -44,10 +48,9 @@ class Partition:
         self.backlog = Backlog(start.offset, rules.limits)
         self.item: Item | None = None
         self.hold = True
-        self._mark = start.mark
-        self._rules, self._random = rules, random
-        self._cautious = start.cautious
-        self._step = 1 if start.cautious else rules.limits.records
+        self._mark, self._rules, self._random = start.mark, rules, random
+        self._caution = CAUTION if start.cautious else 0
+        self._step = 1
         self._singles = start.mark.span
         self._kept: Committed | None = None
 
@@ -85,7 +88,7 @@ class Partition:
     def guard(self) -> None:
         """Announce the item in the metadata if caution asks for it: `hold` until committed."""
         item = self.item
-        if item and item.stream == BATCHES and self._cautious and not item.guarded:
+        if item and item.stream == BATCHES and self._caution and not item.guarded:
             item.guarded = self.hold = True
             tries = self._mark.tries + 1 if item.probe else 0
             self._mark = replace(self._mark, tries=tries, span=item.records)
@@ -123,8 +126,7 @@ class Partition:
         item = self.item
         if item is None or item.sent_at is None:
             return False
-        silent = now - item.sent_at > self._rules.resend_after_s
-        if silent:
+        if silent := now - item.sent_at > self._rules.resend_after_s:
             item.again(now)
         return silent
 
@@ -165,13 +167,11 @@ class Partition:
         return item if item and item.sent_at is not None and item.tup_id == tup_id else None
 
     def _relax(self, records: int) -> None:
-        if not self._cautious or not records:
-            return
         if self._singles > 0:
             self._singles -= records
-        else:
+        elif self._caution and records:
+            self._caution -= 1
             self._step *= 2
-            self._cautious = self._step < self._rules.limits.records
 
     def _cut(self) -> Item | None:
         if not self._mark.started:
@@ -181,19 +181,23 @@ class Partition:
             end = min(self._expired_to, self.position + notices.EXPIRED_CHUNK)
             fragment = self._fragment(end - 1)
             return Item(NOTICES, fragment, notices.expired(fragment))
-        single = self._cautious and (self._singles > 0 or self._step == 1)
-        limit = self._step if self._cautious else self._rules.limits.records
-        batch = self.backlog.take(1 if single else limit)
+        most = self._most()
+        batch = self.backlog.take(most)
         if not batch:
             return None
         fragment = self._fragment(batch[-1].offset)
+        single = self._caution > 0 and most == 1
         if single and self.tries >= self._rules.quarantine_after:
             aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)
             return Item(NOTICES, fragment, aside, records=1)
         return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
 
+    def _most(self) -> int:
+        limit = self._rules.limits.records
+        if not self._caution:
+            return limit
+        return 1 if self._singles > 0 else min(self._step, limit)
+
     def _fragment(self, last: int) -> Fragment:
-        mark = self._mark
-        return Fragment(
-            self.topic, self.index, mark.epoch, self.position, last, mark.generation, 0
-        )  # fmt: skip
+        epoch, generation = self._mark.epoch, self._mark.generation
+        return Fragment(self.topic, self.index, epoch, self.position, last, generation, 0)

@@ -1,0 +1,85 @@
+"""The spout: micro-batches of one Kafka topic, one in flight a partition. A thin shell.
+
+Everything that decides is in `stormwatch.reader` and `stormwatch.partition`.
+"""
+
+import time
+from random import Random
+from typing import Any, ClassVar
+
+from streamparse import Spout, Stream
+
+from stormwatch import settings
+from stormwatch.adapters.multilang import StrictComponent
+from stormwatch.backlog import Limits
+from stormwatch.codec import BATCH_FIELDS, to_values
+from stormwatch.item import BATCHES, NOTICES
+from stormwatch.opening import Log
+from stormwatch.partition import Rules
+from stormwatch.ports import Source
+from stormwatch.reader import Reader
+from stormwatch.settings import Settings
+
+RESEND_AFTER_TIMEOUTS = 3
+WAIT_S = 0.01
+
+
+class KafkaBatchSpout(StrictComponent, Spout):
+    """Reads the topic that the setting `topic_setting` names.
+
+    Batches go to the default stream (payload `codec.RECORDS`); what the spout itself ends (start
+    of reading, expired offsets, quarantined records) to `notices` (payload `codec.Asides`).
+    """
+
+    outputs: ClassVar = [
+        Stream(fields=list(BATCH_FIELDS), name=BATCHES),
+        Stream(fields=list(BATCH_FIELDS), name=NOTICES),
+    ]
+    topic_setting: ClassVar[str]
+
+    def initialize(self, storm_conf: dict[str, Any], context: dict[str, Any]) -> None:
+        """Reads settings only: Kafka is met in `next_tuple`, off the start's time limit."""
+        values = settings.load(conf=storm_conf)
+        topic: str = getattr(values, self.topic_setting)
+        limits = Limits(values.batch_max_records, values.batch_max_bytes, values.record_max_bytes)
+        rules = Rules(
+            limits, values.quarantine_after,
+            RESEND_AFTER_TIMEOUTS * values.message_timeout_s, str(self.component_name),
+        )  # fmt: skip
+        task, tasks = place(context)
+        log = Log(topic, values.kafka_group, values.expired)
+        self.reader = Reader(
+            lambda: self.source(values, topic), log, rules, task, tasks, time.monotonic, Random()
+        )
+
+    def source(self, values: Settings, topic: str) -> Source:
+        """Connect to Kafka. Raises BrokerUnavailable while it does not answer."""
+        from stormwatch.adapters import kafka
+
+        return kafka.source(values, topic)
+
+    def next_tuple(self) -> None:
+        """One turn of the reader; returns within milliseconds while Kafka answers."""
+        for item in self.reader.step():
+            values = to_values(item.fragment, item.payload)
+            self.emit(values, tup_id=item.tup_id, stream=item.stream)
+        if self.reader.waiting:
+            time.sleep(WAIT_S)
+
+    def ack(self, tup_id: str) -> None:
+        self.reader.ack(tup_id)
+
+    def fail(self, tup_id: str) -> None:
+        self.reader.fail(tup_id)
+
+    def deactivate(self) -> None:
+        """Storm stops the topology in order: the next start need not be slow."""
+        self.reader.rest()
+
+
+def place(context: dict[str, Any]) -> tuple[int, int]:
+    """Index of this task among those of its component, and how many they are."""
+    own = str(context["taskid"])
+    components: dict[str, str] = context["task->component"]
+    peers = sorted(int(task) for task, name in components.items() if name == components[own])
+    return peers.index(int(own)), len(peers)
