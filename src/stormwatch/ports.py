@@ -38,6 +38,15 @@ class Watermarks(NamedTuple):
     high: int
 
 
+class StoredAside(NamedTuple):
+    """A set-aside record with where it came from."""
+
+    topic: str
+    partition: int
+    epoch: int
+    row: SetAside
+
+
 class Source(Protocol):
     """Reads one topic with partitions assigned by hand, offsets kept in a consumer group.
 
@@ -153,7 +162,13 @@ class Store(Protocol):
     def ledger(
         self, topic: str, partition: int, epoch: int, first: int, last: int
     ) -> Iterator[LedgerRow]:
-        """Ledger rows that touch offsets first..last, ascending by fragment.first."""
+        """Ledger rows that touch offsets first..last, ascending by fragment.first.
+
+        A row longer than `tally.BLOCK` comes back in pieces; rows of part "start" do not come.
+        """
+
+    def ledger_starts(self, topic: str) -> list[tuple[int, int, int]]:
+        """(partition, epoch, offset) of the rows of part "start": where reading began."""
 
     def write_meter(self, topology: str, component: str, instance: str, body: bytes) -> None:
         """A component's cumulative figures. Does not wait; the last write wins; errors ignored."""
@@ -163,5 +178,8 @@ class Store(Protocol):
 
     def alerts(self, domain: str, limit: int) -> list[DecisionRow]:
         """The newest alerts, newest first by Kafka's time."""
+
+    def set_aside(self, domain: str, limit: int) -> list[StoredAside]:
+        """The newest set-aside records, newest first by Kafka's time."""
 
     def close(self) -> None: ...

@@ -1,0 +1,158 @@
+"""The store on Apache Cassandra. Tables, keys and their sizes: schema/README.md.
+
+Nothing is tried again inside: a request that fails or times out raises StoreUnavailable, and the
+caller writes the same batch again, which is idempotent. One thread at a time may use a store.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import Any
+
+from cassandra.cluster import Session
+
+from stormwatch.adapters import cassandra_rows as wire
+from stormwatch.adapters.cassandra_reads import KEYS, CassandraReads
+from stormwatch.adapters.cassandra_rows import batches, execution
+from stormwatch.adapters.cassandra_schema import check_schema
+from stormwatch.adapters.cassandra_session import UNAVAILABLE, open_session, translated
+from stormwatch.ledger import START, split
+from stormwatch.records import Fragment, LedgerRow, Outcomes, SetAside, StateRow
+from stormwatch.settings import Settings
+from stormwatch.tally import BLOCK_BITS
+
+DAYS_KEPT = 10_000
+"""Entries of the index of days that a process remembers to have written."""
+
+Day = tuple[str, str, int, str, int]  # kind, domain, day, topic, partition
+
+
+def connect(settings: Settings) -> "CassandraStore":
+    """A store with its tables checked and its statements prepared.
+
+    Raises StoreUnavailable if Cassandra is not reached in time (call again), SchemaError if its
+    tables are not the ones that this version and these settings need.
+    """
+    session = open_session(settings)
+    try:
+        check_schema(session, settings)
+        with translated(settings, "prepare statements"):
+            return CassandraStore(session, settings)
+    except BaseException:
+        session.cluster.shutdown()
+        raise
+
+
+class CassandraStore(CassandraReads):
+    """The port `Store`; made by `connect`."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        super().__init__(session, settings)
+        self._days: set[Day] = set()  # confirmed
+        self._new_days: set[Day] = set()  # in the write under way
+
+    def load_states(self, domain: str, entities: Mapping[int, Sequence[str]]) -> dict[str, bytes]:
+        """See the port."""
+        name = domain.encode()
+        reads = (
+            execution(
+                self._cql.load, [name, wire.int32(stripe), wire.text_list(names[i : i + KEYS])]
+            )
+            for stripe, names in entities.items()
+            for i in range(0, len(names), KEYS)
+        )
+        found: dict[str, bytes] = {}
+        with translated(self._settings, "read states"):
+            for rows in self._run(reads):
+                found.update(rows)
+        return found
+
+    def write_outcomes(self, outcomes: Outcomes) -> None:
+        """See the port."""
+        o, f = outcomes, outcomes.fragment
+        rows = wire.decision_rows(o.domain.encode(), o.stamp, self._period_ms, o.decisions)
+        self._write(
+            "decisions",
+            self._batches(self._cql.decision, rows, (len(row.body) for row in o.decisions)),
+            self._alerts(outcomes),
+            self._aside(o.domain, o.aside, f, o.stamp),
+            self._ledger_rows(o.ledger, o.stamp),
+        )
+
+    def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
+        """See the port."""
+        parts = wire.state_rows(domain.encode(), rows)
+        sizes = (len(row.blob) for row in rows)
+        self._write("states", self._batches(self._cql.state, parts, sizes))
+
+    def write_aside(
+        self, domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
+    ) -> None:
+        """See the port."""
+        aside = self._aside(domain, rows, ledger.fragment, stamp)
+        self._write("set-aside records", aside, self._ledger_rows(ledger, stamp))
+
+    def write_meter(self, topology: str, component: str, instance: str, body: bytes) -> None:
+        """See the port."""
+        with suppress(*UNAVAILABLE):  # a figure that is lost is replaced by the next
+            self._session.execute_async(self._cql.meter, (topology, component, instance, body))
+
+    def close(self) -> None:
+        """Leave. Idempotent."""
+        self._session.cluster.shutdown()
+
+    def _write(self, what: str, *statements: Iterable[Any]) -> None:
+        self._new_days.clear()
+        with translated(self._settings, f"confirm a write of {what}"):
+            for _ in self._run(chain(*statements)):
+                pass
+        if self._new_days:
+            if len(self._days) >= DAYS_KEPT:
+                self._days.clear()
+            self._days |= self._new_days
+
+    def _batches(
+        self, prepared: Any, partitions: Iterable[list[wire.Values]], sizes: Iterable[int]
+    ) -> Iterator[Any]:
+        heaviest = max(sizes, default=0)
+        for rows in partitions:
+            yield from batches(prepared, rows, heaviest)
+
+    def _alerts(self, o: Outcomes) -> Iterator[Any]:
+        alerts = [row for row in o.decisions if row.alert]
+        if alerts:
+            f = o.fragment
+            days = wire.alert_rows(o.domain.encode(), o.stamp, f.topic, f.partition, alerts)
+            sizes = (len(row.body) for row in alerts)
+            yield from self._batches(self._cql.alert, days.values(), sizes)
+            yield from self._index("alerts", o.domain, f, o.stamp, days)
+
+    def _aside(
+        self, domain: str, rows: Sequence[SetAside], f: Fragment, stamp: int
+    ) -> Iterator[Any]:
+        days = wire.aside_rows(domain.encode(), stamp, f.topic, f.partition, f.epoch, rows)
+        sizes = (len(r.raw or b"") + len(r.key or b"") + 4 * len(r.reason) for r in rows)
+        yield from self._batches(self._cql.aside, days.values(), sizes)
+        yield from self._index("dead_letters", domain, f, stamp, days)
+
+    def _index(
+        self, kind: str, domain: str, f: Fragment, stamp: int, days: Collection[int]
+    ) -> Iterator[Any]:
+        """Rows of `days` that this process has not written yet."""
+        for day in days:
+            entry = (kind, domain, day, f.topic, f.partition)
+            if entry not in self._days:
+                self._new_days.add(entry)
+                yield self._cql.day[kind].bind((*entry, stamp))
+
+    def _ledger_rows(self, row: LedgerRow, stamp: int) -> Iterator[Any]:
+        f = row.fragment
+        if row.part == START:
+            yield self._cql.start.bind((f.topic, f.partition, f.epoch, f.first, stamp))
+            return
+        for piece in split(row):
+            f = piece.fragment
+            yield self._cql.ledger.bind((
+                f.topic, f.partition, f.epoch, f.first >> BLOCK_BITS, f.first, f.last, piece.part,
+                piece.bitmaps, piece.age, f.generation, f.attempt, stamp,
+            ))  # fmt: skip

@@ -1,0 +1,130 @@
+"""Rows as prepared statements with values already in Cassandra's wire form: the hot path.
+
+The driver's own `bind` costs more than all the rest of a row; the types here are few and fixed,
+so rows are packed directly (benchmarks/cassandra_batches.py compares). Rows of one Cassandra
+partition go into one UNLOGGED batch; every statement carries its write timestamp.
+"""
+
+from collections.abc import Iterator, Sequence
+from struct import Struct
+from typing import Any
+
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
+
+from stormwatch.records import DecisionKey, DecisionRow, SetAside, StateRow
+
+BATCH_ROWS = 100
+BATCH_BYTES = 512 * 1024  # far below Cassandra's limit of a mutation, 16 MiB
+ROW_BYTES = 200  # of a row beside its large values
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+int32 = Struct(">i").pack
+int64 = Struct(">q").pack
+float64 = Struct(">d").pack
+_TRUE, _FALSE = b"\x01", b"\x00"
+_TUPLE_TIME = int32(8)
+
+Values = list[Any]  # bytes in wire form, or UNSET_VALUE
+
+
+def batches(prepared: Any, rows: Sequence[Values], heaviest: int) -> Iterator[Any]:
+    """UNLOGGED batches of the rows of one partition, none with more than `heaviest` bytes."""
+    most = max(1, min(BATCH_ROWS, BATCH_BYTES // (heaviest + ROW_BYTES)))
+    bound = BoundStatement(prepared)
+    for low in range(0, len(rows), most):
+        batch = BatchStatement(BatchType.UNLOGGED)
+        batch.is_idempotent = True
+        for values in rows[low : low + most]:
+            bound.values = values  # the batch keeps the list, not the statement
+            batch.add(bound)
+        yield batch
+
+
+def execution(prepared: Any, values: Values) -> Any:
+    """One prepared statement with values in wire form."""
+    bound = BoundStatement(prepared)
+    bound.values = values
+    return bound
+
+
+def decision_rows(
+    domain: bytes, stamp: int, period_ms: int, rows: Sequence[DecisionRow]
+) -> Iterator[list[Values]]:
+    """Rows of `decisions`, one list a Cassandra partition."""
+    when = int64(stamp)
+    groups: dict[tuple[int, int], list[Values]] = {}
+    for r in rows:
+        place = (r.stripe, r.time // period_ms)
+        group = groups.get(place)
+        if group is None:
+            group = groups[place] = []
+        group.append([
+            domain, int32(place[0]), int32(place[1]), r.entity.encode(), int64(r.time),
+            r.id.encode(), r.outcome.encode(), float64(r.score), r.body, int64(r.timestamp),
+            _TRUE if r.alert else _FALSE, when,
+        ])  # fmt: skip
+    return iter(groups.values())
+
+
+def alert_rows(
+    domain: bytes, stamp: int, topic: str, partition: int, rows: Sequence[DecisionRow]
+) -> dict[int, list[Values]]:
+    """day -> rows of `alerts`."""
+    place, when = (topic.encode(), int32(partition)), int64(stamp)
+    groups: dict[int, list[Values]] = {}
+    for r in rows:
+        day = r.timestamp // DAY_MS
+        groups.setdefault(day, []).append([
+            domain, int32(day), *place, int32(r.stripe), r.entity.encode(), int64(r.time),
+            r.id.encode(), r.outcome.encode(), float64(r.score), r.body, int64(r.timestamp), when,
+        ])  # fmt: skip
+    return groups
+
+
+def aside_rows(
+    domain: bytes, stamp: int, topic: str, partition: int, epoch: int, rows: Sequence[SetAside]
+) -> dict[int, list[Values]]:
+    """day -> rows of `dead_letters`."""
+    place, when = (topic.encode(), int32(partition)), int64(stamp)
+    groups: dict[int, list[Values]] = {}
+    for r in rows:
+        day = r.timestamp // DAY_MS
+        groups.setdefault(day, []).append([
+            domain, int32(day), *place, r.state.encode(), int32(epoch), int64(r.offset),
+            int64(r.timestamp), r.code.encode(), r.reason.encode(), r.component.encode(),
+            UNSET_VALUE if r.key is None else r.key, UNSET_VALUE if r.raw is None else r.raw, when,
+        ])  # fmt: skip
+    return groups
+
+
+def state_rows(domain: bytes, rows: Sequence[StateRow]) -> Iterator[list[Values]]:
+    """Rows of `states`, one list a Cassandra partition."""
+    groups: dict[int, list[Values]] = {}
+    for r in rows:
+        group = groups.get(r.stripe)
+        if group is None:
+            group = groups[r.stripe] = []
+        group.append([domain, int32(r.stripe), r.entity.encode(), r.blob, int64(r.stamp)])
+    return iter(groups.values())
+
+
+def text_list(texts: Sequence[str]) -> bytes:
+    """list<text> in wire form."""
+    parts = [int32(len(texts))]
+    for text in texts:
+        raw = text.encode()
+        parts += (int32(len(raw)), raw)
+    return b"".join(parts)
+
+
+def key_list(keys: Sequence[DecisionKey]) -> bytes:
+    """list<frozen<tuple<text, bigint, text>>> of (entity, time, id) in wire form."""
+    parts = [int32(len(keys))]
+    for key in keys:
+        entity, name = key.entity.encode(), key.id.encode()
+        parts += (
+            int32(len(entity) + len(name) + 20), int32(len(entity)), entity,
+            _TUPLE_TIME, int64(key.time), int32(len(name)), name,
+        )  # fmt: skip
+    return b"".join(parts)

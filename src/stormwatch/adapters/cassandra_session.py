@@ -1,0 +1,189 @@
+"""Sessions with Cassandra: how we connect, and the one place where driver errors become ours."""
+
+import logging
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cassandra import (
+    AlreadyExists,
+    AuthenticationFailed,
+    ConsistencyLevel,
+    DependencyException,
+    DriverException,
+    InvalidRequest,
+    OperationTimedOut,
+    Unauthorized,
+)
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import (
+    EXEC_PROFILE_DEFAULT,
+    Cluster,
+    ExecutionProfile,
+    NoHostAvailable,
+    QueryExhausted,
+    Session,
+    UserTypeDoesNotExist,
+)
+from cassandra.connection import ConnectionBusy, ConnectionException, ProtocolError
+from cassandra.policies import (
+    DCAwareRoundRobinPolicy,
+    ExponentialReconnectionPolicy,
+    FallthroughRetryPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.pool import NoConnectionsAvailable
+from cassandra.protocol import (
+    ConfigurationException,
+    ErrorMessage,
+    InternalError,
+    NotSupportedError,
+    SyntaxException,
+)
+from cassandra.query import TraceUnavailable, tuple_factory
+
+from stormwatch.errors import SchemaError, SettingsError, StoreUnavailable
+from stormwatch.settings import Settings, variable
+
+CONNECT_TIMEOUT_S = 5.0
+"""To open one connection; with several contact points the limit holds for each."""
+RECONNECT_MAX_S = 5.0
+"""Longest wait between two tries to reach a node again; the driver's own default is 600."""
+
+REFUSED = (InvalidRequest, AlreadyExists, ConfigurationException, SyntaxException)
+"""The request itself is wrong: asking again cannot help."""
+FORBIDDEN = (AuthenticationFailed, Unauthorized)
+UNAVAILABLE = (
+    DriverException,
+    NoHostAvailable,
+    NoConnectionsAvailable,
+    ConnectionException,
+    ConnectionBusy,
+    ProtocolError,
+    ErrorMessage,
+    NotSupportedError,
+    InternalError,
+    DependencyException,
+    QueryExhausted,
+    TraceUnavailable,
+    UserTypeDoesNotExist,
+    OSError,
+)
+"""Everything else the driver raises; a test keeps these tuples complete."""
+
+
+@contextmanager
+def translated(settings: Settings, action: str) -> Iterator[None]:
+    """Raise what the driver raises as StoreUnavailable (or SchemaError for a wrong request)."""
+    try:
+        yield
+    except REFUSED as error:
+        raise SchemaError(
+            f"Cassandra refused to {action}: {error}. The tables of keyspace "
+            f"{settings.cassandra_keyspace} are not those of this version, or a value is too "
+            "large. Run `./stormwatch schema apply`."
+        ) from error
+    except UNAVAILABLE as error:
+        raise StoreUnavailable(f"Cassandra did not {action}: {_cause(error, settings)}") from error
+
+
+def open_session(settings: Settings) -> Session:
+    """A session without keyspace. The caller ends it with `session.cluster.shutdown()`.
+
+    Raises StoreUnavailable within CONNECT_TIMEOUT_S a contact point, SettingsError for a setting
+    that cannot be meant.
+    """
+    logging.getLogger("cassandra").setLevel(logging.ERROR)  # we say ourselves what it would warn of
+    keyspace_of(settings)
+    timeout = min(CONNECT_TIMEOUT_S, settings.cassandra_request_timeout_s)
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(
+            DCAwareRoundRobinPolicy(local_dc=settings.cassandra_datacenter)
+        ),
+        retry_policy=FallthroughRetryPolicy(),  # the whole batch is tried again, not a request
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=settings.cassandra_request_timeout_s,
+        row_factory=tuple_factory,
+    )
+    with translated(settings, "accept a connection"):
+        cluster = Cluster(
+            [host.strip() for host in settings.cassandra_contact_points.split(",")],
+            port=settings.cassandra_port,
+            auth_provider=_credentials(settings),
+            ssl_context=_tls(settings),
+            compression=False,
+            connect_timeout=timeout,
+            control_connection_timeout=timeout,
+            idle_heartbeat_interval=10,
+            idle_heartbeat_timeout=10,
+            reconnection_policy=ExponentialReconnectionPolicy(0.5, RECONNECT_MAX_S, None),
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        )
+        try:
+            return cluster.connect()
+        except BaseException:
+            known = {str(host.datacenter) for host in cluster.metadata.all_hosts()} - {"None"}
+            cluster.shutdown()
+            if known and settings.cassandra_datacenter not in known:
+                raise SettingsError(
+                    f"cassandra.datacenter is {settings.cassandra_datacenter!r}; this cluster has "
+                    f"{', '.join(sorted(known))}. Set {variable('cassandra.datacenter')}."
+                ) from None
+            raise
+
+
+def keyspace_of(settings: Settings) -> str:
+    """The keyspace's name, safe inside a statement. Raises SettingsError for another."""
+    name = settings.cassandra_keyspace
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name):
+        raise SettingsError(
+            f"cassandra.keyspace is {name!r}; it must be lower-case letters, digits and _, "
+            "at most 48, beginning with a letter."
+        )
+    return name
+
+
+def _credentials(settings: Settings) -> Any:
+    if not settings.cassandra_username:
+        return None
+    return PlainTextAuthProvider(settings.cassandra_username, settings.cassandra_password)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.cassandra_ssl_ca:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.cassandra_ssl_ca)
+    except OSError as error:
+        raise SettingsError(
+            f"cassandra.ssl_ca: {settings.cassandra_ssl_ca} cannot be used ({error}). "
+            "It must be a file of PEM certificates."
+        ) from error
+
+
+def _cause(error: BaseException, settings: Settings) -> str:
+    """The driver's error as a sentence, with what to do."""
+    where = f"{settings.cassandra_contact_points} port {settings.cassandra_port}"
+    inner = _errors(error)
+    if any(isinstance(one, FORBIDDEN) for one in inner):
+        return (
+            f"user {settings.cassandra_username!r} was refused ({error}). Correct "
+            f"{variable('cassandra.username')} and {variable('cassandra.password')}."
+        )
+    if isinstance(error, OperationTimedOut):
+        return (
+            f"no answer within {settings.cassandra_request_timeout_s:g} s from {where}. "
+            "It is tried again; see `./stormwatch doctor`."
+        )
+    told = "; ".join(sorted({f"{type(one).__name__}: {one}" for one in inner})) or str(error)
+    return f"{told} ({where}). It is tried again; see `./stormwatch doctor`."
+
+
+def _errors(error: BaseException) -> list[BaseException]:
+    """What each host said, where the driver gives that."""
+    if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
+        return list(error.errors.values())
+    return [error]
