@@ -1,0 +1,44 @@
+"""`python -m apps.cli`: what ./stormwatch hands over to."""
+
+import sys
+
+import typer
+
+from apps.cli import cluster, data, quality, run, services
+from apps.cli.app import COMMAND, complain
+
+app = typer.Typer(
+    help="Event streams into decisions, on Apache Storm. Start with: ./stormwatch run",
+    epilog="Each command has its own --help, with examples.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (run, services, data, quality):
+    module.add_to(app)
+app.add_typer(cluster.app, name="cluster")
+app.add_typer(data.schema, name="schema")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit code: 0 good, 1 failed, 2 wrong usage or settings, 130 Ctrl-C.
+
+    Usage errors and Ctrl-C leave as SystemExit, with those codes.
+    """
+    from stormwatch.errors import SettingsError, StormwatchError
+
+    try:
+        app(args=argv, prog_name=COMMAND)
+    except SettingsError as error:
+        complain(str(error))
+        return 2
+    except StormwatchError as error:
+        complain(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What all commands share: the root, the settings, and how errors and progress look."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from apps.steps import Steps
+    from stormwatch.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The project: where project.clj, topologies/ and stormwatch.toml are."""
+
+COMMAND = "./stormwatch"
+
+
+def settings() -> "Settings":
+    """The settings as this machine has them now. Raises SettingsError."""
+    from stormwatch.settings import load
+
+    return load(root=ROOT)
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help: examples, kept line by line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {COMMAND} {line}" for line in lines)
+
+
+def print_json(document: Any) -> None:
+    """A document for other programs, on stdout."""
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(document)).decode())
+
+
+def complain(message: str) -> None:
+    """An error, on stderr."""
+    start, end = ("\033[31m", "\033[0m") if colours(sys.stderr) else ("", "")
+    print(f"{start}error:{end} {message}", file=sys.stderr)
+
+
+def colours(stream: Any) -> bool:
+    """Whether escape codes are welcome on the stream."""
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
+
+
+def steps() -> "Steps":
+    """Progress as lines on stderr."""
+    from apps.steps import Steps
+
+    return Steps(lambda step, detail: print(f"{step}: {detail}", file=sys.stderr, flush=True))

@@ -1,0 +1,44 @@
+"""`cluster`: a real Nimbus, ZooKeeper and supervisor on this machine."""
+
+import typer
+
+from apps.cli import app as shared
+
+app = typer.Typer(
+    help="A Storm cluster on this machine, for `sparse submit`.",
+    epilog=shared.example("cluster up", "cluster status", "cluster down"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command(epilog=shared.example("cluster up"))
+def up() -> None:
+    """Start ZooKeeper, Nimbus and a supervisor (and Kafka and Cassandra, if they are not up)."""
+    from apps import services
+    from apps.run import prepare
+    from apps.services import cluster
+
+    steps = shared.steps()
+    found = services.up(shared.settings(), shared.ROOT, steps)
+    prepare.topics_and_tables(found, shared.ROOT, steps)
+    cluster.up(found, shared.ROOT, steps)
+    print("Now: .venv/bin/sparse submit -n fraud")
+
+
+@app.command(epilog=shared.example("cluster down"))
+def down() -> None:
+    """Stop the cluster; Kafka and Cassandra stay. Kill topologies first: `sparse kill -n NAME`."""
+    from apps.services import cluster
+
+    stopped = cluster.down(shared.ROOT, shared.steps())
+    print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@app.command(epilog=shared.example("cluster status"))
+def status() -> None:
+    """Show the cluster and its topologies."""
+    from apps.services import cluster
+
+    for line in cluster.status(shared.ROOT):
+        print(line)

@@ -1,0 +1,130 @@
+"""`publish`, `ledger`, `config`, `schema`: what goes in, what came of it, and by which settings."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.cli import app as shared
+
+Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
+
+
+class Events(StrEnum):
+    """Kinds of events."""
+
+    TRANSACTIONS = "transactions"
+    READINGS = "readings"
+
+
+schema = typer.Typer(
+    help="Cassandra's tables.",
+    epilog=shared.example("schema status", "schema apply"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command(
+        epilog=shared.example(
+            "publish transactions --rate 200 --count 10000",
+            "publish readings train_FD001.txt",
+        )
+    )(publish)
+    app.command(epilog=shared.example("ledger", "ledger --topic transactions --json"))(ledger)
+    app.command(epilog=shared.example("config", "config --json"))(config)
+
+
+def publish(
+    events: Annotated[Events, typer.Argument(help="transactions or readings")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", exists=True, dir_okay=False)
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Records/s; 0: as fast as it goes.")] = 0.0,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
+    customers: Annotated[int, typer.Option(min=1, help="Of generated transactions.")] = 5_000,
+    units: Annotated[int, typer.Option(min=1, help="Of generated readings.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of generated events.")] = 0,
+) -> None:
+    """Publish generated events, or those of files, to their Kafka topic.
+
+    Files: JSON lines, CSV with a header, card transactions CSV, C-MAPSS text. Without --count
+    generated events end with Ctrl-C. They go on in time where the topic ends.
+    """
+    from apps.run import publishing
+
+    asked = publishing.Asked(events.value, rate, count, seed, customers, units, tuple(files or ()))
+    sent, interrupted = publishing.by_hand(shared.settings(), asked, shared.steps())
+    print(f"{sent:,} records published.")
+    if interrupted:
+        raise typer.Exit(130)
+
+
+def ledger(
+    topic: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Prove from Kafka and Cassandra that each offset has exactly one end state.
+
+    Exit code 1 if an offset is unaccounted for or has two end states.
+    """
+    from apps import ledger as proof
+    from apps.cli.connect import connected
+
+    with connected(shared.settings()) as (settings, admin, store):
+        found = proof.topics(settings, admin, store, [topic] if topic else None)
+    if as_json:
+        shared.print_json({ledger.topic: ledger.to_dict() for ledger in found})
+    else:
+        for one in found:
+            states = ", ".join(f"{count:,} {state}" for state, count in one.states.items())
+            print(f"{one.topic}: {states or 'nothing decided yet'}")
+            print(
+                f"  unaccounted {one.unaccounted:,}, with two states {one.conflicting:,}, "
+                f"in flight {one.in_flight:,}"
+            )
+    if not all(one.sound for one in found):
+        raise typer.Exit(1)
+
+
+def config(as_json: Json = False) -> None:
+    """Show each setting: its value, where it comes from, and what it is for.
+
+    Set one in stormwatch.toml or by its environment variable (kafka.bootstrap is
+    STORMWATCH_KAFKA_BOOTSTRAP). Secrets are masked.
+    """
+    from stormwatch.settings import explain, variable
+
+    values = explain(root=shared.ROOT)
+    if as_json:
+        shared.print_json(
+            [{**value._asdict(), "variable": variable(value.key)} for value in values]
+        )
+        return
+    width = max(len(value.key) for value in values)
+    for value in values:
+        print(f"{value.key:<{width}}  {value.value!s:<20} {value.source:<10} {value.help}")
+
+
+@schema.command("status", epilog=shared.example("schema status"))
+def schema_status() -> None:
+    """Show which migrations are applied. Exit code 1 if one is missing."""
+    from apps.run import prepare
+
+    rows = prepare.schema_status(shared.settings(), shared.ROOT)
+    for name, state in rows:
+        print(f"{name:<32} {state}")
+    if any(state != "applied" for _, state in rows):
+        raise typer.Exit(1)
+
+
+@schema.command("apply", epilog=shared.example("schema apply"))
+def schema_apply() -> None:
+    """Apply the migrations that are missing. Safe to repeat, and with two at once."""
+    from apps.run import prepare
+
+    prepare.ensure_tables(shared.settings(), shared.ROOT, shared.steps())
+    print("The tables are as this version needs them.")

@@ -1,0 +1,139 @@
+"""`test`, `bench`, `train`: checks, measurements and models."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from apps.cli import app as shared
+from stormwatch.errors import StormwatchError
+
+_EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+_CHECKED = ("src/stormwatch", "apps")
+_DEV_TOOLS = ("pytest", "ruff", "mypy", "hypothesis")
+
+
+class Model(StrEnum):
+    """Models that can be trained here."""
+
+    FRAUD = "fraud"
+    MAINTENANCE = "maintenance"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command(
+        context_settings=_EXTRA,
+        epilog=shared.example("test", "test --all", "test tests/unit -k ledger"),
+    )(test)
+    app.command(context_settings=_EXTRA, epilog=shared.example("bench", "bench bare_loop --help"))(
+        bench
+    )
+    app.command(
+        epilog=shared.example("train fraud", "train maintenance --data CMAPSS_FOLDER --seed 7")
+    )(train)
+
+
+def test(
+    ctx: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="With the slow campaigns.")] = False,
+) -> None:
+    """Run everything that a change must pass: ruff, mypy, pytest.
+
+    With arguments for pytest, only pytest runs, with those.
+    """
+    missing = [name for name in _DEV_TOOLS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise StormwatchError(
+            f"{', '.join(missing)} is not installed in {sys.prefix}, so nothing can be tested. "
+            "Run: .venv/bin/pip install -r requirements-dev.txt -c constraints.txt"
+        )
+    chosen = [] if everything else ["-m", "not slow"]
+    steps = {
+        "ruff check": ["ruff", "check", "."],
+        "ruff format": ["ruff", "format", "--check", "."],
+        "mypy": ["mypy", "--strict", *_CHECKED],
+        "pytest": ["pytest", *chosen, *ctx.args],
+    }
+    if ctx.args:
+        steps = {"pytest": steps["pytest"]}
+    failed = [name for name, command in steps.items() if not _step(name, command)]
+    print(f"failed: {', '.join(failed)}" if failed else "all passed")
+    if failed:
+        raise typer.Exit(1)
+
+
+def bench(
+    ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="Which; else list.")] = None
+) -> None:
+    """Run a benchmark of benchmarks/, or list them. What follows its name goes to it."""
+    known = {
+        path.stem: path
+        for path in sorted((shared.ROOT / "benchmarks").glob("*.py"))
+        if not path.name.startswith("_")
+    }
+    if name is None:
+        for stem, path in known.items():
+            print(f"{stem:<20} {_first_sentence(path)}")
+        return
+    if name not in known:
+        raise StormwatchError(f"There is no benchmark {name!r}. Choose one of: {', '.join(known)}.")
+    raise typer.Exit(_python([str(known[name]), *ctx.args]))
+
+
+def train(
+    model: Annotated[Model, typer.Argument(help="fraud or maintenance")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Public data; else events of our own generator."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 7,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Else the model that the bolts load.")
+    ] = None,
+) -> None:
+    """Train a model and write it with its card: features, metrics, seed, data."""
+    folder = out or shared.ROOT / "src" / "stormwatch" / model.value / "model"
+    if data is not None and not data.is_dir():
+        raise StormwatchError(
+            f"--data {data} is not a folder. Name the folder that holds the data."
+        )
+    print(f"training the {model.value} model with seed {seed}", file=sys.stderr)
+    if model is Model.FRAUD:
+        from apps.training.fraud import train_fraud
+
+        card = train_fraud(folder, seed, data)
+    else:
+        from apps.training.maintenance import train_maintenance
+
+        card = train_maintenance(folder, seed, data)
+    print(f"{card.version} is in {folder}")
+    for name, value in card.metrics.items():
+        print(f"  {name:<24} {value:.4f}")
+
+
+def _step(name: str, command: list[str]) -> bool:
+    print(f"== {name}", flush=True)
+    began = monotonic()
+    good = _python(["-m", *command]) == 0
+    print(f"== {name}: {'passed' if good else 'FAILED'} in {monotonic() - began:.0f} s", flush=True)
+    return good
+
+
+def _python(arguments: list[str]) -> int:
+    path = os.pathsep.join([str(shared.ROOT), str(shared.ROOT / "src")])
+    environ = {**os.environ, "PYTHONPATH": path}
+    return subprocess.call([sys.executable, *arguments], cwd=shared.ROOT, env=environ)
+
+
+def _first_sentence(path: Path) -> str:
+    import ast
+
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return text.splitlines()[0] if text else ""

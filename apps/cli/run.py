@@ -1,0 +1,50 @@
+"""`run`: everything with one command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.cli import app as shared
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(
+        epilog=shared.example("run", "run --seconds 90 --report r.json", "run --rate 0"),
+        short_help="Start everything, publish generated events, show what comes out.",
+    )(run)
+
+
+def run(
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, help="End after so long; counted from when decisions come."),
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Records/s per stream; 0: as fast as it goes.")
+    ] = 500.0,
+    topology: Annotated[str, typer.Option(help="fraud, maintenance or all.")] = "all",
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what came out as JSON.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the generated events.")] = 0,
+) -> None:
+    """Start Kafka, Cassandra and the topologies, publish generated events and show the decisions.
+
+    Ctrl-C, or the end of --seconds, waits for what was published and stops all that it started.
+    Exit code: 0, 130 after Ctrl-C, 1 when a topology gave up or a record stayed undecided.
+    """
+    from rich.console import Console
+
+    from apps.run.engine import Options, execute
+    from apps.run.present import Presenter
+    from stormwatch.errors import SettingsError
+
+    if report is not None and not report.resolve().parent.is_dir():
+        raise SettingsError(f"--report {report}: there is no folder {report.resolve().parent}.")
+    plain = not shared.colours(sys.stdout)
+    console = Console(no_color=plain, force_terminal=None, highlight=False)
+    options = Options(seconds, rate, topology, report and report.resolve(), seed)
+    raise typer.Exit(execute(options, shared.settings(), shared.ROOT, Presenter(console)))

@@ -1,0 +1,76 @@
+"""Resident memory of everything that a run started, by component, in MB (10^6 bytes).
+
+Resident set size as the kernel counts it: pages that processes share are counted in each of them,
+so a sum is an upper bound.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+
+import psutil
+
+_BYTES_IN_MB = 1_000_000
+_COMPONENT_COMMAND = "streamparse_run"
+_JVM_MAIN = {
+    "org.apache.storm": "storm",
+    "kafka.Kafka": "kafka",
+    "org.apache.cassandra": "cassandra",
+    "org.apache.zookeeper": "zookeeper",
+    "leiningen": "lein",
+}
+
+Groups = dict[str, dict[str, float]]
+"""Group -> {component: MB, "total": MB}."""
+
+
+def by_component(roots: Mapping[str, Iterable[int]]) -> Groups:
+    """Memory of the process trees that start at the pids given.
+
+    A process that two groups reach counts in the first. Ended processes are left out.
+    """
+    seen: set[int] = set()
+    groups: Groups = {}
+    for group, pids in roots.items():
+        sizes: Counter[str] = Counter()
+        for process in tree(pids):
+            if process.pid in seen:
+                continue
+            seen.add(process.pid)
+            try:
+                sizes[component_of(process.cmdline(), process.name())] += process.memory_info().rss
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        groups[group] = {name: round(size / _BYTES_IN_MB, 1) for name, size in sizes.items()}
+        groups[group]["total"] = round(sizes.total() / _BYTES_IN_MB, 1)
+    return groups
+
+
+def total_mb(groups: Groups) -> float:
+    """The sum over all groups."""
+    return round(sum(group["total"] for group in groups.values()), 1)
+
+
+def tree(pids: Iterable[int]) -> list[psutil.Process]:
+    """The living processes of `pids` and all that descend from them."""
+    found: dict[int, psutil.Process] = {}
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            members = [process, *process.children(recursive=True)]
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        found |= {member.pid: member for member in members}
+    return list(found.values())
+
+
+def component_of(command: Sequence[str], name: str) -> str:
+    """What a process is, in a word: a bolt's class, the JVM's role, or the program's name."""
+    if any(PurePath(word).name == _COMPONENT_COMMAND for word in command):
+        return command[-1].rpartition(".")[2]
+    if name.startswith("java"):
+        for word in command:
+            for start, role in _JVM_MAIN.items():
+                if word.startswith(start):
+                    return role
+    return name or "?"

@@ -1,0 +1,1 @@
+"""The engine of `./stormwatch run`: start, publish, watch, drain, report, stop."""

@@ -1,0 +1,87 @@
+"""The processes of a run: topologies and publishers, started and stopped together."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from apps.run.feed import Feed
+from apps.run.publisher import Order, Word
+from apps.run.streams import Stream
+from apps.run.topology import Topology
+from stormwatch.errors import FatalError
+
+Words = Callable[[str, str], None]
+"""Called with a topology and a line that it wrote to stderr."""
+_TOPOLOGY_STOP_S = 4.0
+
+
+class Crew:
+    """Topologies and the feeds of their topics; all gone on exit."""
+
+    def __init__(self, streams: Sequence[Stream], root: Path, logs: Path, words: Words) -> None:
+        self._streams = streams
+        self._root = root
+        self._logs = logs
+        self.topologies = {s.topology: Topology(s.topology, root, logs, words) for s in streams}
+        self.feeds: dict[str, Feed] = {}
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self, run: str, rate: float, seed: int) -> None:
+        """Start all of them. Publishers keep to the warm-up rate until `go`."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for topology in self.topologies.values():
+            topology.start(os.environ)
+        for stream in self._streams:
+            order = Order(stream.events, stream.topic, rate, run, str(self._root), seed)
+            self.feeds[stream.topology] = Feed(stream, order, self._root, self._logs)
+
+    def go(self) -> None:
+        """The topologies are ready: publish at the rate asked for."""
+        for feed in self.feeds.values():
+            feed.tell(Word(go=True))
+
+    def decided(self, topology: str, records: int) -> None:
+        """Tell a publisher that goes as fast as it can how many records were decided."""
+        self.feeds[topology].tell(Word(decided=records))
+
+    def check(self) -> None:
+        """Raises FatalError with the last words of a topology or publisher that ended unasked."""
+        for topology in self.topologies.values():
+            if topology.code is not None:
+                raise FatalError(topology.obituary())
+        for feed in self.feeds.values():
+            if feed.failure:
+                raise FatalError(feed.failure)
+
+    def stop_publishing(self) -> str:
+        """Stop all feeds and wait until what they sent is confirmed; what went wrong, if so."""
+        for feed in self.feeds.values():
+            feed.tell(Word(stop=True))
+        for feed in self.feeds.values():
+            feed.stop()
+        return "; ".join(feed.failure for feed in self.feeds.values() if feed.failure)
+
+    def stop(self) -> None:
+        """End what still runs."""
+        running = [t for t in self.topologies.values() if t.started]
+        for topology in running:
+            topology.signal_stop()
+        for feed in self.feeds.values():
+            feed.stop(2.0)
+        for topology in running:
+            topology.wait_stopped(_TOPOLOGY_STOP_S)
+
+    def pids(self) -> dict[str, list[int]]:
+        """Topology -> pid of its command."""
+        return {name: [t.pid] for name, t in self.topologies.items() if t.started}

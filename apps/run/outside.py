@@ -1,0 +1,80 @@
+"""What a run stands on: services, topics, tables. What it started it stops again."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from apps import services
+from apps.run import prepare
+from apps.services import manage, process, registry
+from stormwatch.ports import Admin, Store
+from stormwatch.settings import Settings
+
+Progress = Callable[[str, str], None]
+
+
+class Outside:
+    """Kafka and Cassandra, ready to use while entered.
+
+    Services that were up before stay up afterwards. Raises StormwatchError.
+    """
+
+    settings: Settings
+    admin: Admin
+    store: Store
+
+    def __init__(self, settings: Settings, root: Path, progress: Progress) -> None:
+        self.settings = settings
+        self._root = root
+        self._progress = progress
+        self._home = services.Home.of(settings, root)
+        self._started: list[str] = []
+        self._open: list[Admin | Store] = []
+
+    def __enter__(self) -> "Outside":
+        from stormwatch.adapters import cassandra, kafka
+
+        before = set(self.pids())
+        self.settings = services.up(self.settings, self._root, self._progress)
+        self._started = [name for name in self.pids() if name not in before]
+        try:
+            self.admin = kafka.admin(self.settings)
+            self._open.append(self.admin)
+            prepare.ensure_topics(self.settings, self.admin, self._progress)
+            prepare.ensure_tables(self.settings, self._root, self._progress)
+            self.store = cassandra.connect(self.settings)
+            self._open.append(self.store)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def pids(self) -> dict[str, list[int]]:
+        """Service -> pids, of those that we run on this machine."""
+        return {
+            name: [entry.pid]
+            for name, entry in registry.read(self._home).items()
+            if process.find(entry.identity)
+        }
+
+    def close(self) -> None:
+        """Close the connections and stop the services that this run started."""
+        closing = [threading.Thread(target=port.close, daemon=True) for port in self._open]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(timeout=2)
+        self._open.clear()
+        if self._started:
+            with registry.locked(self._home):
+                manage.halt(self._home, self._started, self._progress)
+            self._started.clear()
