@@ -1,0 +1,86 @@
+"""`sparse` of the virtualenv: streamparse's own, made safe to start twice and without -e.
+
+streamparse builds the jar in `_build` and `_resources` of the project and deletes both first: two
+`sparse run` at once would take the jar from under each other. Here builds wait for each other and
+each run gets its own copy of the jar.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from apps.storm import paths
+from stormwatch.errors import StormwatchError
+from stormwatch.settings import load
+
+DEFAULT_ENVIRONMENT = {"run": "local"}
+"""Of config.json, where -e is not given; every other subcommand speaks to `cluster`."""
+
+_WITHOUT_ENVIRONMENT = ("jar", "quickstart", "help", "visualize")
+_CHILDREN_S = 10.0
+
+
+def main() -> int:
+    """Hand over to streamparse; exit code 130 or 143 when interrupted or terminated."""
+    try:
+        run_dir = Path.cwd() / load(root=Path.cwd()).run_dir
+    except StormwatchError as error:
+        print(f"sparse: {error}", file=sys.stderr)
+        return 2
+    paths.leave_environment()
+    os.environ["LEIN_ROOT"] = "1"  # as root, lein else waits for a key
+    warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
+    sys.argv[1:] = with_environment(sys.argv[1:])
+    signal.signal(signal.SIGTERM, _terminated)
+    from streamparse.cli import run, sparse, submit
+
+    paths.leave_import_path()
+    with tempfile.TemporaryDirectory(prefix="stormwatch-sparse-") as scratch:
+        tempfile.tempdir = scratch  # streamparse leaves its files behind
+        run.jar_for_deploy = submit.jar_for_deploy = _locked(
+            run.jar_for_deploy, run_dir, Path(scratch)
+        )
+        try:
+            sparse.main()
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            psutil.wait_procs(psutil.Process().children(), timeout=_CHILDREN_S)
+    return 0
+
+
+def with_environment(argv: list[str]) -> list[str]:
+    """`argv` with the environment that a subcommand uses when none is given."""
+    named = any(a.split("=")[0] in ("-e", "--environment", "-h", "--help") for a in argv)
+    if not argv or argv[0].startswith("-") or argv[0] in _WITHOUT_ENVIRONMENT or named:
+        return argv
+    return [argv[0], "-e", DEFAULT_ENVIRONMENT.get(argv[0], "cluster"), *argv[1:]]
+
+
+def _terminated(number: int, frame: object) -> None:
+    for child in psutil.Process().children():
+        child.terminate()
+    raise SystemExit(128 + number)
+
+
+def _locked(build: Callable[..., str], run_dir: Path, scratch: Path) -> Callable[..., str]:
+    def built(simple_jar: bool = False) -> str:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with (run_dir / "build.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            jar = Path(build(simple_jar=simple_jar))
+            return str(shutil.copy(jar, scratch / jar.name))
+
+    return built
+
+
+if __name__ == "__main__":
+    sys.exit(main())
