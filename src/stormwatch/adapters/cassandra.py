@@ -12,6 +12,7 @@ from typing import Any
 from cassandra.cluster import Session
 
 from stormwatch.adapters import cassandra_rows as wire
+from stormwatch.adapters.cassandra_migrations import apply, status
 from stormwatch.adapters.cassandra_reads import KEYS, CassandraReads
 from stormwatch.adapters.cassandra_rows import batches, execution
 from stormwatch.adapters.cassandra_schema import check_schema
@@ -20,6 +21,8 @@ from stormwatch.ledger import START, split
 from stormwatch.records import Fragment, LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
 from stormwatch.tally import BLOCK_BITS
+
+__all__ = ["CassandraStore", "apply", "connect", "status"]
 
 DAYS_KEPT = 10_000
 """Entries of the index of days that a process remembers to have written."""

@@ -6,31 +6,21 @@ IF NOT EXISTS, so a file applied in part is simply applied again.
 """
 
 import hashlib
-import os
 import re
-import socket
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 from cassandra.cluster import Session
 
+from stormwatch.adapters.cassandra_lock import LOCK_EXPIRY_S, Lock, Progress
 from stormwatch.adapters.cassandra_schema import check_layout
 from stormwatch.adapters.cassandra_session import (
-    UNAVAILABLE,
     keyspace_of,
     open_session,
     translated,
 )
-from stormwatch.errors import SchemaError, StoreUnavailable
+from stormwatch.errors import SchemaError
 from stormwatch.settings import Settings
-
-LOCK_EXPIRY_S = 120
-"""Longer than any one statement may take; renewed before each."""
-_POLL_S = 0.25
 
 
 class Migration(NamedTuple):
@@ -64,7 +54,7 @@ def read(directory: Path) -> list[Migration]:
 def apply(
     settings: Settings,
     directory: Path,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = lambda step, said: None,
     *,
     lock_expiry_s: int = LOCK_EXPIRY_S,
 ) -> list[int]:
@@ -86,7 +76,7 @@ def _apply(
     session: Session,
     settings: Settings,
     files: list[Migration],
-    progress: Callable[[str], None],
+    progress: Progress,
     lock_expiry_s: int,
 ) -> list[int]:
     keyspace = keyspace_of(settings)
@@ -105,7 +95,7 @@ def _apply(
         for file in files[1:]:
             if file.version in applied:
                 continue
-            progress(f"schema {file.version:04} {file.name}")
+            progress("schema", f"applying {file.version:04}_{file.name}")
             for statement in file.statements:
                 lock.renew()
                 session.execute(statement)
@@ -138,50 +128,28 @@ def _verify(applied: dict[int, str], files: list[Migration], keyspace: str) -> N
             )
 
 
-class Lock:
-    """The migrator's lock: a context manager. Raises StoreUnavailable if it cannot be had."""
+def status(settings: Settings, directory: Path) -> list[tuple[str, str]]:
+    """(file, "applied" or "missing" or "changed") of each; nothing is written.
 
-    def __init__(self, session: Session, expiry_s: int, progress: Callable[[str], None]) -> None:
-        self._session = session
-        self._expiry_s = expiry_s
-        self._progress = progress
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
-
-    def __enter__(self) -> "Lock":
-        deadline = time.monotonic() + 3 * self._expiry_s
-        told = ""
-        while True:
-            row = self._session.execute(
-                "INSERT INTO locks (name, owner) VALUES ('schema', %s) IF NOT EXISTS USING TTL %s",
-                (self.owner, self._expiry_s),
-            ).one()
-            holder = self.owner if row[0] else row[2]  # [applied], name, owner
-            if holder == self.owner:  # also when an earlier try was written but not confirmed
-                return self
-            if time.monotonic() > deadline:
-                raise StoreUnavailable(
-                    f"The schema is locked by {holder} and stays so. See whether that migration "
-                    "still runs, then run this again."
-                )
-            if holder != told:
-                self._progress(f"schema locked by {holder}, for {self._expiry_s} s if that died")
-                told = holder
-            time.sleep(_POLL_S)
-
-    def renew(self) -> None:
-        """Hold it for the whole expiry again. Raises StoreUnavailable if it was lost."""
-        row = self._session.execute(
-            "UPDATE locks USING TTL %s SET owner = %s WHERE name = 'schema' IF owner = %s",
-            (self._expiry_s, self.owner, self.owner),
-        ).one()
-        if not row[0]:
-            raise StoreUnavailable(
-                "The schema lock expired while a statement ran and another migrator has it. "
-                "Run this again."
+    Raises StoreUnavailable or, for a directory that cannot be read as migrations, SchemaError.
+    """
+    files, keyspace = read(directory), keyspace_of(settings)
+    session = open_session(settings)
+    try:
+        with translated(settings, "tell the schema's version"):
+            tables = session.execute(
+                "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [keyspace]
             )
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(*UNAVAILABLE):  # then it expires
-            self._session.execute(
-                "DELETE FROM locks WHERE name = 'schema' IF owner = %s", (self.owner,)
+            applied = (
+                dict(session.execute(f"SELECT version, checksum FROM {keyspace}.migrations").all())
+                if ("migrations",) in set(tables)
+                else {}
             )
+    finally:
+        session.cluster.shutdown()
+    out = []
+    for file in files[1:]:
+        found = applied.get(file.version)
+        state = "applied" if found == file.checksum else "changed" if found else "missing"
+        out.append((f"{file.version:04}_{file.name}.cql", state))
+    return out
