@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from stormwatch import cards
+from stormwatch.asides import kept
 from stormwatch.bitmap import bitmap_of
 from stormwatch.codec import Asides, Parsed
 from stormwatch.errors import StormwatchError
@@ -90,12 +91,11 @@ def parse_batch(
 def _set_aside(
     record: Record, state: EndState, why: Rejection, component: str, limit: int
 ) -> SetAside:
-    key, value = record.key, record.value
-    return SetAside(
+    row = SetAside(
         record.offset, record.timestamp, state.value, why.code, why.reason, component,
-        None if key is None else cards.mask(key),
-        None if value is None else cards.mask(value)[:limit],
+        record.key, record.value,
     )  # fmt: skip
+    return kept(row, limit)
 
 
 def _trace() -> str:

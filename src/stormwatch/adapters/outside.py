@@ -10,7 +10,6 @@ import time
 
 import msgspec
 
-from stormwatch.adapters import cassandra, kafka
 from stormwatch.adapters.lazy import Lazy
 from stormwatch.errors import InfrastructureError
 from stormwatch.meter import Meter
@@ -36,8 +35,8 @@ class Outside:
         self._topology = topology
         self._component = component
         self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{now_ms()}"
-        self._store = Lazy(lambda: cassandra.connect(settings), "Cassandra")
-        self._sink = Lazy(lambda: kafka.sink(settings), "Kafka")
+        self._store = Lazy(lambda: _connect_store(settings), "Cassandra")
+        self._sink = Lazy(lambda: _connect_sink(settings), "Kafka")
         self._metered = 0.0
 
     def store(self) -> Store:
@@ -61,3 +60,16 @@ class Outside:
             )
         except InfrastructureError:
             return  # told already by the batches that fail for it
+
+
+def _connect_store(settings: Settings) -> Store:
+    # Imported here, or every component would load the driver: tens of MB in each parse process.
+    from stormwatch.adapters.cassandra import connect
+
+    return connect(settings)
+
+
+def _connect_sink(settings: Settings) -> Sink:
+    from stormwatch.adapters.kafka import sink
+
+    return sink(settings)

@@ -1,0 +1,51 @@
+"""Stores what was set aside before it could be decided, and tells the dead-letters topic."""
+
+from typing import Any, ClassVar
+
+from bolts.base import BatchBolt
+from stormwatch.adapters.outside import now_ms
+from stormwatch.asides import kept, message
+from stormwatch.bitmap import count
+from stormwatch.codec import Asides
+from stormwatch.records import Fragment
+from stormwatch.stamps import outcome_stamp
+
+
+class RejectBolt(BatchBolt):
+    """The end of the streams `rejected` (parse) and `notices` (spout) of one domain.
+
+    Guarantee: a fragment is acked after its rows and ledger row are confirmed by the store and its
+    dead letters by Kafka. The store keeps one row an offset; Kafka may get one again on a replay.
+    """
+
+    payload = Asides
+    domain: ClassVar[str]
+
+    def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
+        super().initialize(conf, ctx)
+        _ = self.outside  # connecting begins now, not with the first rejection
+
+    def handle(self, fragment: Fragment, payload: Asides, tup: Any) -> None:
+        outside, settings = self.outside, self.settings
+        rows = [kept(row, settings.record_max_bytes) for row in payload.rows]
+        # The store first: what it refuses to take is not sent to Kafka once more at every try.
+        outside.store().write_aside(self.domain, rows, payload.ledger, outcome_stamp(fragment))
+        if rows:
+            sink = outside.sink()
+            for row in rows:
+                sink.send(settings.topic_dead_letters, row.key, message(fragment, row))
+            sink.flush(settings.kafka_request_timeout_s)
+        ends = {state: count(bits) for state, bits in payload.ledger.bitmaps.items()}
+        outside.meter.batch(ends, 0, [], now_ms())
+
+
+class RejectTransactions(RejectBolt):
+    """What is not a transaction."""
+
+    domain = "fraud"
+
+
+class RejectReadings(RejectBolt):
+    """What is not a reading."""
+
+    domain = "maintenance"

@@ -1,0 +1,47 @@
+"""What is kept of a record that was set aside, and how the dead-letters topic tells of it.
+
+The topic's format: schema/dead-letters.md.
+"""
+
+import msgspec
+
+from stormwatch import cards
+from stormwatch.records import Fragment, SetAside
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record of the dead-letters topic; bytes are base64 in its JSON."""
+
+    state: str
+    code: str
+    reason: str
+    component: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    raw: bytes | None
+
+
+def kept(row: SetAside, max_bytes: int) -> SetAside:
+    """`row` as it may be stored: card numbers masked, then the value cut at `max_bytes`.
+
+    Doing it again changes nothing.
+    """
+    key = None if row.key is None else cards.mask(row.key)[:max_bytes]
+    raw = None if row.raw is None else cards.mask(row.raw)[:max_bytes]
+    if key == row.key and raw == row.raw:
+        return row
+    return msgspec.structs.replace(row, key=key, raw=raw)
+
+
+def message(fragment: Fragment, row: SetAside) -> bytes:
+    """The value of the dead-letters topic's record for `row`; its key is the row's own."""
+    letter = DeadLetter(
+        row.state, row.code, row.reason, row.component, fragment.topic, fragment.partition,
+        row.offset, row.timestamp, row.key, row.raw,
+    )  # fmt: skip
+    return _encode(letter)
