@@ -47,9 +47,12 @@ class Domain(Protocol, Generic[E, S]):
     state: type[S]
     feature_names: tuple[str, ...]
     feature_set: str  # name and version of the features, e.g. "fraud-1"
-    model_version: str
     rules_version: str
     alert_outcomes: frozenset[str]
+
+    @property
+    def model_version(self) -> str:
+        """Of the model that `decide` uses; may load it, so first asked off the heartbeat path."""
 
     def parse(self, value: bytes, timestamp: int) -> E | Rejection:
         """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises."""

@@ -6,12 +6,16 @@ A new kind of artefact is one class with `card` and `predict` and one line in `K
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from stormwatch.errors import ModelError
 from stormwatch.models.card import Card
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["KINDS", "Card", "Model", "load", "round6"]
 
@@ -21,7 +25,7 @@ class Model(Protocol):
 
     card: Card
 
-    def predict(self, rows: Sequence[tuple[float, ...]]) -> list[float]:
+    def predict(self, rows: "Sequence[tuple[float, ...]] | NDArray[np.float64]") -> list[float]:
         """One score for each row, in order, unrounded; row i depends on row i alone.
 
         A row holds finite values in the order of `card.feature_names`. An empty batch gives an

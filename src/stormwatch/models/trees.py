@@ -85,14 +85,14 @@ class TreesModel:
         self._one = self._mask.type(1)
         self._tables = _tables(tests, len(trees.trees), self._mask)
 
-    def predict(self, rows: "Sequence[tuple[float, ...]] | NDArray[np.float64]") -> list[float]:
+    def predict(self, rows: Sequence[tuple[float, ...]] | NDArray[np.float64]) -> list[float]:
         """One score a row, in order; each depends on its own row alone.
 
         Values must be finite. Raises ValueError where a row has another number of values.
         """
         if not len(rows):
             return []
-        columns = np.array(rows, dtype=np.float64, ndmin=2).T
+        columns = np.asarray(rows, dtype=np.float64).T
         if len(columns) != self._features:
             raise ValueError(f"rows have {len(columns)} values; the model takes {self._features}")
         columns = np.ascontiguousarray(columns)

@@ -1,0 +1,85 @@
+"""Transactions to decisions: approve, review or decline."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stormwatch.domain import Verdict
+from stormwatch.fraud.event import Transaction
+from stormwatch.fraud.parse import parse, to_wire
+from stormwatch.fraud.rules import RULES_VERSION
+from stormwatch.fraud.state import FEATURE_NAMES, FEATURE_SET, CustomerState, advance, new_state
+from stormwatch.models import Model, load
+from stormwatch.records import Rejection
+
+if TYPE_CHECKING:
+    from stormwatch.fraud.scoring import Scorer
+
+SHIPPED = Path(__file__).with_name("model")
+
+
+class Fraud:
+    """The fraud domain; see `stormwatch.domain.Domain`.
+
+    The score is the model's probability of fraud, 6 decimals. The model, and numpy with it, is
+    loaded at the first use of `model_version` or `decide`, which then may raise ModelError: a
+    process that only parses stays small.
+    """
+
+    name = "fraud"
+    event = Transaction
+    state = CustomerState
+    feature_names: tuple[str, ...] = FEATURE_NAMES
+    feature_set = FEATURE_SET
+    rules_version = RULES_VERSION
+    alert_outcomes = frozenset({"review", "decline"})
+
+    def __init__(self, model_folder: Path | None = None, *, future_skew_ms: int = 300_000) -> None:
+        self._folder = model_folder or SHIPPED
+        self._future_skew_ms = future_skew_ms
+
+    @classmethod
+    def load(cls, folder: Path | str = "", *, future_skew_ms: int = 300_000) -> "Fraud":
+        """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
+        fraud = cls(Path(folder) if folder else None, future_skew_ms=future_skew_ms)
+        fraud._scorer  # noqa: B018
+        return fraud
+
+    @cached_property
+    def model(self) -> Model:
+        """The model in use. Raises ModelError."""
+        return load(self._folder, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES)
+
+    @cached_property
+    def model_version(self) -> str:
+        """Of the model in use. Raises ModelError."""
+        return self.model.card.version
+
+    @cached_property
+    def _scorer(self) -> "Scorer":
+        from stormwatch.fraud.scoring import Scorer
+
+        return Scorer(self.model)
+
+    def parse(self, value: bytes, timestamp: int) -> Transaction | Rejection:
+        """See `stormwatch.fraud.parse`."""
+        return parse(value, timestamp, future_skew_ms=self._future_skew_ms)
+
+    def to_wire(self, event: Transaction) -> bytes:
+        """See `stormwatch.fraud.parse`."""
+        return to_wire(event)
+
+    def new_state(self) -> CustomerState:
+        """See `stormwatch.fraud.state`."""
+        return new_state()
+
+    def advance(self, state: CustomerState, event: Transaction) -> tuple[float, ...]:
+        """See `stormwatch.fraud.state`."""
+        return advance(state, event)
+
+    def decide(
+        self, events: Sequence[Transaction], features: Sequence[tuple[float, ...]]
+    ) -> list[Verdict]:
+        """See `stormwatch.fraud.scoring`."""
+        return self._scorer(events, features) if events else []
