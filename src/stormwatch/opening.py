@@ -48,12 +48,11 @@ def open_epoch(source: Source, log: Log, info: TopicInfo) -> int:
     made_again = stored is not None and stored.topic_id != info.topic_id
     if made_again and commits:
         raise recreated(log)
-    marks = [read_mark(commit.metadata) for commit in commits.values()]
-    known = max([mark.epoch for mark in marks if mark], default=0)
     if stored is None:
-        number = max(known, 1)
+        marks = [read_mark(commit.metadata) for commit in commits.values()]
+        number = max([mark.epoch for mark in marks if mark], default=1)
     else:
-        number = next_epoch(max(known, stored.number), recreated=made_again)
+        number = next_epoch(stored.number, recreated=made_again)
     epoch = Epoch(number, info.topic_id, info.partitions)
     source.remember(epoch_key(log.topic), write_epoch(epoch))
     return number

@@ -63,8 +63,8 @@ class Partition:
 
     def renew(self, epoch: int) -> None:
         """The topic has a new epoch; takes a new generation. What is in hand keeps the old one."""
-        generation = self._mark.generation + 1
-        self._mark = replace(self._mark, generation=generation, epoch=epoch, started=False)
+        mark = self._mark
+        self._mark = replace(mark, generation=mark.generation + 1, epoch=epoch, started=False)
         self.hold = True
 
     @property
@@ -88,7 +88,7 @@ class Partition:
     def guard(self) -> None:
         """Announce the item in the metadata if caution asks for it: `hold` until committed."""
         item = self.item
-        if item and item.stream == BATCHES and self._caution and not item.guarded:
+        if item and self._caution and item.stream == BATCHES and not item.guarded:
             item.guarded = self.hold = True
             tries = self._mark.tries + 1 if item.probe else 0
             self._mark = replace(self._mark, tries=tries, span=item.records)
@@ -100,8 +100,7 @@ class Partition:
 
     def ack(self, tup_id: str) -> bool:
         """Everything the item led to is stored. False if this was not the attempt in flight."""
-        item = self._in_flight(tup_id)
-        if item is None:
+        if not (item := self._in_flight(tup_id)):
             return False
         self.item = None
         if item.empty:
@@ -109,13 +108,14 @@ class Partition:
         else:
             self.position = item.fragment.last + 1
             self._mark = replace(self._mark, tries=0, span=0)
+            # Or a later death, of another record, would be counted on this one.
+            self.hold = self.hold or item.probe
             self._relax(item.records)
         return True
 
     def fail(self, tup_id: str, now: float) -> float | None:
         """Infrastructure failed: seconds until the item is sent again; None for an old attempt."""
-        item = self._in_flight(tup_id)
-        if item is None:
+        if not (item := self._in_flight(tup_id)):
             return None
         delay = backoff(item.fragment.attempt, self._random)
         item.again(now + delay)
@@ -175,15 +175,14 @@ class Partition:
 
     def _cut(self) -> Item | None:
         if not self._mark.started:
-            fragment = self._fragment(self.position - 1)
-            return Item(NOTICES, fragment, notices.started(fragment))
+            at = self._fragment(self.position - 1)
+            return Item(NOTICES, at, notices.started(at))
         if self.position < self._expired_to:
             end = min(self._expired_to, self.position + notices.EXPIRED_CHUNK)
             fragment = self._fragment(end - 1)
             return Item(NOTICES, fragment, notices.expired(fragment))
         most = self._most()
-        batch = self.backlog.take(most)
-        if not batch:
+        if not (batch := self.backlog.take(most)):
             return None
         fragment = self._fragment(batch[-1].offset)
         single = self._caution > 0 and most == 1
@@ -193,10 +192,8 @@ class Partition:
         return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
 
     def _most(self) -> int:
-        limit = self._rules.limits.records
-        if not self._caution:
-            return limit
-        return 1 if self._singles > 0 else min(self._step, limit)
+        most = self._rules.limits.records
+        return min(1 if self._singles > 0 else self._step, most) if self._caution else most
 
     def _fragment(self, last: int) -> Fragment:
         epoch, generation = self._mark.epoch, self._mark.generation

@@ -104,15 +104,15 @@ class Reader:
         chosen = choose(partitions, now, self._feed.opened_at + self._stagger)
         for partition in chosen:
             partition.guard()
-        if any(p.hold for p in partitions) and self._patience.ready:
+        held = [p for p in partitions if p.hold]
+        if held and self._patience.ready:
             with self._patience.attempt():
-                self._commit([p for p in partitions if p.hold])
-        sent = []
+                self._commit(held)
+        if any(p.hold for p in partitions):
+            chosen = [p for p in chosen if p.item and p.item.begun and not p.hold]
         for partition in chosen:
-            if partition.item and not partition.hold:
-                partition.sent(now)
-                sent.append(partition.item)
-        return sent
+            partition.sent(now)
+        return [partition.item for partition in chosen if partition.item]
 
     def _commit(self, partitions: Collection[Partition]) -> None:
         commits = {p.index: p.commit for p in partitions}

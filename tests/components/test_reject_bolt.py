@@ -1,0 +1,112 @@
+"""The reject bolts: rows and ledger in the store, dead letters in Kafka, then the ack."""
+
+import base64
+import json
+
+import msgspec
+import pytest
+
+from bolts.reject import RejectReadings, RejectTransactions
+from stormwatch import notices
+from stormwatch.adapters.store_memory import Fault
+from stormwatch.bitmap import bitmap_of
+from stormwatch.codec import Asides
+from stormwatch.records import Fragment, LedgerRow, Record, SetAside
+from stormwatch.stamps import outcome_stamp
+from tests.components.storm import TICK, batch, drive
+
+TOPIC = "dead-letters"
+WHOLE = Fragment("transactions", 3, 32, 10, 14, 5, 1)
+CARD = b"4111111111111111"
+ROWS = [
+    SetAside(12, 99, "rejected", "not_json", "the record is not JSON", "parse", None, b"\xff\x00"),
+    SetAside(13, 98, "dead_lettered", "raised", "Traceback", "parse", b"c-1", None),
+]
+LEDGER = LedgerRow(
+    WHOLE, "reject",
+    {"rejected": bitmap_of([12], 10), "dead_lettered": bitmap_of([13], 10)}, 7,
+)  # fmt: skip
+
+
+def letters(broker):
+    topic = broker.topic(TOPIC)
+    return [] if topic is None else [(r.key, json.loads(r.value)) for r in topic.logs[0].records]
+
+
+@pytest.mark.parametrize(
+    ("bolt", "domain"), [(RejectTransactions, "fraud"), (RejectReadings, "maintenance")]
+)
+def test_rows_are_stored_and_told(bolt, domain, tmp_path, store, broker):
+    said = drive(bolt, tmp_path, batch(WHOLE, Asides(ROWS, LEDGER)))
+    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [("ack", "7")]
+    kept = store.set_aside(domain, 10)
+    assert [(a.topic, a.partition, a.epoch, a.row) for a in kept] == [
+        ("transactions", 3, 32, row) for row in ROWS
+    ]
+    (cells,) = store.tables["ledger"].values()
+    assert cells["row"] == (outcome_stamp(WHOLE), LEDGER)
+    assert letters(broker) == [
+        (None, {
+            "state": "rejected", "code": "not_json", "reason": "the record is not JSON",
+            "component": "parse", "topic": "transactions", "partition": 3, "offset": 12,
+            "timestamp": 99, "key": None, "raw": base64.b64encode(b"\xff\x00").decode(),
+        }),
+        (b"c-1", {
+            "state": "dead_lettered", "code": "raised", "reason": "Traceback",
+            "component": "parse", "topic": "transactions", "partition": 3, "offset": 13,
+            "timestamp": 98, "key": base64.b64encode(b"c-1").decode(), "raw": None,
+        }),
+    ]  # fmt: skip
+
+
+def test_a_replay_leaves_the_store_as_it_was(tmp_path, store, broker):
+    first = batch(WHOLE, Asides(ROWS, LEDGER))
+    again = msgspec.structs.replace(WHOLE, attempt=2)
+    drive(RejectTransactions, tmp_path, first)
+    before = store.set_aside("fraud", 10)
+    drive(
+        RejectTransactions, tmp_path,
+        batch(again, Asides(ROWS, msgspec.structs.replace(LEDGER, fragment=again))), first,
+    )  # fmt: skip
+    assert store.set_aside("fraud", 10) == before
+    ((stamp, _),) = [cells["row"] for cells in store.tables["ledger"].values()]
+    assert stamp == outcome_stamp(again)  # the late first attempt did not overwrite
+
+
+def test_a_store_that_does_not_answer_sends_nothing_to_kafka(tmp_path, store, broker):
+    store.faults = [Fault(rows=1)]
+    said = drive(
+        RejectTransactions, tmp_path,
+        batch(WHOLE, Asides(ROWS, LEDGER), "1"), batch(WHOLE, Asides(ROWS, LEDGER), "2"),
+    )  # fmt: skip
+    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [("fail", "1"), ("ack", "2")]
+    assert len(letters(broker)) == 2
+
+
+def test_a_broker_that_is_down_fails_the_batch(tmp_path, store, broker):
+    broker.down()
+    said = drive(RejectTransactions, tmp_path, batch(WHOLE, Asides(ROWS, LEDGER)))
+    assert [m["command"] for m in said.of("ack", "fail")] == ["fail"]
+    assert "the broker in memory is down" in said.log
+
+
+def test_notices_of_the_spout_end_here_too(tmp_path, store, broker):
+    empty = Fragment("transactions", 3, 32, 10, 9, 5, 0)
+    record = Record(14, 97, b"c-1", b'{"card":"' + CARD + b'"}')
+    said = drive(
+        RejectTransactions, tmp_path,
+        batch(empty, notices.started(empty), "1"),
+        batch(WHOLE, notices.expired(WHOLE), "2"),
+        batch(WHOLE, notices.quarantined(WHOLE, record, 2, "spout"), "3"),
+        TICK,
+    )  # fmt: skip
+    assert [m["id"] for m in said.of("ack")] == ["1", "2", "3"]
+    assert store.ledger_starts("transactions") == [(3, 32, 10)]
+    (kept,) = store.set_aside("fraud", 10)
+    assert kept.row.code == "kills_process"
+    assert CARD not in kept.row.raw
+    assert CARD[-4:] in kept.row.raw
+    ((_, letter),) = letters(broker)
+    assert base64.b64decode(letter["raw"]) == kept.row.raw
+    (figures,) = store.meters("fraud").values()
+    assert json.loads(figures)["ends"] == {"expired": 5, "dead_lettered": 1, "absent": 4}

@@ -1,0 +1,228 @@
+"""The spout as Storm meets it: multilang messages in and out, Kafka in memory."""
+
+import io
+import json
+import logging
+import time
+from typing import Any, ClassVar
+
+import pytest
+
+from spouts.kafka_batch import KafkaBatchSpout, place
+from spouts.readings import ReadingSpout
+from spouts.transactions import TransactionSpout
+from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySource
+from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, decoder, to_fragment
+from stormwatch.errors import BrokerUnavailable
+from stormwatch.settings import Settings, to_conf
+
+CONTEXT = {
+    "taskid": 4,
+    "componentid": "transactions",
+    "task->component": {"4": "transactions", "11": "transactions", "2": "parse"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _clean_logging():
+    before = list(logging.getLogger().handlers)
+    yield
+    logging.getLogger().handlers[:] = before
+
+
+class Storm(io.RawIOBase):
+    """The JVM's end: answers each `sync` of the spout with the next message of a script."""
+
+    def __init__(self, script: Any) -> None:
+        super().__init__()
+        self.sent: list[dict[str, Any]] = []
+        self._script = script(self)
+        self._waiting = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readline(self, size: int | None = -1) -> bytes:
+        if not self._waiting:
+            message = next(self._script, None)
+            self._waiting = b"" if message is None else json.dumps(message).encode() + b"\nend\n"
+        line, _, self._waiting = self._waiting.partition(b"\n")
+        return line + b"\n" if line else b""
+
+    def write(self, data: Any) -> int:
+        body = bytes(data)
+        assert body.endswith(b"\nend\n")
+        self.sent.append(json.loads(body[: -len(b"\nend\n")]))
+        return len(body)
+
+    def emits(self) -> list[dict[str, Any]]:
+        return [m for m in self.sent if m.get("command") == "emit"]
+
+
+class MemorySpout(TransactionSpout):
+    broker: ClassVar[MemoryBroker]
+
+    def source(self, values: Settings, topic: str) -> MemorySource:
+        self.broker.check()
+        return MemorySource(self.broker, topic, values.kafka_group)
+
+
+@pytest.fixture
+def broker():
+    MemorySpout.broker = MemoryBroker(clock=lambda: 1_700_000_000_000)
+    MemoryAdmin(MemorySpout.broker).ensure_topic("transactions", 2, {})
+    return MemorySpout.broker
+
+
+def run(script: Any, folder: Any, context: dict[str, Any] = CONTEXT, **options: Any) -> Storm:
+    conf = to_conf(Settings(**options)) | {"topology.name": "fraud"}
+
+    def full(storm: Storm) -> Any:
+        yield {"pidDir": str(folder), "conf": conf, "context": context}
+        yield from script(storm)
+
+    storm = Storm(full)
+    with pytest.raises(SystemExit) as stop:
+        MemorySpout(storm, storm, rdb_signal=None).run()
+    storm.code = stop.value.code
+    return storm
+
+
+def turns(storm: Storm, count: int = 20) -> Any:
+    """`next` until something new is emitted."""
+    before = len(storm.emits())
+    for _ in range(count):
+        if len(storm.emits()) > before:
+            return
+        yield {"command": "next"}
+
+
+def test_records_travel_as_one_tuple_and_are_committed_after_the_ack(broker, tmp_path):
+    for n in range(3):
+        broker.append("transactions", b"c", b'{"n":%d}' % n, 0)
+    broker.append("transactions", b"c", b"other task's", 1)
+
+    def script(storm: Storm) -> Any:
+        yield {"command": "activate"}
+        yield from turns(storm)
+        yield {"command": "ack", "id": storm.emits()[-1]["id"]}
+        yield from turns(storm)
+        yield {"command": "fail", "id": storm.emits()[-1]["id"]}
+        time.sleep(0.12)
+        yield from turns(storm)
+        yield {"command": "ack", "id": storm.emits()[-2]["id"]}  # of the attempt that failed
+        yield {"command": "deactivate"}
+        assert broker.commits["stormwatch", "transactions"][0].offset == 0
+        yield {"command": "ack", "id": storm.emits()[-1]["id"]}
+
+    storm = run(script, tmp_path)
+    start, first, again = storm.emits()
+    assert start["stream"] == "notices"
+    assert decoder(Asides)(start["tuple"][-1]).ledger.part == "start"
+    assert (first["stream"], first["id"], again["id"]) == ("default", "0:1:0:0-2", "0:1:1:0-2")
+    assert len(first["tuple"]) == len(BATCH_FIELDS)
+    assert to_fragment(again["tuple"]).attempt == 1
+    records = decoder(RECORDS)(first["tuple"][-1])
+    assert [r.value for r in records] == [b'{"n":0}', b'{"n":1}', b'{"n":2}']
+    assert first["tuple"][-1] == again["tuple"][-1]
+    commit = broker.commits["stormwatch", "transactions"][0]
+    assert commit.offset == 3
+    assert json.loads(commit.metadata)["c"] is True
+    assert storm.code == 2
+
+
+def test_each_command_is_answered_by_one_sync_soon(broker, tmp_path):
+    slowest = []
+
+    def script(storm: Storm) -> Any:
+        for _ in range(50):
+            began = time.perf_counter()
+            yield {"command": "next"}
+            slowest.append(time.perf_counter() - began)
+
+    storm = run(script, tmp_path)
+    assert sum(m.get("command") == "sync" for m in storm.sent) == 50
+    assert sorted(slowest)[-5] < 0.05
+
+
+def test_kafka_down_is_no_reason_to_die(broker, tmp_path):
+    broker.down()
+
+    def script(storm: Storm) -> Any:
+        yield from turns(storm, 5)
+        broker.up()
+        broker.append("transactions", b"c", b"v", 0)
+        time.sleep(1)
+        yield from turns(storm, 50)
+
+    storm = run(script, tmp_path)
+    said = [m["msg"] for m in storm.sent if m.get("command") == "log"]
+    assert sum("Kafka does not answer" in line for line in said) == 1
+    assert sum("Kafka answers again" in line for line in said) == 1
+    assert len(storm.emits()) == 1
+
+
+def test_a_missing_topic_is_said_with_the_command(tmp_path, broker):
+    MemoryAdmin(broker).delete_topic("transactions")
+    storm = run(lambda storm: turns(storm, 5), tmp_path)
+    said = [m["msg"] for m in storm.sent if m.get("command") == "log"]
+    assert sum("./stormwatch up" in line for line in said) == 1
+    assert storm.emits() == []
+
+
+def test_a_log_that_is_not_the_one_read_before_ends_the_process_with_the_sentence(broker, tmp_path):
+    from stormwatch.ports import Committed
+
+    broker.commits["stormwatch", "transactions"] = {0: Committed(99, "")}
+    storm = run(lambda storm: turns(storm, 5), tmp_path)
+    assert storm.code == 1
+    (error,) = [m["msg"] for m in storm.sent if m.get("command") == "error"]
+    assert "was read up to offset 99, but ends at 0" in error
+    assert "--delete-offsets" in error
+
+
+def test_an_oversized_value_is_cut_so_that_parse_sees_it(broker, tmp_path):
+    broker.append("transactions", b"c", b"x" * 5000, 0)
+
+    def script(storm: Storm) -> Any:
+        yield from turns(storm)
+        yield {"command": "ack", "id": storm.emits()[-1]["id"]}
+        yield from turns(storm)
+
+    storm = run(script, tmp_path, record_max_bytes=1000)
+    (record,) = decoder(RECORDS)(storm.emits()[1]["tuple"][-1])
+    assert record.value == b"x" * 1001
+
+
+def test_a_wrong_setting_is_told_to_storm(broker, tmp_path):
+    def wrong(storm: Storm) -> Any:
+        conf = {"stormwatch.batch.max_records": 0}
+        yield {"pidDir": str(tmp_path), "conf": conf, "context": CONTEXT}
+
+    storm = Storm(wrong)
+    with pytest.raises(Exception, match=r"batch\.max_records"):
+        MemorySpout(storm, storm, rdb_signal=None).run()
+    assert any("batch.max_records" in m.get("msg", "") for m in storm.sent)
+
+
+def test_the_real_source_is_the_kafka_adapter():
+    spout = ReadingSpout(io.BytesIO(), io.BytesIO(), rdb_signal=None)
+    assert spout.topic_setting == "topic_readings"
+    with pytest.raises(BrokerUnavailable):
+        source = spout.source(Settings(kafka_bootstrap="127.0.0.1:1", kafka_request_timeout_s=0.5),
+                              "readings")  # fmt: skip
+        source.describe()
+
+
+def test_the_place_of_a_task_among_its_component():
+    assert place(CONTEXT) == (0, 2)
+    assert place({**CONTEXT, "taskid": 11}) == (1, 2)
+
+
+def test_the_declared_streams():
+    streams = {s.name: list(s.fields) for s in KafkaBatchSpout.outputs}
+    assert streams == {"default": list(BATCH_FIELDS), "notices": list(BATCH_FIELDS)}
+    assert TransactionSpout.spec(par=2) is not None
