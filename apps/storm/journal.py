@@ -83,6 +83,11 @@ class Journal:
         fitting = (text for who, text in reversed(self.tracebacks) if who in (name, ""))
         return next(fitting, "")
 
+    def blame(self, dead: list[int]) -> int:
+        """Of components that died together, the one that said why; else the first."""
+        named = [name for name, _ in self.tracebacks]
+        return next((pid for pid in dead if self.components[pid] in named), dead[0])
+
     def _take(self, entry: Entry) -> list[str]:
         if launched := _LAUNCHED.search(entry.text):
             self.components[int(launched["pid"])] = launched["name"]

@@ -1,11 +1,8 @@
 """Storm's LocalCluster in a JVM, with the Python processes that hang on it."""
 
 import contextlib
-import ctypes
 import shutil
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -13,12 +10,12 @@ import psutil
 from apps.services import jars
 from apps.services.home import Home, Progress
 from apps.services.java import java
+from apps.storm.prctl import end_with_parent
 
 _RESOURCES = Path(__file__).parent / "resources"
 _FOREVER = 2**31
 _TERM_S = 4.0
 _FLAGS = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
-_PR_SET_PDEATHSIG = 1
 
 
 class LocalCluster:
@@ -36,7 +33,7 @@ class LocalCluster:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C reaches us, who then end it in order
                 pass_fds=[lock],
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 (no thread runs here)
+                preexec_fn=end_with_parent,  # noqa: PLW1509 (no thread runs here)
             )
 
     def exit_code(self) -> int | None:
@@ -96,8 +93,3 @@ def alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":  # elsewhere a killed `storm` leaves its JVM
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -5,6 +5,7 @@ streamparse builds the jar in `_build` and `_resources` of the project and delet
 each run gets its own copy of the jar.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from apps.storm import paths
+from apps.storm import paths, prctl
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load
 
@@ -40,6 +41,7 @@ def main() -> int:
     warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
     sys.argv[1:] = with_environment(sys.argv[1:])
     signal.signal(signal.SIGTERM, _terminated)
+    prctl.adopt_orphans()
     from streamparse.cli import run, sparse, submit
 
     paths.leave_import_path()
@@ -53,7 +55,7 @@ def main() -> int:
         except KeyboardInterrupt:
             return 130
         finally:
-            psutil.wait_procs(psutil.Process().children(), timeout=_CHILDREN_S)
+            psutil.wait_procs(psutil.Process().children(recursive=True), timeout=_CHILDREN_S)
     return 0
 
 
@@ -66,8 +68,9 @@ def with_environment(argv: list[str]) -> list[str]:
 
 
 def _terminated(number: int, frame: object) -> None:
-    for child in psutil.Process().children():
-        child.terminate()
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.terminate()
     raise SystemExit(128 + number)
 
 

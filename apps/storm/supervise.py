@@ -22,6 +22,7 @@ from apps.storm.restarts import LIMIT, WINDOW_S, Restarts
 _POLL_S = 0.25
 _START_LIMIT_S = 120.0
 """From the JVM's start to the last component's process; 6 s on two idle cores."""
+_BY_SIGNAL = 128
 _SETTLE_S = 0.5
 """After a death: until Storm has written why."""
 
@@ -86,12 +87,14 @@ class Supervisor:
             )  # fmt: skip
 
     def _look(self, cluster: LocalCluster, journal: Journal, age_s: float) -> Incident | None:
-        for pid, name in journal.components.items():
-            if not alive(pid):
-                return Incident(
-                    f"component {name} (pid {pid}) died{_how(journal.exit_codes.get(pid))}",
-                    journal.traceback(name) or self._without_traceback(journal),
-                )
+        dead = [pid for pid in journal.components if not alive(pid)]
+        if dead:
+            pid = journal.blame(dead)
+            name = journal.components[pid]
+            return Incident(
+                f"component {name} (pid {pid}) died{_how(journal.exit_codes.get(pid))}",
+                journal.traceback(name) or self._without_traceback(journal, pid),
+            )
         code = cluster.exit_code()
         if code is not None:
             why = journal.traceback("") or journal.last_error or tail(self._out)
@@ -104,7 +107,9 @@ class Supervisor:
             )
         return None
 
-    def _without_traceback(self, journal: Journal) -> str:
+    def _without_traceback(self, journal: Journal, pid: int = 0) -> str:
+        if journal.exit_codes.get(pid, 0) > _BY_SIGNAL:
+            return ""
         return f"It left no traceback. {self._log} says:\n{journal.last_error or tail(self._log)}"
 
     def _give_up(self, incident: Incident) -> int:
@@ -123,4 +128,5 @@ class Supervisor:
 def _how(code: int | None) -> str:
     if code is None:
         return ""
-    return f": killed by signal {code - 128}" if code > 128 else f" with code {code}"
+    by_signal = code > _BY_SIGNAL
+    return f": killed by signal {code - _BY_SIGNAL}" if by_signal else f" with code {code}"
