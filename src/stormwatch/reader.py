@@ -92,10 +92,11 @@ class Reader:
         self._commit_rest(self._feed.partitions.values())
 
     def close(self) -> None:
-        """`rest`, then leave Kafka."""
+        """`rest`, then leave Kafka. Idempotent."""
         self.rest()
-        if self._feed.source:
-            self._feed.source.close()
+        source, self._feed.source = self._feed.source, None
+        if source:
+            source.close()
 
     def _send(self) -> list[Item]:
         partitions, now = self._feed.partitions.values(), self._clock()
