@@ -104,12 +104,17 @@ class Moody(BatchBolt):
 def test_infrastructure_fails_the_batch_once_with_a_sentence(tmp_path):
     whole = fragment("t", 10)
     said = drive(Moody, tmp_path, batch(whole, "down", "1"), batch(whole, "fine", "2"))
-    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [("fail", "1"), ("ack", "2")]
+    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [
+        ("fail", "1"),
+        ("ack", "2"),
+    ]
     assert "will be tried again: Cassandra did not answer" in said.log
     assert said.exit_code == 2  # only Storm's going ended it
 
 
-@pytest.mark.parametrize(("mood", "shown"), [("wrong", "tables are older"), ("bug", "ZeroDivision")])
+@pytest.mark.parametrize(
+    ("mood", "shown"), [("wrong", "tables are older"), ("bug", "ZeroDivision")]
+)
 def test_all_else_ends_the_process_and_is_shown(mood, shown, tmp_path):
     whole = fragment("t", 10)
     said = drive(Moody, tmp_path, batch(whole, mood, "1"), batch(whole, "fine", "2"))

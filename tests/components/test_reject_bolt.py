@@ -79,7 +79,10 @@ def test_a_store_that_does_not_answer_sends_nothing_to_kafka(tmp_path, store, br
         RejectTransactions, tmp_path,
         batch(WHOLE, Asides(ROWS, LEDGER), "1"), batch(WHOLE, Asides(ROWS, LEDGER), "2"),
     )  # fmt: skip
-    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [("fail", "1"), ("ack", "2")]
+    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [
+        ("fail", "1"),
+        ("ack", "2"),
+    ]
     assert len(letters(broker)) == 2
 
 
