@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from apps.services import cassandra, kafka, process, registry
 from apps.services.errors import ServiceError
 from apps.services.health import listens
 from apps.services.home import Home, Progress, silent
-from apps.services.plan import Plan, start, wait
+from apps.services.lifecycle import ensure, halt, with_entries
+from apps.services.plan import Plan
 from apps.services.registry import Entry
 from stormwatch.settings import Settings, explain, load
+
+__all__ = ["ServiceStatus", "down", "ensure", "halt", "status", "up", "with_entries"]
 
 _NAMED_BY = {kafka.NAME: "kafka.bootstrap", cassandra.NAME: "cassandra.contact_points"}
 _OURS = ("default", "running services")
@@ -53,38 +56,6 @@ def up(
     return with_entries(settings, entries)
 
 
-def ensure(
-    home: Home, plans: Mapping[str, Callable[[Home, Progress], Plan]], progress: Progress
-) -> list[Entry]:
-    """Running and answering services, started where they are not. The caller holds the lock."""
-    known = registry.read(home)
-    running = {n: known[n] for n in plans if n in known and process.find(known[n].identity)}
-    for name in plans:
-        if name in known and name not in running:
-            progress(name, f"its process {known[name].pid} is gone; starting it again")
-    started: list[tuple[Plan, Entry]] = []
-    try:
-        # Cassandra first: it takes longest, and starts while the next one's jars are resolved.
-        for name in sorted(set(plans) - set(running)):
-            plan = plans[name](home, progress)
-            progress(name, "starting")
-            started.append((plan, start(home, plan)))
-        wait(home, started, progress)
-    except BaseException:
-        process.stop([entry.identity for _, entry in started])
-        registry.remove(home, *(entry.name for _, entry in started))
-        raise
-    return [*running.values(), *(entry for _, entry in started)]
-
-
-def with_entries(settings: Settings, entries: list[Entry]) -> Settings:
-    """The settings with the addresses of the entries."""
-    changed = {
-        key.replace(".", "_"): value for entry in entries for key, value in entry.settings.items()
-    }
-    return replace(settings, **changed)  # type: ignore[arg-type]
-
-
 def down(root: Path, progress: Progress = silent, settings: Settings | None = None) -> list[str]:
     """Stop what we started, all side by side and within 10 s; the names of what was stopped."""
     home = Home.of(settings or load(root=root), root)
@@ -92,20 +63,6 @@ def down(root: Path, progress: Progress = silent, settings: Settings | None = No
         return []
     with registry.locked(home):
         return halt(home, list(registry.read(home)), progress)
-
-
-def halt(home: Home, names: list[str], progress: Progress) -> list[str]:
-    """Stop these at once. The caller holds the lock."""
-    known = registry.read(home)
-    running = [known[n] for n in names if n in known and process.find(known[n].identity)]
-    for entry in running:
-        progress(entry.name, "stopping")
-    try:
-        process.stop(entry.identity for entry in running)
-    finally:
-        gone = [n for n in names if n in known and process.find(known[n].identity) is None]
-        registry.remove(home, *gone)
-    return [entry.name for entry in running]
 
 
 def status(root: Path, settings: Settings | None = None) -> list[ServiceStatus]:

@@ -25,12 +25,14 @@ class Plan:
     waiting_for: str
     limit_s: float
     settings: dict[str, str | int] = field(default_factory=dict)
+    environ: dict[str, str] | None = None
+    """Instead of ours."""
 
 
 def start(home: Home, plan: Plan) -> Entry:
     """Spawn and record it; it may not answer yet."""
     log = home.log(plan.name)
-    identity = process.spawn(plan.command, log, os.environ, home.run_dir)
+    identity = process.spawn(plan.command, log, plan.environ or os.environ, home.run_dir)
     entry = Entry(plan.name, identity.pid, identity.started, plan.ports, str(log), plan.settings)
     registry.put(home, entry)
     return entry

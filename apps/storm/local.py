@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from apps.services import jars
+from apps.services.environment import for_components
 from apps.services.home import Home, Progress
 from apps.services.java import java
 from apps.storm.prctl import end_with_parent
@@ -31,6 +32,7 @@ class LocalCluster:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
+                env=for_components(),
                 start_new_session=True,  # a Ctrl-C reaches us, who then end it in order
                 pass_fds=[lock],
                 preexec_fn=end_with_parent,  # noqa: PLW1509 (no thread runs here)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from apps.storm import paths, prctl
+from apps.services import environment
+from apps.storm import prctl
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load
 
@@ -36,7 +37,7 @@ def main() -> int:
     except StormwatchError as error:
         print(f"sparse: {error}", file=sys.stderr)
         return 2
-    paths.leave_environment()
+    _become(environment.for_components())
     os.environ["LEIN_ROOT"] = "1"  # as root, lein else waits for a key
     warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
     sys.argv[1:] = with_environment(sys.argv[1:])
@@ -44,7 +45,7 @@ def main() -> int:
     prctl.adopt_orphans()
     from streamparse.cli import run, sparse, submit
 
-    paths.leave_import_path()
+    environment.leave_import_path()
     with tempfile.TemporaryDirectory(prefix="stormwatch-sparse-") as scratch:
         tempfile.tempdir = scratch  # streamparse leaves its files behind
         run.jar_for_deploy = submit.jar_for_deploy = _locked(
@@ -65,6 +66,11 @@ def with_environment(argv: list[str]) -> list[str]:
     if not argv or argv[0].startswith("-") or argv[0] in _WITHOUT_ENVIRONMENT or named:
         return argv
     return [argv[0], "-e", DEFAULT_ENVIRONMENT.get(argv[0], "cluster"), *argv[1:]]
+
+
+def _become(environ: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
 
 
 def _terminated(number: int, frame: object) -> None:

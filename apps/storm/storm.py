@@ -11,7 +11,7 @@ from pathlib import Path
 from apps.services import jars
 from apps.services.errors import ServiceError
 from apps.services.home import Home
-from apps.storm import flux, local, paths
+from apps.storm import flux, local
 from apps.storm.supervise import Supervisor
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load
@@ -25,7 +25,6 @@ def main(argv: Sequence[str]) -> int:
     """Exit code of `storm version` and `storm jar JAR org.apache.storm.flux.Flux --local …`."""
     arguments = _parse(argv)
     root = Path.cwd()
-    paths.leave_environment()
     try:
         if arguments.command == "version":
             print(f"Storm {jars.storm_version(root)}")

@@ -1,0 +1,62 @@
+"""Start services together, stop them together, whatever they are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from apps.services import process, registry, storm, workers
+from apps.services.home import Home, Progress
+from apps.services.plan import Plan, start, wait
+from apps.services.registry import Entry
+from stormwatch.settings import Settings
+
+
+def ensure(
+    home: Home, plans: Mapping[str, Callable[[Home, Progress], Plan]], progress: Progress
+) -> list[Entry]:
+    """Running and answering services, started where they are not. The caller holds the lock."""
+    known = registry.read(home)
+    running = {n: known[n] for n in plans if n in known and process.find(known[n].identity)}
+    for name in plans:
+        if name in known and name not in running:
+            progress(name, f"its process {known[name].pid} is gone; starting it again")
+    started: list[tuple[Plan, Entry]] = []
+    try:
+        # Cassandra first: it takes longest, and starts while the next one's jars are resolved.
+        for name in sorted(set(plans) - set(running)):
+            plan = plans[name](home, progress)
+            progress(name, "starting")
+            started.append((plan, start(home, plan)))
+        wait(home, started, progress)
+    except BaseException:
+        process.stop([entry.identity for _, entry in started])
+        registry.remove(home, *(entry.name for _, entry in started))
+        raise
+    return [*running.values(), *(entry for _, entry in started)]
+
+
+def with_entries(settings: Settings, entries: list[Entry]) -> Settings:
+    """The settings with the addresses of the entries."""
+    changed = {
+        key.replace(".", "_"): value for entry in entries for key, value in entry.settings.items()
+    }
+    return replace(settings, **changed)  # type: ignore[arg-type]
+
+
+def halt(home: Home, names: list[str], progress: Progress) -> list[str]:
+    """Stop these, a cluster from the top down and the rest beside it. The caller holds the lock."""
+    known = registry.read(home)
+    running = {n: known[n] for n in names if n in known and process.find(known[n].identity)}
+    for name in running:
+        progress(name, "stopping")
+    try:
+        if storm.SUPERVISOR in running and storm.NIMBUS in running:
+            workers.kill_topologies(home, running[storm.NIMBUS].ports["thrift"], progress)
+        last = {storm.NIMBUS: 1, storm.ZOOKEEPER: 2}
+        for turn in range(3):
+            process.stop(e.identity for n, e in running.items() if last.get(n, 0) == turn)
+            if turn == 0 and storm.SUPERVISOR in running:
+                process.stop(workers.processes(home), grace_s=1)
+    finally:
+        gone = [n for n in names if n in known and process.find(known[n].identity) is None]
+        registry.remove(home, *gone)
+    return list(running)

@@ -1,0 +1,36 @@
+"""The workers of a cluster on this machine. They outlive the daemons that launched them."""
+
+import contextlib
+import time
+
+import psutil
+
+from apps.services import nimbus, ports, process, storm
+from apps.services.home import Home, Progress
+
+_WORKERS_S = 4.0
+"""A supervisor looks every 3 s for topologies that were killed."""
+
+
+def kill_topologies(home: Home, thrift: int, progress: Progress) -> None:
+    """Kill what runs, and wait a little until the supervisor has ended its workers."""
+    found = nimbus.ask(ports.HOST, thrift)
+    for name in found.topologies if found else ():
+        progress(storm.NIMBUS, f"killing the topology {name}")
+        nimbus.kill(ports.HOST, thrift, name)
+    end = time.monotonic() + _WORKERS_S
+    while found and found.topologies and processes(home) and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def processes(home: Home) -> list[process.Identity]:
+    """Processes of workers of this cluster, whoever is their parent by now."""
+    mark = f"-Dstorm.home={storm.base(home)}"
+    out = []
+    for candidate in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = candidate.cmdline()
+            if mark in command and "org.apache.storm.daemon.worker.Worker" in command:
+                family = [candidate, *candidate.children(recursive=True)]
+                out += [process.Identity(p.pid, p.create_time()) for p in family]
+    return out
