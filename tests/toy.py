@@ -53,7 +53,9 @@ class Toy:
         state.total = state.total * 0.9 + event.value / 3
         return features
 
-    def decide(self, events: Sequence[Ping], features: Sequence[tuple[float, ...]]) -> list[Verdict]:
+    def decide(
+        self, events: Sequence[Ping], features: Sequence[tuple[float, ...]]
+    ) -> list[Verdict]:
         if any(event.value == 77 for event in events):
             raise ArithmeticError("77 cannot be decided")
         return [

@@ -55,7 +55,12 @@ class TopicLedger(msgspec.Struct, frozen=True):
 
 
 def split(row: LedgerRow) -> Iterator[LedgerRow]:
-    """`row` cut so that none spans more than BLOCK offsets (Kafka may expire millions at once)."""
+    """`row` cut so that none spans more than BLOCK offsets (Kafka may expire millions at once).
+
+    Nothing where it has no bitmaps: a replay that found everything decided says nothing new.
+    """
+    if not row.bitmaps:
+        return
     fragment = row.fragment
     if fragment.last - fragment.first < BLOCK:
         yield row

@@ -192,6 +192,7 @@ def _asides(domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
         return [*writes, ("starts", (f.topic, f.partition, f.epoch, f.first), stamp, {})]
     for piece in split(ledger):
         p = piece.fragment
-        key = (p.topic, p.partition, p.epoch, p.first, p.last, piece.part)
+        tried = (piece.part, p.generation, p.attempt)
+        key = (p.topic, p.partition, p.epoch, p.first, p.last, *tried)
         writes.append(("ledger", key, stamp, {"row": piece}))
     return writes

@@ -20,6 +20,7 @@ from stormwatch.maintenance.parse import parse, to_wire
 from stormwatch.maintenance.sensors import ALL, WEARING
 from stormwatch.models import Model, load, round6
 from stormwatch.records import Reason, Rejection
+from stormwatch.settings import Settings
 
 LIFE_CAP = 125.0
 """A remaining life is told up to here, cycles: farther ahead nothing shows in the sensors."""
@@ -27,6 +28,7 @@ FEWEST_SENSORS = len(WEARING) // 2
 """With fewer working sensors in a reading its estimate is not to be trusted."""
 TELLING = 2.0
 """A drift from the unit's own baseline is named as a reason from here on, sigmas."""
+ALERT_OUTCOMES = frozenset({"service", "sensor_fault"})
 SHIPPED = Path(__file__).with_name("model")
 
 _USABLE, _RUN, _STUCK = (FEATURES.index(n) for n in ("usable", "stuck_run", "stuck_sensor"))
@@ -46,7 +48,7 @@ class Maintenance:
     feature_names = FEATURES
     feature_set = FEATURE_SET
     rules_version = "sensors-1"
-    alert_outcomes = frozenset({"service", "sensor_fault"})
+    alert_outcomes = ALERT_OUTCOMES
 
     def __init__(self, model: Model, *, future_skew_ms: int = 300_000) -> None:
         """Raises ModelError for a card without the thresholds `service` and `watch`."""
@@ -68,6 +70,11 @@ class Maintenance:
         path = Path(folder) if folder else SHIPPED
         model = load(path, feature_set=FEATURE_SET, feature_names=MODEL_FEATURES)
         return cls(model, future_skew_ms=future_skew_ms)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Maintenance":
+        """As the settings say. Raises ModelError."""
+        return cls.load(settings.maintenance_model, future_skew_ms=settings.future_skew_s * 1000)
 
     def parse(self, value: bytes, timestamp: int) -> Reading | Rejection:
         """See `stormwatch.maintenance.parse`."""

@@ -1,0 +1,38 @@
+"""Scores machine readings, one unit after another, and stores what was decided."""
+
+from streamparse import Stream
+
+from bolts.chain import ChainBolt
+from bolts.decide import score, store
+from stormwatch.codec import BATCH_FIELDS, Outcomes, Parsed
+from stormwatch.domain import Domain
+from stormwatch.maintenance import ALERT_OUTCOMES, Maintenance
+from stormwatch.maintenance.event import Reading
+from stormwatch.maintenance.features import UnitState
+from stormwatch.settings import Settings
+
+
+def _domain(settings: Settings) -> Domain[Reading, UnitState]:
+    return Maintenance.from_settings(settings)
+
+
+class MaintenanceBolt(ChainBolt):
+    """Score and store in one process. Guarantee: effects once."""
+
+    payload = Parsed[Reading]
+    steps = (score(_domain), store(ALERT_OUTCOMES))
+
+
+class ScoreReadings(ChainBolt):
+    """The first half of MaintenanceBolt, for the spread form."""
+
+    payload = Parsed[Reading]
+    outputs = [Stream(list(BATCH_FIELDS))]
+    steps = (score(_domain),)
+
+
+class StoreMaintenanceDecisions(ChainBolt):
+    """The second half of MaintenanceBolt, for the spread form."""
+
+    payload = Outcomes
+    steps = (store(ALERT_OUTCOMES),)
