@@ -28,7 +28,8 @@ START = 1_262_304_000_000
 BLOCK = 4096
 """Transactions made at once."""
 
-Ints, Cents = NDArray[np.int64], NDArray[np.float64]
+Ints = NDArray[np.int64]
+Cents = NDArray[np.float64]
 
 
 class Fraud(IntEnum):

@@ -1,1 +1,5 @@
 """Card fraud: what a transaction is, what is learned of a customer, what is decided."""
+
+from stormwatch.fraud.domain import ALERT_OUTCOMES, Fraud
+
+__all__ = ["ALERT_OUTCOMES", "Fraud"]

@@ -12,10 +12,12 @@ from stormwatch.fraud.rules import RULES_VERSION
 from stormwatch.fraud.state import FEATURE_NAMES, FEATURE_SET, CustomerState, advance, new_state
 from stormwatch.models import Model, load
 from stormwatch.records import Rejection
+from stormwatch.settings import Settings
 
 if TYPE_CHECKING:
     from stormwatch.fraud.scoring import Scorer
 
+ALERT_OUTCOMES = frozenset({"review", "decline"})
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -33,7 +35,7 @@ class Fraud:
     feature_names: tuple[str, ...] = FEATURE_NAMES
     feature_set = FEATURE_SET
     rules_version = RULES_VERSION
-    alert_outcomes = frozenset({"review", "decline"})
+    alert_outcomes = ALERT_OUTCOMES
 
     def __init__(self, model_folder: Path | None = None, *, future_skew_ms: int = 300_000) -> None:
         self._folder = model_folder or SHIPPED
@@ -45,6 +47,11 @@ class Fraud:
         fraud = cls(Path(folder) if folder else None, future_skew_ms=future_skew_ms)
         fraud._scorer  # noqa: B018
         return fraud
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Fraud":
+        """As the settings say, its model loaded. Raises ModelError."""
+        return cls.load(settings.fraud_model, future_skew_ms=settings.future_skew_s * 1000)
 
     @cached_property
     def model(self) -> Model:

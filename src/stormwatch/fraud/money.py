@@ -1,9 +1,9 @@
 """Amounts in words."""
 
-_WHOLE = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND")
-    + ("VUV", "XAF", "XOF", "XPF")
-)
+_WHOLE = frozenset({
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
+})  # fmt: skip
 _THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 """ISO 4217 currencies whose minor unit is not a hundredth."""
 
