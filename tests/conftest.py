@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from apps.services import cassandra as cassandra_service
@@ -66,3 +67,8 @@ def services(kafka: Settings, cassandra: Settings) -> Settings:
 def unique() -> Unique:
     """Names that no other test has, good for topics, groups and keyspaces."""
     return lambda name: f"{name}_{uuid.uuid4().hex[:10]}"
+
+
+# A busy machine is no defect: no deadline for one example; a failure prints how to repeat it.
+hypothesis.settings.register_profile("stormwatch", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("stormwatch")

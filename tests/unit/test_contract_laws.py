@@ -4,12 +4,13 @@ A spout, a process and a Cassandra are played in miniature. A fault strikes betw
 five steps (load, decide, write decisions, write states, publish) or in the midst of a write.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.bitmap import offsets
@@ -67,13 +68,9 @@ class Outside:
         if self.fault and self.fault.strike("decisions"):
             rows = outcomes.decisions[: self.fault.rows]
             ledger = (
-                outcomes.ledger
-                if self.fault.rows % 2
-                else msgspec.structs.replace(outcomes.ledger, bitmaps={})
+                outcomes.ledger if self.fault.rows % 2 else replace(outcomes.ledger, bitmaps={})
             )
-            self.store.write_outcomes(
-                msgspec.structs.replace(outcomes, decisions=rows, ledger=ledger)
-            )
+            self.store.write_outcomes(replace(outcomes, decisions=rows, ledger=ledger))
             raise self.fault.error(StoreUnavailable)
         self.store.write_outcomes(outcomes)
 
@@ -151,12 +148,10 @@ def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20):
         outside.fault = next(faults, None)
         if next(zombies, False):  # another process decided this, then was paused before writing
             twin = Process(outside, spread, cache_bytes)
-            try:
+            with suppress(InfrastructureError, Crash):
                 asleep.append((fragment, twin.decide(fragment, batch), twin))
-            except (InfrastructureError, Crash):
-                pass
             attempt += 1
-            fragment = msgspec.structs.replace(fragment, attempt=attempt)
+            fragment = replace(fragment, attempt=attempt)
         try:
             process.take(fragment, batch)
         except InfrastructureError:
