@@ -50,7 +50,7 @@ def halt(home: Home, names: list[str], progress: Progress) -> list[str]:
         progress(name, "stopping")
     try:
         if storm.SUPERVISOR in running and storm.NIMBUS in running:
-            workers.kill_topologies(home, running[storm.NIMBUS].ports["thrift"], progress)
+            workers.kill_topologies(running[storm.NIMBUS].ports["thrift"], progress)
         last = {storm.NIMBUS: 1, storm.ZOOKEEPER: 2}
         for turn in range(3):
             process.stop(e.identity for n, e in running.items() if last.get(n, 0) == turn)

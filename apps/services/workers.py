@@ -8,19 +8,20 @@ import psutil
 from apps.services import nimbus, ports, process, storm
 from apps.services.home import Home, Progress
 
-_WORKERS_S = 4.0
-"""A supervisor looks every 3 s for topologies that were killed."""
+_FORGET_S = 2.0
+"""Until Nimbus no longer names a topology that it was told to kill."""
 
 
-def kill_topologies(home: Home, thrift: int, progress: Progress) -> None:
-    """Kill what runs, and wait a little until the supervisor has ended its workers."""
+def kill_topologies(thrift: int, progress: Progress) -> None:
+    """Kill what runs, so that the next start of the cluster does not run it again."""
     found = nimbus.ask(ports.HOST, thrift)
     for name in found.topologies if found else ():
         progress(storm.NIMBUS, f"killing the topology {name}")
         nimbus.kill(ports.HOST, thrift, name)
-    end = time.monotonic() + _WORKERS_S
-    while found and found.topologies and processes(home) and time.monotonic() < end:
+    end = time.monotonic() + _FORGET_S
+    while found and found.topologies and time.monotonic() < end:
         time.sleep(0.2)
+        found = nimbus.ask(ports.HOST, thrift)
 
 
 def processes(home: Home) -> list[process.Identity]:
