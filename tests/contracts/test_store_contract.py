@@ -77,7 +77,9 @@ def test_writing_the_same_again_changes_nothing(store: Store, name: str) -> None
     assert list(store.ledger(f.topic, 0, 0, 0, 99)) == [batch.ledger]
 
 
-def test_a_later_attempt_replaces_the_decision_and_joins_the_ledger(store: Store, name: str) -> None:
+def test_a_later_attempt_replaces_the_decision_and_joins_the_ledger(
+    store: Store, name: str
+) -> None:
     first = decision(alert=True, score=0.9, outcome="decline", body=b"longer body")
     later = decision(alert=False, score=0.1, outcome="approve", body=b"b")
     store.write_outcomes(outcomes(name, [first], stamp=10))

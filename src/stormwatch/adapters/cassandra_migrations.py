@@ -9,6 +9,7 @@ import hashlib
 import re
 from pathlib import Path
 from typing import NamedTuple
+from uuid import NAMESPACE_URL, uuid5
 
 from cassandra.cluster import Session
 
@@ -22,9 +23,21 @@ from stormwatch.adapters.cassandra_session import (
 from stormwatch.errors import SchemaError
 from stormwatch.settings import Settings
 
+STATEMENT_TIMEOUT_S = 30.0
+"""Limit of one statement: making a table takes longer than writing a row."""
+
+
+LOCKS = "CREATE TABLE IF NOT EXISTS locks (name text PRIMARY KEY, owner text) WITH ID = {id}"
+"""Made before there can be a lock: the id, fixed for a keyspace, keeps two CREATEs at once through
+two coordinators from making two tables."""
+MIGRATIONS = (
+    "CREATE TABLE IF NOT EXISTS migrations "
+    "(version int PRIMARY KEY, name text, checksum text, applied timestamp)"
+)
+
 
 class Migration(NamedTuple):
-    """One numbered file; number 0 is applied at every run."""
+    """One numbered file."""
 
     version: int
     name: str
@@ -33,7 +46,7 @@ class Migration(NamedTuple):
 
 
 def read(directory: Path) -> list[Migration]:
-    """The files `NNNN_name.cql`, by number. Raises SchemaError unless they are 0, 1, 2, …"""
+    """The files `NNNN_name.cql`, by number. Raises SchemaError unless they are 1, 2, 3, …"""
     out = []
     for path in sorted(directory.glob("*.cql")):
         if not (match := re.fullmatch(r"(\d{4})_(\w+)\.cql", path.name)):
@@ -43,9 +56,9 @@ def read(directory: Path) -> list[Migration]:
         statements = tuple(s.strip() for s in bare.split(";") if s.strip())
         checksum = hashlib.sha256(text.encode()).hexdigest()
         out.append(Migration(int(match[1]), match[2], checksum, statements))
-    if [m.version for m in out] != list(range(len(out))) or not out:
+    if [m.version for m in out] != list(range(1, len(out) + 1)) or not out:
         raise SchemaError(
-            f"{directory} must hold 0000_….cql, 0001_….cql, … without gap or repetition; it holds "
+            f"{directory} must hold 0001_….cql, 0002_….cql, … without gap or repetition; it holds "
             f"{', '.join(f'{m.version:04}' for m in out) or 'none'}. Restore schema/cql."
         )
     return out
@@ -64,7 +77,7 @@ def apply(
     applied, tables newer than these files, or another layout than the settings'.
     """
     files = read(directory)
-    session = open_session(settings)
+    session = open_session(settings, STATEMENT_TIMEOUT_S)
     try:
         with translated(settings, "apply the schema"):
             return _apply(session, settings, files, progress, lock_expiry_s)
@@ -86,13 +99,13 @@ def _apply(
         f"{settings.cassandra_replication}}}"
     )
     session.set_keyspace(keyspace)
-    for statement in files[0].statements:
-        session.execute(statement)
+    session.execute(LOCKS.format(id=uuid5(NAMESPACE_URL, f"stormwatch:{keyspace}.locks")))
     done = []
     with Lock(session, lock_expiry_s, progress) as lock:
+        session.execute(MIGRATIONS)
         applied = dict(session.execute("SELECT version, checksum FROM migrations").all())
         _verify(applied, files, keyspace)
-        for file in files[1:]:
+        for file in files:
             if file.version in applied:
                 continue
             progress("schema", f"applying {file.version:04}_{file.name}")
@@ -148,7 +161,7 @@ def status(settings: Settings, directory: Path) -> list[tuple[str, str]]:
     finally:
         session.cluster.shutdown()
     out = []
-    for file in files[1:]:
+    for file in files:
         found = applied.get(file.version)
         state = "applied" if found == file.checksum else "changed" if found else "missing"
         out.append((f"{file.version:04}_{file.name}.cql", state))

@@ -28,6 +28,7 @@ from cassandra.cluster import (
     UserTypeDoesNotExist,
 )
 from cassandra.connection import ConnectionBusy, ConnectionException, ProtocolError
+from cassandra.metadata import NoMurmur3
 from cassandra.policies import (
     DCAwareRoundRobinPolicy,
     ExponentialReconnectionPolicy,
@@ -43,6 +44,7 @@ from cassandra.protocol import (
     SyntaxException,
 )
 from cassandra.query import TraceUnavailable, tuple_factory
+from cassandra.segment import CrcException
 
 from stormwatch.errors import SchemaError, SettingsError, StoreUnavailable
 from stormwatch.settings import Settings, variable
@@ -69,6 +71,8 @@ UNAVAILABLE = (
     QueryExhausted,
     TraceUnavailable,
     UserTypeDoesNotExist,
+    CrcException,
+    NoMurmur3,
     OSError,
 )
 """Everything else the driver raises; a test keeps these tuples complete."""
@@ -89,13 +93,14 @@ def translated(settings: Settings, action: str) -> Iterator[None]:
         raise StoreUnavailable(f"Cassandra did not {action}: {_cause(error, settings)}") from error
 
 
-def open_session(settings: Settings) -> Session:
+def open_session(settings: Settings, request_timeout_s: float | None = None) -> Session:
     """A session without keyspace. The caller ends it with `session.cluster.shutdown()`.
 
     Raises StoreUnavailable within CONNECT_TIMEOUT_S a contact point, SettingsError for a setting
     that cannot be meant.
     """
-    logging.getLogger("cassandra").setLevel(logging.ERROR)  # we say ourselves what it would warn of
+    logging.getLogger("cassandra").setLevel(logging.ERROR)
+    logging.getLogger("cassandra.cluster").setLevel(logging.CRITICAL)  # we tell those ourselves
     keyspace_of(settings)
     timeout = min(CONNECT_TIMEOUT_S, settings.cassandra_request_timeout_s)
     profile = ExecutionProfile(
@@ -105,7 +110,7 @@ def open_session(settings: Settings) -> Session:
         retry_policy=FallthroughRetryPolicy(),  # the whole batch is tried again, not a request
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-        request_timeout=settings.cassandra_request_timeout_s,
+        request_timeout=request_timeout_s or settings.cassandra_request_timeout_s,
         row_factory=tuple_factory,
     )
     with translated(settings, "accept a connection"):
