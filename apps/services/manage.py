@@ -16,7 +16,10 @@ from stormwatch.settings import Settings, explain, load
 
 __all__ = ["ServiceStatus", "down", "ensure", "halt", "status", "up", "with_entries"]
 
-_NAMED_BY = {kafka.NAME: "kafka.bootstrap", cassandra.NAME: "cassandra.contact_points"}
+_NAMED_BY = {
+    kafka.NAME: ("kafka.bootstrap",),
+    cassandra.NAME: ("cassandra.contact_points", "cassandra.port"),
+}
 _OURS = ("default", "running services")
 _PLANS: dict[str, Callable[[Home, Progress], Plan]] = {
     kafka.NAME: kafka.plan,
@@ -76,8 +79,7 @@ def status(root: Path, settings: Settings | None = None) -> list[ServiceStatus]:
 
 def _status(name: str, entry: Entry | None, settings: Settings, root: Path) -> ServiceStatus:
     if entry is None:
-        addresses = name in _PLANS and _sources(root, None).get(_NAMED_BY[name]) not in _OURS
-        if addresses:
+        if name in _PLANS and _source(name, root, None):
             return ServiceStatus(name, "external", detail=_address(name, settings))
         return ServiceStatus(name, "stopped")
     running = process.find(entry.identity)
@@ -95,24 +97,32 @@ def _status(name: str, entry: Entry | None, settings: Settings, root: Path) -> S
     )
 
 
-def _sources(root: Path, environ: Mapping[str, str] | None) -> dict[str, str]:
-    return {value.key: value.source for value in explain(environ, root)}
-
-
 def _named(name: str, settings: Settings, root: Path, environ: Mapping[str, str] | None) -> bool:
     """Whether a person's settings name this service; then it must be reachable."""
-    sources = _sources(root, environ)
-    keys = [_NAMED_BY[name], *(["cassandra.port"] if name == cassandra.NAME else [])]
-    source = next((sources[key] for key in keys if sources[key] not in _OURS), None)
-    if source is None:
-        return False
+    source = _source(name, root, environ)
+    if source is not None:
+        reachable(name, settings, root, environ)
+    return source is not None
+
+
+def _source(name: str, root: Path, environ: Mapping[str, str] | None) -> str | None:
+    """Where a person named this service, or None."""
+    sources = {value.key: value.source for value in explain(environ, root)}
+    found = (sources[key] for key in _NAMED_BY[name])
+    return next((source for source in found if source not in _OURS), None)
+
+
+def reachable(
+    name: str, settings: Settings, root: Path, environ: Mapping[str, str] | None = None
+) -> None:
+    """Raises ServiceError when a service that the settings name accepts no connection."""
     addresses = _address(name, settings)
     if not any(_reachable(address) for address in addresses.split(",")):
         raise ServiceError(
-            f"{name} at {addresses} (from {source}) does not accept connections. Start it, correct "
-            f"that setting, or remove it: then `./stormwatch up` starts a {name} of its own."
+            f"{name} at {addresses} (from {_source(name, root, environ)}) does not accept "
+            "connections. Start it, correct that setting, or remove it: then `./stormwatch up` "
+            f"starts a {name} of its own."
         )
-    return True
 
 
 def _address(name: str, settings: Settings) -> str:
