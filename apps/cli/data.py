@@ -74,7 +74,8 @@ def ledger(
     from apps import ledger as proof
     from apps.cli.connect import connected
 
-    with connected(shared.settings()) as (settings, admin, store):
+    settings = shared.settings()
+    with connected(settings) as (admin, store):
         found = proof.topics(settings, admin, store, [topic] if topic else None)
     if as_json:
         shared.print_json({ledger.topic: ledger.to_dict() for ledger in found})
@@ -112,9 +113,10 @@ def config(as_json: Json = False) -> None:
 @schema.command("status", epilog=shared.example("schema status"))
 def schema_status() -> None:
     """Show which migrations are applied. Exit code 1 if one is missing."""
-    from apps.run import prepare
+    from apps.run.prepare import SCHEMA
+    from stormwatch.adapters import cassandra_migrations as migrations
 
-    rows = prepare.schema_status(shared.settings(), shared.ROOT)
+    rows = migrations.status(shared.settings(), shared.ROOT / SCHEMA)
     for name, state in rows:
         print(f"{name:<32} {state}")
     if any(state != "applied" for _, state in rows):

@@ -5,9 +5,10 @@ from time import monotonic, sleep
 
 from apps.run.crew import Crew
 from apps.run.figures import NOTHING, Look
+from apps.run.publisher import Order
 from apps.run.signals import Signals
 from apps.run.streams import Stream
-from apps.run.view import Panel, Screen
+from apps.run.view import RUNNING, Panel, Screen
 from apps.run.watch import Watcher, now_ms
 from stormwatch.errors import FatalError
 
@@ -25,6 +26,7 @@ class Course:
 
     def __init__(
         self,
+        order: Callable[[Stream], Order],
         run: str,
         streams: Sequence[Stream],
         crew: Crew,
@@ -32,6 +34,7 @@ class Course:
         signals: Signals,
         show: Callable[[Screen], None],
     ) -> None:
+        self._order = order
         self._run = run
         self._streams = streams
         self._crew = crew
@@ -46,12 +49,12 @@ class Course:
         self._warm: dict[str, Look] = {}  # at the end of warm-up
         self._stopped: dict[str, Look] = {}  # at the end of publishing
 
-    def lead(self, seconds: float | None, rate: float) -> str:
+    def lead(self, seconds: float | None) -> str:
         """Ready, published, and what was sent confirmed; what went wrong, if anything did."""
         trouble = ""
         try:
             self._until_ready()
-            self._publish(seconds, rate)
+            self._publish(seconds)
         except FatalError as error:
             trouble = str(error)
         return trouble or self._crew.stop_publishing()
@@ -66,9 +69,13 @@ class Course:
         return self._ready_after, self._seconds, self._warm_up
 
     def _until_ready(self) -> None:
-        """Until each topology has decided a record: the warm-up rate is flowing already."""
+        """Until each topology has decided a record. A topology whose bolts report is fed."""
         self._enter("starting the topologies")
         while not self._all_decide():
+            looks = self._looks(0)
+            for stream in self._streams:
+                if stream.topology in looks and looks[stream.topology].at:
+                    self._crew.feed(stream, self._order(stream))
             if self._tick():
                 return
             if monotonic() - self._since > READY_LIMIT_S:
@@ -82,21 +89,19 @@ class Course:
         looks = self._looks(0)
         return len(looks) == len(self._streams) and all(look.decided for look in looks.values())
 
-    def _publish(self, seconds: float | None, rate: float) -> None:
-        """At `rate` until `seconds` are over or a signal comes. Raises FatalError."""
+    def _publish(self, seconds: float | None) -> None:
+        """Until `seconds` are over or a signal comes. Raises FatalError."""
         if self._signals.asked:
             return
         self._warm_up = WARM_UP_S if seconds is None else min(WARM_UP_S, seconds / 3)
-        self._crew.go()
         self._enter("warming up")
         while seconds is None or monotonic() - self._since < seconds:
             looks = self._looks(0)
             if not self._warm and monotonic() - self._since >= self._warm_up:
                 self._warm = looks
-                self._phase = "running"
-            if rate == 0:
-                for name, look in looks.items():
-                    self._crew.decided(name, look.decided)
+                self._phase = RUNNING
+            for name, look in looks.items():
+                self._crew.decided(name, look.decided)
             if self._tick():
                 break
         self._seconds = monotonic() - self._since
@@ -144,7 +149,7 @@ class Course:
                 self._watcher.latest(s.topology),
                 self._watcher.rates(s.topology),
                 self._crew.topologies[s.topology].restarts,
-                self._crew.feeds[s.topology].sent,
+                self._crew.sent(s.topology),
             )
             for s in self._streams
         ]

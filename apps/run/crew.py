@@ -20,7 +20,6 @@ class Crew:
     """Topologies and the feeds of their topics; all gone on exit."""
 
     def __init__(self, streams: Sequence[Stream], root: Path, logs: Path, words: Words) -> None:
-        self._streams = streams
         self._root = root
         self._logs = logs
         self.topologies = {s.topology: Topology(s.topology, root, logs, words) for s in streams}
@@ -37,23 +36,25 @@ class Crew:
     ) -> None:
         self.stop()
 
-    def start(self, run: str, rate: float, seed: int) -> None:
-        """Start all of them. Publishers keep to the warm-up rate until `go`."""
+    def start(self) -> None:
+        """Start the topologies, all at once."""
         self._logs.mkdir(parents=True, exist_ok=True)
         for topology in self.topologies.values():
             topology.start(os.environ)
-        for stream in self._streams:
-            order = Order(stream.events, stream.topic, rate, run, str(self._root), seed)
+
+    def feed(self, stream: Stream, order: Order) -> None:
+        """Start publishing to a topology; nothing if that goes on already."""
+        if stream.topology not in self.feeds:
             self.feeds[stream.topology] = Feed(stream, order, self._root, self._logs)
 
-    def go(self) -> None:
-        """The topologies are ready: publish at the rate asked for."""
-        for feed in self.feeds.values():
-            feed.tell(Word(go=True))
+    def sent(self, topology: str) -> int:
+        """Records published to it so far."""
+        return self.feeds[topology].sent if topology in self.feeds else 0
 
     def decided(self, topology: str, records: int) -> None:
         """Tell a publisher that goes as fast as it can how many records were decided."""
-        self.feeds[topology].tell(Word(decided=records))
+        if topology in self.feeds:
+            self.feeds[topology].tell(Word(decided=records))
 
     def check(self) -> None:
         """Raises FatalError with the last words of a topology or publisher that ended unasked."""

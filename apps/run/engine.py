@@ -12,6 +12,7 @@ from apps.run.course import Course
 from apps.run.crew import Crew
 from apps.run.outside import Outside
 from apps.run.present import Presenter
+from apps.run.publisher import Order
 from apps.run.signals import Interrupted, Signals
 from apps.run.streams import ALL, Stream, streams
 from apps.run.watch import Watcher, now_ms
@@ -71,17 +72,25 @@ def _run(
             now_ms(),
             lambda: {**outside.pids(), **crew.pids(), "run": [os.getpid()]},
         )
-        course = Course(run, chosen, crew, watcher, signals, shown.show)
+        course = Course(
+            lambda s: Order(s.events, s.topic, options.rate, run, str(root), options.seed),
+            run,
+            chosen,
+            crew,
+            watcher,
+            signals,
+            shown.show,
+        )
         shown.step("topologies", f"starting {' and '.join(s.topology for s in chosen)}")
-        crew.start(run, options.rate, options.seed)
+        crew.start()
         watcher.start()
         try:
-            trouble = course.lead(options.seconds, options.rate)
+            trouble = course.lead(options.seconds)
             published = evidence.ranges(before, evidence.highs(outside.admin, chosen))
             trouble = trouble or course.drain()
         finally:
             watcher.stop()
-        proofs = {s.topology: evidence.proof(outside, s, published[s.topic]) for s in chosen}
+        proofs = {s.topology: evidence.proof(outside, s.topic, published[s.topic]) for s in chosen}
         shown.close()
         shown.step("topologies", "stopping")
         return report.make(

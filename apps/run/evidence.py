@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from apps import ledger as ledgers
 from apps.run.streams import Stream
-from stormwatch.ledger import TopicLedger
+from apps.run.watch import Connected
 from stormwatch.ports import Admin
 from stormwatch.records import EndState
 
 Highs = Mapping[str, Mapping[int, int]]
 """Topic -> partition -> high watermark."""
-Ranges = Mapping[int, tuple[int, int]]
-"""Partition -> first offset and end (exclusive)."""
 
 
 class Proof(NamedTuple):
@@ -38,8 +37,9 @@ def ranges(before: Highs, after: Highs) -> dict[str, dict[int, tuple[int, int]]]
     }
 
 
-def prove(gained: Ranges, ledger: TopicLedger) -> Proof:
-    """Judge a ledger of exactly the offsets gained."""
+def proof(outside: Connected, topic: str, gained: ledgers.Ranges) -> Proof:
+    """What became of the offsets gained. Raises InfrastructureError."""
+    ledger = ledgers.topic(outside.settings, outside.admin, outside.store, topic, gained)
     states = dict(ledger.states)
     absent = states.pop(EndState.ABSENT, 0)
     offsets = sum(end - first for first, end in gained.values())

@@ -7,6 +7,8 @@ from stormwatch.ports import Admin
 from stormwatch.settings import Settings
 
 Progress = Callable[[str, str], None]
+SCHEMA = "schema/cql"
+"""The numbered CQL files, from the root."""
 
 
 def topics(settings: Settings) -> dict[str, tuple[int, Mapping[str, str]]]:
@@ -46,11 +48,6 @@ def ensure_topics(settings: Settings, admin: Admin, progress: Progress) -> None:
 
 def ensure_tables(settings: Settings, root: Path, progress: Progress) -> None:
     """Apply the migrations that are not there yet. Raises SchemaError or StoreUnavailable."""
-    from stormwatch.adapters import cassandra
+    from stormwatch.adapters import cassandra_migrations
 
-    cassandra.apply(settings, migrations(root), progress)
-
-
-def migrations(root: Path) -> Path:
-    """Where the numbered CQL files lie."""
-    return root / "schema" / "cql"
+    cassandra_migrations.apply(settings, root / SCHEMA, progress)

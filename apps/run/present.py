@@ -32,7 +32,7 @@ class Presenter:
 
     def words(self, topology: str, text: str) -> None:
         """A line that a component or the topology wrote to stderr."""
-        self._console.print(Text(f"[{topology}] {text}", style="red"), soft_wrap=True)
+        self.line(topology, text)
 
     def show(self, screen: Screen) -> None:
         """The figures now."""

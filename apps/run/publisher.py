@@ -6,13 +6,19 @@ stdout: a `Progress` line at most twice a second, and one when all that was sent
 
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-WARM_UP_RATE = 100.0
-"""records/s before the topology is ready: enough to warm it, too few for a backlog."""
+from apps.run.events import generated, newest_time
+from apps.run.pace import publish
+from stormwatch.errors import StormwatchError
+from stormwatch.ports import Sink, Source
+from stormwatch.settings import load
+
 BACKLOG = 50_000
 """With rate 0, records that may wait undecided: as fast as it goes, not faster."""
 _EVERY_S = 0.5
@@ -34,7 +40,6 @@ class Order(msgspec.Struct):
 class Word(msgspec.Struct, omit_defaults=True):
     """A change while it runs."""
 
-    go: bool = False  # the topology is ready: leave the warm-up rate
     decided: int = 0  # records decided since the start
     stop: bool = False
 
@@ -51,7 +56,6 @@ class Gate:
     """Paces a stream of events and lets it be stopped from another thread."""
 
     def __init__(self) -> None:
-        self.go = threading.Event()
         self.stop = threading.Event()
         self.taken = 0
         self._decided = 0
@@ -59,8 +63,6 @@ class Gate:
 
     def hear(self, word: Word) -> None:
         """Take in what the run says."""
-        if word.go:
-            self.go.set()
         if word.stop:
             self.stop.set()
         with self._room:
@@ -79,18 +81,7 @@ class Gate:
             yield event
 
 
-class _Either(threading.Event):
-    """Set when itself or another event is."""
-
-    def __init__(self, other: threading.Event) -> None:
-        super().__init__()
-        self._other = other
-
-    def is_set(self) -> bool:
-        return super().is_set() or self._other.is_set()
-
-
-def listen(gate: Gate, lines: Iterator[bytes]) -> None:
+def listen(gate: Gate, lines: Iterable[bytes]) -> None:
     """Hear words until the end of the lines, which is a stop."""
     for line in lines:
         gate.hear(msgspec.json.decode(line, type=Word))
@@ -101,3 +92,56 @@ def say(progress: Progress) -> None:
     """One line to the run."""
     sys.stdout.buffer.write(msgspec.json.encode(progress) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def obey(order: Order, gate: Gate, sink: Sink, source: Source) -> int:
+    """Publish as ordered until told to stop; the records sent, all of them confirmed.
+
+    Raises BrokerUnavailable.
+    """
+    try:
+        newest = newest_time(source)
+    finally:
+        source.close()
+    backlog = BACKLOG if order.rate == 0 else sys.maxsize
+    events = gate.limited(generated(order.events, order.seed, order.run_id, newest), backlog)
+    return publish(sink, order.topic, events, order.rate, None, gate.stop, _teller())
+
+
+def _teller() -> Callable[[int], None]:
+    said = 0.0
+
+    def tell(sent: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _EVERY_S:
+            said = time.monotonic()
+            say(Progress(sent))
+
+    return tell
+
+
+def main() -> int:
+    """The process."""
+    from stormwatch.adapters import kafka
+
+    # Unbuffered: a lock that the listening thread still holds would abort the process at its end.
+    words = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 (open as long as we live)
+    order = msgspec.json.decode(words.readline(), type=Order)
+    settings = load(root=Path(order.root))
+    gate = Gate()
+    threading.Thread(target=listen, args=(gate, words), daemon=True).start()
+    try:
+        sink = kafka.sink(settings)
+        try:
+            sent = obey(order, gate, sink, kafka.source(settings, order.topic))
+        finally:
+            sink.close()
+        say(Progress(sent, done=True))
+    except StormwatchError as error:
+        say(Progress(gate.taken, error=str(error)))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,7 +15,7 @@ import psutil
 from apps.memory import tree
 
 _TAIL_LINES = 40
-_RESTARTED = "restart"
+_RESTARTED = "restarting the topology in place"
 
 
 class Topology:
@@ -76,11 +76,11 @@ class Topology:
         return f"The topology {self.name} {what}.\n{tail}\nThe whole log: {self.log}"
 
     def signal_stop(self) -> None:
-        """Ask every process of the topology to end; its last words are not shown."""
+        """End it as a Ctrl-C would; its last words are not shown."""
         self._quiet = True
         self._members = tree([self.pid])
         with suppress(ProcessLookupError):  # ended already
-            os.killpg(self.pid, signal.SIGTERM)
+            os.killpg(self.pid, signal.SIGINT)
 
     def wait_stopped(self, limit: float) -> None:
         """Wait up to `limit` s after `signal_stop`, then kill whatever of it still lives."""
@@ -101,7 +101,7 @@ class Topology:
                 log.write(line)
                 log.flush()
                 self._tail.append(line.rstrip())
-                if _RESTARTED in line.lower() and self.name in line:
+                if _RESTARTED in line:
                     self.restarts += 1
                 if not self._quiet:
-                    self._told(self.name, line.rstrip())
+                    self._told(self.name, line.rstrip().removeprefix(f"{self.name}: "))

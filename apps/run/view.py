@@ -1,6 +1,6 @@
 """The live screen of a run, and its plain lines where there is no terminal. Pure rendering."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from apps.run.figures import Look, Rates, rejected_by_code
 from stormwatch.records import Decision, DecisionRow, EndState
 
 _decision = msgspec.json.Decoder(Decision).decode
+RUNNING = "running"
+"""The phase between warm-up and drain."""
 _SHOWN_STATES = tuple(s for s in EndState if s is not EndState.ABSENT)
 
 
@@ -31,7 +33,7 @@ class Screen(NamedTuple):
 
     run: str
     phase: str  # what is going on, in words
-    elapsed: float  # s since ready; 0 before
+    elapsed: float  # s in this phase; while running, since ready
     panels: Sequence[Panel]
     memory: Mapping[str, Mapping[str, float]]
     trouble: str = ""
@@ -55,12 +57,12 @@ def plain(screen: Screen) -> list[str]:
     for panel in screen.panels:
         look, rates = panel.look, panel.rates
         if look is None:
-            lines.append(f"{clock(screen.elapsed)} {panel.topology}: {screen.phase}")
+            lines.append(f"{_when(screen)} {panel.topology}: nothing known yet")
             continue
         latency = rates.latency if rates else None
         memory = screen.memory.get(panel.topology, {}).get("total", 0.0)
         line = (
-            f"{clock(screen.elapsed)} {panel.topology}: "
+            f"{_when(screen)} {panel.topology}: "
             f"in {_rate(rates.incoming if rates else None)}/s, "
             f"out {_rate(rates.outgoing if rates else None)}/s, latency p50 "
             f"{_ms(latency and latency.p50)} p95 {_ms(latency and latency.p95)} "
@@ -71,6 +73,11 @@ def plain(screen: Screen) -> list[str]:
     if screen.trouble:
         lines.append(f"{clock(screen.elapsed)} {screen.trouble}")
     return lines
+
+
+def _when(screen: Screen) -> str:
+    phase = "" if screen.phase == RUNNING else f", {screen.phase}"
+    return f"{clock(screen.elapsed)}{phase}"
 
 
 def clock(seconds: float) -> str:
@@ -93,17 +100,7 @@ def _figures(screen: Screen) -> Table:
     table.add_column("")
     for panel in screen.panels:
         table.add_column(panel.topology, justify="right", min_width=12)
-    for name, cell in (
-        ("records/s in", lambda p: _rate(p.rates and p.rates.incoming)),
-        ("records/s out", lambda p: _rate(p.rates and p.rates.outgoing)),
-        ("latency p50, ms", lambda p: _ms(p.rates and p.rates.latency.p50)),
-        ("latency p95, ms", lambda p: _ms(p.rates and p.rates.latency.p95)),
-        ("latency p99, ms", lambda p: _ms(p.rates and p.rates.latency.p99)),
-        ("published", lambda p: f"{p.published:,}"),
-        ("lag", lambda p: f"{p.look.lag:,}" if p.look else "–"),
-        ("alerts", lambda p: f"{p.look.alerts:,}" if p.look else "–"),
-        ("restarts", lambda p: f"{p.restarts}"),
-    ):
+    for name, cell in _ROWS:
         table.add_row(name, *(cell(panel) for panel in screen.panels))
     for state in _SHOWN_STATES:
         counts = [panel.look.ends.get(state, 0) if panel.look else 0 for panel in screen.panels]
@@ -152,3 +149,16 @@ def _rate(value: float | None) -> str:
 
 def _ms(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
+
+
+_ROWS: tuple[tuple[str, Callable[[Panel], str]], ...] = (
+    ("records/s in", lambda p: _rate(p.rates and p.rates.incoming)),
+    ("records/s out", lambda p: _rate(p.rates and p.rates.outgoing)),
+    ("latency p50, ms", lambda p: _ms(p.rates and p.rates.latency.p50)),
+    ("latency p95, ms", lambda p: _ms(p.rates and p.rates.latency.p95)),
+    ("latency p99, ms", lambda p: _ms(p.rates and p.rates.latency.p99)),
+    ("published", lambda p: f"{p.published:,}"),
+    ("lag", lambda p: f"{p.look.lag:,}" if p.look else "–"),
+    ("alerts", lambda p: f"{p.look.alerts:,}" if p.look else "–"),
+    ("restarts", lambda p: f"{p.restarts}"),
+)

@@ -69,10 +69,10 @@ class Watcher(threading.Thread):
         self._looks: dict[str, deque[Look]] = {
             stream.topology: deque(maxlen=WINDOW_S + 1) for stream in streams
         }
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def run(self) -> None:
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             self.memory = by_component(self._roots())
             if total_mb(self.memory) > total_mb(self.peak):
                 self.peak = self.memory
@@ -82,11 +82,11 @@ class Watcher(threading.Thread):
                 self.trouble = ""
             except InfrastructureError as error:
                 self.trouble = str(error)
-            self._stop.wait(EVERY_S)
+            self._ended.wait(EVERY_S)
 
     def stop(self) -> None:
         """End after the look in hand."""
-        self._stop.set()
+        self._ended.set()
         if self.ident is not None:
             self.join(timeout=5)
 

@@ -1,0 +1,25 @@
+"""Connections of a command that looks at Kafka and Cassandra."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stormwatch.ports import Admin, Store
+    from stormwatch.settings import Settings
+
+
+@contextmanager
+def connected(settings: "Settings") -> "Iterator[tuple[Admin, Store]]":
+    """Both, closed at the end. Raises StormwatchError if one does not answer."""
+    from stormwatch.adapters import cassandra, kafka
+
+    admin = kafka.admin(settings)
+    try:
+        store = cassandra.connect(settings)
+        try:
+            yield admin, store
+        finally:
+            store.close()
+    finally:
+        admin.close()
