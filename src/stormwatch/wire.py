@@ -32,8 +32,8 @@ def check_time(time: datetime, timestamp: int, future_skew_ms: int) -> int:
     """
     ms = to_ms(time)
     if ms - timestamp > future_skew_ms and timestamp >= 0:
-        why = f"is {(ms - timestamp) / 1000:.0f} s ahead of Kafka's time of the record, "
-        why += f"{from_ms(timestamp).isoformat()}; allowed are {future_skew_ms / 1000:.0f} s"
+        why = f"is {(ms - timestamp) / 1000:.3f} s ahead of Kafka's time of the record, "
+        why += f"{from_ms(timestamp).isoformat()}; allowed are {future_skew_ms / 1000:g} s"
         raise refuse("too_far_in_future", "time", why, time.isoformat())
     if ms < _EARLIEST:
         raise refuse("out_of_range", "time", "is before the year 2000", time.isoformat())

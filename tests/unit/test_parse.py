@@ -254,7 +254,7 @@ def test_an_excerpt_is_short_and_printable(shown):
         ("transactions", b'"amount":1250,', b"", "amount", "`amount` is missing: {"),
         ("transactions", b"EUR", b"eur", "currency", "in capitals: eur"),
         ("transactions", b"30Z", b"30", "time", "with a timezone component"),
-        ("transactions", b"2026-11-21T09", b"2026-11-21T10", "time", "3600 s ahead of Kafka's"),
+        ("transactions", b"2026-11-21T09", b"2026-11-21T10", "time", "3600.000 s ahead of Kafka's"),
         ("readings", b"518.67", b'"ERR"', "sensors.T2", 'got `str`: "ERR"'),
         ("readings", b"518.67", b"-1", "sensors.T2", "possible are 0 to 5000 °R: -1.0"),
         ("readings", b"0.2", b"null", "settings[1]", "got `null`: null"),

@@ -1,0 +1,58 @@
+"""The wire formats on paper are those in force."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from stormwatch.fraud import parse as fraud
+from stormwatch.maintenance import parse as maintenance
+from stormwatch.maintenance.sensors import ALL, SENTINELS
+from stormwatch.parse import CODES
+from stormwatch.records import Decision, Rejection
+from tests import corpus
+
+SCHEMA = Path(__file__).parents[2] / "schema"
+
+
+def text(name: str) -> str:
+    return (SCHEMA / f"{name}.md").read_text()
+
+
+def example(name: str) -> dict:
+    (block,) = re.findall(r"```json\n(.*?)```", text(name), re.DOTALL)
+    return json.loads(block)
+
+
+def fields(name: str) -> set[str]:
+    cells = re.findall(r"^\| (`[^|]+`) \|", text(name), re.MULTILINE)
+    return {word for cell in cells for word in re.findall(r"`(\w+)`", cell)}
+
+
+@pytest.mark.parametrize(("name", "domain"), [("transactions", fraud), ("readings", maintenance)])
+def test_the_example_is_an_event_and_its_fields_are_explained(name, domain):
+    value = json.dumps(example(name), ensure_ascii=False).encode()
+    event = domain.parse(value, corpus.TIME, future_skew_ms=1000)
+    assert not isinstance(event, Rejection), event
+    assert set(example(name)) == set(domain._Wire.__struct_fields__) <= fields(name)
+
+
+def test_every_code_is_explained():
+    page = text("dead-letters")
+    for code, meaning in CODES.items():
+        assert f"| `{code}` | {meaning} |" in page
+
+
+def test_every_sensor_is_listed_with_its_unit_and_range():
+    page = text("readings")
+    for sensor in ALL:
+        low, high = sensor.possible
+        assert f"| `{sensor.name}` | {sensor.words} | {sensor.unit} | {low:g} to {high:g} |" in page
+    for sentinel in SENTINELS:
+        assert f"{sentinel:g}" in page
+
+
+def test_alerts_and_dead_letters_show_all_their_fields():
+    assert set(example("alerts")) == {"domain", *Decision.__struct_fields__} <= fields("alerts")
+    assert set(re.findall(r'"(\w+)":', text("dead-letters"))) <= fields("dead-letters")
