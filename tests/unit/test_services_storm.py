@@ -1,0 +1,130 @@
+"""Storm's log read for what it says of the components, and the number of restarts."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.services.errors import ServiceError
+from apps.storm import flux
+from apps.storm.journal import Follower, Journal
+from apps.storm.restarts import LIMIT, WINDOW_S, Restarts
+
+LAUNCHED = (
+    "2026-11-21 09:02:04.234 INFO  ShellBolt [Thread-41-count-executor[2, 2]] "
+    "Launched subprocess with pid 77"
+)
+DIED = (
+    "2026-11-21 09:02:06.311 ERROR ShellBolt [Thread-43] Halting process: ShellBolt died. "
+    "Command: [streamparse_run, -s json bolts.count.Count], ProcessInfo pid:77, name:count "
+    "exitCode:{code}, errorString: "
+)
+JAVA = [
+    "java.lang.RuntimeException: Pipe to subprocess seems to be broken!",
+    "\tat org.apache.storm.utils.ShellProcess.readShellMsg(ShellProcess.java:121)",
+]
+PYTHON = [
+    "Traceback (most recent call last):",
+    '  File "count.py", line 10, in process',
+    "ValueError: boom",
+]
+
+
+def journal(*lines: str) -> Journal:
+    out = Journal()
+    out.read(lines)
+    out.flush()
+    return out
+
+
+def test_components_are_known_by_pid() -> None:
+    assert journal(LAUNCHED).components == {77: "count"}
+
+
+def test_the_phase_is_known() -> None:
+    starting = "2026-11-21 09:01:59.339 INFO  LocalCluster [main] "
+    assert not journal(starting, "", "\t\tSTARTING LOCAL MODE CLUSTER", "").running
+    assert journal(starting, "", "\t\tRUNNING LOCAL CLUSTER for 5 seconds.", "").running
+
+
+def test_a_reported_exception_is_a_traceback_without_java_frames() -> None:
+    error = "2026-11-21 09:03:39.011 ERROR ReportError [Thread-43] Error"
+    shell = "java.lang.Exception: Shell Process Exception: Python ValueError raised while …"
+    found = journal(LAUNCHED, error, shell, *PYTHON, "", "\tat org.apache.storm.X(X.java:1)")
+    assert found.traceback("count") == "\n".join(PYTHON)
+
+
+def test_a_death_at_import_is_told_by_its_error_string() -> None:
+    found = journal(LAUNCHED, DIED.format(code=1) + PYTHON[0], *PYTHON[1:], *JAVA[1:])
+    assert found.traceback("count") == "\n".join(PYTHON)
+    assert found.traceback("other") == ""
+    assert found.exit_codes == {77: 1}
+
+
+def test_an_exit_code_that_storm_does_not_know_yet_is_not_one() -> None:
+    assert journal(DIED.format(code=-1)).exit_codes == {}
+    assert journal(DIED.format(code=-1), *JAVA, DIED.format(code=137)).exit_codes == {77: 137}
+
+
+def test_of_those_that_died_together_the_one_that_said_why_is_named() -> None:
+    other = LAUNCHED.replace("77", "76").replace("count", "ticks")
+    found = journal(other, LAUNCHED, DIED.format(code=1) + PYTHON[0], *PYTHON[1:])
+    assert found.blame([76, 77]) == 77
+    assert found.blame([76]) == 76
+
+
+def test_warnings_of_components_are_for_the_screen() -> None:
+    said = (
+        "2026-11-21 09:02:04.242 {level} ShellBolt [Thread-43] ShellLog pid:77, name:count "
+        "2026-11-21 09:02:04,238 - pystorm.component.count - Cassandra is down"
+    )
+    out = Journal()
+    assert out.read([said.format(level="WARN ")]) == []
+    assert out.flush() == ["count: Cassandra is down"]
+    assert out.read([said.format(level="INFO ")]) + out.flush() == []
+
+
+def test_a_log_is_followed_by_whole_lines_and_across_a_roll(tmp_path: Path) -> None:
+    log = tmp_path / "storm.log"
+    log.write_text("before\n")
+    follower = Follower(log)
+    assert follower.lines() == []
+    with log.open("a") as file:
+        file.write("one\ntw")
+        file.flush()
+        assert follower.lines() == ["one"]
+        file.write("o\n")
+    assert follower.lines() == ["two"]
+    log.write_text("new\n")
+    assert follower.lines() == ["new"]
+    assert Follower(tmp_path / "absent.log").lines() == []
+
+
+@given(st.lists(st.floats(0, 3 * WINDOW_S), max_size=30).map(sorted))
+def test_restarts_are_bounded_in_every_window(times: list[float]) -> None:
+    restarts = Restarts()
+    allowed = [time for time in times if restarts.allow(time)]
+    for time in allowed:
+        assert len([t for t in allowed if time - WINDOW_S < t <= time]) <= LIMIT
+    assert allowed[:LIMIT] == times[:LIMIT]
+
+
+def test_the_number_of_processes_is_that_of_the_flux_file(tmp_path: Path) -> None:
+    file = tmp_path / "flux.yaml"
+    file.write_text(
+        "name: tiny\nspouts:\n- {id: a, parallelism: 1, "
+        "className: org.apache.storm.flux.wrappers.spouts.FluxShellSpout}\n"
+        "bolts:\n- {id: b, parallelism: 3, "
+        "className: org.apache.storm.flux.wrappers.bolts.FluxShellBolt}\n"
+        "- {id: c, parallelism: 2, className: com.example.JavaBolt}\n"
+    )
+    assert flux.read(file) == flux.Topology("tiny", 4)
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "name: tiny\nbolts: [{id: b}]", "{"])
+def test_what_is_not_a_flux_file_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "flux.yaml"
+    file.write_text(text)
+    with pytest.raises(ServiceError, match="is not a Flux topology"):
+        flux.read(file)
