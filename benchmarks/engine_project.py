@@ -1,0 +1,50 @@
+"""A project beside this one whose topology keeps states in memory and sends decisions to Kafka."""
+
+import shutil
+from pathlib import Path
+
+_BOLT = '''"""The fraud bolt without Cassandra: states in the process, decisions to Kafka."""
+
+from functools import cached_property
+
+from bolts.chain import ChainBolt
+from bolts.decide import score
+from stormwatch.adapters.outside import Outside
+from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.codec import Parsed
+from stormwatch.engine_sink import DecisionsToKafka
+from stormwatch.fraud import Fraud
+from stormwatch.fraud.event import Transaction
+
+
+class EngineBolt(ChainBolt):
+    payload = Parsed[Transaction]
+    steps = (score(Fraud.from_settings), lambda bolt: DecisionsToKafka(bolt.outside.sink()))
+
+    @cached_property
+    def outside(self):
+        outside = Outside(self.settings, self.topology_name, self.component_name, self.task_id)
+        memory = MemoryStore()
+        outside.store = lambda: memory
+        return outside
+'''
+
+
+def build(root: Path) -> Path:
+    """Make the project under the run directory; returns its folder."""
+    folder = root / ".stormwatch" / "bench-engine"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(root / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("project.clj", "config.json"):
+        shutil.copy(root / name, folder / name)
+    for name in ("topologies", "virtualenvs"):
+        (folder / name).mkdir()
+    shutil.copy(root / "benchmarks" / "engine_sink.py", folder / "src" / "stormwatch")
+    (folder / "src" / "bolts" / "engine.py").write_text(_BOLT)
+    fraud = (root / "topologies" / "fraud.py").read_text()
+    wired = fraud.replace("FraudBolt, ", "").replace("FraudBolt", "EngineBolt")
+    imported = wired.replace(
+        "from streamparse", "from bolts.engine import EngineBolt\nfrom streamparse"
+    )
+    (folder / "topologies" / "engine.py").write_text(imported)
+    return folder
