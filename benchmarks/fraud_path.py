@@ -79,10 +79,9 @@ def bare(names: dict[str, str], options: argparse.Namespace) -> float:
     figures = [json.loads(child.communicate()[0]) for child in children]
     records = sum(f["records"] for f in figures)
     seconds = max(f["ended"] for f in figures) - min(f["began"] for f in figures)
-    say(
-        f"bare loop: {records / seconds:,.0f} records/s, {sum(f['cpu_s'] for f in figures):.1f} s CPU"
-    )
-    return records / seconds
+    rate: float = records / seconds
+    say(f"bare loop: {rate:,.0f} records/s, {sum(f['cpu_s'] for f in figures):.1f} s CPU")
+    return rate
 
 
 def topology(names: dict[str, str], options: argparse.Namespace) -> float:
