@@ -106,7 +106,7 @@ def _reason(value: bytes, error: Exception, kind: str) -> Refused:
 def _wrong_shape(value: bytes, error: msgspec.ValidationError, kind: str) -> Refused:
     message, _, path = str(error).partition(" - at `$")
     path = path.rstrip("`").lstrip(".")
-    record = json.loads(value, parse_int=_Number, parse_float=_Number)
+    record = json.loads(value.decode(), parse_int=_Number, parse_float=_Number)
     if isinstance(record, dict) and type(declared := record.get("type")) is str:
         check_kind(declared, kind)  # most of all, this is a record of another topic
     if missing := re.fullmatch("Object missing required field `(.*)`", message):
