@@ -28,18 +28,19 @@ _SOURCES = {"confluent": ConfluentSource, "kafka-python": KafkaPythonSource}
 class Cluster(Protocol):
     """Makes ports that share one Kafka; closes them at the end of the test."""
 
-    stack: ExitStack
+    group: str
 
     def source(self, topic: str, shelf_bytes: int = 16 << 20) -> Source: ...
     def sink(self) -> Sink: ...
     def admin(self) -> Admin: ...
     def gap(self, topic: str) -> None:
-        """Write one record of key `k`, then offsets without a record, to a topic of one partition."""
+        """Write one record of key `k` and then offsets without a record to partition 0."""
 
 
 class Memory:
     def __init__(self, stack: ExitStack, control: str) -> None:
         self.stack, self.broker, self._control = stack, kafka_memory.MemoryBroker(), control
+        self.group = "stormwatch"
 
     def source(self, topic: str, shelf_bytes: int = 0) -> Source:
         made = kafka_memory.MemorySource(self.broker, topic, control=self._control)
@@ -58,7 +59,7 @@ class Memory:
 
 class Real:
     def __init__(self, stack: ExitStack, settings: Settings) -> None:
-        self.stack, self.settings = stack, settings
+        self.stack, self.settings, self.group = stack, settings, settings.kafka_group
 
     def source(self, topic: str, shelf_bytes: int = 16 << 20) -> Source:
         made = _SOURCES[self.settings.kafka_client](self.settings, topic, shelf_bytes)

@@ -20,20 +20,19 @@ SHELF_BYTES = 16 << 20
 """Records of paused partitions kept by one source, before fetching them is stopped as well."""
 RECONNECT_MS = 1000
 _RECORD_OVERHEAD = 200  # bytes of the Python objects of one record
-_REFUSALS = {
-    "TOPIC_AUTHORIZATION_FAILED": "Give the user of kafka.username the right to this topic.",
-    "GROUP_AUTHORIZATION_FAILED": "Give the user of kafka.username the right to kafka.group.",
-    "CLUSTER_AUTHORIZATION_FAILED": "Give the user of kafka.username the right, or create it.",
-    "MSG_SIZE_TOO_LARGE": "Raise max.message.bytes of the topic, or lower record.max_bytes.",
-    "MESSAGE_TOO_LARGE": "Raise max.message.bytes of the topic, or lower record.max_bytes.",
-    "TOPIC_EXCEPTION": "Use letters, digits, '.', '_' and '-', at most 249 of them.",
-    "INVALID_TOPIC_EXCEPTION": "Use letters, digits, '.', '_' and '-', at most 249 of them.",
-    "INVALID_CONFIG": "Correct that option of the topic.",
-    "POLICY_VIOLATION": "Ask who runs this Kafka what it allows.",
+_REFUSALS = {  # by Kafka's error code
+    10: "Raise max.message.bytes of the topic, or lower record.max_bytes.",
+    17: "Use letters, digits, '.', '_' and '-' in its name, at most 249 of them.",
+    18: "Raise max.message.bytes of the topic, or lower record.max_bytes.",
+    29: "Give the user of kafka.username the right to this topic.",
+    30: "Give the user of kafka.username the right to the group of kafka.group.",
+    31: "Give the user of kafka.username the right, or have it done by who has it.",
+    40: "Correct that option of the topic.",
+    44: "Ask who runs this Kafka what it allows.",
 }
 
 
-def failure(what: str, bootstrap: str, code: str, detail: str) -> StormwatchError:
+def failure(what: str, bootstrap: str, code: int, detail: str) -> StormwatchError:
     """A driver's error in our terms: TopicError where trying again cannot help."""
     if code in _REFUSALS:
         return TopicError(f"Kafka refused to {what}: {detail}. {_REFUSALS[code]}")

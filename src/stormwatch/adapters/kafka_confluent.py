@@ -97,7 +97,7 @@ class ConfluentSource(common.BufferedSource):
         except KafkaException as error:
             raise self._failure(what, error.args[0]) from error
         if both is None:
-            raise common.failure(what, self._bootstrap, "", "no answer in time")
+            raise common.failure(what, self._bootstrap, 0, "no answer in time")
         return Watermarks(*both)
 
     def commit(self, offsets: Mapping[int, Committed], *, wait: bool) -> None:

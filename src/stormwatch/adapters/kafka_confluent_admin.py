@@ -58,7 +58,7 @@ def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
 
 def translate(what: str, bootstrap: str, error: KafkaError) -> StormwatchError:
     """The one place where this driver's errors become ours."""
-    return common.failure(what, bootstrap, error.name(), error.str())
+    return common.failure(what, bootstrap, error.code(), error.str())
 
 
 class ConfluentAdmin:
@@ -179,4 +179,4 @@ class ConfluentAdmin:
                 return False, None
             raise translate(what, self._bootstrap, error.args[0]) from error
         except FutureTimeout as error:
-            raise common.failure(what, self._bootstrap, "", "no answer in time") from error
+            raise common.failure(what, self._bootstrap, 0, "no answer in time") from error

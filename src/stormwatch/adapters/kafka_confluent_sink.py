@@ -63,7 +63,7 @@ class ConfluentSink:
         if error is not None:
             raise translate(what, self._bootstrap, error)
         raise common.failure(
-            what, self._bootstrap, "", f"{waiting} records waited for {timeout:g} s"
+            what, self._bootstrap, 0, f"{waiting} records waited for {timeout:g} s"
         )
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class ConfluentSink:
             if time.monotonic() > deadline:
                 self._discard()
                 raise common.failure(
-                    "take a record", self._bootstrap, "", f"{full} records wait to be confirmed"
+                    "take a record", self._bootstrap, 0, f"{full} records wait to be confirmed"
                 )
 
     def _on_delivery(self, error: KafkaError | None, _: Message) -> None:

@@ -4,7 +4,6 @@ Partitions are assigned by hand: its consumer groups hang inside a spout.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import LogTruncationError, OffsetOutOfRangeError
@@ -12,11 +11,14 @@ from kafka.structs import OffsetAndMetadata
 
 from stormwatch.adapters import kafka_common as common
 from stormwatch.adapters.kafka_control import Control
-from stormwatch.adapters.kafka_python_admin import KafkaPythonAdmin, asking, connection
+from stormwatch.adapters.kafka_python_admin import KafkaPythonAdmin, asking, connection, opened
 from stormwatch.adapters.kafka_python_sink import KafkaPythonSink
+from stormwatch.errors import StormwatchError
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.records import Record
 from stormwatch.settings import Settings
+
+UNWAITED_COMMIT_MS = 1000
 
 
 class KafkaPythonSource(common.BufferedSource):
@@ -36,23 +38,29 @@ class KafkaPythonSource(common.BufferedSource):
         super().__init__(control, shelf_bytes)
         self._topic, self._bootstrap = topic, settings.kafka_bootstrap
         self._limit_ms = int(limit * 1000)
-        self._commits: list[Any] = []  # futures of commits not waited for
+        self._commit_error: StormwatchError | None = None
         self._closed = False
-        self._admin = KafkaPythonAdmin(settings)
-        with asking("connect", self._bootstrap):
-            self._consumer = KafkaConsumer(
-                **connection(settings),
-                group_id=settings.kafka_group,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                isolation_level="read_committed",
-                allow_auto_create_topics=False,
-                fetch_max_wait_ms=common.FETCH_WAIT_MS,
-                fetch_max_bytes=common.MAX_RECORD_BYTES + common.FETCH_BYTES,
-                max_partition_fetch_bytes=common.FETCH_BYTES,
-                check_crcs=False,  # in pure Python as dear as all the rest; TCP has its own
-                metrics_enabled=False,
-            )
+        self._consumer = opened(
+            KafkaConsumer,
+            connection(settings)
+            | {
+                "group_id": settings.kafka_group,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "none",
+                "isolation_level": "read_committed",
+                "allow_auto_create_topics": False,
+                "fetch_max_wait_ms": common.FETCH_WAIT_MS,
+                "fetch_max_bytes": common.MAX_RECORD_BYTES + common.FETCH_BYTES,
+                "max_partition_fetch_bytes": common.FETCH_BYTES,
+                "check_crcs": False,  # in pure Python as dear as all the rest
+                "metrics_enabled": False,
+            },
+        )
+        try:
+            self._admin = KafkaPythonAdmin(settings)
+        except StormwatchError:
+            self._consumer.close(autocommit=False, timeout_ms=500)
+            raise
 
     def describe(self) -> TopicInfo | None:
         """See Source."""
@@ -79,20 +87,27 @@ class KafkaPythonSource(common.BufferedSource):
         return Watermarks(low, high)
 
     def commit(self, offsets: Mapping[int, Committed], *, wait: bool) -> None:
-        """See Source."""
-        done = [future for future in self._commits if future.is_done]
-        self._commits = [future for future in self._commits if not future.is_done]
+        """See Source. A commit not waited for still takes its 3 ms, a second if Kafka is away.
+
+        The driver's own asynchronous commits get stuck when many are made before the group's
+        coordinator is known, and tell errors of the first ones to nobody.
+        """
+        error, self._commit_error = self._commit_error, None
+        if error is not None:
+            raise error
         parts = {
             self._part(p): OffsetAndMetadata(c.offset, c.metadata, -1) for p, c in offsets.items()
         }
-        with asking("commit offsets", self._bootstrap):
-            for future in done:
-                if future.exception is not None:
-                    raise future.exception
-            if parts and wait:
-                self._consumer.commit(parts, timeout_ms=self._limit_ms)
-            elif parts:
-                self._commits.append(self._consumer.commit_async(parts))
+        if not parts:
+            return
+        limit_ms = self._limit_ms if wait else min(self._limit_ms, UNWAITED_COMMIT_MS)
+        try:
+            with asking("commit offsets", self._bootstrap):
+                self._consumer.commit(parts, timeout_ms=limit_ms)
+        except StormwatchError as failed:
+            if wait:
+                raise
+            self._commit_error = failed
 
     def close(self) -> None:
         """See Source."""

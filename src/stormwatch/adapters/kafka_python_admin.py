@@ -1,6 +1,6 @@
 """kafka-python: connection options, the translation of its errors, and the admin calls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,12 +8,13 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import (
     KafkaError,
-    KafkaTimeoutError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
 )
+from kafka.net.compat import KafkaNetClient
 
 from stormwatch.adapters import kafka_common as common
+from stormwatch.errors import StormwatchError
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
 
@@ -45,13 +46,29 @@ def asking(what: str, bootstrap: str) -> Iterator[None]:
     """The one place where this driver's errors become ours."""
     try:
         yield
-    except KafkaTimeoutError as error:
-        raise common.failure(what, bootstrap, "", str(error) or "no answer in time") from error
-    except KafkaError as error:
-        code = str(getattr(error, "message", ""))
+    except (KafkaError, OSError, RuntimeError) as error:  # not all it meets is a KafkaError
+        code = int(getattr(error, "errno", None) or 0) if isinstance(error, KafkaError) else 0
         raise common.failure(what, bootstrap, code, str(error) or type(error).__name__) from error
-    except (OSError, RuntimeError) as error:  # what it does not wrap: sockets, no controller
-        raise common.failure(what, bootstrap, "", str(error)) from error
+
+
+def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """The client, connected. Raises BrokerUnavailable.
+
+    A constructor that fails leaves its thread running: that is ended here.
+    """
+    made = []
+
+    def connect(**config: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**config))
+        return made[-1]
+
+    try:
+        with asking("connect", ",".join(options["bootstrap_servers"])):
+            return client(kafka_client=connect, **options)
+    except StormwatchError:
+        for each in made:
+            each.close()
+        raise
 
 
 class KafkaPythonAdmin:
@@ -60,8 +77,7 @@ class KafkaPythonAdmin:
     def __init__(self, settings: Settings) -> None:
         self._bootstrap, self._limit = settings.kafka_bootstrap, settings.kafka_request_timeout_s
         self._replication = settings.kafka_replication
-        with asking("connect", self._bootstrap):
-            self._client = KafkaAdminClient(**connection(settings))
+        self._client = opened(KafkaAdminClient, connection(settings))
 
     def ensure_topic(self, name: str, partitions: int, config: Mapping[str, str]) -> bool:
         """See Admin. Raises TopicError where Kafka refuses it."""

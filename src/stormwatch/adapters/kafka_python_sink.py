@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 from kafka.partitioner import Partitioner
 
 from stormwatch.adapters import kafka_common as common
-from stormwatch.adapters.kafka_python_admin import asking, connection
+from stormwatch.adapters.kafka_python_admin import asking, connection, opened
 from stormwatch.errors import InfrastructureError
 from stormwatch.partitioner import partition_of
 from stormwatch.settings import Settings
@@ -80,8 +80,7 @@ class KafkaPythonSink:
 
     def _open(self) -> KafkaProducer:
         self._errors, self._queued = [], 0
-        with asking("connect", self._bootstrap):
-            self._producer = KafkaProducer(**self._options)
+        self._producer = opened(KafkaProducer, self._options)
         return self._producer
 
     def _discard(self) -> None:

@@ -1,0 +1,122 @@
+"""What every Sink and Admin keep."""
+
+import pytest
+
+from stormwatch.errors import TopicError
+from stormwatch.partitioner import partition_of
+from stormwatch.ports import Committed, TopicInfo, Watermarks
+from tests.contracts.kafka_clusters import CLIENTS, Cluster, cluster, read
+
+
+@pytest.fixture(params=CLIENTS)
+def kafkas(request, unique):
+    yield from cluster(request, "kafka", unique)
+
+
+@pytest.fixture(params=CLIENTS[1:])
+def real_kafkas(request, unique):
+    yield from cluster(request, "kafka", unique)
+
+
+def test_a_sink_partitions_as_java_does(kafkas: Cluster, unique) -> None:
+    topic = unique("keyed")
+    kafkas.admin().ensure_topic(topic, 5, {})
+    sink = kafkas.sink()
+    keys = [b"%d" % i for i in range(200)] + ["käse".encode(), b"FD001/test/7"]
+    for key in keys:
+        sink.send(topic, key, b"v")
+    for _ in range(50):
+        sink.send(topic, None, b"v")
+    sink.flush(15)
+    source = kafkas.source(topic)
+    source.assign(dict.fromkeys(range(5), 0))
+    polled = read(source, len(keys) + 50)
+    found = {r.key: p for p, records in polled.items() for r in records if r.key}
+    assert found == {key: partition_of(key, 5) for key in keys}
+    assert len(polled) == 5
+
+
+def test_flush_without_records_and_close_are_idempotent(kafkas: Cluster) -> None:
+    sink = kafkas.sink()
+    sink.flush(0)
+    sink.close()
+    sink.close()
+
+
+def test_more_than_fits_into_the_queue_is_sent(kafkas: Cluster, unique) -> None:
+    topic = unique("many")
+    admin = kafkas.admin()
+    admin.ensure_topic(topic, 1, {})
+    sink = kafkas.sink()
+    for _ in range(25_000):
+        sink.send(topic, b"k", b"x" * 2000)
+    sink.flush(60)
+    assert admin.watermarks(topic) == {0: Watermarks(0, 25_000)}
+
+
+@pytest.mark.parametrize("size", [2_000_000, 20_000_000])
+def test_a_record_that_kafka_refuses_is_told_as_such(
+    real_kafkas: Cluster, unique, size: int
+) -> None:
+    topic = unique("small")
+    real_kafkas.admin().ensure_topic(topic, 1, {"max.message.bytes": "1000000"})
+    sink = real_kafkas.sink()
+    with pytest.raises(TopicError, match=r"max\.message\.bytes"):
+        sink.send(topic, b"k", b"x" * size)
+        sink.flush(15)
+    sink.send(topic, b"k", b"x")
+    sink.flush(15)
+
+
+def test_topics_are_made_once_described_and_deleted(kafkas: Cluster, unique) -> None:
+    topic, admin = unique("made"), kafkas.admin()
+    assert admin.describe(topic) is None
+    assert admin.watermarks(topic) == {}
+    assert admin.ensure_topic(topic, 3, {"retention.ms": "1000000"}) is True
+    info = admin.describe(topic)
+    assert info is not None and info.partitions == 3
+    assert admin.ensure_topic(topic, 8, {}) is False
+    assert admin.describe(topic) == info
+    assert admin.watermarks(topic) == dict.fromkeys(range(3), Watermarks(0, 0))
+    admin.add_partitions(topic, 2)
+    assert admin.describe(topic) == info
+    admin.add_partitions(topic, 4)
+    admin.add_partitions(topic, 4)
+    assert admin.describe(topic) == TopicInfo(info.topic_id, 4)
+    admin.delete_topic(topic)
+    admin.delete_topic(topic)
+    assert admin.describe(topic) is None
+    admin.ensure_topic(topic, 3, {})
+    assert admin.describe(topic).topic_id != info.topic_id
+
+
+def test_a_refused_topic_says_why(real_kafkas: Cluster, unique) -> None:
+    admin = real_kafkas.admin()
+    with pytest.raises(TopicError, match="Use letters"):
+        admin.ensure_topic("no spaces allowed", 1, {})
+    with pytest.raises(TopicError, match="Correct that option"):
+        admin.ensure_topic(unique("odd"), 1, {"no.such.option": "1"})
+
+
+def test_records_are_deleted_up_to_an_offset(kafkas: Cluster, unique) -> None:
+    topic, admin = unique("kept"), kafkas.admin()
+    admin.ensure_topic(topic, 2, {})
+    sink = kafkas.sink()
+    for i in range(100):
+        sink.send(topic, b"%d" % i, b"v")
+    sink.flush(15)
+    high = admin.watermarks(topic)[1].high
+    admin.delete_records(topic, {1: 20})
+    admin.delete_records(topic, {1: 20})
+    assert admin.watermarks(topic) == {0: Watermarks(0, 100 - high), 1: Watermarks(20, high)}
+
+
+def test_a_groups_commits_are_seen(kafkas: Cluster, unique) -> None:
+    topic, admin = unique("read"), kafkas.admin()
+    admin.ensure_topic(topic, 2, {})
+    source = kafkas.source(topic)
+    source.commit({1: Committed(7, "mine")}, wait=True)
+    group = kafkas.group
+    assert admin.committed(group, topic) == {1: Committed(7, "mine")}
+    assert admin.committed(unique("nobody"), topic) == {}
+    assert admin.committed(group, unique("absent")) == {}
