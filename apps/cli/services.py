@@ -77,6 +77,8 @@ def doctor(as_json: Json = False) -> None:
         shared.print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            print(f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.detail}")
+            print(f"{finding.level:<4} {finding.check}: {finding.what}")
+            for more in filter(None, (finding.why, finding.next)):
+                print(f"     {more}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -114,7 +114,7 @@ class Course:
         hurried = monotonic() if self._signals.asked else 0.0
         while True:
             looks = self._looks(asked_at)
-            lag = sum(look.lag for look in looks.values())
+            lag = sum(look.lag for look in (looks or self._looks(0)).values())
             if len(looks) == len(self._streams):
                 if not lag:
                     return ""
@@ -123,7 +123,7 @@ class Course:
             now = monotonic()
             late = bool(hurried) and now - hurried > HURRIED_DRAIN_S
             if late or self._signals.again or now - progressed > DRAIN_STALLED_S:
-                left = f"{least:,}" if least >= 0 else "some"
+                left = f"{lag if least < 0 else least:,}"
                 return f"{left} published records were still undecided. {self._watcher.trouble}"
             try:
                 if self._tick() and not hurried:

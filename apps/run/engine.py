@@ -93,6 +93,7 @@ def _run(
         proofs = {s.topology: evidence.proof(outside, s.topic, published[s.topic]) for s in chosen}
         shown.close()
         shown.step("topologies", "stopping")
+        outside.begin_to_stop()
         return report.make(
             report.About(run, now, course.times(), options.rate, trouble),
             [

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from apps import services
 from apps.run import prepare
-from apps.services import manage, process, registry
+from apps.services import lifecycle, process, registry
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
@@ -31,6 +31,7 @@ class Outside:
         self._home = services.Home.of(settings, root)
         self._started: list[str] = []
         self._open: list[Admin | Store] = []
+        self._stopping: threading.Thread | None = None
 
     def __enter__(self) -> "Outside":
         from stormwatch.adapters import cassandra, kafka
@@ -66,15 +67,27 @@ class Outside:
             if process.find(entry.identity)
         }
 
+    def begin_to_stop(self) -> None:
+        """Stop the services that this run started, beside what its caller does meanwhile.
+
+        Nothing needs them any more: the topologies are idle and everything is written.
+        """
+        if self._started and self._stopping is None:
+            self._stopping = threading.Thread(target=self._halt)
+            self._stopping.start()
+
     def close(self) -> None:
-        """Close the connections and stop the services that this run started."""
+        """Close the connections; return when the services that this run started are gone."""
+        self.begin_to_stop()
         closing = [threading.Thread(target=port.close, daemon=True) for port in self._open]
         for thread in closing:
             thread.start()
         for thread in closing:
             thread.join(timeout=2)
         self._open.clear()
-        if self._started:
-            with registry.locked(self._home):
-                manage.halt(self._home, self._started, self._progress)
-            self._started.clear()
+        if self._stopping is not None:
+            self._stopping.join()
+
+    def _halt(self) -> None:
+        with registry.locked(self._home):
+            lifecycle.halt(self._home, self._started, self._progress)

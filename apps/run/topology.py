@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import psutil
 
 from apps.memory import tree
 
+_BIN = Path(sys.executable).parent
 _TAIL_LINES = 40
 _RESTARTED = "restarting the topology in place"
 
@@ -24,11 +25,19 @@ class Topology:
     What it writes to stderr (tracebacks of components, restarts) also goes to `told`.
     """
 
-    def __init__(self, name: str, root: Path, logs: Path, told: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        logs: Path,
+        told: Callable[[str, str], None],
+        command: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.log = logs / f"run-{name}.log"
         self.restarts = 0
         self._root = root
+        self._command = command or [str(_BIN / "sparse"), "run", "-n", name]
         self._told = told
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._quiet = False
@@ -37,11 +46,10 @@ class Topology:
     def start(self, environ: Mapping[str, str]) -> None:
         """Start the command. Two may start at once: their builds wait for each other."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        sparse = Path(sys.executable).with_name("sparse")
-        path = os.pathsep.join([str(sparse.parent), environ.get("PATH", os.defpath)])
+        path = os.pathsep.join([str(_BIN), environ.get("PATH", os.defpath)])
         with self.log.open("wb") as out:
             self._process = subprocess.Popen(
-                [sparse, "run", "-n", self.name],
+                self._command,
                 cwd=self._root,
                 env={**environ, "PATH": path, "PYTHONWARNINGS": "ignore", "LEIN_ROOT": "1"},
                 stdin=subprocess.DEVNULL,
@@ -65,15 +73,10 @@ class Topology:
         return self._process.poll()
 
     def obituary(self) -> str:
-        """What to tell when the command ended, or hung, unasked."""
-        code = self.code
-        what = f"ended with code {code}" if code is not None else "did not get ready in time"
-        try:
-            logged = self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        except OSError:
-            logged = []
-        tail = "\n".join(list(self._tail) or logged)
-        return f"The topology {self.name} {what}.\n{tail}\nThe whole log: {self.log}"
+        """What to tell when the command ended unasked: its code and the last it said."""
+        self._reader.join(timeout=2)
+        tail = "\n".join(self._tail) or "It left no word."
+        return f"The topology {self.name} ended with code {self.code}.\n{tail}\nLog: {self.log}"
 
     def signal_stop(self) -> None:
         """End it as a Ctrl-C would; its last words are not shown."""
