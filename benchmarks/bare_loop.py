@@ -25,7 +25,7 @@ from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings, load
-from stormwatch.steps import Fate, ScoreStep, Step, StoreStep
+from stormwatch.steps import Fate, ScoreStep, Step, StoreStep, Topics
 
 
 def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[str, float]:
@@ -56,7 +56,12 @@ def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[st
         DecisionsToKafka(sink)
         if engine_only
         else StoreStep(
-            lambda: store, lambda: sink, settings.topic_alerts, ALERT_OUTCOMES, 10.0, lambda _: None
+            lambda: store,
+            lambda: sink,
+            Topics(settings.topic_alerts, settings.topic_dead_letters),
+            ALERT_OUTCOMES,
+            10.0,
+            lambda _: None,
         )
     )
     waiting: dict[int, deque[Record]] = {p: deque() for p in mine}

@@ -15,7 +15,7 @@ from stormwatch.domain import Domain
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
-from stormwatch.steps import ScoreStep, Step, StoreStep
+from stormwatch.steps import ScoreStep, Step, StoreStep, Topics
 
 MODEL_WAIT_S = 10.0
 
@@ -56,7 +56,7 @@ def store(alert_outcomes: frozenset[str]) -> Callable[[BatchBolt], Step]:
         return StoreStep(
             bolt.outside.store,
             bolt.outside.sink,
-            bolt.settings.topic_alerts,
+            Topics(bolt.settings.topic_alerts, bolt.settings.topic_dead_letters),
             alert_outcomes,
             bolt.settings.kafka_request_timeout_s,
             committed,

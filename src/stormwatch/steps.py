@@ -10,14 +10,15 @@ alerts of stored decisions, which are published again (they carry the decision's
 
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from stormwatch.asides import message
 from stormwatch.cache import Entry, StateCache
 from stormwatch.codec import Parsed
 from stormwatch.contract import Contract
 from stormwatch.domain import Event
 from stormwatch.ports import Sink, Store
-from stormwatch.records import DecisionRow, Fragment, Outcomes, StateRow
+from stormwatch.records import Fragment, Outcomes, StateRow
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
@@ -116,21 +117,28 @@ class ScoreStep(Generic[E, S]):
         return states
 
 
+class Topics(NamedTuple):
+    """Kafka topics that tell of outcomes."""
+
+    alerts: str
+    dead_letters: str
+
+
 class StoreStep:
-    """Commits outcomes, then publishes their alerts."""
+    """Commits outcomes and tells Kafka: of records set aside before, of alerts after."""
 
     def __init__(
         self,
         store: Callable[[], Store],
         sink: Callable[[], Sink],
-        topic: str,
+        topics: Topics,
         alert_outcomes: frozenset[str],
         timeout: float,
         committed: Callable[[Outcomes], None],
     ) -> None:
         self._store = store
         self._sink = sink
-        self._topic = topic
+        self._topics = topics
         self._alert_outcomes = alert_outcomes
         self._timeout = timeout
         self._committed = committed
@@ -143,6 +151,9 @@ class StoreStep:
         """
         store = self._store()
         store.write_outcomes(outcomes)
+        if outcomes.aside:  # before the commit: a replay would find them decided
+            letters = ((row.key, message(fragment, row)) for row in outcomes.aside)
+            self._publish(self._topics.dead_letters, letters)
         if outcomes.states:
             store.write_states(outcomes.domain, outcomes.states)  # the commit point
         self._committed(outcomes)
@@ -151,15 +162,17 @@ class StoreStep:
             found = store.find_decisions(outcomes.domain, outcomes.replayed)
             alerts += [row for row in found if row.outcome in self._alert_outcomes]
         if alerts:
-            self._publish(outcomes.domain, alerts)
+            domain = outcomes.domain
+            told = ((row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts)
+            self._publish(self._topics.alerts, told)
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
         """Nothing to keep or undo: what is written is written."""
 
-    def _publish(self, domain: str, alerts: list[DecisionRow]) -> None:
+    def _publish(self, topic: str, records: Iterable[tuple[bytes | None, bytes]]) -> None:
         sink = self._sink()
-        for row in alerts:
-            sink.send(self._topic, row.entity.encode(), alert_message(domain, bytes(row.body)))
+        for key, value in records:
+            sink.send(topic, key, value)
         sink.flush(self._timeout)
 
 
