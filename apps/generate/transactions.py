@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 DAY = 86_400_000
 START = 1_262_304_000_000
 """2010-01-01T00:00Z, ms. Simulated time runs faster than the wall's: start far in the past."""
-BLOCK = 4096
-"""Transactions made at once."""
+BLOCK = 4096  # transactions made at once
 
 Ints = NDArray[np.int64]
 Cents = NDArray[np.float64]
