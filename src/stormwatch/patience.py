@@ -39,7 +39,7 @@ class Patience:
             yield
         except BrokerUnavailable as error:
             if not self._failures:
-                logger.warning("Kafka does not answer, waiting for it: %s", error)
+                logger.warning("Kafka does not answer, waiting for it: %s", str(error))
             self._retry_at = self._clock() + backoff(_FIRST + self._failures, self._random)
             self._failures += 1
         else:

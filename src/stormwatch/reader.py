@@ -150,7 +150,7 @@ class Reader:
         try:
             self._commit(partitions)
         except BrokerUnavailable as error:
-            logger.warning("could not commit at the stop, the next start is slower: %s", error)
+            logger.warning("could not commit at the stop, the next start is slower: %s", str(error))
 
     def _wake(self) -> None:
         self._resting = False

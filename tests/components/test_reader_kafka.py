@@ -1,12 +1,19 @@
 """The reader of a spout task over a real Kafka, by both clients."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from apps.services import kafka as kafka_service
+from apps.services import manage, ports, registry
+from apps.services.home import Home, silent
 from stormwatch.adapters import kafka as adapters
 from stormwatch.backlog import Limits
 from stormwatch.errors import TopicError
@@ -19,6 +26,7 @@ from stormwatch.settings import Settings
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).resolve().parents[2]
 RULES = Rules(Limits(100, 100_000, 1000), 2, 180.0, "spout")
 CLIENTS = ("confluent", "kafka-python")
 
@@ -175,3 +183,38 @@ def test_a_recreated_topic_ends_the_run_and_is_a_new_epoch_for_the_next(world):
     items = world.drain()
     assert len(offsets(items)) == 7
     assert {i.fragment.epoch for i in items} == {32}
+
+
+@pytest.mark.slow
+def test_a_killed_kafka_is_waited_for_and_nothing_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = Home(ROOT, tmp_path, ROOT / ".stormwatch" / "jars")
+    broker = ports.free()
+    plan = partial(kafka_service.plan, broker=broker, controller=ports.free(taken=[broker]))
+    plans = {kafka_service.NAME: plan}
+    try:
+        settings = manage.with_entries(Settings(), manage.ensure(home, plans, silent))
+        settings = replace(settings, kafka_client="confluent", kafka_request_timeout_s=3.0)
+        world = World(settings, "t")
+        world.write(40)
+        items = world.drain()
+        world.write(40)
+        flying = [i for _ in range(20) for i in world.step()]
+        os.kill(registry.read(home)[kafka_service.NAME].pid, signal.SIGKILL)
+        for item in flying:
+            world.reader.ack(item.tup_id)
+        items += flying + world.drain(15)  # each step within 10 s, no exception
+        assert caplog.text.count("Kafka does not answer") == 1
+        manage.ensure(home, plans, silent)
+        deadline = time.monotonic() + 60
+        while "Kafka answers again" not in caplog.text and time.monotonic() < deadline:
+            items += world.drain(1)
+        world.write(20)
+        items += world.drain(5)
+        assert len(set(offsets(items))) == len(offsets(items)) == 100
+        commits = world.admin.committed(settings.kafka_group, "t")
+        assert sum(c.offset for c in commits.values()) == 100
+        world.close()
+    finally:
+        manage.halt(home, list(registry.read(home)), silent)
