@@ -4,11 +4,12 @@ from streamparse import Stream
 
 from bolts.chain import ChainBolt
 from bolts.decide import score, store
-from stormwatch.codec import BATCH_FIELDS, Outcomes, Parsed
+from stormwatch.codec import BATCH_FIELDS, Parsed
 from stormwatch.domain import Domain
 from stormwatch.fraud import ALERT_OUTCOMES, Fraud
 from stormwatch.fraud.event import Transaction
 from stormwatch.fraud.state import CustomerState
+from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
 
 

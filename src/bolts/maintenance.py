@@ -4,11 +4,12 @@ from streamparse import Stream
 
 from bolts.chain import ChainBolt
 from bolts.decide import score, store
-from stormwatch.codec import BATCH_FIELDS, Outcomes, Parsed
+from stormwatch.codec import BATCH_FIELDS, Parsed
 from stormwatch.domain import Domain
 from stormwatch.maintenance import ALERT_OUTCOMES, Maintenance
 from stormwatch.maintenance.event import Reading
 from stormwatch.maintenance.features import UnitState
+from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
 
 

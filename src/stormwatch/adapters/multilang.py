@@ -5,8 +5,10 @@ the input: an emit of NaN or bytes would be silent loss. Here it raises, the com
 Storm's replay does the rest. Messages are bytes written in one go, by orjson.
 """
 
+import gc
 import logging
 import math
+import os
 import sys
 from typing import Any
 
@@ -14,6 +16,12 @@ import orjson
 from pystorm.component import LogStream
 from pystorm.exceptions import StormWentAwayError
 from pystorm.serializers.serializer import Serializer
+
+# A component is one process among many: numpy must not start a thread a core in each.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+_COLLECT_EVERY = 100_000
+"""New objects more than freed ones between two looks of the garbage collector."""
 
 _SPOKEN = ("log", "error")
 """Commands for people's eyes: their text is mended rather than refused."""
@@ -88,6 +96,16 @@ class StrictComponent:
         )
         if self.serializer.output_stream is getattr(sys.stdout, "buffer", None):
             sys.stdout = LogStream(logging.getLogger("pystorm.stdout"))
+
+    def read_handshake(self) -> Any:
+        """Storm's configuration and context. From here on what was imported is not collected.
+
+        A batch makes and frees tens of thousands of objects, none of them in cycles: with Python's
+        default of 700 the collector took a quarter of the scoring time.
+        """
+        gc.freeze()
+        gc.set_threshold(_COLLECT_EVERY, 10, 10)
+        return super().read_handshake()  # type: ignore[misc]
 
     def run(self) -> None:
         """Handshake, `initialize`, then the loop, until Storm goes away."""
