@@ -78,14 +78,15 @@ def stop(identities: Iterable[Identity], grace_s: float = 8.0) -> None:
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log file, for an error message."""
+    """The last lines of a log file for an error message, without the frames of Java's stacks."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 64_000))
             text = file.read().decode(errors="replace")
     except OSError:
         return "(no log was written)"
-    return "\n".join(text.splitlines()[-lines:]) or "(the log is empty)"
+    told = [line for line in text.splitlines() if not line.startswith(("\tat ", "\t... "))]
+    return "\n".join(told[-lines:]) or "(the log is empty)"
 
 
 def _signal(process: psutil.Process, send: Callable[[psutil.Process], None]) -> None:

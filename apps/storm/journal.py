@@ -80,8 +80,9 @@ class Journal:
 
     def traceback(self, name: str) -> str:
         """The last traceback of a component, or of one that could not say its name; or empty."""
-        fitting = (text for who, text in reversed(self.tracebacks) if who in (name, ""))
-        return next(fitting, "")
+        said = [text for who, text in self.tracebacks if who == name]
+        unnamed = [text for who, text in self.tracebacks if not who]
+        return (said or unnamed or [""])[-1]
 
     def blame(self, dead: list[int]) -> int:
         """Of components that died together, the one that said why; else the first."""

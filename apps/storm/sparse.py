@@ -20,6 +20,7 @@ import psutil
 
 from apps.services import environment
 from apps.storm import prctl
+from apps.storm.supervise import SPARSE_PID
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load
 
@@ -39,6 +40,7 @@ def main() -> int:
         return 2
     _become(environment.for_components())
     os.environ["LEIN_ROOT"] = "1"  # as root, lein else waits for a key
+    os.environ[SPARSE_PID] = str(os.getpid())
     warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
     sys.argv[1:] = with_environment(sys.argv[1:])
     signal.signal(signal.SIGTERM, _terminated)

@@ -58,11 +58,11 @@ def _run(root: Path, jar: Path, file: Path, seconds: int) -> int:
     topology = flux.read(file)
     log, out = home.log(f"storm-{topology.name}"), home.log(f"storm-{topology.name}-out")
     tmp = home.run_dir / "storm-local" / topology.name
+    lock = _lock(home, topology.name)
     for path in (log, out):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             path.replace(path.with_suffix(".log.old"))
-    lock = _lock(home, topology.name)
     command = local.command(home, jar.resolve(), file.resolve(), log, tmp, _progress)
     print(f"{topology.name}: starting; Storm's log is {log}", file=sys.stderr, flush=True)
     launch = partial(local.LocalCluster, command, out, tmp, lock)

@@ -19,6 +19,9 @@ from apps.storm.journal import Follower, Journal
 from apps.storm.local import LocalCluster, alive
 from apps.storm.restarts import LIMIT, WINDOW_S, Restarts
 
+SPARSE_PID = "STORMWATCH_SPARSE_PID"
+"""Environment variable: who wants this run, as the parent is a shell that survives a kill -9."""
+
 _POLL_S = 0.25
 _START_LIMIT_S = 120.0
 """From the JVM's start to the last component's process; 6 s on two idle cores."""
@@ -48,6 +51,7 @@ class Supervisor:
         self._out = out
         self._signal = 0
         self._parent = os.getppid()
+        self._sparse = int(os.environ.pop(SPARSE_PID, self._parent))
 
     def run(self, seconds: float) -> int:
         """Exit code: 0 at the end of the time, 128 + signal when ended by one, else 1."""
@@ -62,7 +66,7 @@ class Supervisor:
             try:
                 incident = None
                 while incident is None:
-                    if self._signal or os.getppid() != self._parent:
+                    if self._signal or self._left_alone():
                         return 128 + (self._signal or signal.SIGHUP)
                     if end is not None and time.monotonic() >= end:
                         return 0
@@ -85,6 +89,9 @@ class Supervisor:
                 [f"restarting the topology in place ({restarts.used} of at most {LIMIT} in "
                  f"{WINDOW_S / 60:.0f} minutes)"]
             )  # fmt: skip
+
+    def _left_alone(self) -> bool:
+        return os.getppid() != self._parent or not alive(self._sparse)
 
     def _look(self, cluster: LocalCluster, journal: Journal, age_s: float) -> Incident | None:
         dead = [pid for pid in journal.components if not alive(pid)]

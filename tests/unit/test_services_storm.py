@@ -62,6 +62,18 @@ def test_a_death_at_import_is_told_by_its_error_string() -> None:
     assert found.exit_codes == {77: 1}
 
 
+def test_the_traceback_of_a_component_comes_before_one_without_a_name() -> None:
+    said = (
+        "2026-11-21 09:03:39.010 ERROR ShellBolt [Thread-43] ShellLog pid:77, name:count "
+        "2026-11-21 09:03:39,007 - pystorm.component.count - Exception in Count.run()"
+    )
+    error = "2026-11-21 09:03:39.011 ERROR ReportError [Thread-43] Error"
+    other = [line.replace("boom", "another") for line in PYTHON]
+    found = journal(LAUNCHED, said, *PYTHON, error, *other)
+    assert found.traceback("count") == "\n".join(PYTHON)
+    assert found.traceback("ticks") == "\n".join(other)
+
+
 def test_an_exit_code_that_storm_does_not_know_yet_is_not_one() -> None:
     assert journal(DIED.format(code=-1)).exit_codes == {}
     assert journal(DIED.format(code=-1), *JAVA, DIED.format(code=137)).exit_codes == {77: 137}

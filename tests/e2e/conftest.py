@@ -1,0 +1,44 @@
+"""Fixtures of the tests that run whole commands."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.project import BOLT, ROOT, SPOUT, Project, Until
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """An empty project with the repository's versions and environments; nothing outlives it."""
+    for name in ("project.clj", "config.json"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name, text in {"bolts/count.py": BOLT, "spouts/ticks.py": SPOUT}.items():
+        path = tmp_path / "src" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        (path.parent / "__init__.py").touch()
+    (tmp_path / "topologies").mkdir()
+    out = Project(tmp_path)
+    yield out
+    for child in out.running:
+        child.terminate()
+    for child in out.running:
+        child.wait(timeout=30)
+    for left in out.processes():
+        left.kill()
+
+
+@pytest.fixture(scope="session")
+def until() -> Until:
+    """Wait until a condition holds, or fail after some seconds."""
+
+    def wait(condition: Callable[[], object], limit_s: float) -> None:
+        end = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < end, f"not within {limit_s:g} s"
+            time.sleep(0.1)
+
+    return wait

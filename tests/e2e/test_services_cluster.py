@@ -1,0 +1,63 @@
+"""A real Nimbus, ZooKeeper and supervisor, and `sparse submit` to them."""
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from apps.services import cluster, ports, registry, workers
+from apps.services.errors import ServiceError
+from apps.services.home import Home, silent
+from stormwatch.settings import Settings, load
+from tests.e2e.project import Project, Until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+def test_submit_list_and_kill(project: Project, until: Until, services_home: Home) -> None:
+    settings = _settings(project.root)
+    home = Home.of(settings, project.root)
+    thrift = ports.free()
+    told: list[str] = []
+    cluster.up(settings, project.root, lambda step, detail: told.append(detail), thrift)
+    try:
+        assert any("firewall" in detail for detail in told)
+        cluster.up(settings, project.root, silent, thrift)
+        seen = project.topology("tiny")
+        nimbus = {"STREAMPARSE_NIMBUS": f"127.0.0.1:{thrift}"}
+        submitted = project.sparse("submit", "-n", "tiny", **nimbus)
+        assert submitted.wait(timeout=90) == 0, project.said()
+        until(lambda: _started(seen), 60)
+        assert "topologies: tiny (ACTIVE)" in cluster.status(project.root, settings)
+        os.kill(_started(seen)[0], 9)
+        until(lambda: len(_started(seen)) == 2, 60)
+        running = workers.processes(home)
+        assert running
+    finally:
+        stopped = cluster.down(project.root, silent, settings)
+    assert stopped == ["zookeeper", "nimbus", "supervisor"]
+    assert not any(psutil.pid_exists(identity.pid) for identity in running)
+    assert ports.is_free(thrift)
+    assert registry.read(home) == {}
+
+
+def test_a_taken_nimbus_port_is_told_and_nothing_stays(project: Project) -> None:
+    settings = _settings(project.root)
+    with socket.create_server((ports.HOST, 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ServiceError, match=rf"Port {port} is taken, and config.json"):
+            cluster.up(settings, project.root, silent, port)
+    assert registry.read(Home.of(settings, project.root)) == {}
+    time.sleep(0.1)
+    assert project.processes() == []
+
+
+def _settings(root: Path) -> Settings:
+    return load({}, root=root)
+
+
+def _started(directory: Path) -> list[int]:
+    return [int(p.suffix[1:]) for p in directory.glob("pid.*") if p.stat().st_size]
