@@ -4,8 +4,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
+from time import monotonic
 from typing import Any
 
+from cassandra import OperationTimedOut
 from cassandra.cluster import Session
 
 from stormwatch.adapters.cassandra_rows import HOUR_MS, execution, int32, key_list
@@ -107,12 +109,19 @@ class CassandraReads:
         return found
 
     def _run(self, statements: Iterable[Any]) -> Iterator[Any]:
-        """Results in order, IN_FLIGHT requests at once. No request outlives the call."""
+        """Results in order, IN_FLIGHT requests at once. No request outlives the call.
+
+        A call has a third of the time that a bolt may work on a batch (it reads, writes outcomes,
+        writes states); Cassandra that answers too slowly for that raises OperationTimedOut.
+        """
         under_way: deque[Any] = deque()
+        until = monotonic() + self._settings.work_timeout_s / 3
         try:
             for statement in statements:
                 if len(under_way) >= IN_FLIGHT:
                     yield under_way.popleft().result()
+                    if monotonic() > until:
+                        raise OperationTimedOut
                 under_way.append(self._session.execute_async(statement))
             while under_way:
                 yield under_way.popleft().result()
