@@ -10,7 +10,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stormwatch.adapters import kafka_common as common
-from stormwatch.adapters.kafka_confluent_admin import ConfluentAdmin, connection, opened, translate
+from stormwatch.adapters.kafka_confluent_admin import ConfluentAdmin
+from stormwatch.adapters.kafka_confluent_connection import connection, opened, translate
 from stormwatch.adapters.kafka_confluent_sink import ConfluentSink
 from stormwatch.adapters.kafka_control import Control
 from stormwatch.errors import StormwatchError, TopicError

@@ -1,8 +1,8 @@
-"""confluent-kafka: connection options, the translation of its errors, and the admin calls."""
+"""Admin calls through confluent-kafka."""
 
-import logging
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
@@ -16,49 +16,23 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from stormwatch.adapters import kafka_common as common
-from stormwatch.errors import SettingsError, StormwatchError
+from stormwatch.adapters.kafka_confluent_connection import connection, opened, translate
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
 
-logger = logging.getLogger(__name__)
 _Asked = TypeVar("_Asked")
+_SETTLING = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+}
+"""Just after a topic was made, or a broker was lost."""
 
 
-def connection(settings: Settings) -> dict[str, Any]:
-    """Options of every client: where, and as whom."""
-    options: dict[str, Any] = {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "client.id": "stormwatch",
-        "security.protocol": settings.kafka_security_protocol,
-        "log_level": 4,
-        "socket.timeout.ms": int(settings.kafka_request_timeout_s * 1000),
-        "reconnect.backoff.max.ms": common.RECONNECT_MS,
-        "error_cb": lambda error: logger.warning("Kafka: %s", error.str()),
-    }
-    if settings.kafka_security_protocol.startswith("SASL"):
-        options |= {
-            "sasl.mechanism": settings.kafka_sasl_mechanism,
-            "sasl.username": settings.kafka_username,
-            "sasl.password": settings.kafka_password,
-        }
-    if certificate := common.certificate(settings):
-        options["ssl.ca.location"] = certificate
-    return options
-
-
-def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
-    """The client, its log going to `logging`. Raises SettingsError where it refuses an option."""
-    try:
-        return client(dict(options), logger=logger)
-    except KafkaException as error:
-        raise SettingsError(
-            f"confluent-kafka refuses the settings kafka.*: {error.args[0].str()}. Correct them."
-        ) from error
-
-
-def translate(what: str, bootstrap: str, error: KafkaError) -> StormwatchError:
-    """The one place where this driver's errors become ours."""
-    return common.failure(what, bootstrap, error.code(), error.str())
+def _settling(future: Future[Any]) -> bool:
+    error = future.exception() if future.done() else None
+    return isinstance(error, KafkaException) and error.args[0].code() in _SETTLING
 
 
 class ConfluentAdmin:
@@ -157,8 +131,14 @@ class ConfluentAdmin:
     def _ask_all(
         self, what: str, call: Callable[[AdminClient], Mapping[Any, Future[Any]]]
     ) -> dict[Any, Any]:
-        """The result of each of several answers."""
-        return {k: self._answer(what, f)[1] for k, f in self._ask_client(what, call).items()}
+        """The result of each of several answers; asked again while a leader is being found."""
+        deadline = time.monotonic() + self._limit
+        while True:
+            asked = self._ask_client(what, call)
+            wait(asked.values(), self._limit + 1)
+            if time.monotonic() > deadline or not any(map(_settling, asked.values())):
+                return {key: self._answer(what, future)[1] for key, future in asked.items()}
+            time.sleep(0.05)
 
     def _ask_client(self, what: str, call: Callable[[AdminClient], _Asked]) -> _Asked:
         if self._client is None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from stormwatch.adapters import kafka_common as common
-from stormwatch.adapters.kafka_confluent_admin import connection, opened, translate
+from stormwatch.adapters.kafka_confluent_connection import connection, opened, translate
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings
 
