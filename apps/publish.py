@@ -1,0 +1,130 @@
+"""Publishes events at a rate: each is confirmed by Kafka, or sent again."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+from stormwatch.errors import BrokerUnavailable
+from stormwatch.ports import Sink
+
+TICK_S = 0.005
+"""Records due within one tick leave together."""
+CHUNK = 5_000
+"""Records between two confirmations at most."""
+CONFIRM_EVERY_S = 0.5
+CONFIRM_WITHIN_S = 10.0
+RETRY_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Event(NamedTuple):
+    """A record to be. Without a key Kafka chooses the partition."""
+
+    key: bytes | None
+    value: bytes
+
+
+class Keyed(Protocol):
+    """What `publish` sends."""
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes: ...
+
+
+class Stop(Protocol):
+    """A threading.Event, or what a test puts in its place."""
+
+    def is_set(self) -> bool: ...
+    def wait(self, timeout: float) -> bool: ...
+
+
+class Pace(NamedTuple):
+    """When records are due: `rate` a second since `start`; rate 0 is at once. Never drifts."""
+
+    rate: float
+    start: float
+
+    def due(self, now: float, sent: int) -> int:
+        """How many more may leave now."""
+        return int((now - self.start) * self.rate) - sent if self.rate else CHUNK
+
+    def pause(self, now: float, sent: int) -> float:
+        """Seconds until it is worth looking again."""
+        if not self.rate:
+            return 0.0
+        return max(self.start + (sent + 1) / self.rate - now, TICK_S)
+
+
+def publish(
+    sink: Sink,
+    topic: str,
+    events: Iterable[Keyed],
+    rate: float,
+    count: int | None,
+    stop: Stop,
+    on_progress: Callable[[int], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Send until `count`, `stop` or the end of the events; how many Kafka has confirmed.
+
+    While Kafka is away it waits and sends again what was not confirmed, so that a record may be
+    there twice (the same bytes: a duplicate), never missing. Afterwards it catches up with `rate`.
+    `on_progress` is told the confirmed records, about twice a second. Once stopped it gives up
+    what cannot be confirmed in CONFIRM_WITHIN_S and raises BrokerUnavailable.
+    """
+    stream = islice(iter(events), count)
+    pace = Pace(rate, clock())
+    confirmed, chunk, confirmed_at = 0, list[Keyed](), clock()
+    more = True
+    while more and not stop.is_set():
+        before = len(chunk)
+        due = max(min(pace.due(clock(), confirmed + before), CHUNK - before), 0)
+        try:
+            for event in islice(stream, due):
+                chunk.append(event)
+                sink.send(topic, event.key, event.value)
+            more = len(chunk) - before == due
+        except BrokerUnavailable as error:
+            _again(sink, topic, chunk, stop, error)
+        if chunk and (len(chunk) >= CHUNK or clock() - confirmed_at >= CONFIRM_EVERY_S):
+            _confirm(sink, topic, chunk, stop)
+            confirmed += len(chunk)
+            chunk, confirmed_at = [], clock()
+            on_progress(confirmed)
+        if more and rate:
+            stop.wait(pace.pause(clock(), confirmed + len(chunk)))
+    _confirm(sink, topic, chunk, stop)
+    on_progress(confirmed + len(chunk))
+    return confirmed + len(chunk)
+
+
+def _confirm(sink: Sink, topic: str, chunk: list[Keyed], stop: Stop) -> None:
+    if chunk:
+        try:
+            sink.flush(CONFIRM_WITHIN_S)
+        except BrokerUnavailable as error:
+            _again(sink, topic, chunk, stop, error)
+
+
+def _again(
+    sink: Sink, topic: str, chunk: list[Keyed], stop: Stop, error: BrokerUnavailable
+) -> None:
+    """Send the chunk until it is confirmed. Raises `error` once stopped."""
+    logger.warning("%s", error)
+    while True:
+        if stop.is_set():
+            raise error
+        stop.wait(RETRY_S)
+        try:
+            for event in chunk:
+                sink.send(topic, event.key, event.value)
+            sink.flush(CONFIRM_WITHIN_S)
+            return
+        except BrokerUnavailable as failed:
+            error = failed
