@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import suppress
 
 
@@ -15,6 +16,8 @@ class TcpProxy:
         self._pairs: list[socket.socket] = []
         self._listener: socket.socket | None = None
         self.port = 0
+        self.pause = 0.0
+        """Seconds between two pieces of 64 KiB at most."""
         self.mend()
 
     def cut(self) -> None:
@@ -56,6 +59,7 @@ class TcpProxy:
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 self._flowing.wait()
+                time.sleep(self.pause)
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):

@@ -175,6 +175,19 @@ def recovered(call: Callable[[], object], within: float) -> None:
 
 
 @pytest.mark.integration
+def test_a_full_socket_is_waited_for(keyspace: Settings, unique: Callable[[str], str]) -> None:
+    proxy, name = TcpProxy(keyspace.cassandra_port), unique("d")
+    store = adapter.connect(replace(keyspace, cassandra_port=proxy.port))
+    proxy.pause = 0.01
+    rows = [aside(i, raw=bytes([i]) * 200_000) for i in range(60)]
+    store.write_aside(name, rows, ledger_row(fragment(name, 0, 59), rejected=[0]), 1)
+    proxy.pause = 0.0
+    assert len(store.set_aside(name, 100)) == 60
+    store.close()
+    proxy.cut()
+
+
+@pytest.mark.integration
 def test_connecting_is_bounded_and_leaves_no_thread(keyspace: Settings) -> None:
     proxy = TcpProxy(keyspace.cassandra_port)
     limited = replace(keyspace, cassandra_port=proxy.port, cassandra_request_timeout_s=1.0)

@@ -14,7 +14,7 @@ from cassandra.cluster import Session
 from stormwatch.adapters import cassandra_rows as wire
 from stormwatch.adapters.cassandra_migrations import apply, status
 from stormwatch.adapters.cassandra_reads import KEYS, CassandraReads
-from stormwatch.adapters.cassandra_rows import batches, execution
+from stormwatch.adapters.cassandra_rows import Part, batches, execution
 from stormwatch.adapters.cassandra_schema import check_schema
 from stormwatch.adapters.cassandra_session import UNAVAILABLE, open_session, translated
 from stormwatch.ledger import START, split
@@ -74,19 +74,20 @@ class CassandraStore(CassandraReads):
         """See the port."""
         o, f = outcomes, outcomes.fragment
         rows = wire.decision_rows(o.domain.encode(), o.stamp, self._period_ms, o.decisions)
+        heaviest = max((len(row.body) for row in o.decisions), default=0)
         self._write(
             "decisions",
-            self._batches(self._cql.decision, rows, (len(row.body) for row in o.decisions)),
-            self._alerts(outcomes),
+            (Part(self._cql.decision, part, heaviest) for part in rows),
+            self._alerts(outcomes, heaviest),
             self._aside(o.domain, o.aside, f, o.stamp),
             self._ledger_rows(o.ledger, o.stamp),
         )
 
     def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
         """See the port."""
+        heaviest = max((len(row.blob) for row in rows), default=0)
         parts = wire.state_rows(domain.encode(), rows)
-        sizes = (len(row.blob) for row in rows)
-        self._write("states", self._batches(self._cql.state, parts, sizes))
+        self._write("states", (Part(self._cql.state, part, heaviest) for part in parts))
 
     def write_aside(
         self, domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
@@ -104,58 +105,58 @@ class CassandraStore(CassandraReads):
         """Leave. Idempotent."""
         self._session.cluster.shutdown()
 
-    def _write(self, what: str, *statements: Iterable[Any]) -> None:
+    def _write(self, what: str, *parts: Iterable[Part]) -> None:
         self._new_days.clear()
         with translated(self._settings, f"confirm a write of {what}"):
-            for _ in self._run(chain(*statements)):
+            for _ in self._run(batches(chain(*parts))):
                 pass
         if self._new_days:
             if len(self._days) >= DAYS_KEPT:
                 self._days.clear()
             self._days |= self._new_days
 
-    def _batches(
-        self, prepared: Any, partitions: Iterable[list[wire.Values]], sizes: Iterable[int]
-    ) -> Iterator[Any]:
-        heaviest = max(sizes, default=0)
-        for rows in partitions:
-            yield from batches(prepared, rows, heaviest)
-
-    def _alerts(self, o: Outcomes) -> Iterator[Any]:
+    def _alerts(self, o: Outcomes, heaviest: int) -> Iterator[Part]:
         alerts = [row for row in o.decisions if row.alert]
         if alerts:
             f = o.fragment
             days = wire.alert_rows(o.domain.encode(), o.stamp, f.topic, f.partition, alerts)
-            sizes = (len(row.body) for row in alerts)
-            yield from self._batches(self._cql.alert, days.values(), sizes)
+            for rows in days.values():
+                yield Part(self._cql.alert, rows, heaviest)
             yield from self._index("alerts", o.domain, f, o.stamp, days)
 
     def _aside(
         self, domain: str, rows: Sequence[SetAside], f: Fragment, stamp: int
-    ) -> Iterator[Any]:
+    ) -> Iterator[Part]:
         days = wire.aside_rows(domain.encode(), stamp, f.topic, f.partition, f.epoch, rows)
         sizes = (len(r.raw or b"") + len(r.key or b"") + 4 * len(r.reason) for r in rows)
-        yield from self._batches(self._cql.aside, days.values(), sizes)
+        heaviest = max(sizes, default=0)
+        for part in days.values():
+            yield Part(self._cql.aside, part, heaviest)
         yield from self._index("dead_letters", domain, f, stamp, days)
 
     def _index(
         self, kind: str, domain: str, f: Fragment, stamp: int, days: Collection[int]
-    ) -> Iterator[Any]:
+    ) -> Iterator[Part]:
         """Rows of `days` that this process has not written yet."""
         for day in days:
             entry = (kind, domain, day, f.topic, f.partition)
             if entry not in self._days:
                 self._new_days.add(entry)
-                yield self._cql.day[kind].bind((*entry, stamp))
+                yield self._single(self._cql.day[kind], (*entry, stamp), 0)
 
-    def _ledger_rows(self, row: LedgerRow, stamp: int) -> Iterator[Any]:
+    def _ledger_rows(self, row: LedgerRow, stamp: int) -> Iterator[Part]:
         f = row.fragment
         if row.part == START:
-            yield self._cql.start.bind((f.topic, f.partition, f.epoch, f.first, stamp))
+            yield self._single(self._cql.start, (f.topic, f.partition, f.epoch, f.first, stamp), 0)
             return
         for piece in split(row):
             f = piece.fragment
-            yield self._cql.ledger.bind((
+            values = (
                 f.topic, f.partition, f.epoch, f.first >> BLOCK_BITS, f.first, f.last, piece.part,
                 piece.bitmaps, piece.age, f.generation, f.attempt, stamp,
-            ))  # fmt: skip
+            )  # fmt: skip
+            yield self._single(self._cql.ledger, values, sum(map(len, piece.bitmaps.values())))
+
+    @staticmethod
+    def _single(prepared: Any, values: tuple[Any, ...], heaviest: int) -> Part:
+        return Part(prepared, [prepared.bind(values).values], heaviest)

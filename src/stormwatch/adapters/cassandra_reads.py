@@ -4,14 +4,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from cassandra import OperationTimedOut
-from cassandra.cluster import Session
+from cassandra.cluster import NoHostAvailable, Session
 
 from stormwatch.adapters.cassandra_rows import HOUR_MS, execution, int32, key_list
-from stormwatch.adapters.cassandra_session import UNAVAILABLE, keyspace_of, translated
+from stormwatch.adapters.cassandra_session import (
+    UNAVAILABLE,
+    is_busy,
+    keyspace_of,
+    translated,
+)
 from stormwatch.adapters.cassandra_statements import Statements
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionKey, DecisionRow, EndState, Fragment, LedgerRow, SetAside
@@ -20,6 +25,7 @@ from stormwatch.tally import BLOCK_BITS
 
 IN_FLIGHT = 24
 """Requests of one call under way at once."""
+BUSY_PAUSE_S = 0.005
 KEYS = 100
 """Keys in one IN."""
 ASIDE_STATES = (EndState.REJECTED, EndState.DEAD_LETTERED, EndState.CONFLICT, EndState.LATE)
@@ -114,18 +120,30 @@ class CassandraReads:
         A call has a third of the time that a bolt may work on a batch (it reads, writes outcomes,
         writes states); Cassandra that answers too slowly for that raises OperationTimedOut.
         """
-        under_way: deque[Any] = deque()
+        under_way: deque[tuple[Any, Any]] = deque()
         until = monotonic() + self._settings.work_timeout_s / 3
         try:
             for statement in statements:
                 if len(under_way) >= IN_FLIGHT:
-                    yield under_way.popleft().result()
+                    yield self._result(*under_way.popleft(), until)
                     if monotonic() > until:
                         raise OperationTimedOut
-                under_way.append(self._session.execute_async(statement))
+                under_way.append((statement, self._session.execute_async(statement)))
             while under_way:
-                yield under_way.popleft().result()
+                yield self._result(*under_way.popleft(), until)
         finally:
-            for future in under_way:
+            for _, future in under_way:
                 with suppress(*UNAVAILABLE):  # the first failure is the one that is told
                     future.result()
+
+    def _result(self, statement: Any, future: Any, until: float) -> Any:
+        """Its result. What the driver did not send, its socket being full, is sent when it can."""
+        until = min(until, monotonic() + self._settings.cassandra_request_timeout_s)
+        while True:
+            try:
+                return future.result()
+            except NoHostAvailable as error:
+                if not is_busy(error) or monotonic() > until:
+                    raise
+            sleep(BUSY_PAUSE_S)
+            future = self._session.execute_async(statement)

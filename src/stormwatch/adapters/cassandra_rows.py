@@ -5,17 +5,19 @@ so rows are packed directly (benchmarks/cassandra_batches.py compares). Rows of 
 partition go into one UNLOGGED batch; every statement carries its write timestamp.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
 
 from stormwatch.records import DecisionKey, DecisionRow, SetAside, StateRow
 
 BATCH_ROWS = 100
-BATCH_BYTES = 512 * 1024  # far below Cassandra's limit of a mutation, 16 MiB
+BATCH_BYTES = 128 * 1024  # far below Cassandra's limit of a mutation, 16 MiB
 ROW_BYTES = 200  # of a row beside its large values
+SHARED_BYTES = 4500  # Cassandra warns of batches over several partitions above 5 KiB
+SHARED_PARTITIONS = 10  # and above so many
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -28,17 +30,51 @@ _TUPLE_TIME = int32(8)
 Values = list[Any]  # bytes in wire form, or UNSET_VALUE
 
 
-def batches(prepared: Any, rows: Sequence[Values], heaviest: int) -> Iterator[Any]:
-    """UNLOGGED batches of the rows of one partition, none with more than `heaviest` bytes."""
-    most = max(1, min(BATCH_ROWS, BATCH_BYTES // (heaviest + ROW_BYTES)))
+class Part(NamedTuple):
+    """Rows of one Cassandra partition."""
+
+    prepared: Any
+    rows: Sequence[Values]
+    heaviest: int  # bytes of the largest row's large values
+
+
+def batches(parts: Iterable[Part]) -> Iterator[Any]:
+    """UNLOGGED batches: of one partition each, but small parts share one.
+
+    Within one partition a batch is one write. A batch over partitions saves requests only; it is
+    kept below the size and number of partitions that Cassandra warns of.
+    """
+    shared, size, partitions = _batch(), 0, 0
+    for prepared, rows, heaviest in parts:
+        weight = len(rows) * (heaviest + ROW_BYTES)
+        if weight > SHARED_BYTES // 2:
+            most = max(1, min(BATCH_ROWS, BATCH_BYTES // (heaviest + ROW_BYTES)))
+            for low in range(0, len(rows), most):
+                batch = _batch()
+                _fill(batch, prepared, rows[low : low + most])
+                yield batch
+            continue
+        if size + weight > SHARED_BYTES or partitions == SHARED_PARTITIONS:
+            yield shared
+            shared, size, partitions = _batch(), 0, 0
+        _fill(shared, prepared, rows)
+        size += weight
+        partitions += 1
+    if partitions:
+        yield shared
+
+
+def _batch() -> Any:
+    batch = BatchStatement(BatchType.UNLOGGED)
+    batch.is_idempotent = True
+    return batch
+
+
+def _fill(batch: Any, prepared: Any, rows: Sequence[Values]) -> None:
     bound = BoundStatement(prepared)
-    for low in range(0, len(rows), most):
-        batch = BatchStatement(BatchType.UNLOGGED)
-        batch.is_idempotent = True
-        for values in rows[low : low + most]:
-            bound.values = values  # the batch keeps the list, not the statement
-            batch.add(bound)
-        yield batch
+    for values in rows:
+        bound.values = values  # the batch keeps the list, not the statement
+        batch.add(bound)
 
 
 def execution(prepared: Any, values: Values) -> Any:

@@ -151,6 +151,11 @@ def keyspace_of(settings: Settings) -> str:
     return name
 
 
+def is_busy(error: NoHostAvailable) -> bool:
+    """Whether a request was not even sent because every node's socket was full just then."""
+    return all(isinstance(one, ConnectionBusy) for one in _errors(error))
+
+
 def _credentials(settings: Settings) -> Any:
     if not settings.cassandra_username:
         return None
@@ -189,6 +194,6 @@ def _cause(error: BaseException, settings: Settings) -> str:
 
 def _errors(error: BaseException) -> list[BaseException]:
     """What each host said, where the driver gives that."""
-    if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
+    if isinstance(error, NoHostAvailable) and error.errors and isinstance(error.errors, dict):
         return list(error.errors.values())
     return [error]
