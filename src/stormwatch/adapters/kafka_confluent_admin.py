@@ -7,7 +7,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -41,7 +41,9 @@ class ConfluentAdmin:
     def __init__(self, settings: Settings) -> None:
         self._bootstrap, self._limit = settings.kafka_bootstrap, settings.kafka_request_timeout_s
         self._replication = settings.kafka_replication
-        self._client: AdminClient | None = opened(AdminClient, connection(settings))
+        self._options = connection(settings)
+        self._client: AdminClient | None = opened(AdminClient, self._options)
+        self._members: dict[str, Any] = {}
 
     def ensure_topic(self, name: str, partitions: int, config: Mapping[str, str]) -> bool:
         """See Admin. Raises TopicError where Kafka refuses it."""
@@ -81,15 +83,19 @@ class ConfluentAdmin:
         if topic is None:
             return {}
         parts = [TopicPartition(name, p) for p in range(topic.partitions)]
-        _, found = self._ask(
-            f"tell the committed offsets of {group}",
-            lambda c: c.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, parts)])[
-                group
-            ],
-        )
+        what = f"tell the committed offsets of {group}"
+        # Not list_consumer_group_offsets: where the broker answers with an error (a coordinator
+        # that is still loading) confluent-kafka 2.16.1 ends with a segmentation fault.
+        try:
+            found = self._member(group).committed(parts, timeout=self._limit)
+        except KafkaException as error:
+            raise translate(what, self._bootstrap, error.args[0]) from error
+        for each in found:
+            if each.error:
+                raise translate(what, self._bootstrap, each.error)
         return {
             each.partition: Committed(each.offset, each.metadata or "")
-            for each in found.topic_partitions
+            for each in found
             if each.offset >= 0
         }
 
@@ -121,6 +127,18 @@ class ConfluentAdmin:
     def close(self) -> None:
         """See Admin."""
         self._client = None
+        for member in self._members.values():
+            member.close()
+        self._members.clear()
+
+    def _member(self, group: str) -> Any:
+        """A consumer that only asks for the group's offsets and never joins it."""
+        if self._client is None:
+            raise ValueError("this Admin was closed")
+        if group not in self._members:
+            options = {**self._options, "group.id": group, "enable.auto.commit": False}
+            self._members[group] = opened(Consumer, options)
+        return self._members[group]
 
     def _ask(
         self, what: str, call: Callable[[AdminClient], Future[Any]], ignore: int | None = None
