@@ -69,12 +69,12 @@ class Course:
         return self._ready_after, self._seconds, self._warm_up
 
     def _until_ready(self) -> None:
-        """Until each topology has decided a record. A topology whose bolts report is fed."""
+        """Until each topology has decided a record. They are fed once the bolts of all report."""
         self._enter("starting the topologies")
         while not self._all_decide():
             looks = self._looks(0)
-            for stream in self._streams:
-                if stream.topology in looks and looks[stream.topology].at:
+            if all(s.topology in looks and looks[s.topology].tasks for s in self._streams):
+                for stream in self._streams:
                     self._crew.feed(stream, self._order(stream))
             if self._tick():
                 return

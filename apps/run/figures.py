@@ -19,13 +19,14 @@ class Look(NamedTuple):
     """One topology at one moment; counts since the run began."""
 
     taken: int  # ms, when Kafka was asked
-    at: int  # ms, of the newest meter
+    at: int  # ms, of the newest meter; as `taken` where there is none
     high: int  # sum of the topic's high watermarks
     lag: int  # records that the consumer group has not committed
     ends: Mapping[str, int]
     latency: Mapping[int, int]
     alerts: int
     failed: int
+    tasks: int  # that have written a meter: bolts that are ready
     newest: Sequence[DecisionRow] = ()
 
     @property
@@ -34,7 +35,7 @@ class Look(NamedTuple):
         return sum(self.ends.get(state, 0) for state in EndState if state is not EndState.ABSENT)
 
 
-NOTHING = Look(0, 0, 0, 0, {}, {}, 0, 0)
+NOTHING = Look(0, 0, 0, 0, {}, {}, 0, 0, 0)
 """Before the first record."""
 
 
@@ -66,17 +67,29 @@ def look(
     """Sum the meters written since `began` (ms): older ones are of processes of an earlier run."""
     ends: Counter[str] = Counter()
     latency: Counter[int] = Counter()
-    at = alerts = failed = 0
+    at = alerts = failed = tasks = 0
     for body in meters.values():
         reading = _decode(body)
         if reading.at < began:
             continue
         ends.update(reading.ends)
         latency.update(reading.latency)
+        tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts
         failed += reading.failed
-    return Look(taken, at, high, lag, dict(ends), dict(latency), alerts, failed, tuple(newest))
+    return Look(
+        taken,
+        at or taken,
+        high,
+        lag,
+        dict(ends),
+        dict(latency),
+        alerts,
+        failed,
+        tasks,
+        tuple(newest),
+    )
 
 
 def rates(before: Look, now: Look) -> Rates:

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
+from apps.publish import publish
 from apps.run.events import generated, newest_time
-from apps.run.pace import publish
 from stormwatch.errors import StormwatchError
 from stormwatch.ports import Sink, Source
 from stormwatch.settings import load

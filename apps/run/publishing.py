@@ -8,9 +8,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
+from apps import event_files
+from apps.publish import Keyed, publish
 from apps.run import prepare
-from apps.run.events import Keyed, generated, newest_time
-from apps.run.pace import publish
+from apps.run.events import generated, newest_time
 from stormwatch.ports import Sink
 from stormwatch.settings import Settings
 
@@ -75,12 +76,12 @@ def _publish(
 def _events(settings: Settings, topic: str, asked: Asked) -> Iterable[Keyed]:
     from stormwatch.adapters import kafka
 
+    run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     if asked.files:
-        raise NotImplementedError
+        return event_files.read(asked.files, asked.events, run)
     source = kafka.source(settings, topic)
     try:
         newest = newest_time(source)
     finally:
         source.close()
-    run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     return generated(asked.events, asked.seed, run, newest, asked.customers, asked.units)

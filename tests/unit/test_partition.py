@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from stormwatch import bitmap
-from stormwatch.backlog import Limits
+from stormwatch.backlog import Backlog, Limits
 from stormwatch.codec import Asides
 from stormwatch.item import BACKOFF_MAX_S, BATCHES, NOTICES, Item
 from stormwatch.offsets import Start, start_of
@@ -339,6 +339,14 @@ def test_nothing_is_sent_before_the_generation_is_committed():
     assert partition.hold
     with pytest.raises(AssertionError):
         partition.sent(0.0)
+
+
+def test_records_that_come_twice_are_taken_once():
+    backlog = Backlog(5, LIMITS)
+    for first in (3, 4, 5, 6):
+        backlog.arrived([record(i) for i in range(first, first + 3)])
+    assert [r.offset for r in backlog.take(99)] == [5, 6, 7, 8]
+    assert backlog.read == 9
 
 
 def test_backpressure_has_two_marks():

@@ -87,7 +87,7 @@ def test_count_and_stop_end_it() -> None:
     assert publish(MemorySink(broker), "t", [], 5, None, clock, lambda _: None, clock) == 0
 
 
-def test_progress_is_told_twice_a_second() -> None:
+def test_progress_is_told_often() -> None:
     clock, told = Clock(), list[tuple[float, int]]()
     sink = MemorySink(MemoryBroker())
     publish(sink, "t", events(1000), 100, None, clock, lambda n: told.append((clock(), n)), clock)

@@ -199,6 +199,7 @@ def test_records_deleted_in_mid_run_are_expired_after_what_was_read(caplog):
     for _ in range(5):
         world.reader.step()
     world.admin.delete_records("t", {0: 190})
+    assert [i for _ in range(5) for i in world.reader.step()] == []  # Kafka has told it by now
     world.reader.ack(batch.tup_id)
     items = [batch, *world.drain()]
     last_read = max(b[2] for b in spans(items) if b[2] < 190)
@@ -282,6 +283,17 @@ def test_added_partitions_are_found_and_raise_the_epoch():
     assert world.committed() == {0: 4, 1: 0, 2: 2}
 
 
+def test_partitions_added_while_stopped_begin_a_new_epoch_for_all():
+    world = World(partitions=1)
+    world.write(0, 2)
+    world.drain()
+    world.admin.add_partitions("t", 2)
+    world.start()
+    items = world.drain()
+    assert spans(items, NOTICES) == [(0, 2, 1), (1, 0, -1)]
+    assert {i.fragment.epoch for i in items} == {2}
+
+
 def test_an_offset_set_by_hand_is_taken_and_told():
     world = World(partitions=1)
     world.write(0, 9)
@@ -298,6 +310,22 @@ def test_metadata_of_a_newer_version_is_refused():
     world.broker.commits["g", "t"] = {0: Committed(0, '{"v":2,"x":[]}')}
     with pytest.raises(StateError, match="newer Stormwatch"):
         world.drain()
+
+
+def test_a_commit_that_failed_unseen_is_made_again_though_only_others_have_news():
+    world = World()
+    world.drain()
+    world.write(0, 1)
+    (batch,) = next(items for _ in range(10) if (items := world.reader.step()))
+    world.reader.ack(batch.tup_id)
+    world.broker.down()
+    world.now += 1.1
+    world.reader.step()  # commits without waiting, in vain
+    world.broker.up()
+    for _ in range(60):
+        world.write(1, 1)
+        world.drain(turns=1, seconds=0.1)
+    assert world.committed()[0] == 1
 
 
 def test_commits_are_throttled_confirmed_and_repeated_daily():
@@ -435,6 +463,32 @@ def test_quarantine_keeps_the_raw_record_and_the_gap_before_it():
     assert (payload.rows[0].code, payload.rows[0].raw) == ("kills_process", b"deadly")
     assert payload.ledger.bitmaps == {"dead_lettered": b"\x08", "absent": b"\x07"}
     assert world.committed() == {0: 4}
+
+
+def test_while_a_commit_is_owed_nothing_new_goes_out():
+    world = World(partitions=2)
+    world.drain()
+    world.write(0, 20)
+    world.write(1, 20)
+    world.start()
+    (probe,) = next(items for _ in range(20) if (items := world.reader.step()))
+    world.broker.down()
+    world.reader.ack(probe.tup_id)  # if another record killed the process now, whose death is it?
+    assert world.drain() == []
+    world.broker.up()
+    world.now += 20
+    assert world.drain()
+
+
+def test_the_worst_suspect_goes_first():
+    world = World(partitions=3)
+    world.drain()
+    for partition in range(3):
+        world.write(partition, 1)
+    marks = {p: c.metadata for p, c in world.admin.committed("g", "t").items()}
+    world.broker.commits["g", "t"][1] = Committed(0, marks[1].replace('"t":0', '"t":1'))
+    world.start()
+    assert [p for p, _, _ in spans(world.drain())] == [1, 0, 2]
 
 
 def test_suspects_of_later_tasks_wait_for_their_turn():

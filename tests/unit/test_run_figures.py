@@ -49,4 +49,4 @@ def test_nothing_decided_is_no_latency_and_no_rate() -> None:
 
 
 def test_a_look_without_meters_knows_the_topic_only() -> None:
-    assert look({}, 0, 5, 9, 9) == Look(5, 0, 9, 9, {}, {}, 0, 0, ())
+    assert look({}, 0, 5, 9, 9) == Look(5, 5, 9, 9, {}, {}, 0, 0, 0, ())

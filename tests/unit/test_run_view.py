@@ -28,8 +28,8 @@ def screen(phase: str = RUNNING, trouble: str = "") -> Screen:
     newest = [
         alert("C42", Reason("amount", "large amount", 0.2), Reason("speed", "two at once", 0.5))
     ]
-    now = Look(2_000, 2_000, 2_000, 12, ends, {14: 1_500}, 3, 0, newest)
-    before = Look(1_000, 1_000, 1_400, 0, {"scored": 1_000}, {}, 0, 0)
+    now = Look(2_000, 2_000, 2_000, 12, ends, {14: 1_500}, 3, 0, 2, newest)
+    before = Look(1_000, 1_000, 1_400, 0, {"scored": 1_000}, {}, 0, 0, 2)
     panels = [Panel("fraud", now, rates(before, now), 1, 1_600), Panel("maintenance", None, None)]
     memory = {"kafka": {"kafka": 300.0, "total": 300.0}, "fraud": {"storm": 211.0, "total": 211.0}}
     return Screen("run-1", phase, 65.0, panels, memory, trouble)
@@ -52,7 +52,7 @@ def test_the_screen_shows_rates_latency_states_memory_and_alerts_in_words() -> N
 
 
 def test_names_with_markup_or_escapes_stay_text() -> None:
-    now = Look(1, 1, 1, 0, {"scored": 1}, {}, 1, 0, [alert("[red]x[/red]", Reason("a", "[b]c"))])
+    now = Look(1, 1, 1, 0, {"scored": 1}, {}, 1, 0, 1, [alert("[red]x[/red]", Reason("a", "[b]c"))])
     text = rendered(Screen("r", RUNNING, 1, [Panel("fraud", now, None)], {}))
     assert "[red]x[/red]" in text
     assert "[b]c" in text
