@@ -12,7 +12,7 @@ from apps.services.plan import Plan
 
 NAME = "cassandra"
 _HEAP_MB = 1024
-_LIMIT_S = 180.0
+_LIMIT_S = 300.0
 _RESOURCES = Path(__file__).parent / "resources"
 
 

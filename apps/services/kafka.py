@@ -16,7 +16,7 @@ from apps.services.plan import Plan
 
 NAME = "kafka"
 _HEAP_MB = 512
-_LIMIT_S = 120.0
+_LIMIT_S = 180.0
 
 _PROPERTIES = """\
 process.roles=broker,controller

@@ -1,13 +1,20 @@
 """Start services together, stop them together, whatever they are."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
-from apps.services import process, registry, storm, workers
+from apps.services import ports, process, registry, storm, workers
+from apps.services.errors import ServiceError
+from apps.services.health import listens
 from apps.services.home import Home, Progress
 from apps.services.plan import Plan, start, wait
 from apps.services.registry import Entry
 from stormwatch.settings import Settings
+
+_ANSWER_S = 10.0
+"""For what runs already; one that is only just starting is waited for by its starter."""
 
 
 def ensure(
@@ -19,6 +26,8 @@ def ensure(
     for name in plans:
         if name in known and name not in running:
             progress(name, f"its process {known[name].pid} is gone; starting it again")
+    for entry in running.values():
+        _expect_answer(entry)
     started: list[tuple[Plan, Entry]] = []
     try:
         # Cassandra first: it takes longest, and starts while the next one's jars are resolved.
@@ -32,6 +41,19 @@ def ensure(
         registry.remove(home, *(entry.name for _, entry in started))
         raise
     return [*running.values(), *(entry for _, entry in started)]
+
+
+def _expect_answer(entry: Entry) -> None:
+    end = time.monotonic() + _ANSWER_S
+    port = next(iter(entry.ports.values()))
+    while not listens(ports.HOST, port):
+        if process.find(entry.identity) is None or time.monotonic() > end:
+            raise ServiceError(
+                f"{entry.name} (pid {entry.pid}) runs, but does not answer on port {port}. The end "
+                f"of {entry.log}:\n{process.tail(Path(entry.log))}\n"
+                "`./stormwatch down` ends it; then start again."
+            )
+        time.sleep(0.2)
 
 
 def with_entries(settings: Settings, entries: list[Entry]) -> Settings:

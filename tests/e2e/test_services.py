@@ -1,12 +1,14 @@
 """Services are started, found, reused and ended, for real."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from apps.services import cassandra, kafka, lifecycle, manage, ports, process, r
 from apps.services.errors import ServiceError
 from apps.services.health import cassandra_answers, kafka_answers
 from apps.services.home import Home, silent
+from apps.services.registry import Entry
 from stormwatch.settings import Settings, load
 
 pytestmark = pytest.mark.integration
@@ -51,11 +54,9 @@ def test_fixtures_lead_to_answering_services(services: Settings) -> None:
     assert answers(services)
 
 
-def test_up_is_idempotent_and_down_leaves_nothing(
-    tmp_path: Path, services_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_up_is_idempotent_and_down_leaves_nothing(tmp_path: Path, services_home: Home) -> None:
     """Default ports are taken at first and others at the second start; the data is the same."""
-    monkeypatch.setattr(Home, "of", lambda settings, root: Home(root, tmp_path, services_home.jars))
+    shutil.copytree(services_home.jars, tmp_path / "jars")
     environ = {"STORMWATCH_RUN_DIR": str(tmp_path)}
     settings = load(environ, root=ROOT)
     seen = []
@@ -94,6 +95,19 @@ def test_a_killed_service_is_recognised_and_started_again(home: Home) -> None:
     assert f"its process {first.pid} is gone; starting it again" in told
     assert second.pid != first.pid
     assert kafka_answers(ports.HOST, broker)
+
+
+def test_one_that_runs_and_does_not_answer_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_ANSWER_S", 0.3)
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    hung = process.spawn(command, home.log("kafka"), os.environ, home.run_dir)
+    with registry.locked(home):
+        listed = {"broker": ports.free()}
+        registry.put(home, Entry("kafka", *astuple(hung), listed, str(home.log("kafka"))))
+        with pytest.raises(ServiceError, match=r"(?s)runs, but does not answer.*stormwatch down"):
+            lifecycle.ensure(home, {"kafka": kafka.plan}, silent)
 
 
 def test_a_start_that_fails_shows_the_end_of_the_log(home: Home) -> None:

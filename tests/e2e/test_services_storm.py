@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from apps.services import jars
 from tests.e2e.project import ROOT, Project, Until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -83,7 +84,7 @@ def test_storm_names_the_version_of_project_clj(project: Project) -> None:
     text = subprocess.run(
         command, cwd=project.root, env=_environ(), capture_output=True, text=True, check=True
     ).stdout
-    assert text == "Storm 2.8.3\n"
+    assert text == f"Storm {jars.storm_version(ROOT)}\n"
 
 
 def _storm() -> list[str]:
