@@ -3,26 +3,16 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
+from apps.publish import Keyed
 from stormwatch.ports import Source
 
 READING_STEP_MS = 60_000
 """Simulated time between two cycles of a unit: small, so that years pass slowly at full speed."""
 _TAIL = 20
 _TAIL_LIMIT_S = 5.0
-
-
-class Keyed(Protocol):
-    """A record to be."""
-
-    @property
-    def key(self) -> bytes: ...
-
-    @property
-    def value(self) -> bytes: ...
 
 
 class _Timed(msgspec.Struct):

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from apps.generate.transactions import START
-from apps.run.events import Keyed, generated, newest_time
+from apps.publish import Keyed
+from apps.run.events import generated, newest_time
 from apps.run.publisher import Gate, Order, Word, listen, obey
 from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySink, MemorySource
 
