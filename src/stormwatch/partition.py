@@ -156,9 +156,8 @@ class Partition:
         self._kept = commit
 
     def release(self, commit: Committed) -> None:
-        """Kafka confirmed this commit: clears `hold` if it is the present one."""
-        self._kept = commit
-        self.hold = self.hold and commit != self.commit
+        """Kafka confirmed this commit, the present one: clears `hold`."""
+        self._kept, self.hold = commit, False
 
     # Within
 

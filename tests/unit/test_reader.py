@@ -470,8 +470,12 @@ def test_while_a_commit_is_owed_nothing_new_goes_out():
     world.drain()
     world.write(0, 20)
     world.write(1, 20)
+    commit = world.admin.committed("g", "t")[1]
+    clean = commit._replace(metadata=commit.metadata.replace('"c":false', '"c":true'))
+    world.broker.commits["g", "t"][1] = clean
     world.start()
     (probe,) = next(items for _ in range(20) if (items := world.reader.step()))
+    assert [i for _ in range(5) for i in world.reader.step()] == []
     world.broker.down()
     world.reader.ack(probe.tup_id)  # if another record killed the process now, whose death is it?
     assert world.drain() == []
