@@ -8,6 +8,8 @@ from types import TracebackType
 from apps import services
 from apps.run import prepare
 from apps.services import lifecycle, process, registry
+from apps.services.java import java
+from apps.services.leiningen import lein
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
@@ -36,6 +38,7 @@ class Outside:
     def __enter__(self) -> "Outside":
         from stormwatch.adapters import cassandra, kafka
 
+        preflight(self._progress)
         before = set(self.pids())
         self.settings = services.up(self.settings, self._root, self._progress)
         self._started = [name for name in self.pids() if name not in before]
@@ -91,3 +94,9 @@ class Outside:
     def _halt(self) -> None:
         with registry.locked(self._home):
             lifecycle.halt(self._home, self._started, self._progress)
+
+
+def preflight(progress: Progress) -> None:
+    """What the topologies need even where no service is started. Raises ServiceError."""
+    java()
+    lein(progress)

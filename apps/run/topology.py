@@ -49,9 +49,9 @@ class Topology:
         path = os.pathsep.join([str(_BIN), environ.get("PATH", os.defpath)])
         with self.log.open("wb") as out:
             self._process = subprocess.Popen(
-                self._command,
+                [sys.executable, "-m", "apps.run.tied", str(os.getpid()), *self._command],
                 cwd=self._root,
-                env={**environ, "PATH": path, "PYTHONWARNINGS": "ignore", "LEIN_ROOT": "1"},
+                env={**environ, "PATH": path, "PYTHONWARNINGS": "ignore"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.PIPE,

@@ -12,6 +12,8 @@ import pytest
 from apps.memory import by_component, component_of, total_mb
 from apps.run.topology import Topology
 
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRON = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
 NEVER_ENDS = "import time; time.sleep(600)"
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -41,7 +43,7 @@ def topology(tmp_path: Path, program: str) -> tuple[Topology, Told]:
     told = Told()
     command = [sys.executable, "-c", program]
     made = Topology("toy", tmp_path, tmp_path / "logs", told, command)
-    made.start(os.environ)
+    made.start(ENVIRON)
     return made, told
 
 
@@ -70,7 +72,7 @@ def test_a_topology_that_gives_up_leaves_its_traceback_and_its_code(tmp_path: Pa
 
 def test_a_topology_ends_as_by_ctrl_c_and_says_nothing_more(tmp_path: Path) -> None:
     made, told = topology(tmp_path, NEVER_ENDS)
-    until(lambda: psutil.Process(made.pid).status() == psutil.STATUS_SLEEPING)
+    until(lambda: "time.sleep" in " ".join(psutil.Process(made.pid).cmdline()[-1:]))
     began = time.monotonic()
     made.signal_stop()
     made.wait_stopped(10)
@@ -87,6 +89,29 @@ def test_what_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
     made.wait_stopped(0.5)
     assert made.code is not None
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_killed_run_takes_its_topology_along(tmp_path: Path) -> None:
+    program = f"""
+import os, sys, time
+from pathlib import Path
+from apps.run.topology import Topology
+made = Topology("toy", Path({str(tmp_path)!r}), Path({str(tmp_path)!r}), print,
+                [sys.executable, "-c", {NEVER_ENDS!r}])
+made.start(os.environ)
+print(made.pid, flush=True)
+time.sleep(600)
+"""
+    run = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=ENVIRON
+    )
+    assert run.stdout is not None
+    child = psutil.Process(int(run.stdout.readline()))
+    until(lambda: "time.sleep" in " ".join(child.cmdline()[-1:]))
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_memory_is_of_the_whole_tree_and_each_process_counts_once() -> None:
