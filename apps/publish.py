@@ -13,7 +13,7 @@ TICK_S = 0.005
 """Records due within one tick leave together."""
 CHUNK = 5_000
 """Records between two confirmations at most."""
-CONFIRM_EVERY_S = 0.5
+CONFIRM_EVERY_S = 0.25
 CONFIRM_WITHIN_S = 10.0
 RETRY_S = 1.0
 
@@ -75,7 +75,7 @@ def publish(
 
     While Kafka is away it waits and sends again what was not confirmed, so that a record may be
     there twice (the same bytes: a duplicate), never missing. Afterwards it catches up with `rate`.
-    `on_progress` is told the confirmed records, about twice a second. Once stopped it gives up
+    `on_progress` is told the confirmed records, about four times a second. Once stopped it gives up
     what cannot be confirmed in CONFIRM_WITHIN_S and raises BrokerUnavailable.
     """
     stream = islice(iter(events), count)
