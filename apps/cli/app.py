@@ -22,6 +22,17 @@ def settings() -> "Settings":
     return load(root=ROOT)
 
 
+def log_to(settings: "Settings", name: str) -> None:
+    """Send what libraries log to a file: the screen is for what the command itself says."""
+    import logging
+
+    logs = ROOT / settings.run_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=logs / f"{name}.log", format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+
+
 def example(*lines: str) -> str:
     """The end of a command's help: examples, kept line by line."""
     return "\b\nExamples:\n" + "\n".join(f"  {COMMAND} {line}" for line in lines)

@@ -46,5 +46,7 @@ def run(
         raise SettingsError(f"--report {report}: there is no folder {report.resolve().parent}.")
     plain = not shared.colours(sys.stdout)
     console = Console(no_color=plain, force_terminal=None, highlight=False)
+    settings = shared.settings()
+    shared.log_to(settings, "run")
     options = Options(seconds, rate, topology, report and report.resolve(), seed)
-    raise typer.Exit(execute(options, shared.settings(), shared.ROOT, Presenter(console)))
+    raise typer.Exit(execute(options, settings, shared.ROOT, Presenter(console)))

@@ -14,10 +14,13 @@ from stormwatch.errors import FatalError
 
 READY_LIMIT_S = 300.0
 WARM_UP_S = 5.0
-DRAIN_STALLED_S = 30.0
-"""Without progress for so long, what is left is told as open."""
+DRAIN_STALLED_S = 120.0
+"""Without progress for so long, what is left is told as open: over Storm's message time-out and the
+restart of a topology."""
 HURRIED_DRAIN_S = 2.5
 """After Ctrl-C everything has to be gone within 10 s."""
+METERS_MS = 1_500
+"""After the last commit, until every task has written its meter once more."""
 _TICK_S = 0.25
 
 
@@ -112,14 +115,16 @@ class Course:
         self._enter("waiting until all that was published is decided")
         asked_at, least, progressed = now_ms(), -1, monotonic()
         hurried = monotonic() if self._signals.asked else 0.0
+        settled = asked_at + METERS_MS
         while True:
             looks = self._looks(asked_at)
             lag = sum(look.lag for look in (looks or self._looks(0)).values())
             if len(looks) == len(self._streams):
-                if not lag:
+                if not lag and (hurried or min(look.taken for look in looks.values()) > settled):
                     return ""
                 if least < 0 or lag < least:
                     least, progressed = lag, monotonic()
+                    settled = now_ms() + METERS_MS
             now = monotonic()
             late = bool(hurried) and now - hurried > HURRIED_DRAIN_S
             if late or self._signals.again or now - progressed > DRAIN_STALLED_S:

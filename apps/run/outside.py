@@ -14,6 +14,8 @@ from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
 Progress = Callable[[str, str], None]
+_CLOSE_S = 1.0
+"""A connection to a service that is down may not close at once; nobody waits for it."""
 
 
 class Outside:
@@ -71,29 +73,29 @@ class Outside:
         }
 
     def begin_to_stop(self) -> None:
-        """Stop the services that this run started, beside what its caller does meanwhile.
+        """Leave, and stop the services that this run started, beside what its caller does.
 
         Nothing needs them any more: the topologies are idle and everything is written.
         """
-        if self._started and self._stopping is None:
-            self._stopping = threading.Thread(target=self._halt)
+        if self._stopping is None:
+            self._stopping = threading.Thread(target=self._stop)
             self._stopping.start()
 
     def close(self) -> None:
-        """Close the connections; return when the services that this run started are gone."""
+        """Return when the connections are closed and the services that this run started gone."""
         self.begin_to_stop()
+        assert self._stopping is not None
+        self._stopping.join()
+
+    def _stop(self) -> None:
         closing = [threading.Thread(target=port.close, daemon=True) for port in self._open]
         for thread in closing:
             thread.start()
         for thread in closing:
-            thread.join(timeout=2)
-        self._open.clear()
-        if self._stopping is not None:
-            self._stopping.join()
-
-    def _halt(self) -> None:
-        with registry.locked(self._home):
-            lifecycle.halt(self._home, self._started, self._progress)
+            thread.join(timeout=_CLOSE_S)
+        if self._started:
+            with registry.locked(self._home):
+                lifecycle.halt(self._home, self._started, self._progress)
 
 
 def preflight(progress: Progress) -> None:
