@@ -10,6 +10,7 @@ from pathlib import Path
 from apps.services.errors import ServiceError
 from apps.services.home import Home, Progress
 from apps.services.leiningen import environment, lein
+from apps.services.locks import BUILD, locked
 
 STORM, WORKER, KAFKA, CASSANDRA = "storm", "worker", "kafka", "cassandra"
 """Leiningen profiles of project.clj; Storm is the project itself."""
@@ -24,16 +25,23 @@ def classpath(home: Home, profile: str, progress: Progress) -> list[Path]:
     Raises ServiceError with the last lines of Leiningen when it cannot resolve them.
     """
     cached = home.jars / f"{profile}-{fingerprint(home.root)}.txt"
-    if cached.exists():
-        jars = [Path(line) for line in cached.read_text().splitlines()]
-        if jars and all(jar.exists() for jar in jars):
-            return jars
-    jars = _resolve(home, profile, progress)
-    home.jars.mkdir(parents=True, exist_ok=True)
-    fresh = cached.with_suffix(f".{threading.get_ident()}")
-    fresh.write_text("\n".join(map(str, jars)) + "\n")
-    fresh.replace(cached)
-    return jars
+    found = _known(cached)
+    if found:
+        return found
+    with locked(home.jars.parent / BUILD):
+        found = _known(cached) or _resolve(home, profile, progress)
+        home.jars.mkdir(parents=True, exist_ok=True)
+        fresh = cached.with_suffix(".new")
+        fresh.write_text("\n".join(map(str, found)) + "\n")
+        fresh.replace(cached)
+    return found
+
+
+def _known(cached: Path) -> list[Path]:
+    if not cached.exists():
+        return []
+    jars = [Path(line) for line in cached.read_text().splitlines()]
+    return jars if all(jar.exists() for jar in jars) else []
 
 
 def joined(jars: list[Path]) -> str:

@@ -1,13 +1,12 @@
 """What we started, in services.json: pids, ports, and the settings that lead to them."""
 
-import contextlib
-import fcntl
 import json
 import os
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from apps.services import locks
 from apps.services.errors import ServiceError
 from apps.services.home import Home
 from apps.services.process import Identity
@@ -54,13 +53,9 @@ def remove(home: Home, *names: str) -> None:
     _write(home, {name: entry for name, entry in read(home).items() if name not in names})
 
 
-@contextlib.contextmanager
-def locked(home: Home) -> Iterator[None]:
+def locked(home: Home) -> AbstractContextManager[None]:
     """One start or stop at a time: others wait."""
-    home.run_dir.mkdir(parents=True, exist_ok=True)
-    with (home.run_dir / "services.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return locks.locked(home.run_dir / "services.lock")
 
 
 def _write(home: Home, entries: dict[str, Entry]) -> None:

@@ -12,7 +12,7 @@ _LAUNCHED = re.compile(
 _SHELL_LOG = re.compile(r"ShellLog pid:(?P<pid>\d+), name:(?P<name>\S+) (?P<text>.*)", re.DOTALL)
 _DIED = re.compile(r"pid:(?P<pid>\d+), name:(?P<name>\S+) exitCode:(?P<code>-?\d+)")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - \S+ - ")
-_TRACEBACK = "Traceback (most recent call last):"
+TRACEBACK = "Traceback (most recent call last):"
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,15 @@ class Journal:
         return [] if entry is None else self._take(entry)
 
     def traceback(self, name: str) -> str:
-        """The last traceback of a component, or of one that could not say its name; or empty."""
-        said = [text for who, text in self.tracebacks if who == name]
-        unnamed = [text for who, text in self.tracebacks if not who]
-        return (said or unnamed or [""])[-1]
+        """The last traceback that a component sent; "" is for those without a component's name."""
+        return next((text for who, text in reversed(self.tracebacks) if who == name), "")
 
     def blame(self, dead: list[int]) -> int:
-        """Of components that died together, the one that said why; else the first."""
+        """Of components that died together, the one that said why; else the one that Storm told
+        of first: it ends the others with itself."""
         named = [name for name, _ in self.tracebacks]
-        return next((pid for pid in dead if self.components[pid] in named), dead[0])
+        said = [pid for pid in dead if self.components[pid] in named]
+        return next(iter([*said, *(pid for pid in self.exit_codes if pid in dead), *dead]))
 
     def _take(self, entry: Entry) -> list[str]:
         if launched := _LAUNCHED.search(entry.text):
@@ -96,12 +96,12 @@ class Journal:
         died = _DIED.search(entry.text)
         if died:
             self._died(int(died["pid"]), int(died["code"]))
-        if _TRACEBACK in entry.text:
+        if TRACEBACK in entry.text:
             who = said or died
             self.tracebacks.append((who["name"] if who else "", _python(entry.text)))
         if entry.level == "ERROR" and not said:
             self.last_error = "\n".join(entry.text.splitlines()[:4])
-        if said and entry.level in ("WARN", "ERROR") and _TRACEBACK not in entry.text:
+        if said and entry.level in ("WARN", "ERROR") and TRACEBACK not in entry.text:
             return [f"{said['name']}: {_STAMP.sub('', said['text']).rstrip()}"]
         return []
 
@@ -113,7 +113,7 @@ class Journal:
 def _python(text: str) -> str:
     """From the traceback's first line to the exception, without the Java frames that follow."""
     kept = []
-    for line in text[text.index(_TRACEBACK) :].splitlines():
+    for line in text[text.index(TRACEBACK) :].splitlines():
         if line.startswith("\tat "):
             break
         kept.append(line)

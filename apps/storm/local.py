@@ -1,6 +1,7 @@
 """Storm's LocalCluster in a JVM, with the Python processes that hang on it."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,19 +12,22 @@ from apps.services import jars
 from apps.services.environment import for_components
 from apps.services.home import Home, Progress
 from apps.services.java import java
+from apps.storm.journal import TRACEBACK
 from apps.storm.prctl import end_with_parent
 
 _RESOURCES = Path(__file__).parent / "resources"
 _FOREVER = 2**31
 _TERM_S = 4.0
+_STDERR_CHARS = 8000
 _FLAGS = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
 
 
 class LocalCluster:
     """One start of a topology in local mode. `stop` leaves no process and no file in `tmp`."""
 
-    def __init__(self, command: list[str], out: Path, tmp: Path, lock: int) -> None:
+    def __init__(self, command: list[str], out: Path, tmp: Path, stderr: Path, lock: int) -> None:
         self._tmp = tmp
+        self._stderr = stderr
         shutil.rmtree(tmp, ignore_errors=True)
         tmp.mkdir(parents=True)
         with out.open("ab") as file:
@@ -32,7 +36,7 @@ class LocalCluster:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=for_components(),
+                env=_environment(stderr),
                 start_new_session=True,  # a Ctrl-C reaches us, who then end it in order
                 pass_fds=[lock],
                 preexec_fn=end_with_parent,  # noqa: PLW1509 (no thread runs here)
@@ -41,6 +45,14 @@ class LocalCluster:
     def exit_code(self) -> int | None:
         """None while the JVM runs."""
         return self._jvm.poll()
+
+    def stderr(self, pid: int) -> str:
+        """The end of what a component wrote to stderr, from its last traceback if there is one."""
+        try:
+            said = (self._stderr / str(pid)).read_text(errors="replace")[-_STDERR_CHARS:].strip()
+        except OSError:
+            return ""
+        return said[max(said.rfind(TRACEBACK), 0) :]
 
     def stop(self) -> None:
         """End the JVM, then what is left of its Python processes (they end with their pipes)."""
@@ -87,6 +99,14 @@ def command(
         "org.apache.storm.flux.Flux",
         str(flux),
     ]
+
+
+def _environment(stderr: Path) -> dict[str, str]:
+    environ = for_components()
+    path = environ["PATH"]
+    environ["STORMWATCH_STREAMPARSE_RUN"] = shutil.which("streamparse_run", path=path) or ""
+    environ["STORMWATCH_STDERR"] = str(stderr)
+    return environ | {"PATH": f"{_RESOURCES / 'bin'}{os.pathsep}{path}"}
 
 
 def alive(pid: int) -> bool:

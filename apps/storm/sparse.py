@@ -6,7 +6,6 @@ each run gets its own copy of the jar.
 """
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from apps.services import environment
+from apps.services.locks import BUILD, locked
 from apps.storm import prctl
 from apps.storm.supervise import SPARSE_PID
 from stormwatch.errors import StormwatchError
@@ -84,9 +84,7 @@ def _terminated(number: int, frame: object) -> None:
 
 def _locked(build: Callable[..., str], run_dir: Path, scratch: Path) -> Callable[..., str]:
     def built(simple_jar: bool = False) -> str:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        with (run_dir / "build.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(run_dir / BUILD):
             jar = Path(build(simple_jar=simple_jar))
             return str(shutil.copy(jar, scratch / jar.name))
 

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -63,9 +64,12 @@ def _run(root: Path, jar: Path, file: Path, seconds: int) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             path.replace(path.with_suffix(".log.old"))
+    stderr = log.with_suffix(".stderr")
+    shutil.rmtree(stderr, ignore_errors=True)
+    stderr.mkdir()
     command = local.command(home, jar.resolve(), file.resolve(), log, tmp, _progress)
     print(f"{topology.name}: starting; Storm's log is {log}", file=sys.stderr, flush=True)
-    launch = partial(local.LocalCluster, command, out, tmp, lock)
+    launch = partial(local.LocalCluster, command, out, tmp, stderr, lock)
     return Supervisor(topology, launch, log, out).run(seconds)
 
 

@@ -100,7 +100,10 @@ class Supervisor:
             name = journal.components[pid]
             return Incident(
                 f"component {name} (pid {pid}) died{_how(journal.exit_codes.get(pid))}",
-                journal.traceback(name) or self._without_traceback(journal, pid),
+                journal.traceback(name)
+                or cluster.stderr(pid)
+                or journal.traceback("")
+                or self._without_traceback(journal, pid),
             )
         code = cluster.exit_code()
         if code is not None:

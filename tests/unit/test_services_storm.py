@@ -52,7 +52,7 @@ def test_a_reported_exception_is_a_traceback_without_java_frames() -> None:
     error = "2026-11-21 09:03:39.011 ERROR ReportError [Thread-43] Error"
     shell = "java.lang.Exception: Shell Process Exception: Python ValueError raised while …"
     found = journal(LAUNCHED, error, shell, *PYTHON, "", "\tat org.apache.storm.X(X.java:1)")
-    assert found.traceback("count") == "\n".join(PYTHON)
+    assert found.traceback("") == "\n".join(PYTHON)
 
 
 def test_a_death_at_import_is_told_by_its_error_string() -> None:
@@ -62,7 +62,7 @@ def test_a_death_at_import_is_told_by_its_error_string() -> None:
     assert found.exit_codes == {77: 1}
 
 
-def test_the_traceback_of_a_component_comes_before_one_without_a_name() -> None:
+def test_the_traceback_of_a_component_is_told_from_one_without_a_name() -> None:
     said = (
         "2026-11-21 09:03:39.010 ERROR ShellBolt [Thread-43] ShellLog pid:77, name:count "
         "2026-11-21 09:03:39,007 - pystorm.component.count - Exception in Count.run()"
@@ -71,7 +71,8 @@ def test_the_traceback_of_a_component_comes_before_one_without_a_name() -> None:
     other = [line.replace("boom", "another") for line in PYTHON]
     found = journal(LAUNCHED, said, *PYTHON, error, *other)
     assert found.traceback("count") == "\n".join(PYTHON)
-    assert found.traceback("ticks") == "\n".join(other)
+    assert found.traceback("") == "\n".join(other)
+    assert found.traceback("ticks") == ""
 
 
 def test_an_exit_code_that_storm_does_not_know_yet_is_not_one() -> None:
@@ -84,6 +85,12 @@ def test_of_those_that_died_together_the_one_that_said_why_is_named() -> None:
     found = journal(other, LAUNCHED, DIED.format(code=1) + PYTHON[0], *PYTHON[1:])
     assert found.blame([76, 77]) == 77
     assert found.blame([76]) == 76
+
+
+def test_of_those_that_storm_ended_with_itself_none_is_blamed() -> None:
+    other = LAUNCHED.replace("77", "76").replace("count", "ticks")
+    found = journal(other, LAUNCHED, DIED.format(code=137), *JAVA)
+    assert found.blame([76, 77]) == 77
 
 
 def test_warnings_of_components_are_for_the_screen() -> None:
@@ -113,8 +120,8 @@ def test_a_log_is_followed_by_whole_lines_and_across_a_roll(tmp_path: Path) -> N
     assert Follower(tmp_path / "absent.log").lines() == []
 
 
-@given(st.lists(st.floats(0, 3 * WINDOW_S), max_size=30).map(sorted))
-def test_restarts_are_bounded_in_every_window(times: list[float]) -> None:
+@given(st.lists(st.integers(0, int(3 * WINDOW_S)), max_size=30).map(sorted))
+def test_restarts_are_bounded_in_every_window(times: list[int]) -> None:
     restarts = Restarts()
     allowed = [time for time in times if restarts.allow(time)]
     for time in allowed:
