@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
+from stormwatch.epochs import incarnation
 from stormwatch.records import EndState, Fragment, LedgerRow
 from stormwatch.tally import BLOCK, Range, Tally
 
@@ -82,16 +83,16 @@ def segments(
     """(epoch, first, end) of a partition's present log, from its recorded (epoch, start) pairs.
 
     Epochs rise when the partition count changes (offsets go on: the older epoch covers what lies
-    below the newer's start) and when the topic is recreated (offsets begin anew: a start not above
-    the older epoch's ends the walk back). `first` None means from the recorded start.
+    below the newer's start) and when the topic is recreated (offsets begin anew: older incarnations
+    say nothing of this log). `first` None means from the recorded start.
     """
     lowest: dict[int, int] = {}
     for epoch, start in starts:
         lowest[epoch] = min(start, lowest.get(epoch, start))
     newest = sorted(lowest.items(), reverse=True)
     kept = newest[:1]
-    for (_, younger), (epoch, start) in pairwise(newest):
-        if start >= younger:
+    for (younger, below), (epoch, start) in pairwise(newest):
+        if incarnation(epoch) != incarnation(younger) or start >= below:
             break
         kept.append((epoch, start))
     if first is not None and kept:

@@ -135,6 +135,7 @@ def test_splitting_a_long_row_keeps_every_offset() -> None:
         ([(0, 0), (1, 40)], None, [(0, 0, 40), (1, 40, 100)]),  # partitions were added
         ([(0, 0), (1, 40), (2, 0)], None, [(2, 0, 100)]),  # the topic was made again
         ([(0, 50), (1, 0), (2, 60)], None, [(1, 0, 60), (2, 60, 100)]),
+        ([(1, 10), (32, 40)], None, [(32, 40, 100)]),  # made again, its first records expired
         ([(0, 0), (1, 40)], 30, [(0, 30, 40), (1, 40, 100)]),
         ([(0, 0), (1, 40)], 70, [(1, 70, 100)]),
         ([(1, 40)], 10, [(1, 10, 100)]),  # asked for what lies before the start: unaccounted
