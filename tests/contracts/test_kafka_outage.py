@@ -1,6 +1,8 @@
 """What every adapter does while Kafka is away, and when it is back."""
 
 import gc
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,9 +56,25 @@ def broker(services_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
+def collected(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.CRITICAL, logger="kafka")  # its log records hold those sockets
     yield
+    settled(
+        lambda: (
+            not any(
+                thread.name.startswith(("kafka-io", "stormwatch"))
+                for thread in threading.enumerate()
+            )
+        )
+    )
     gc.collect()
+
+
+def settled(seen: Callable[[], bool], within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not seen():
+        assert time.monotonic() < deadline, threading.enumerate()
+        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -84,7 +84,9 @@ class KafkaPythonSink:
         return self._producer
 
     def _discard(self) -> None:
-        if self._producer is not None:
+        producer, self._producer, self._queued = self._producer, None, 0
+        if producer is not None:
+            # Without this, close() waits for what is queued and then leaves the thread running.
+            producer._sender.force_close()
             with suppress(InfrastructureError), asking("close", self._bootstrap):
-                self._producer.close(timeout=0)
-        self._producer, self._queued = None, 0
+                producer.close(timeout=1)
