@@ -1,5 +1,6 @@
 """`python -m apps.cli`: what ./stormwatch hands over to."""
 
+import logging
 import sys
 
 import typer
@@ -29,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     from stormwatch.errors import SettingsError, StormwatchError
 
+    # Of what is logged, a person sees what our own programs say; the errors of drivers are told.
+    logging.basicConfig(format="%(message)s", level=logging.CRITICAL)
+    logging.getLogger("apps").setLevel(logging.WARNING)
     try:
         app(args=argv, prog_name=COMMAND)
     except SettingsError as error:

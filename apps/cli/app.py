@@ -29,7 +29,10 @@ def log_to(settings: "Settings", name: str) -> None:
     logs = ROOT / settings.run_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
-        filename=logs / f"{name}.log", format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        filename=logs / f"{name}.log",
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        level=logging.WARNING,
+        force=True,
     )
 
 

@@ -73,9 +73,16 @@ def ledger(
     """
     from apps import ledger as proof
     from apps.cli.connect import connected
+    from stormwatch.errors import TopicError
 
     settings = shared.settings()
     with connected(settings) as (admin, store):
+        if topic and admin.describe(topic) is None:
+            raise TopicError(
+                f"There is no topic {topic!r} at {settings.kafka_bootstrap}, so nothing can be "
+                f"proven. The topics are {settings.topic_transactions} and "
+                f"{settings.topic_readings}; `./stormwatch up` creates them."
+            )
         found = proof.topics(settings, admin, store, [topic] if topic else None)
     if as_json:
         shared.print_json({ledger.topic: ledger.to_dict() for ledger in found})

@@ -12,7 +12,7 @@ from apps.run.view import Screen, live, plain
 from apps.steps import Steps
 
 PLAIN_EVERY_S = 5.0
-_REFRESH_PER_S = 4
+SCREEN_EVERY_S = 0.5
 
 
 class Presenter:
@@ -38,11 +38,11 @@ class Presenter:
         """The figures now."""
         if self._terminal:
             if self._live is None:
-                self._live = Live(
-                    console=self._console, refresh_per_second=_REFRESH_PER_S, transient=False
-                )
+                self._live = Live(console=self._console, auto_refresh=False)
                 self._live.start()
-            self._live.update(live(screen))
+            if self._clock() - self._shown >= SCREEN_EVERY_S:
+                self._shown = self._clock()
+                self._live.update(live(screen), refresh=True)
         elif self._clock() - self._shown >= PLAIN_EVERY_S:
             self._shown = self._clock()
             for line in plain(screen):

@@ -15,6 +15,8 @@ from stormwatch.records import Decision, DecisionRow, EndState
 _decision = msgspec.json.Decoder(Decision).decode
 RUNNING = "running"
 """The phase between warm-up and drain."""
+ALERTS_SHOWN = 5
+_NAME = 20
 _SHOWN_STATES = tuple(s for s in EndState if s is not EndState.ABSENT)
 
 
@@ -119,23 +121,27 @@ def _memory(memory: Mapping[str, Mapping[str, float]]) -> Text:
 
 
 def _alerts(panels: Sequence[Panel]) -> RenderableType:
-    rows = [
-        (row.timestamp, panel.topology, row)
-        for panel in panels
-        if panel.look
-        for row in panel.look.newest
-    ]
-    if not rows:
+    newest: dict[str, DecisionRow] = {}  # of each entity: one that goes on and on hides no other
+    for row in sorted(
+        (row for panel in panels if panel.look for row in panel.look.newest),
+        key=lambda row: -row.timestamp,
+    ):
+        newest.setdefault(row.entity, row)
+    if not newest:
         return Text("no alerts yet", style="dim")
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
     table.add_column("last alerts", no_wrap=True)
-    table.add_column("entity", no_wrap=True, max_width=24)
+    table.add_column("entity", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     table.add_column("reasons", ratio=1)
-    for timestamp, _, row in sorted(rows, key=lambda found: -found[0])[:6]:
-        when = datetime.fromtimestamp(timestamp / 1000, UTC).strftime("%H:%M:%S")
-        table.add_row(when, Text(row.entity), row.outcome, Text(in_words(row)))
+    for row in list(newest.values())[:ALERTS_SHOWN]:
+        when = datetime.fromtimestamp(row.timestamp / 1000, UTC).strftime("%H:%M:%S")
+        table.add_row(when, Text(_tail(row.entity)), row.outcome, Text(in_words(row)))
     return table
+
+
+def _tail(name: str) -> str:
+    return name if len(name) <= _NAME else f"…{name[1 - _NAME :]}"
 
 
 def _states(look: Look) -> str:

@@ -16,7 +16,8 @@ from stormwatch.settings import Settings
 EVERY_S = 1.0
 WINDOW_S = 10
 """Rates and latencies on the screen are of this many seconds."""
-ALERTS_SHOWN = 5
+ALERTS = 40
+"""Newest alerts asked for: enough to show several entities."""
 
 
 class Connected(Protocol):
@@ -43,7 +44,7 @@ def take(stream: Stream, outside: Connected, began: int) -> Look:
         for partition, mark in marks.items()
     )
     meters = outside.store.meters(stream.topology)
-    newest = outside.store.alerts(stream.topology, ALERTS_SHOWN)
+    newest = outside.store.alerts(stream.topology, ALERTS)
     return look(meters, began, taken, high, max(lag, 0), newest)
 
 

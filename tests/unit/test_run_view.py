@@ -58,6 +58,19 @@ def test_names_with_markup_or_escapes_stay_text() -> None:
     assert "[b]c" in text
 
 
+def test_an_entity_that_alerts_on_and_on_hides_no_other() -> None:
+    rows = [alert("sim/20260101T000000-abcd/17", Reason("a", "worn")) for _ in range(30)]
+    rows.append(alert("C7", Reason("b", "far away")))
+    text = rendered(
+        Screen(
+            "r", RUNNING, 1, [Panel("fraud", Look(1, 1, 1, 0, {}, {}, 31, 0, 1, rows), None)], {}
+        )
+    )
+    assert text.count("worn") == 1
+    assert "0000-abcd/17" in text
+    assert "far away" in text
+
+
 def test_plain_lines_are_one_a_topology_and_name_the_phase() -> None:
     fraud, maintenance = plain(screen("warming up"))
     assert fraud.startswith("1:05, warming up fraud: in 600/s, out 502/s, latency p50 14")
