@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BUILD = "build.lock"
-"""Held by whoever lets Leiningen work in the project: `clean` and `classpath` disturb each other."""
+"""Held by whoever runs Leiningen in the project: its `clean` disturbs its `classpath`."""
 
 
 @contextlib.contextmanager
