@@ -29,7 +29,7 @@ class Item:
     def tup_id(self) -> str:
         """Storm's message id of this attempt."""
         f = self.fragment
-        return f"{f.partition}:{f.generation}:{f.attempt}:{f.first}-{f.last}"
+        return f"{f.partition}:{f.generation}:{f.attempt}:{f.first}-{f.last}:{self.stream}"
 
     @property
     def begun(self) -> bool:
@@ -38,7 +38,7 @@ class Item:
 
     @property
     def empty(self) -> bool:
-        """Whether it covers no offset (the start notice)."""
+        """Whether it covers no offset: the start notice, the first batch after an unclean stop."""
         return self.fragment.last < self.fragment.first
 
     def due(self, now: float) -> bool:

@@ -5,11 +5,12 @@ acked and the offset to commit, moves behind it. A fail or a long silence sends 
 as the next attempt; answers to an older attempt are ignored. What must be committed before
 anything is sent (a new generation, a guarded batch) sets `hold`.
 
-After an unclean stop the partition is *cautious* for CAUTION batches: of 1, 2, 4, ... records, each
-announced in the commit's metadata before it is sent. If the process dies again, the records of the
-batch it died of come one by one. A single record is a *probe*: it goes out only while nothing else
-of the task is in flight, and is quarantined once `quarantine_after` deaths are counted on it. So a
-record that kills its process costs at most `quarantine_after` + 2 deaths, wherever it lies.
+After an unclean stop the partition is *cautious* for CAUTION batches: of 0, 1, 2, 4, ... records,
+each but the empty one announced in the commit's metadata before it is sent. What dies of the empty
+one (a bolt that cannot start, a broken model) does not die of a record. If the process dies again,
+the records of the batch it died of come one by one. A single record is a *probe*: it goes out only
+while nothing else of the task is in flight, and is quarantined once `quarantine_after` deaths are
+counted on it. So a record that kills its process costs at most `quarantine_after` + 2 deaths.
 
 It knows no Kafka and no clock: times are seconds of the caller's monotonic clock.
 """
@@ -50,7 +51,7 @@ class Partition:
         self.hold = True
         self._mark, self._rules, self._random = start.mark, rules, random
         self._caution = CAUTION if start.cautious else 0
-        self._step = 1
+        self._step = 0
         self._singles = start.mark.span
         self._kept: Committed | None = None
 
@@ -88,7 +89,7 @@ class Partition:
     def guard(self) -> None:
         """Announce the item in the metadata if caution asks for it: `hold` until committed."""
         item = self.item
-        if item and self._caution and item.stream == BATCHES and not item.guarded:
+        if item and item.records and self._caution and item.stream == BATCHES and not item.guarded:
             item.guarded = self.hold = True
             tries = self._mark.tries + 1 if item.probe else 0
             self._mark = replace(self._mark, tries=tries, span=item.records)
@@ -103,7 +104,9 @@ class Partition:
         if not (item := self._in_flight(tup_id)):
             return False
         self.item = None
-        if item.empty:
+        if item.empty and item.stream == BATCHES:
+            self._step = 1
+        elif item.empty:
             self._mark = replace(self._mark, started=item.fragment.epoch == self._mark.epoch)
         else:
             self.position = item.fragment.last + 1
@@ -181,6 +184,8 @@ class Partition:
             fragment = self._fragment(end - 1)
             return Item(NOTICES, fragment, notices.expired(fragment))
         most = self._most()
+        if self.backlog and not most:
+            return Item(BATCHES, self._fragment(self.position - 1), [])
         if not (batch := self.backlog.take(most)):
             return None
         fragment = self._fragment(batch[-1].offset)
@@ -192,7 +197,7 @@ class Partition:
 
     def _most(self) -> int:
         most = self._rules.limits.records
-        return min(1 if self._singles > 0 else self._step, most) if self._caution else most
+        return min(self._step, 1 if self._singles > 0 else most) if self._caution else most
 
     def _fragment(self, last: int) -> Fragment:
         epoch, generation = self._mark.epoch, self._mark.generation

@@ -169,7 +169,8 @@ def choose(partitions: Collection[Partition], now: float, suspects_from: float) 
     ready = [p for p in partitions if p.item]
     probes = [p for p in ready if p.item and p.item.probe]
     if probes:
-        ready = [p for p in ready if p.item and p.item.begun]
+        empty = [p for p in ready if p.item and p.item.empty]
+        ready = [p for p in ready if p.item and p.item.begun] or empty
         if not ready:
             first = max(probes, key=lambda p: p.tries)
             ready = [first] if not first.tries or now >= suspects_from else []
