@@ -5,7 +5,6 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -14,7 +13,8 @@ import pytest
 from apps.services import cassandra as cassandra_service
 from apps.services import kafka as kafka_service
 from apps.services import manage, ports, registry
-from apps.services.home import Home, silent
+from apps.services.home import Home, Progress, silent
+from apps.services.plan import Plan
 from stormwatch.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,11 +40,16 @@ def services_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         manage.halt(home, list(registry.read(home)), silent)
 
 
+def _ours(plan: Callable[..., Plan], **chosen: int) -> Callable[[Home, Progress], Plan]:
+    """A plan on these ports; a test run that is killed takes its services along."""
+    return lambda home, progress: replace(plan(home, progress, **chosen), with_parent=True)
+
+
 @pytest.fixture(scope="session")
 def kafka(services_home: Home) -> Settings:
     """Settings that lead to this session's Kafka."""
     broker = ports.free()
-    plan = partial(kafka_service.plan, broker=broker, controller=ports.free(taken=[broker]))
+    plan = _ours(kafka_service.plan, broker=broker, controller=ports.free(taken=[broker]))
     entries = manage.ensure(services_home, {kafka_service.NAME: plan}, silent)
     return manage.with_entries(Settings(run_dir=str(services_home.run_dir)), entries)
 
@@ -53,7 +58,7 @@ def kafka(services_home: Home) -> Settings:
 def cassandra(services_home: Home) -> Settings:
     """Settings that lead to this session's Cassandra."""
     native = ports.free()
-    plan = partial(cassandra_service.plan, native=native, storage=ports.free(taken=[native]))
+    plan = _ours(cassandra_service.plan, native=native, storage=ports.free(taken=[native]))
     entries = manage.ensure(services_home, {cassandra_service.NAME: plan}, silent)
     return manage.with_entries(Settings(run_dir=str(services_home.run_dir)), entries)
 

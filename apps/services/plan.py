@@ -27,12 +27,16 @@ class Plan:
     settings: dict[str, str | int] = field(default_factory=dict)
     environ: dict[str, str] | None = None
     """Instead of ours."""
+    with_parent: bool = False
+    """End it when the process that starts it ends, however that ends (Linux)."""
 
 
 def start(home: Home, plan: Plan) -> Entry:
     """Spawn and record it; it may not answer yet."""
     log = home.log(plan.name)
-    identity = process.spawn(plan.command, log, plan.environ or os.environ, home.run_dir)
+    identity = process.spawn(
+        plan.command, log, plan.environ or os.environ, home.run_dir, plan.with_parent
+    )
     entry = Entry(plan.name, identity.pid, identity.started, plan.ports, str(log), plan.settings)
     registry.put(home, entry)
     return entry

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from apps.services.prctl import end_with_parent
+
 _SAME_START_S = 5.0
 """A pid is not reused so soon, and a clock that is set by a little does not matter."""
 
@@ -27,7 +29,9 @@ class Identity:
     started: float
 
 
-def spawn(command: list[str], log: Path, env: Mapping[str, str], cwd: Path) -> Identity:
+def spawn(
+    command: list[str], log: Path, env: Mapping[str, str], cwd: Path, with_parent: bool = False
+) -> Identity:
     """Start `command`, with stdout and stderr in `log`; the log before is kept as `.old`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
@@ -41,6 +45,7 @@ def spawn(command: list[str], log: Path, env: Mapping[str, str], cwd: Path) -> I
             start_new_session=True,
             env=env,
             cwd=cwd,
+            preexec_fn=end_with_parent if with_parent else None,  # noqa: PLW1509
         )
     _children[child.pid] = child
     return Identity(child.pid, psutil.Process(child.pid).create_time())

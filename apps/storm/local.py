@@ -12,8 +12,8 @@ from apps.services import jars
 from apps.services.environment import for_components
 from apps.services.home import Home, Progress
 from apps.services.java import java
+from apps.services.prctl import end_with_parent
 from apps.storm.journal import TRACEBACK
-from apps.storm.prctl import end_with_parent
 
 _RESOURCES = Path(__file__).parent / "resources"
 _FOREVER = 2**31

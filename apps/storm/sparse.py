@@ -17,9 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from apps.services import environment
+from apps.services import environment, prctl
 from apps.services.locks import BUILD, locked
-from apps.storm import prctl
 from apps.storm.supervise import SPARSE_PID
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load
@@ -48,7 +47,9 @@ def main() -> int:
     from streamparse.cli import run, sparse, submit
 
     environment.leave_import_path()
-    with tempfile.TemporaryDirectory(prefix="stormwatch-sparse-") as scratch:
+    scratches = run_dir / "sparse"
+    _sweep(scratches)
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=scratches) as scratch:
         tempfile.tempdir = scratch  # streamparse leaves its files behind
         run.jar_for_deploy = submit.jar_for_deploy = _locked(
             run.jar_for_deploy, run_dir, Path(scratch)
@@ -68,6 +69,14 @@ def with_environment(argv: list[str]) -> list[str]:
     if not argv or argv[0].startswith("-") or argv[0] in _WITHOUT_ENVIRONMENT or named:
         return argv
     return [argv[0], "-e", DEFAULT_ENVIRONMENT.get(argv[0], "cluster"), *argv[1:]]
+
+
+def _sweep(scratches: Path) -> None:
+    """Remove what killed ones left behind."""
+    scratches.mkdir(parents=True, exist_ok=True)
+    for left in scratches.iterdir():
+        if not psutil.pid_exists(int(left.name.partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _become(environ: dict[str, str]) -> None:

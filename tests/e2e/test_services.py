@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 
@@ -105,7 +104,7 @@ def test_one_that_runs_and_does_not_answer_is_told(
     hung = process.spawn(command, home.log("kafka"), os.environ, home.run_dir)
     with registry.locked(home):
         listed = {"broker": ports.free()}
-        registry.put(home, Entry("kafka", *astuple(hung), listed, str(home.log("kafka"))))
+        registry.put(home, Entry("kafka", hung.pid, hung.started, listed, str(home.log("kafka"))))
         with pytest.raises(ServiceError, match=r"(?s)runs, but does not answer.*stormwatch down"):
             lifecycle.ensure(home, {"kafka": kafka.plan}, silent)
 
