@@ -6,7 +6,7 @@ So a run that is killed outright leaves no topology behind. (Linux; elsewhere ju
 import os
 import sys
 
-from apps.storm.prctl import end_with_parent
+from apps.services.prctl import end_with_parent
 
 
 def main(arguments: list[str]) -> None:
