@@ -1,0 +1,77 @@
+"""A model that cannot be used: the run ends and says why; no record is touched."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from apps.services.home import Home
+from apps.storm.restarts import LIMIT
+from stormwatch.adapters import kafka
+from stormwatch.fraud.domain import SHIPPED
+from stormwatch.settings import Settings
+from tests.e2e import oracle
+from tests.e2e.scene import Scene, opened
+from tests.e2e.traffic import mixed
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+COUNT = 500
+
+
+@pytest.fixture
+def scene(
+    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
+) -> Iterator[Scene]:
+    with opened(services, services_home, tmp_path, unique("model")) as made:
+        yield made
+
+
+def broken(scene: Scene, folder: Path) -> str:
+    """Run with that model until the run gives up; what was said."""
+    scene.prepare()
+    scene.publish(mixed(COUNT))
+    scene.start(fraud_model=str(folder))
+    assert scene.run.wait(timeout=300) not in (None, 0), scene.said()
+    said = scene.said()
+    assert said.count("component decide (pid") == LIMIT + 1, said
+    assert "stormwatch.errors.ModelError: " in said, said
+    assert f"it died {LIMIT + 1} times in 10 minutes; giving up" in said, said
+    return said
+
+
+def untouched(scene: Scene) -> None:
+    """Nothing was decided, set aside or passed over; with a good model all of it is."""
+    settings = scene.settings
+    with closing(kafka.admin(settings)) as admin:
+        committed = admin.committed(settings.kafka_group, settings.topic_transactions)
+    assert {each.offset for each in committed.values()} <= {0}, committed
+    assert oracle.differences(oracle.Tables(), oracle.of_cassandra(settings)) == []
+    ledger = scene.ledger()
+    assert (ledger.in_flight, ledger.unaccounted) == (COUNT, 0)
+    scene.start(fraud_model="")
+    scene.drain(COUNT, 240)
+    scene.stop()
+    scene.check()
+
+
+def test_a_truncated_model_ends_the_run_and_no_record_suffers(scene: Scene) -> None:
+    folder = scene.project.root / "model"
+    shutil.copytree(SHIPPED, folder)
+    artefact = folder / "trees.msgpack"
+    artefact.write_bytes(artefact.read_bytes()[:-100])
+    said = broken(scene, folder)
+    assert f"{artefact} (" in said and "truncated or changed. Restore both files or" in said, said
+    assert "./stormwatch train" in said, said
+    untouched(scene)
+
+
+@pytest.mark.slow
+def test_a_missing_model_ends_the_run_and_no_record_suffers(scene: Scene) -> None:
+    folder = scene.project.root / "nowhere"
+    said = broken(scene, folder)
+    assert f"{folder / 'card.json'} cannot be read (No such file or directory)" in said, said
+    assert "name another model folder in the settings" in said, said
+    untouched(scene)

@@ -1,0 +1,63 @@
+"""A record that kills its process, whatever reads it: set aside, and the rest goes on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from apps.services.home import Home
+from stormwatch.settings import Settings
+from tests.e2e.scene import Scene, opened
+from tests.e2e.traffic import mixed
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(500)]
+
+POISON = "C-poison"
+AFTER = 1
+BOLT = f"""
+import os
+import signal
+
+from bolts.fraud import FraudBolt
+
+
+class Poisoned(FraudBolt):
+    def handle(self, fragment, payload, tup):
+        if any(event.customer == {POISON!r} for _, _, event in payload.events):
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().handle(fragment, payload, tup)
+"""
+RECORD = (
+    b'{"id":"p-1","customer":"C-poison","terminal":"T1","time":"2010-01-02T00:00:00Z",'
+    b'"amount":100,"currency":"EUR"}'
+)
+
+
+@pytest.fixture
+def scene(
+    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
+) -> Iterator[Scene]:
+    with opened(services, services_home, tmp_path, unique("poison")) as made:
+        yield made
+
+
+def test_a_record_that_kills_its_process_is_set_aside(scene: Scene) -> None:
+    (scene.project.root / "src/bolts/poison.py").write_text(BOLT)
+    wiring = scene.project.root / "topologies/fraud.py"
+    text = wiring.read_text()
+    begin = "from bolts.fraud import FraudBolt, "
+    assert begin in text
+    mended = "from bolts.poison import Poisoned as FraudBolt\nfrom bolts.fraud import "
+    wiring.write_text(text.replace(begin, mended))
+    scene.prepare()
+    records = list(mixed(1500))
+    records.insert(700, (POISON.encode(), RECORD))
+    scene.publish(records)
+    scene.start(quarantine_after=AFTER, batch_max_records=200)
+    scene.drain(len(records), 300)
+    scene.stop()
+    want = scene.check(kills=lambda record: record.key == POISON.encode())
+    killed = [key for key, cells in want.dead_letters.items() if cells[1] == "kills_process"]
+    assert [(key[3], want.dead_letters[key][4]) for key in killed] == [("dead_lettered", RECORD)]
+    deaths = scene.said().count("killed by signal 9")
+    assert AFTER <= deaths <= AFTER + 2, scene.said()
