@@ -94,6 +94,9 @@ class Supervisor:
         return os.getppid() != self._parent or not alive(self._sparse)
 
     def _look(self, cluster: LocalCluster, journal: Journal, age_s: float) -> Incident | None:
+        code = cluster.exit_code()
+        if code is not None and code < 0:  # its components end with it: none is to blame
+            return Incident(f"Storm's JVM died{_how(_BY_SIGNAL - code)}", "")
         dead = [pid for pid in journal.components if not alive(pid)]
         if dead:
             pid = journal.blame(dead)
@@ -105,7 +108,6 @@ class Supervisor:
                 or journal.traceback("")
                 or self._without_traceback(journal, pid),
             )
-        code = cluster.exit_code()
         if code is not None:
             why = journal.traceback("") or journal.last_error or tail(self._out)
             return Incident(f"Storm's JVM ended with code {code}", why, restart=journal.running)

@@ -70,8 +70,8 @@ def test_a_killed_storm_changes_nothing(scene: Scene) -> None:
     bolts = scene.pids(BOLT)
     scene.kill(JVM)
     scene.until(lambda: not set(bolts) & set(scene.pids(BOLT)), "end of the orphaned bolts", 30)
-    end_well(scene)
-    assert "Storm's JVM ended with code -9" in scene.said(), scene.said()
+    end_well(scene, kills=1)
+    assert "Storm's JVM died: killed by signal 9" in scene.said(), scene.said()
 
 
 @pytest.mark.slow

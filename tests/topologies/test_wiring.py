@@ -1,0 +1,80 @@
+"""The topologies as Storm is given them: every stream has a reader, entities stay together."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stormwatch.codec import BATCH_FIELDS
+
+TOPOLOGIES = Path(__file__).parents[2] / "topologies"
+SECRET = "do-not-tell"
+NAMES = {"fraud": ("Fraud", "transactions"), "maintenance": ("Maintenance", "readings")}
+CHAINED = ("true", "false")
+
+Edge = tuple[str, str, str]
+
+
+def load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"wiring_{name}", TOPOLOGIES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, NAMES[name][0])
+
+
+@pytest.fixture(params=[(name, chain) for name in NAMES for chain in CHAINED], ids="-".join)
+def wired(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> tuple[str, bool, Any]:
+    """(topology, chained, its class), with settings from the environment alone."""
+    name, chain = request.param
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STORMWATCH_TOPOLOGY_CHAIN", chain)
+    monkeypatch.setenv("STORMWATCH_TOPOLOGY_SCORERS", "3")
+    for secret in ("KAFKA_PASSWORD", "CASSANDRA_PASSWORD"):
+        monkeypatch.setenv(f"STORMWATCH_{secret}", SECRET)
+    return name, chain == "true", load(name)
+
+
+def edges(topology: Any) -> dict[Edge, str]:
+    """(from, stream, to) -> how it is grouped."""
+    return {
+        (source.componentId, source.streamId, spec.name): (
+            f"fields {','.join(grouping.fields)}" if grouping.fields else "shuffle"
+        )
+        for spec in topology.specs
+        for source, grouping in spec.inputs.items()
+    }
+
+
+def test_an_entity_stays_in_one_process_and_a_parser_is_any(wired: tuple[str, bool, Any]) -> None:
+    name, chained, topology = wired
+    spout, bucket = NAMES[name][1], "fields bucket"
+    decide = {("parse", "default", "decide"): bucket}
+    if not chained:
+        decide = {("parse", "default", "score"): bucket, ("score", "default", "store"): bucket}
+    assert edges(topology) == decide | {
+        (spout, "default", "parse"): "shuffle",
+        (spout, "notices", "reject"): "shuffle",
+        ("parse", "rejected", "reject"): "shuffle",
+    }
+
+
+def test_every_stream_has_a_reader_and_the_fields_of_a_batch(wired: tuple[str, bool, Any]) -> None:
+    """Storm acks what is emitted to no one: a stream without a reader would be silent loss."""
+    *_, topology = wired
+    read = {edge[:2] for edge in edges(topology)}
+    declared = {(spec.name, stream) for spec in topology.specs for stream in spec.outputs}
+    assert declared == read
+    for spec in topology.specs:
+        assert all(s.output_fields == list(BATCH_FIELDS) for s in spec.outputs.values())
+
+
+def test_settings_travel_with_the_topology_but_no_secret(wired: tuple[str, bool, Any]) -> None:
+    _, chained, topology = wired
+    assert topology.config["stormwatch.topology.chain"] is chained
+    assert SECRET not in repr(topology.config)
+    scorers = [spec.par for spec in topology.specs if spec.name in ("decide", "score", "store")]
+    assert set(scorers) == {3}
