@@ -124,7 +124,8 @@ def test_what_was_not_acked_comes_again_after_a_crash(world):
     items = world.drain()
     assert len(offsets(items)) == 20
     sizes = [i.records for i in items if i.stream == BATCHES]
-    assert sizes[:2] == [0, 1]  # slow start: an empty batch to see that the bolts live, then one
+    assert sizes[0] == 0  # slow start: an empty batch, to see that the bolts live
+    assert next(size for size in sizes if size) == 1
     mark = next(iter(world.admin.committed(world.settings.kafka_group, world.topic).values()))
     assert read_mark(mark.metadata).generation == 2
 
