@@ -203,6 +203,7 @@ def test_a_killed_kafka_is_waited_for_and_nothing_is_lost(
         items = world.drain()
         world.write(40)
         flying = [i for _ in range(20) for i in world.step()]
+        caplog.clear()  # a broker just started may keep a commit waiting for its coordinator
         os.kill(registry.read(home)[kafka_service.NAME].pid, signal.SIGKILL)
         for item in flying:
             world.reader.ack(item.tup_id)
