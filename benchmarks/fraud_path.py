@@ -26,6 +26,7 @@ from apps.run.prepare import ensure_tables, ensure_topics
 from benchmarks import engine_project
 from benchmarks.engine_sink import TOPIC as DECISIONS
 from stormwatch.adapters import kafka
+from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings, load, variable
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,7 +103,10 @@ def topology(names: dict[str, str], options: argparse.Namespace) -> float:
         changed = time.monotonic()
         while not points or points[-1][1] < options.records:
             time.sleep(0.1)
-            commits = admin.committed(settings.kafka_group, settings.topic_transactions)
+            try:
+                commits = admin.committed(settings.kafka_group, settings.topic_transactions)
+            except BrokerUnavailable:  # a new group has no coordinator at first
+                continue
             done = sum(c.offset for c in commits.values())
             if done and (not points or done > points[-1][1]):
                 points.append((time.perf_counter(), done))
