@@ -12,7 +12,7 @@ from bolts.decide import score
 from stormwatch.adapters.outside import Outside
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.codec import Parsed
-from stormwatch.engine_sink import DecisionsToKafka
+from bolts.engine_sink import DecisionsToKafka
 from stormwatch.fraud import Fraud
 from stormwatch.fraud.event import Transaction
 
@@ -39,7 +39,7 @@ def build(root: Path) -> Path:
         shutil.copy(root / name, folder / name)
     for name in ("topologies", "virtualenvs"):
         (folder / name).mkdir()
-    shutil.copy(root / "benchmarks" / "engine_sink.py", folder / "src" / "stormwatch")
+    shutil.copy(root / "benchmarks" / "engine_sink.py", folder / "src" / "bolts")
     (folder / "src" / "bolts" / "engine.py").write_text(_BOLT)
     fraud = (root / "topologies" / "fraud.py").read_text()
     wired = fraud.replace("FraudBolt, ", "").replace("FraudBolt", "EngineBolt")

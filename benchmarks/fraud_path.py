@@ -114,7 +114,8 @@ def topology(names: dict[str, str], options: argparse.Namespace) -> float:
             if child.poll() is not None or time.monotonic() - changed > QUIET_S:
                 raise SystemExit(f"the topology stopped at {points[-1:]}; see {log.name}")
     finally:
-        os.killpg(child.pid, signal.SIGINT)
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGINT)
         child.wait()
         admin.close()
     (began, at), (ended, _) = points[0], points[-1]
