@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import socket
 import subprocess
 import sys
 import time
@@ -45,6 +46,15 @@ def session(keyspace: Settings) -> Iterator[Session]:
     session.set_keyspace(keyspace.cassandra_keyspace)
     yield session
     session.cluster.shutdown()
+
+
+@pytest.mark.integration
+def test_no_request_waits_for_the_answer_to_another(session: Session) -> None:
+    """Nagle's algorithm and delayed acks together cost small batches 40 ms."""
+    (pool,) = session.get_pools()
+    for connection in pool.get_connections():
+        made = connection._socket
+        assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.integration
