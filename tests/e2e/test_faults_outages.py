@@ -77,9 +77,11 @@ def test_cassandra_hung_for_30_s(scene: Scene) -> None:
 
 
 @pytest.mark.slow
-def test_cassandra_killed_for_30_s(scene: Scene) -> None:
+def test_cassandra_stopped_for_30_s(scene: Scene) -> None:
+    """Stopped, not killed: one node with a periodic commit log may lose what it acknowledged in
+    the last 100 ms before a kill -9, and then no client can know."""
     run_until_begun(scene)
-    with scene.down("cassandra"):
+    with scene.down("cassandra", kill=False):
         scene.publish(mixed(COUNT, run="during"))
         scene.until_said(CASSANDRA_GONE, 60)
         time.sleep(30)

@@ -41,6 +41,7 @@ def scene(
         yield made
 
 
+@pytest.mark.slow
 def test_a_record_that_kills_its_process_is_set_aside(scene: Scene) -> None:
     (scene.project.root / "src/bolts/poison.py").write_text(BOLT)
     wiring = scene.project.root / "topologies/fraud.py"
