@@ -54,6 +54,8 @@ class Journal:
     """The topology was accepted and is being run."""
     components: dict[int, str] = field(default_factory=dict)
     """Name of the component by the pid of its process."""
+    mourned: list[int] = field(default_factory=list)
+    """Pids whose death Storm told of, in that order."""
     exit_codes: dict[int, int] = field(default_factory=dict)
     tracebacks: list[tuple[str, str]] = field(default_factory=list)
     """(component or "", traceback), in order."""
@@ -87,7 +89,7 @@ class Journal:
         of first: it ends the others with itself."""
         named = [name for name, _ in self.tracebacks]
         said = [pid for pid in dead if self.components[pid] in named]
-        return next(iter([*said, *(pid for pid in self.exit_codes if pid in dead), *dead]))
+        return next(iter([*said, *(pid for pid in self.mourned if pid in dead), *dead]))
 
     def _take(self, entry: Entry) -> list[str]:
         if launched := _LAUNCHED.search(entry.text):
@@ -106,6 +108,8 @@ class Journal:
         return []
 
     def _died(self, pid: int, code: int) -> None:
+        if pid not in self.mourned:
+            self.mourned.append(pid)
         if code >= 0:  # -1 is Storm's word for not yet known
             self.exit_codes.setdefault(pid, code)
 

@@ -27,13 +27,27 @@ def scene(
         yield made
 
 
-def end_well(scene: Scene, kills: int = 0) -> Tables:
+def kill(scene: Scene, parts: dict[float, str]) -> list[str]:
+    """kill -9 of each part once that share of the records is decided; what has to be said."""
+    told = []
+    for share, part in parts.items():
+        scene.until_ended(int(share * COUNT), 240)
+        pid = scene.kill(part)
+        sentence = f"(pid {pid}) died" if part != JVM else "Storm's JVM died: killed by signal 9"
+        told.append(sentence)
+        scene.until_said(f"restarting the topology in place ({len(told)} of at most", 30)
+    return told
+
+
+def end_well(scene: Scene, told: list[str]) -> Tables:
     """The last kill fell into a backlog, all of it is decided, and the laws hold."""
     left = scene.ledger().in_flight
     assert left > COUNT / 10, f"INVALID: only {left} records were left when the last kill fell"
     scene.drain(COUNT, 240)
     scene.stop()
-    assert scene.said().count("killed by signal 9") == kills, scene.said()
+    said = scene.said()
+    assert said.count("restarting the topology in place") == len(told), said
+    assert all(sentence in said for sentence in told), said
     return scene.check()
 
 
@@ -41,10 +55,7 @@ def test_killed_bolt_and_spout_change_nothing(scene: Scene) -> None:
     scene.prepare()
     scene.publish(mixed(COUNT))
     scene.start(batch_max_records=SMALL)
-    for share, part in ((0.1, BOLT), (0.3, SPOUT)):
-        scene.until_ended(int(share * COUNT), 240)
-        scene.kill(part)
-    want = end_well(scene, kills=2)
+    want = end_well(scene, kill(scene, {0.1: BOLT, 0.3: SPOUT}))
     met = {state for states in want.ends.values() for state in states}
     assert met == {"scored", "rejected", "duplicate", "conflict", "late"}
 
@@ -54,10 +65,7 @@ def test_three_killed_bolts_change_nothing(scene: Scene) -> None:
     scene.prepare()
     scene.publish(mixed(COUNT, seed=2))
     scene.start(batch_max_records=SMALL)
-    for share in (0.05, 0.3, 0.5):
-        scene.until_ended(int(share * COUNT), 240)
-        scene.kill(BOLT)
-    end_well(scene, kills=3)
+    end_well(scene, kill(scene, {0.05: BOLT, 0.3: BOLT, 0.5: BOLT}))
 
 
 @pytest.mark.slow
@@ -66,12 +74,7 @@ def test_a_killed_storm_changes_nothing(scene: Scene) -> None:
     scene.prepare()
     scene.publish(mixed(COUNT, seed=3))
     scene.start(batch_max_records=SMALL)
-    scene.until_ended(COUNT // 5, 240)
-    bolts = scene.pids(BOLT)
-    scene.kill(JVM)
-    scene.until(lambda: not set(bolts) & set(scene.pids(BOLT)), "end of the orphaned bolts", 30)
-    end_well(scene, kills=1)
-    assert "Storm's JVM died: killed by signal 9" in scene.said(), scene.said()
+    end_well(scene, kill(scene, {0.2: JVM}))
 
 
 @pytest.mark.slow
@@ -79,7 +82,4 @@ def test_the_spread_form_decides_the_same(scene: Scene) -> None:
     scene.prepare()
     scene.publish(mixed(COUNT, seed=4))
     scene.start(batch_max_records=SMALL, topology_chain=False)
-    for share, part in ((0.1, SCORE), (0.4, STORE)):
-        scene.until_ended(int(share * COUNT), 240)
-        scene.kill(part)
-    end_well(scene, kills=2)
+    end_well(scene, kill(scene, {0.1: SCORE, 0.4: STORE}))

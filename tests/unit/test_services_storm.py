@@ -87,9 +87,10 @@ def test_of_those_that_died_together_the_one_that_said_why_is_named() -> None:
     assert found.blame([76]) == 76
 
 
-def test_of_those_that_storm_ended_with_itself_none_is_blamed() -> None:
+@pytest.mark.parametrize("code", [137, -1])
+def test_of_those_that_storm_ended_with_itself_none_is_blamed(code: int) -> None:
     other = LAUNCHED.replace("77", "76").replace("count", "ticks")
-    found = journal(other, LAUNCHED, DIED.format(code=137), *JAVA)
+    found = journal(other, LAUNCHED, DIED.format(code=code), *JAVA)
     assert found.blame([76, 77]) == 77
 
 
