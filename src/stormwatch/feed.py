@@ -49,6 +49,9 @@ class Feed:
         """Poll for `timeout` s at most. Raises TopicError as `discover` does."""
         if self.source is None or not self.partitions:
             return
+        self._balance(self.source)
+        if len(self._paused) == len(self.partitions):
+            return  # what came now would only be put on a shelf
         with self.patience.attempt(proves=False):
             polled = self.source.poll(self._rules.limits.records, timeout)
             for index, records in polled.items():
