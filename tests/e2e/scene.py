@@ -14,6 +14,7 @@ from pathlib import Path
 
 import confluent_kafka
 import psutil
+import pytest
 
 from apps import ledger as ledgers
 from apps.run import prepare
@@ -118,12 +119,22 @@ class Scene:
         """
         begin = time.monotonic()
         while not _holds(condition):
-            waited = time.monotonic() - begin
-            assert waited < limit_s, f"no {what} within {limit_s:g} s; sparse said:\n{self.said()}"
+            if time.monotonic() - begin > limit_s:
+                stacks = self._stacks()
+                pytest.fail(f"no {what} in {limit_s:g} s; sparse said:\n{self.said()}\n{stacks}")
             code = self.run.poll()
             assert code is None, f"the run ended with {code} before {what}:\n{self.said()}"
             time.sleep(_POLL_S)
         return time.monotonic() - begin
+
+    def _stacks(self) -> str:
+        """Where each component stands, as it tells on SIGUSR1."""
+        pids = [pid for part in (SPOUT, BOLT) for pid in self.pids(part)]
+        for pid in pids:
+            os.kill(pid, signal.SIGUSR1)
+        time.sleep(2)
+        files = sorted(self.project.root.glob(".stormwatch/logs/*.stderr/*"))
+        return "\n".join(f"{each.name}: {each.read_text()[-3000:]}" for each in files)
 
     def until_said(self, text: str, limit_s: float) -> None:
         """Wait for a sentence on the screen."""

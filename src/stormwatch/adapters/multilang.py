@@ -5,10 +5,12 @@ the input: an emit of NaN or bytes would be silent loss. Here it raises, the com
 Storm's replay does the rest. Messages are bytes written in one go, by orjson.
 """
 
+import faulthandler
 import gc
 import logging
 import math
 import os
+import signal
 import sys
 from typing import Any
 
@@ -75,7 +77,8 @@ class StrictComponent:
 
     - `print` becomes a log line instead of breaking the protocol;
     - loggers under `stormwatch` reach Storm at the component's level;
-    - an exception in `initialize` is shown by Storm like one in the loop, then ends the process.
+    - an exception in `initialize` is shown by Storm like one in the loop, then ends the process;
+    - `kill -USR1 PID` writes where each thread stands to stderr, and the component goes on.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -105,6 +108,7 @@ class StrictComponent:
         """
         gc.freeze()
         gc.set_threshold(_COLLECT_EVERY, 10, 10)
+        faulthandler.register(signal.SIGUSR1)
         return super().read_handshake()  # type: ignore[misc]
 
     def run(self) -> None:
