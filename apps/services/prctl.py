@@ -1,16 +1,26 @@
-"""Two things that only Linux offers, to leave no process behind; elsewhere they do nothing."""
+"""What only Linux offers: to leave no process behind, to idle cheaply. A no-op elsewhere."""
 
 import ctypes
 import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_TIMERSLACK = 29
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def end_with_parent() -> None:
     """This process gets SIGTERM when its parent ends, however that ends."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def wake_rarely() -> None:
+    """Timers of this process and its children may be half a millisecond late.
+
+    Cassandra's idle threads look for work every 10 us: at 2,000 records/s that was more CPU than
+    the writes themselves (a batch of 8 records: 7.2 ms with it, 3.1 without, latency + 0.7 ms).
+    """
+    _prctl(_PR_SET_TIMERSLACK, 500_000)
 
 
 def adopt_orphans() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from apps.services.prctl import end_with_parent
+from apps.services.prctl import end_with_parent, wake_rarely
 
 _SAME_START_S = 5.0
 """A pid is not reused so soon, and a clock that is set by a little does not matter."""
@@ -36,6 +36,12 @@ def spawn(
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_suffix(".log.old"))
+
+    def prepare() -> None:
+        wake_rarely()
+        if with_parent:
+            end_with_parent()
+
     with log.open("wb") as out:
         child = subprocess.Popen(
             command,
@@ -45,7 +51,7 @@ def spawn(
             start_new_session=True,
             env=env,
             cwd=cwd,
-            preexec_fn=end_with_parent if with_parent else None,  # noqa: PLW1509
+            preexec_fn=prepare,  # noqa: PLW1509 (no thread runs here)
         )
     _children[child.pid] = child
     return Identity(child.pid, psutil.Process(child.pid).create_time())

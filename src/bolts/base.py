@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from streamparse import Bolt
 
 from stormwatch import codec, settings
+from stormwatch.adapters.garbage import Collector
 from stormwatch.adapters.multilang import StrictComponent
 from stormwatch.adapters.outside import Outside
 from stormwatch.cache import StateCache
@@ -37,6 +38,7 @@ class BatchBolt(StrictComponent, Bolt):
         """Reads settings. Raises SettingsError."""
         self.settings = settings.load(conf=conf)
         self._decode = codec.decoder(self.payload)
+        self._collect = Collector()
 
     @cached_property
     def outside(self) -> Outside:
@@ -63,6 +65,7 @@ class BatchBolt(StrictComponent, Bolt):
             self.fail(tup)
         else:
             self.ack(tup)
+        self._collect()
 
     def process_tick(self, tup: Any) -> None:
         """Once a second: the meter."""

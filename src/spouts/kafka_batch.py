@@ -21,9 +21,6 @@ from stormwatch.reader import Reader
 from stormwatch.settings import Settings
 
 RESEND_AFTER_TIMEOUTS = 3
-WAIT_S = 0.01
-BUSY_S = 0.001
-"""Storm asks again at once: each question costs both sides 0.1 ms, so the answer takes its time."""
 
 
 class KafkaBatchSpout(StrictComponent, Spout):
@@ -67,7 +64,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
             values = to_values(item.fragment, item.payload)
             self.emit(values, tup_id=item.tup_id, stream=item.stream)
         if not items:
-            time.sleep(WAIT_S if self.reader.waiting else BUSY_S)
+            time.sleep(self.reader.pause_s)
 
     def ack(self, tup_id: str) -> None:
         self.reader.ack(tup_id)

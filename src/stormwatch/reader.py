@@ -20,6 +20,12 @@ RECOMMIT_S = 86_400.0
 """Commits: at most so often; all of them at least so often, or Kafka forgets an idle group's."""
 IDLE_POLL_S, BUSY_POLL_S = 0.010, 0.001
 """How long a poll may wait with nothing in flight, and else."""
+PACE_S = 0.010
+"""Between two rounds of sending. A record on an idle stream goes out at once; under load, what came
+in the meantime goes out together: components that wake for every few records cost several times
+the CPU a record."""
+WAIT_S = 0.010
+"""The longest `pause_s`."""
 STAGGER_S = 2.0
 """Records that may kill are sent by one task after the other: task i waits i times this."""
 
@@ -42,28 +48,28 @@ class Reader:
         self._clock = clock
         self._stagger = task * STAGGER_S
         self._resting = False
+        self._round_at = clock()
         self._commit_at = self._recommit_at = clock()
         self._unconfirmed: dict[int, Committed] = {}
 
     @property
-    def waiting(self) -> bool:
-        """Whether `step` has nothing to read from just now and returns at once."""
-        return not self._feed.partitions or self._patience.troubled
+    def pause_s(self) -> float:
+        """For how long `step` would have nothing to send, s."""
+        if not self._feed.partitions or self._patience.troubled:
+            return WAIT_S
+        return min(WAIT_S, max(BUSY_POLL_S, self._round_at - self._clock()))
 
     def step(self) -> list[Item]:
         """One turn: what is to be emitted now. Each is marked as sent."""
         if self._resting:
             self._wake()
         self._feed.discover()
-        partitions = self._feed.partitions.values()
-        for partition in partitions:
+        for partition in self._feed.partitions.values():
             if partition.overdue(self._clock()):
                 logger.warning("%s: Storm was silent about it; sending it again", _name(partition))
-        items = self._send()
-        if not items and partitions:
-            busy = any(p.item and p.item.sent_at is not None for p in partitions)
-            self._feed.fetch(BUSY_POLL_S if busy else IDLE_POLL_S)
-            items = self._send()
+        items: list[Item] = []
+        if self._clock() >= self._round_at:
+            items = self._send() or self._fetch_and_send()
         if self._clock() >= self._commit_at and self._patience.ready:
             self._commit_progress()
         return items
@@ -98,6 +104,14 @@ class Reader:
         if source:
             source.close()
 
+    def _fetch_and_send(self) -> list[Item]:
+        partitions = self._feed.partitions.values()
+        if not partitions:
+            return []
+        busy = any(p.item and p.item.sent_at is not None for p in partitions)
+        self._feed.fetch(BUSY_POLL_S if busy else IDLE_POLL_S)
+        return self._send()
+
     def _send(self) -> list[Item]:
         partitions, now = self._feed.partitions.values(), self._clock()
         for partition in partitions:
@@ -113,6 +127,7 @@ class Reader:
             chosen = [p for p in chosen if p.item and p.item.begun and not p.hold]
         for partition in chosen:
             partition.sent(now)
+            self._round_at = now + PACE_S
         return [partition.item for partition in chosen if partition.item]
 
     def _commit(self, partitions: Collection[Partition]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from stormwatch.settings import Settings, to_conf
 
 _PARK = "org.apache.storm.policy.WaitStrategyPark"
-_PARK_US = 500
+_PARK_US = 1000
 
 TICK_EVERY_SECOND = {"topology.tick.tuple.freq.secs": 1}
 """Component configuration of bolts that write their meters."""

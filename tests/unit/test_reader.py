@@ -18,7 +18,7 @@ from stormwatch.offsets import read_mark
 from stormwatch.opening import Log
 from stormwatch.partition import Rules
 from stormwatch.ports import Committed
-from stormwatch.reader import Reader
+from stormwatch.reader import PACE_S, WAIT_S, Reader
 
 LIMITS = Limits(records=10, bytes=10_000, record_bytes=100)
 RULES = Rules(LIMITS, quarantine_after=2, resend_after_s=180.0, component="spout")
@@ -52,10 +52,7 @@ class World:
         self.reader = self.start()
 
     def start(self, task: int = 0, tasks: int = 1) -> Reader:
-        self.reader = Reader(
-            self.connect, Log("t", "g", self.expired), RULES, task, tasks,
-            lambda: self.now, Random(1),
-        )  # fmt: skip
+        self.reader = Turning(self, task, tasks)
         return self.reader
 
     def connect(self) -> Counting:
@@ -91,6 +88,21 @@ class World:
                     return item
                 self.reader.ack(item.tup_id)
         return None
+
+
+class Turning(Reader):
+    """Each turn takes as long as a round at least."""
+
+    def __init__(self, world: World, task: int, tasks: int) -> None:
+        self._world = world
+        super().__init__(
+            world.connect, Log("t", "g", world.expired), RULES, task, tasks,
+            lambda: world.now, Random(1),
+        )  # fmt: skip
+
+    def step(self) -> list[Item]:
+        self._world.now += PACE_S
+        return super().step()
 
 
 def spans(items: list[Item], stream: str = BATCHES) -> list[tuple[int, int, int]]:
@@ -145,11 +157,29 @@ def test_tasks_share_partitions_and_agree_on_the_epoch():
     assert [{p for p, _, _ in each} for each in seen] == [{0, 2, 4}, {1, 3}]
 
 
+def test_a_record_on_an_idle_stream_goes_at_once_and_what_follows_goes_together():
+    world = World(partitions=1)
+    world.drain()
+    world.write(0, 1)
+    (first,) = world.reader.step()
+    world.reader.ack(first.tup_id)
+    world.write(0, 3)
+    sent_at = world.now
+    turn = Reader.step  # without the time that a turn takes in this world
+    while world.now < sent_at + PACE_S - 0.0005:
+        assert turn(world.reader) == []
+        assert 0 < world.reader.pause_s <= sent_at + PACE_S - world.now + 0.001
+        world.now += 0.001
+    world.now = sent_at + PACE_S
+    (rest,) = turn(world.reader)
+    assert spans([first, rest]) == [(0, 0, 0), (0, 1, 3)]
+
+
 def test_an_absent_topic_is_waited_for_and_said_once(caplog):
     world = World(partitions=0)
     with caplog.at_level(logging.INFO, "stormwatch"):
         assert world.drain(seconds=1) == []
-    assert world.reader.waiting
+    assert world.reader.pause_s == WAIT_S
     assert caplog.text.count("./stormwatch up") == 1
     world.admin.ensure_topic("t", 1, {})
     world.write(0, 1)

@@ -6,7 +6,6 @@ Storm's replay does the rest. Messages are bytes written in one go, by orjson.
 """
 
 import faulthandler
-import gc
 import logging
 import math
 import os
@@ -19,11 +18,10 @@ from pystorm.component import LogStream
 from pystorm.exceptions import StormWentAwayError
 from pystorm.serializers.serializer import Serializer
 
+from stormwatch.adapters import garbage
+
 # A component is one process among many: numpy must not start a thread a core in each.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-_COLLECT_EVERY = 100_000
-"""New objects more than freed ones between two looks of the garbage collector."""
 
 _SPOKEN = ("log", "error")
 """Commands for people's eyes: their text is mended rather than refused."""
@@ -101,13 +99,8 @@ class StrictComponent:
             sys.stdout = LogStream(logging.getLogger("pystorm.stdout"))
 
     def read_handshake(self) -> Any:
-        """Storm's configuration and context. From here on what was imported is not collected.
-
-        A batch makes and frees tens of thousands of objects, none of them in cycles: with Python's
-        default of 700 the collector took a quarter of the scoring time.
-        """
-        gc.freeze()
-        gc.set_threshold(_COLLECT_EVERY, 10, 10)
+        """Storm's configuration and context."""
+        garbage.spare_start()
         faulthandler.register(signal.SIGUSR1)
         return super().read_handshake()  # type: ignore[misc]
 
