@@ -47,8 +47,7 @@ class Outside:
         try:
             self.admin = kafka.admin(self.settings)
             self._open.append(self.admin)
-            prepare.ensure_topics(self.settings, self.admin, self._progress)
-            prepare.ensure_tables(self.settings, self._root, self._progress)
+            prepare.ensure(self.settings, self._root, self.admin, self._progress)
             self.store = cassandra.connect(self.settings)
             self._open.append(self.store)
         except BaseException:

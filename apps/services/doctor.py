@@ -9,6 +9,7 @@ from apps.services.errors import ServiceError
 from apps.services.finding import FAIL, OK, WARN, Finding
 from apps.services.home import Home
 from stormwatch.errors import StormwatchError
+from stormwatch.retention import settings_findings
 from stormwatch.settings import Settings
 
 __all__ = ["Finding", "examine"]
@@ -27,6 +28,7 @@ def examine(settings: Settings, root: Path) -> list[Finding]:
         machine.check_memory,
         lambda: _services(settings, root, home),
         lambda: _ports(home),
+        lambda: _retention(settings),
     ]
     return [finding for check in checks for finding in check()]
 
@@ -103,6 +105,14 @@ def _ports(home: Home) -> Iterator[Finding]:
             + ("cannot use another: config.json names it." if fixed else "then takes a free one."),
             f"`ss -ltnp 'sport = :{port}'` shows who listens." if fixed else "",
         )
+
+
+def _retention(settings: Settings) -> Iterator[Finding]:
+    found = settings_findings(settings)
+    for sentence in found:
+        yield Finding("retention", WARN, sentence)
+    if not found:
+        yield Finding("retention", OK, "What is kept for how long fits together.")
 
 
 def _shown(found: dict[str, int] | None) -> str:

@@ -273,6 +273,13 @@ def test_doctor_says_what_is_wrong_and_what_to_do(
     assert findings["disk"].level in ("ok", "warn")
 
 
+def test_doctor_tells_of_settings_that_will_hurt_later(home: Home) -> None:
+    short = load({"STORMWATCH_TTL_STATES_D": "3"}, root=home.root)
+    found = [f for f in examine(short, home.root) if f.check == "retention"]
+    assert [f.level for f in found] == ["warn"]
+    assert "ttl.states_d is 3" in found[0].what
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
