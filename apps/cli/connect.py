@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormwatch.ports import Admin, Store
+    from stormwatch.archive import Archive
+    from stormwatch.ports import Admin
     from stormwatch.settings import Settings
 
 
 @contextmanager
-def connected(settings: "Settings") -> "Iterator[tuple[Admin, Store]]":
+def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
     """Both, closed at the end. Raises StormwatchError if one does not answer."""
     from stormwatch.adapters import cassandra, kafka
 

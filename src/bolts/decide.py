@@ -27,9 +27,7 @@ def score(make: MakeDomain) -> Callable[[BatchBolt], Step]:
 
     def build(bolt: BatchBolt) -> Step:
         settings = bolt.settings
-        policy = Policy(
-            settings.lateness_s * 1000, settings.dedup_horizon_s * 1000, settings.dedup_max_ids
-        )
+        policy = Policy.of(settings)
         name = bolt.component_name
         contract = Lazy(lambda: Contract(make(settings), policy, name), "the model")
         bolt.cache = StateCache(settings.cache_mb << 20)

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
+from stormwatch import masking
 from stormwatch.adapters.outside import now_ms
 from stormwatch.asides import kept, message
 from stormwatch.bitmap import count
@@ -27,7 +28,8 @@ class RejectBolt(BatchBolt):
 
     def handle(self, fragment: Fragment, payload: Asides, tup: Any) -> None:
         outside, settings = self.outside, self.settings
-        rows = [kept(row, settings.record_max_bytes) for row in payload.rows]
+        masked = masking.names(settings.mask_fields)
+        rows = [kept(row, settings.record_max_bytes, masked) for row in payload.rows]
         # The store first: what it refuses to take is not sent to Kafka once more at every try.
         outside.store().write_aside(self.domain, rows, payload.ledger, outcome_stamp(fragment))
         if rows:

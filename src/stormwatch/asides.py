@@ -5,7 +5,7 @@ The topic's format: schema/dead-letters.md.
 
 import msgspec
 
-from stormwatch import cards
+from stormwatch.masking import mask
 from stormwatch.records import Fragment, SetAside
 
 _encode = msgspec.json.Encoder().encode
@@ -26,16 +26,17 @@ class DeadLetter(msgspec.Struct, frozen=True):
     raw: bytes | None
 
 
-def kept(row: SetAside, max_bytes: int) -> SetAside:
-    """`row` as it may be stored: card numbers masked, then the value cut at `max_bytes`.
+def kept(row: SetAside, max_bytes: int, masked: frozenset[str] = frozenset()) -> SetAside:
+    """`row` as it may be stored: cards and `masked` fields masked, the value cut at `max_bytes`.
 
     Doing it again changes nothing.
     """
-    key = None if row.key is None else cards.mask(row.key)[:max_bytes]
-    raw = None if row.raw is None else cards.mask(row.raw)[:max_bytes]
-    if key == row.key and raw == row.raw:
+    key = None if row.key is None else mask(row.key, frozenset())[:max_bytes]
+    raw = None if row.raw is None else mask(row.raw, masked)[:max_bytes]
+    reason = mask(row.reason.encode(), masked).decode() if masked else row.reason
+    if (key, raw, reason) == (row.key, row.raw, row.reason):
         return row
-    return msgspec.structs.replace(row, key=key, raw=raw)
+    return msgspec.structs.replace(row, key=key, raw=raw, reason=reason)
 
 
 def message(fragment: Fragment, row: SetAside) -> bytes:

@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from stormwatch import entity as known
+from stormwatch import masking
 from stormwatch.bitmap import bitmap_of
 from stormwatch.cache import Entry
 from stormwatch.codec import Parsed
@@ -22,6 +23,7 @@ from stormwatch.domain import Domain, Event, Verdict
 from stormwatch.entity import Envelope, EnvelopeCodec
 from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.records import (
+    SHARED,
     Decision,
     DecisionKey,
     DecisionRow,
@@ -32,6 +34,7 @@ from stormwatch.records import (
     SetAside,
     StateRow,
 )
+from stormwatch.settings import Settings
 from stormwatch.stamps import outcome_stamp, state_stamp
 
 E = TypeVar("E", bound=Event)
@@ -46,6 +49,16 @@ class Policy(NamedTuple):
     lateness_ms: int
     horizon_ms: int
     max_ids: int
+    masked: frozenset[str] = frozenset()
+    """Fields whose values are not kept of a record that is set aside."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Policy":
+        """As the settings say."""
+        return cls(
+            settings.lateness_s * 1000, settings.dedup_horizon_s * 1000, settings.dedup_max_ids,
+            masking.names(settings.mask_fields),
+        )  # fmt: skip
 
 
 class _Broken(NamedTuple):
@@ -96,7 +109,7 @@ class _Batch(Generic[E, S]):
         fragment: Fragment,
         parsed: Parsed[E],
         states: Mapping[str, Entry],
-        broken: Mapping[int, _Broken],
+        broken: Mapping[tuple[int, str], _Broken],
     ) -> None:
         self._domain = contract.domain
         self._policy = contract._policy
@@ -104,6 +117,9 @@ class _Batch(Generic[E, S]):
         self._codec = contract._codec
         self._fragment = fragment
         self._parsed = parsed
+        self._share = parsed.share
+        self._secondary = frozenset(parsed.share.secondary if parsed.share else ())
+        self._accounts = True
         self._states = states
         self._broken = broken
         self._copies: dict[str, Envelope[S]] = {}
@@ -115,15 +131,15 @@ class _Batch(Generic[E, S]):
         self._features: list[tuple[float, ...]] = []
 
     def run(self, now: int) -> Outcomes:
-        for offset, timestamp, event in self._parsed.events:
+        for position, (offset, timestamp, event) in enumerate(self._parsed.events):
+            self._accounts = position not in self._secondary
             self._take(offset, timestamp, event)
         events = [event for _, _, event, _ in self._scored]
         verdicts = self._domain.decide(events, self._features) if events else []
         fragment = self._fragment
-        if self._scored:
-            self._ends[EndState.SCORED] = [offset for offset, _, _, _ in self._scored]
         if self._parsed.absent:
             self._ends[EndState.ABSENT] = self._parsed.absent
+        part = "score" if self._share is None else f"{SHARED}{self._share.bucket}"
         bitmaps = {
             state: bitmap_of(offsets, fragment.first) for state, offsets in self._ends.items()
         }
@@ -145,14 +161,14 @@ class _Batch(Generic[E, S]):
                 for name, envelope in self._touched.items()
             ],
             aside=self._aside,
-            ledger=LedgerRow(fragment, "score", bitmaps, max(0, now - oldest)),
+            ledger=LedgerRow(fragment, part, bitmaps, max(0, now - oldest)),
             replayed=self._replayed,
             timestamps=[timestamp for _, timestamp, _, _ in self._scored],
         )
 
-    def find_broken(self) -> dict[int, _Broken]:
+    def find_broken(self) -> dict[tuple[int, str], _Broken]:
         """Which records raise, each tried alone after those before it."""
-        found: dict[int, _Broken] = {}
+        found: dict[tuple[int, str], _Broken] = {}
         self._broken = found
         for offset, timestamp, event in self._parsed.events:
             name = event.entity
@@ -165,7 +181,7 @@ class _Batch(Generic[E, S]):
             except FatalError:
                 raise
             except Exception as error:  # whatever a domain's code raises: kept with its traceback
-                found[offset] = _Broken(type(error).__name__, traceback.format_exc())
+                found[offset, name] = _Broken(type(error).__name__, traceback.format_exc())
                 del self._scored[scored:], self._features[scored:]
                 self._copies.pop(name, None)
                 if before is not None:
@@ -184,11 +200,13 @@ class _Batch(Generic[E, S]):
             key = DecisionKey(self._states[name].stripe, name, event.time, event.id)
             self._replayed.append(key)
             return
-        misplaced = known.is_misplaced(copy.marks, fragment.partition, fragment.epoch)
+        misplaced = self._share is None and known.is_misplaced(
+            copy.marks, fragment.partition, fragment.epoch
+        )
         known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
         copy.stamp = max(copy.stamp + 1, state_stamp(fragment.epoch, offset))
         self._touched[name] = copy
-        broken = self._broken.get(offset)
+        broken = self._broken.get((offset, name))
         if broken is not None:
             self._set_aside(offset, timestamp, event, EndState.DEAD_LETTERED, *broken)
             return
@@ -198,7 +216,7 @@ class _Batch(Generic[E, S]):
         found = known.find_id(copy.ids, digest)
         if found is not None and found[1] >= oldest:
             if found[0] == checksum:
-                self._ends.setdefault(EndState.DUPLICATE, []).append(offset)
+                self._end(EndState.DUPLICATE, offset)
             else:
                 self._set_aside(
                     offset, timestamp, event, EndState.CONFLICT, "conflict",
@@ -220,17 +238,25 @@ class _Batch(Generic[E, S]):
         )  # fmt: skip
         self._scored.append((offset, timestamp, event, misplaced))
         self._features.append(features)
+        self._end(EndState.SCORED, offset)
+
+    def _end(self, state: EndState, offset: int) -> None:
+        """For the ledger; of an offset that another writer accounts for nothing is said."""
+        if self._accounts:
+            self._ends.setdefault(state, []).append(offset)
 
     def _open(self, name: str) -> Envelope[S]:
-        blob = self._states[name].blob
-        if blob:
-            return self._codec.decode(blob, name)
-        return Envelope(known.VERSION, 0, [], 0, b"", self._domain.new_state())
+        entry = self._states[name]
+        if not entry.blob:
+            return Envelope(known.VERSION, entry.floor, [], 0, b"", self._domain.new_state())
+        envelope = self._codec.decode(entry.blob, name)
+        envelope.stamp = max(envelope.stamp, entry.floor)
+        return envelope
 
     def _set_aside(
         self, offset: int, timestamp: int, event: E, state: EndState, code: str, reason: str
     ) -> None:
-        self._ends.setdefault(state, []).append(offset)
+        self._end(state, offset)
         self._aside.append(
             SetAside(
                 offset,
@@ -240,7 +266,7 @@ class _Batch(Generic[E, S]):
                 reason,
                 self._component,
                 event.entity.encode(),
-                self._domain.to_wire(event),
+                masking.mask(self._domain.to_wire(event), self._policy.masked),
             )
         )
 

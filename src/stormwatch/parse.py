@@ -1,5 +1,6 @@
 """A micro-batch of record values to events, rejections and what needs no deciding. Pure."""
 
+import re
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -53,6 +54,7 @@ def parse_batch(
     component: str,
     record_max_bytes: int,
     now: int,
+    masked: frozenset[str] = frozenset(),
 ) -> ParsedBatch:
     """Parse every record of a fragment, each on its own, in offset order.
 
@@ -81,7 +83,7 @@ def parse_batch(
                 events.append((record.offset, record.timestamp, event))
                 continue
             state = EndState.REJECTED
-        aside.append(_set_aside(record, state, event, component, record_max_bytes))
+        aside.append(_set_aside(record, state, event, component, record_max_bytes, masked))
     parsed = Parsed(events, [row.offset for row in aside], _absent(fragment, records))
     if not aside:
         return ParsedBatch(parsed, None)
@@ -89,13 +91,25 @@ def parse_batch(
 
 
 def _set_aside(
-    record: Record, state: EndState, why: Rejection, component: str, limit: int
-) -> SetAside:
+    record: Record, state: EndState, why: Rejection, component: str, limit: int,
+    masked: frozenset[str],
+) -> SetAside:  # fmt: skip
+    if masked and (why.code in CODES and why.code != "raised"):
+        why = _unquoted(why, masked)
     row = SetAside(
         record.offset, record.timestamp, state.value, why.code, why.reason, component,
         record.key, record.value,
     )  # fmt: skip
-    return kept(row, limit)
+    return kept(row, limit, masked)
+
+
+def _unquoted(why: Rejection, masked: frozenset[str]) -> Rejection:
+    """`why` without the value that its sentence quotes, where that may be of a masked field."""
+    path = re.split(r"[.\[\]]+", why.field)
+    if why.field and masked.isdisjoint(path):
+        return why
+    what = f"`{why.field}` is refused, its value is masked" if why.field else "not quoted: masked"
+    return Rejection(why.code, f"{CODES[why.code]} ({what})", why.field)
 
 
 def _trace() -> str:

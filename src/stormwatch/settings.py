@@ -114,6 +114,9 @@ class Settings:
     )
     dedup_horizon_s: int = _option("dedup.horizon_s", 86_400, "how long ids are known", low=0)
     dedup_max_ids: int = _option("dedup.max_ids", 64, "ids remembered for an entity", low=1)
+    mask_fields: str = _option(
+        "mask.fields", "", "JSON fields masked in what is set aside, with commas between"
+    )
     cache_mb: int = _option("cache_mb", 64, "state cache of one process", low=1)
 
     fraud_model: str = _option("fraud.model", "", "folder of another fraud model")

@@ -12,8 +12,9 @@ from typing import Any
 from cassandra.cluster import Session
 
 from stormwatch.adapters import cassandra_rows as wire
+from stormwatch.adapters.cassandra_archive import CassandraArchive
 from stormwatch.adapters.cassandra_migrations import apply, status
-from stormwatch.adapters.cassandra_reads import KEYS, CassandraReads
+from stormwatch.adapters.cassandra_reads import KEYS
 from stormwatch.adapters.cassandra_rows import Part, batches, execution
 from stormwatch.adapters.cassandra_schema import check_schema
 from stormwatch.adapters.cassandra_session import UNAVAILABLE, open_session, translated
@@ -46,8 +47,8 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-class CassandraStore(CassandraReads):
-    """The port `Store`; made by `connect`."""
+class CassandraStore(CassandraArchive):
+    """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__(session, settings)

@@ -6,7 +6,7 @@ from stormwatch.adapters.cassandra_session import keyspace_of, translated
 from stormwatch.errors import SchemaError
 from stormwatch.settings import Settings
 
-VERSION = 1
+VERSION = 2
 """The newest migration under schema/cql that this code was written for."""
 
 _MAKE = "Run `./stormwatch up` (services of this machine) or `./stormwatch schema apply` (yours)."

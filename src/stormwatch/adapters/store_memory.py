@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stormwatch.adapters.store_memory_archive import MemoryArchive
 from stormwatch.errors import StoreUnavailable
 from stormwatch.ledger import START, split
 from stormwatch.ports import StoredAside
@@ -39,8 +40,8 @@ class Fault:
     method: str = ""
 
 
-class MemoryStore:
-    """The port `Store`. `down` makes every call fail; `faults` fail one call each, in order."""
+class MemoryStore(MemoryArchive):
+    """The port `Archive`. `down` makes every call fail; `faults` fail one call each, in order."""
 
     def __init__(self, period_h: int = 24) -> None:
         self.down = False

@@ -1,0 +1,63 @@
+"""What commands that audit ask of the store beyond what workers do: whole tables, and acts.
+
+Same contract suite, same adapters as the port `Store` (tests/contracts/test_archive.py).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from stormwatch.ports import Store, StoredAside
+from stormwatch.records import DecisionRow
+
+REDRIVING, REDRIVEN, DISCARDED = "redriving", "redriven", "discarded"
+"""Acts. `redriving` announces a copy, so that a crash in between is found out, not repeated."""
+
+
+class LetterAct(msgspec.Struct, frozen=True, array_like=True):
+    """What a person did about one set-aside record."""
+
+    topic: str
+    partition: int
+    epoch: int
+    offset: int
+    at: int  # ms, the clock of who did it
+    act: str
+    who: str
+    note: str
+    to_partition: int = -1
+    to_offset: int = -1  # redriven: the copy's; redriving: the partition's end before it was sent
+
+    @property
+    def place(self) -> tuple[str, int, int, int]:
+        """Of the set-aside record."""
+        return self.topic, self.partition, self.epoch, self.offset
+
+
+class StoredDecision(NamedTuple):
+    """A decision with the epoch under which it was written (of its write timestamp)."""
+
+    epoch: int
+    row: DecisionRow
+
+
+class Archive(Store, Protocol):
+    """Every method raises StoreUnavailable when the store does not answer in time."""
+
+    def asides(self, domain: str) -> Iterator[StoredAside]:
+        """All set-aside records, newest day of Kafka's time first, within a day in no order."""
+
+    def find_asides(
+        self, domain: str, topic: str, partition: int, epoch: int, offset: int
+    ) -> list[StoredAside]:
+        """What is set aside of one offset: one row, or none."""
+
+    def write_act(self, domain: str, act: LetterAct) -> None:
+        """Keep an act for as long as set-aside records are kept; returns when it is confirmed."""
+
+    def acts(self, domain: str, topic: str, partition: int) -> list[LetterAct]:
+        """The acts on records of a partition, ascending by (epoch, offset, at, act)."""
+
+    def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
+        """Every stored decision, in no order. Reads the whole table: for audits."""

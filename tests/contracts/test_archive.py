@@ -1,0 +1,89 @@
+"""The port `Archive`, beyond `Store`: in memory and on Cassandra."""
+
+import uuid
+
+import pytest
+
+from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAct
+from stormwatch.errors import StoreUnavailable
+from stormwatch.records import Fragment
+from stormwatch.stamps import outcome_stamp
+from tests.contracts.store_rows import DAY, NOW, aside, decision, fragment, ledger_row, outcomes
+
+
+@pytest.fixture
+def name() -> str:
+    return f"d{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def archive(store: Archive) -> Archive:
+    return store
+
+
+def test_all_set_aside_records_newest_day_first(archive: Archive, name: str) -> None:
+    states = ("rejected", "late", "conflict", "dead_lettered")
+    rows = [aside(i, state=states[i % 4], timestamp=NOW - i * DAY // 3) for i in range(20)]
+    for partition in (0, 1):
+        of = fragment(name, 0, 19, partition=partition, epoch=2)
+        archive.write_aside(name, rows, ledger_row(of, "reject", rejected=[0]), 4)
+    got = list(archive.asides(name))
+    days = [letter.row.timestamp // DAY for letter in got]
+    assert days == sorted(days, reverse=True)
+    for partition in (0, 1):
+        mine = [a.row for a in got if (a.topic, a.partition, a.epoch) == (name, partition, 2)]
+        assert sorted(mine, key=lambda row: row.offset) == rows
+    assert list(archive.asides("another")) == []
+
+
+def test_one_set_aside_record_is_found_by_its_place(archive: Archive, name: str) -> None:
+    rows = [
+        aside(i, state="late" if i % 2 else "rejected", timestamp=NOW - i * DAY) for i in (3, 8)
+    ]
+    for epoch in (0, 1):
+        of = fragment(name, 0, 9, epoch=epoch)
+        archive.write_aside(name, rows, ledger_row(of, "reject", rejected=[0]), 4)
+    (found,) = archive.find_asides(name, name, 0, 1, 8)
+    assert (found.epoch, found.row) == (1, rows[1])
+    for place in ((name, 0, 2, 8), (name, 0, 1, 4), (name, 1, 1, 8), ("other", 0, 1, 8)):
+        assert archive.find_asides(name, *place) == []
+
+
+def test_acts_are_kept_beside_each_other_in_order(archive: Archive, name: str) -> None:
+    acts = [
+        LetterAct("t", 0, 0, 5, NOW, REDRIVING, "ann", "mended", 1, 90),
+        LetterAct("t", 0, 0, 5, NOW + 1, REDRIVEN, "ann", "mended", 1, 94),
+        LetterAct("t", 0, 0, 7, NOW, DISCARDED, "bob", "a test record"),
+        LetterAct("t", 0, 1, 5, NOW, DISCARDED, "bob", ""),
+    ]
+    for act in (*reversed(acts), acts[0]):
+        archive.write_act(name, act)
+    archive.write_act(name, LetterAct("t", 1, 0, 5, NOW, DISCARDED, "bob", ""))
+    assert archive.acts(name, "t", 0) == acts
+    assert archive.acts(name, "u", 0) == archive.acts("another", "t", 0) == []
+
+
+def test_every_decision_with_the_epoch_it_was_written_under(archive: Archive, name: str) -> None:
+    rows = [decision(i, time=NOW - i * DAY, alert=i % 3 == 0) for i in range(50)]
+    for epoch, some in ((0, rows[:20]), (33, rows[20:])):
+        stamp = outcome_stamp(Fragment(name, 0, epoch, 0, 1, 4, 2))
+        archive.write_outcomes(outcomes(name, some, stamp=stamp))
+    found = sorted(archive.all_decisions(name), key=lambda stored: -stored.row.time)
+    assert [stored.row for stored in found] == rows
+    assert [stored.epoch for stored in found] == [0] * 20 + [33] * 30
+    assert list(archive.all_decisions("another")) == []
+
+
+def test_a_store_that_is_down_is_told_by_every_call() -> None:
+    store = MemoryStore()
+    store.down = True
+    for call in (
+        lambda: store.asides("d"),
+        lambda: store.find_asides("d", "t", 0, 0, 0),
+        lambda: store.acts("d", "t", 0),
+        lambda: next(store.all_decisions("d")),
+        lambda: store.write_act("d", LetterAct("t", 0, 0, 0, 0, DISCARDED, "", "")),
+    ):
+        with pytest.raises(StoreUnavailable):
+            call()
