@@ -1,0 +1,47 @@
+"""Java's hash codes of JSON values, so that a key reaches the task that it reaches under Storm.
+
+Storm's fields grouping takes `Math.floorMod(Arrays.deepHashCode(keys), tasks)`; its JSON reader
+gives String, Long, Double, Boolean, null, List and Map.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+
+def _int32(value: int) -> int:
+    value &= 0xFFFF_FFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+def java_hash(value: Any) -> int:  # noqa: PLR0911
+    """`value.hashCode()`. Raises TypeError for what JSON does not have."""
+    match value:
+        case None:
+            return 0
+        case bool():
+            return 1231 if value else 1237
+        case int():
+            return _int32(value ^ (value & 0xFFFF_FFFF_FFFF_FFFF) >> 32)
+        case float():
+            bits = int.from_bytes(struct.pack(">d", value), "big")
+            return _int32(bits ^ bits >> 32)
+        case str():
+            code = 0
+            units = value.encode("utf-16-be", "surrogatepass")
+            for at in range(0, len(units), 2):
+                code = (31 * code + units[at] * 256 + units[at + 1]) & 0xFFFF_FFFF
+            return _int32(code)
+        case list() | tuple():
+            return list_hash(value)
+        case dict():
+            return _int32(sum(java_hash(k) ^ java_hash(v) for k, v in value.items()))
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def list_hash(values: Sequence[Any]) -> int:
+    """`List.hashCode()`, and `Arrays.deepHashCode` of the same elements."""
+    code = 1
+    for value in values:
+        code = 31 * code + java_hash(value)
+    return _int32(code)

@@ -1,0 +1,126 @@
+"""A streamparse Topology class read into what is to be run: components, tasks, streams, edges."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stormwatch.errors import StormwatchError
+
+ACKER = "__acker"
+_NO_KEYS = ("shuffle", "all", "none", "direct", "local_or_shuffle")
+
+
+class TopologyNotRunnable(StormwatchError):
+    """The runner cannot run it: something in it needs Java."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How a stream is dealt to the tasks of a reader. `kind` is Storm's own word."""
+
+    kind: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """A declared stream."""
+
+    fields: tuple[str, ...]
+    direct: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """One component and its tasks."""
+
+    name: str
+    component: type
+    tasks: tuple[int, ...]
+    config: dict[str, Any]
+    outputs: dict[str, Output]
+    inputs: dict[tuple[str, str], Grouping]  # (component, stream) ->
+
+    @property
+    def is_spout(self) -> bool:
+        return hasattr(self.component, "next_tuple")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of a topology. `config` holds the topology's configuration as its components see it."""
+
+    name: str
+    parts: dict[str, Part]
+    config: dict[str, Any]
+
+    def owner(self, task: int) -> Part:
+        return next(part for part in self.parts.values() if task in part.tasks)
+
+    @property
+    def components(self) -> dict[int, str]:
+        """Task -> component, the acker's included."""
+        own = {task: part.name for part in self.parts.values() for task in part.tasks}
+        acker = next(n for n in range(1, len(own) + 2) if n not in own)
+        return dict(sorted({**own, acker: ACKER}.items()))
+
+    def hello(self, task: int, pid_dir: str) -> dict[str, Any]:
+        """The handshake: configuration and context as Storm words them."""
+        part = self.owner(task)
+        sources = {c: self.parts[c].outputs for c, _ in part.inputs}
+        fields: dict[str, dict[str, tuple[str, ...]]] = {}
+        for component, stream in part.inputs:
+            fields.setdefault(component, {})[stream] = sources[component][stream].fields
+        return {
+            "pidDir": pid_dir,
+            "conf": {**self.config, **part.config},
+            "context": {
+                "taskid": task,
+                "componentid": part.name,
+                "task->component": {str(t): name for t, name in self.components.items()},
+                "source->stream->fields": fields,
+                "stream->outputfields": {s: out.fields for s, out in part.outputs.items()},
+            },
+        }
+
+
+def read(topology: Any, name: str, config: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a Topology class; `config` goes over the class's own.
+
+    Task numbers are Storm's: components by name, its acker among them, from 1. Raises
+    TopologyNotRunnable for Java components and custom groupings.
+    """
+    specs = {spec.name: spec for spec in topology.specs}
+    parts, task = {}, 1
+    for part_name in sorted([*specs, ACKER]):
+        if part_name == ACKER:
+            task += 1
+            continue
+        spec = specs[part_name]
+        if spec.component_object.shell is None:
+            raise TopologyNotRunnable(
+                f"{part_name} is written in Java, and the runner has no Java. "
+                f"Run this topology with `sparse run -n {name}`."
+            )
+        own = json.loads(spec.config)
+        par = next(iter(spec.par.values())) if isinstance(spec.par, dict) else spec.par
+        many = int(own.get("topology.tasks", par))
+        parts[part_name] = Part(
+            part_name, spec.component_cls, tuple(range(task, task + many)), own,
+            {s: Output(tuple(o.output_fields), bool(o.direct)) for s, o in spec.outputs.items()},
+            {(i.componentId, i.streamId): _grouping(part_name, g) for i, g in spec.inputs.items()},
+        )  # fmt: skip
+        task += many
+    return Plan(name, parts, {"topology.name": name, **topology.config, **(config or {})})
+
+
+def _grouping(component: str, thrift: Any) -> Grouping:
+    if thrift.fields is not None:
+        return Grouping("fields", tuple(thrift.fields)) if thrift.fields else Grouping("global")
+    for kind in _NO_KEYS:
+        if getattr(thrift, kind) is not None:
+            return Grouping(kind)
+    raise TopologyNotRunnable(
+        f"{component} is grouped by a Java class, and the runner has no Java. Use another grouping."
+    )
