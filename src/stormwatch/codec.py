@@ -14,8 +14,9 @@ import msgspec
 from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, SetAside
 
 BATCH_FIELDS = (
-    "bucket",  # the grouping key: the Kafka partition
+    "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
     "topic",
+    "partition",
     "epoch",
     "first",
     "last",
@@ -37,12 +38,20 @@ class Asides(msgspec.Struct, array_like=True):
     ledger: LedgerRow
 
 
+class Share(msgspec.Struct, frozen=True, array_like=True):
+    """What a re-key hop gave to one bucket of a fragment; see `stormwatch.rekey`."""
+
+    bucket: int
+    secondary: list[int]  # positions of events for whose offsets another writer accounts
+
+
 class Parsed(msgspec.Struct, Generic[T], array_like=True):
     """Payload between parse and score, of the domain's event type: `Parsed[Transaction]`."""
 
     events: list[tuple[int, int, T]]  # offset, Kafka timestamp, event
     elsewhere: list[int]  # offsets that parse sent to another stream
     absent: list[int]  # offsets that never held a record
+    share: Share | None = None  # behind a re-key hop: not the whole fragment, but a bucket's events
 
 
 def encode(payload: object) -> str:
@@ -65,17 +74,18 @@ class PayloadDecoder(Generic[T]):
         return self._decoder.decode(a2b_base64(payload))  # type: ignore[no-any-return]
 
 
-def to_values(fragment: Fragment, payload: object) -> list[Any]:
-    """The tuple of a batch, in the order of BATCH_FIELDS."""
+def to_values(fragment: Fragment, payload: object, bucket: int | None = None) -> list[Any]:
+    """The tuple of a batch, in the order of BATCH_FIELDS; `bucket` defaults to the partition."""
     f = fragment
     return [
-        f.partition, f.topic, f.epoch, f.first, f.last, f.generation, f.attempt, encode(payload),
+        f.partition if bucket is None else bucket, f.topic, f.partition, f.epoch, f.first, f.last,
+        f.generation, f.attempt, encode(payload),
     ]  # fmt: skip
 
 
 def to_fragment(values: Sequence[Any]) -> Fragment:
     """The fragment of a tuple made by `to_values`."""
-    partition, topic, epoch, first, last, generation, attempt = values[:7]
+    topic, partition, epoch, first, last, generation, attempt = values[1:8]
     return Fragment(topic, partition, epoch, first, last, generation, attempt)
 
 

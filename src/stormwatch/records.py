@@ -126,11 +126,15 @@ class SetAside(msgspec.Struct, frozen=True, array_like=True):
     raw: bytes | None  # the value as read, cut at `dead_letters.max_bytes`
 
 
+SHARED = "score/"
+"""How the `part` of a ledger row begins that is written behind a re-key hop; its bucket follows."""
+
+
 class LedgerRow(msgspec.Struct, frozen=True, array_like=True):
     """What one component did to a fragment: end state -> bitmap of offsets from `first`.
 
     Bit i of a bitmap (byte i // 8, bit i % 8, least significant first) is offset `first + i`.
-    `part` tells the writers of one fragment apart (`score`, `reject`, `spout`).
+    `part` tells the writers of one fragment apart (`score`, `reject`, `spout`, `rekey`, `score/7`).
     """
 
     fragment: Fragment

@@ -17,6 +17,8 @@ from stormwatch.cache import Entry, StateCache
 from stormwatch.codec import Parsed
 from stormwatch.contract import Contract
 from stormwatch.domain import Event
+from stormwatch.entity import stamp_of
+from stormwatch.errors import FatalError
 from stormwatch.ports import Sink, Store
 from stormwatch.records import Fragment, Outcomes, StateRow
 
@@ -43,7 +45,13 @@ class Step(Protocol):
 
 
 class ScoreStep(Generic[E, S]):
-    """Decides batches of one domain from cached or loaded states."""
+    """Decides batches of one domain from cached or loaded states.
+
+    Behind a re-key hop (`Parsed.share`) a key is fed by several partitions, whose batches stand in
+    no order. So the store must be chained: handing on raises FatalError, for the next batch could
+    be decided from states that the store has not written yet. And a write that was not confirmed
+    may land after another partition's: its stamp is kept, and the key's next write goes above it.
+    """
 
     def __init__(
         self,
@@ -59,19 +67,30 @@ class ScoreStep(Generic[E, S]):
         self._store = store
         self._clock = clock
         self._open: dict[int, tuple[Fragment, list[StateRow]]] = {}
+        self._shared = False
+        self._floors: dict[str, int] = {}  # shared keys whose last write is in doubt -> its stamp
 
     def work(self, fragment: Fragment, parsed: Parsed[E]) -> Outcomes:
         """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read."""
         self._resolve(fragment)
+        self._shared = parsed.share is not None
         contract = self._contract()
         names = {event.entity for _, _, event in parsed.events}
         states = self._states(contract.domain.name, names)
         outcomes = contract.apply(fragment, parsed, states, self._clock())
         self._open[fragment.partition] = (fragment, outcomes.states)
+        for name in self._floors.keys() & names:
+            if states[name].blob and stamp_of(states[name].blob) >= self._floors[name]:
+                del self._floors[name]  # the write in doubt has landed
         return outcomes
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
         if fate is Fate.HANDED_ON:
+            if self._shared:
+                raise FatalError(
+                    "behind a re-key hop score and store must be one bolt: "
+                    "steps = (score(...), store(...))"
+                )
             return
         _, states = self._open.pop(fragment.partition, (fragment, []))
         if fate is Fate.DONE:
@@ -94,11 +113,14 @@ class ScoreStep(Generic[E, S]):
     def _keep(self, states: Iterable[StateRow]) -> None:
         for row in states:
             self._cache.put(row.entity, Entry(row.stripe, row.blob))
+            self._floors.pop(row.entity, None)
 
     def _drop(self, states: Iterable[StateRow]) -> None:
         # Whether they were written is not known: read them again at the next use.
         for row in states:
             self._cache.drop(row.entity)
+            if self._shared:
+                self._floors[row.entity] = max(row.stamp, self._floors.get(row.entity, 0))
 
     def _states(self, domain: str, names: set[str]) -> dict[str, Entry]:
         states: dict[str, Entry] = {}
@@ -110,10 +132,10 @@ class ScoreStep(Generic[E, S]):
             else:
                 stripe = self._stripe_of(name)
                 missing.setdefault(stripe, []).append(name)
-                states[name] = Entry(stripe, b"")
+                states[name] = Entry(stripe, b"", self._floors.get(name, 0))
         if missing:
             for name, blob in self._store().load_states(domain, missing).items():
-                states[name] = Entry(states[name].stripe, blob)
+                states[name] = states[name]._replace(blob=blob)
         return states
 
 

@@ -1,10 +1,12 @@
 """Counts end states over a range of offsets in bounded memory; `stormwatch.ledger` uses it."""
 
+from typing import TypeVar
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stormwatch.records import EndState, LedgerRow
+from stormwatch.records import SHARED, EndState, LedgerRow
 
 BLOCK_BITS = 18
 BLOCK = 1 << BLOCK_BITS
@@ -12,6 +14,8 @@ BLOCK = 1 << BLOCK_BITS
 
 EXAMPLES = 20
 """How many ranges a result names; the counts are always whole."""
+
+N = TypeVar("N", np.uint8, np.int64)
 
 _STATES = tuple(EndState)  # eight: one bit each of a byte
 _WINDOW = 4 * BLOCK
@@ -26,11 +30,17 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Tally:
-    """A window of one byte an offset that slides over the range; each bit is an end state."""
+    """A window of one byte an offset that slides over the range; each bit is an end state.
+
+    Behind a re-key hop the batches of other partitions come between two tries at an offset, and may
+    change what becomes of it: the last try that decided it is the one that committed, and stands.
+    """
 
     def __init__(self, first: int, end: int, committed: int) -> None:
         self._base, self._end, self._committed = first, end, committed
         self._seen: NDArray[np.uint8] = np.zeros(max(0, min(_WINDOW, end - first)), np.uint8)
+        self._shared: NDArray[np.uint8] | None = None  # as `_seen`, of shared parts only
+        self._tries: NDArray[np.int64] | None = None  # the try that `_shared` is of
         self._latest = -1
         self.states = [0] * len(_STATES)
         self.unaccounted = self.in_flight = self.conflicting = 0
@@ -47,23 +57,39 @@ class Tally:
         self._latest = first
         while last >= self._base + len(self._seen):
             self.close_below(min(first, self._base + len(self._seen)))
+        low, high = max(first, self._base) - self._base, max(last + 1 - self._base, 0)
+        shared = row.part.startswith(SHARED)
+        target = np.zeros(max(0, high - low), np.uint8) if shared else self._seen[low:high]
         for state, bits in row.bitmaps.items():
             marked = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
             marked = marked[max(0, self._base - first) : max(0, last - first + 1)]
-            low = max(first, self._base) - self._base
             place = _STATES.index(EndState(state))
-            self._seen[low : low + marked.size] |= marked << np.uint8(place)
+            target[: marked.size] |= marked << np.uint8(place)
+        if shared:
+            self._keep_latest(target, low, row.fragment.generation << 20 | row.fragment.attempt)
+
+    def _keep_latest(self, said: NDArray[np.uint8], low: int, nth: int) -> None:
+        """Let `said`, of try `nth`, replace what older tries said of the same offsets."""
+        if self._shared is None or self._tries is None:
+            self._shared = np.zeros(len(self._seen), np.uint8)
+            self._tries = np.zeros(len(self._seen), np.int64)
+        kept, tries = self._shared[low : low + said.size], self._tries[low : low + said.size]
+        newer, same = (said > 0) & (nth > tries), (said > 0) & (nth == tries)
+        kept[newer], tries[newer] = said[newer], nth
+        kept[same] |= said[same]
 
     def close_below(self, offset: int) -> None:
         """Count what lies below `offset`: no later row reaches there; slide the window to it."""
         while self._base < offset:
             done = min(offset - self._base, len(self._seen))
-            self._count(self._seen[:done])
+            seen = self._seen[:done]
+            self._count(seen if self._shared is None else seen | self._shared[:done])
             self._base += done
-            room = min(_WINDOW, self._end - self._base)
-            kept = self._seen[done:]
-            self._seen = np.zeros(max(0, room), np.uint8)
-            self._seen[: kept.size] = kept
+            room = max(0, min(_WINDOW, self._end - self._base))
+            self._seen = _slide(self._seen, done, room)
+            if self._shared is not None and self._tries is not None:
+                self._shared = _slide(self._shared, done, room)
+                self._tries = _slide(self._tries, done, room)
 
     def _count(self, seen: NDArray[np.uint8]) -> None:
         patterns = np.bincount(seen, minlength=256)
@@ -92,3 +118,11 @@ class Tally:
             if len(ranges) >= EXAMPLES:
                 return
             ranges.append(Range(self._base + int(low), self._base + int(high) - 1, named))
+
+
+def _slide(window: NDArray[N], done: int, room: int) -> NDArray[N]:
+    """The window without its first `done` offsets, `room` long, zeros behind."""
+    moved = np.zeros(room, window.dtype)
+    kept = window[done:]
+    moved[: kept.size] = kept
+    return moved

@@ -1,0 +1,60 @@
+"""Re-keys batches: sub-batches by hash of a second key. The contract: `stormwatch.rekey`."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from streamparse import Stream
+
+from bolts.base import BatchBolt
+from stormwatch import codec
+from stormwatch.adapters.outside import now_ms
+from stormwatch.codec import BATCH_FIELDS, Parsed
+from stormwatch.records import Fragment
+from stormwatch.rekey import Split, fan_out
+
+REJECTED = "rejected"
+
+
+class RekeyBolt(BatchBolt):
+    """Splits `Parsed[E]` into `Parsed[K]`, a sub-batch for each bucket of K's entity.
+
+        class SplitPosts(RekeyBolt):
+            payload = Parsed[Post]           # as it arrives
+            split = staticmethod(mentions)   # Post -> tuple of Mention; .entity is the second key
+            to_wire = staticmethod(to_wire)  # Post -> bytes, kept of posts that name no key
+
+        split = SplitPosts.spec(inputs=[parse])
+        decide = SocialBolt.spec(inputs={split: Grouping.fields("bucket")})
+        reject = RejectPosts.spec(inputs=[parse["rejected"], split["rejected"], ...])
+
+    The bolt behind is a ChainBolt of score and store, its payload `Parsed[Mention]`.
+    Guarantee: at least once; each offset has one writer in the ledger (`stormwatch.rekey`).
+    """
+
+    config: ClassVar[dict[str, Any]] = {}
+    outputs: ClassVar = [Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED)]
+    split: ClassVar[Split]
+    to_wire: ClassVar[Callable[[Any], bytes]]
+    buckets: ClassVar[int] = 8
+    """Sub-batches of a batch at most; more than tasks behind, so that these share evenly."""
+    accounted: ClassVar[bool] = False
+    """True where an earlier bolt has put every offset into the ledger."""
+
+    def handle(self, fragment: Fragment, payload: Parsed[Any], tup: Any) -> None:
+        kind = type(self)
+        out = fan_out(
+            fragment,
+            payload,
+            kind.split,
+            buckets=kind.buckets,
+            accounted=kind.accounted,
+            to_wire=kind.to_wire,
+            component=self.component_name,
+            now=now_ms(),
+        )
+        if out.aside is not None:
+            self.send(REJECTED, fragment, out.aside, tup)
+        for share in out.shares:
+            assert share.share is not None
+            values = codec.to_values(fragment, share, share.share.bucket)
+            self.emit(values, stream="default", anchors=[tup])
