@@ -41,8 +41,8 @@ class Settings:
 
     kafka_bootstrap: str = _option("kafka.bootstrap", "127.0.0.1:9092", "brokers, host:port,…")
     kafka_client: str = _option(
-        "kafka.client", "auto", "auto takes confluent where it is installed",
-        choices=("auto", "confluent", "kafka-python"),
+        "kafka.client", "auto", "auto takes confluent where it is installed; memory: dev alone",
+        choices=("auto", "confluent", "kafka-python", "memory"),
     )  # fmt: skip
     kafka_group: str = _option("kafka.group", "stormwatch", "consumer group that holds offsets")
     kafka_security_protocol: str = _option(
@@ -71,6 +71,10 @@ class Settings:
 
     topic_control: str = _option("topic.control", "stormwatch-control", "compacted; epochs")
 
+    store: str = _option(
+        "store", "cassandra", "where decisions go; memory: dev alone",
+        choices=("cassandra", "memory"),
+    )  # fmt: skip
     cassandra_contact_points: str = _option("cassandra.contact_points", "127.0.0.1", "hosts, …")
     cassandra_port: int = _option("cassandra.port", 9042, "native transport", low=1)
     cassandra_keyspace: str = _option("cassandra.keyspace", "stormwatch", "made if absent")

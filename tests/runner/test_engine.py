@@ -1,7 +1,5 @@
 """The runner keeps Storm's promises: acks, fails, time-outs, restarts, the same run each time."""
 
-from typing import Any
-
 from streamparse import Grouping, Topology
 
 from tests.runner.shapes import Collect, Numbers, Seen, engine, run_until

@@ -8,10 +8,13 @@ from stormwatch.settings import Settings
 
 _CLIENTS = {"confluent": "confluent_kafka", "kafka-python": "kafka"}
 """Setting -> the package it needs, the fast one first."""
+MEMORY = "memory"
 
 
 def client(settings: Settings) -> str:
-    """`confluent` or `kafka-python`. Raises SettingsError if what is asked for is not installed."""
+    """`confluent`, `kafka-python` or `memory`. Raises SettingsError if it is not installed."""
+    if settings.kafka_client == MEMORY:
+        return MEMORY
     wanted = list(_CLIENTS) if settings.kafka_client == "auto" else [settings.kafka_client]
     for name in wanted:
         if find_spec(_CLIENTS[name]) is not None:
@@ -24,6 +27,10 @@ def client(settings: Settings) -> str:
 
 def source(settings: Settings, topic: str) -> Source:
     """A Source of the topic. kafka-python connects at once: raises BrokerUnavailable."""
+    if client(settings) == MEMORY:
+        from stormwatch.adapters import memory
+
+        return memory.source(settings, topic)
     if client(settings) == "confluent":
         from stormwatch.adapters.kafka_confluent import ConfluentSource
 
@@ -35,6 +42,10 @@ def source(settings: Settings, topic: str) -> Source:
 
 def sink(settings: Settings) -> Sink:
     """A Sink. kafka-python connects at once: raises BrokerUnavailable."""
+    if client(settings) == MEMORY:
+        from stormwatch.adapters import memory
+
+        return memory.sink()
     if client(settings) == "confluent":
         from stormwatch.adapters.kafka_confluent_sink import ConfluentSink
 
@@ -46,6 +57,10 @@ def sink(settings: Settings) -> Sink:
 
 def admin(settings: Settings) -> Admin:
     """An Admin. kafka-python connects at once: raises BrokerUnavailable."""
+    if client(settings) == MEMORY:
+        from stormwatch.adapters import memory
+
+        return memory.admin()
     if client(settings) == "confluent":
         from stormwatch.adapters.kafka_confluent_admin import ConfluentAdmin
 
