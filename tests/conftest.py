@@ -17,6 +17,8 @@ from apps.services.home import Home, Progress, silent
 from apps.services.plan import Plan
 from stormwatch.settings import Settings
 
+pytest_plugins = ("stormwatch.testing.plugin",)
+
 ROOT = Path(__file__).resolve().parents[1]
 
 Unique = Callable[[str], str]

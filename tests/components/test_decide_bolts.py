@@ -14,7 +14,7 @@ from stormwatch.fraud.parse import parse as parse_transaction
 from stormwatch.maintenance.parse import parse as parse_reading
 from stormwatch.meter import Reading as MeterReading
 from stormwatch.records import Fragment, Outcomes
-from tests.components.storm import HEARTBEAT, TICK, batch, drive
+from stormwatch.testing import HEARTBEAT, TICK, batch, drive
 
 FAR = 1 << 62
 DOMAINS = {
@@ -50,8 +50,8 @@ def values(store, table):
 
 
 @pytest.mark.parametrize("name", DOMAINS)
-def test_chained_every_batch_is_decided_and_acked(name, store, broker, tmp_path):
-    said = drive(DOMAINS[name][0], tmp_path, *messages(name), HEARTBEAT, TICK)
+def test_chained_every_batch_is_decided_and_acked(name, store, broker):
+    said = drive(DOMAINS[name][0], *messages(name), HEARTBEAT, TICK)
     assert [m["id"] for m in said.of("ack", "fail")] == ["0", "1", "2"], said.log
     assert not said.of("fail", "emit")
     assert len(values(store, "decisions")) == 120
@@ -59,44 +59,44 @@ def test_chained_every_batch_is_decided_and_acked(name, store, broker, tmp_path)
 
 
 @pytest.mark.parametrize("name", DOMAINS)
-def test_spread_gives_the_same_tables(name, store, broker, tmp_path):
+def test_spread_gives_the_same_tables(name, store, broker):
     chained, score, keep = DOMAINS[name][:3]
-    drive(chained, tmp_path, *messages(name))
+    drive(chained, *messages(name))
     whole = {table: values(store, table) for table in ("decisions", "states")}
     store.tables.clear()
     # One at a time, as the spout does: the next batch goes out when this one's tree is acked.
     for message in messages(name):
-        said = drive(score, tmp_path, message)
+        said = drive(score, message)
         [out] = said.of("emit")
         assert out["anchors"] == [message["id"]]
         outcomes = decoder(Outcomes)(out["tuple"][-1])
-        drive(keep, tmp_path, batch(outcomes.fragment, outcomes))
+        drive(keep, batch(outcomes.fragment, outcomes))
     assert {table: values(store, table) for table in whole} == whole
 
 
-def test_a_store_that_is_down_fails_the_batch_and_nothing_is_kept(store, broker, tmp_path):
+def test_a_store_that_is_down_fails_the_batch_and_nothing_is_kept(store, broker):
     store.down = True
-    said = drive(fraud.FraudBolt, tmp_path, *messages("fraud"))
+    said = drive(fraud.FraudBolt, *messages("fraud"))
     assert [m["command"] for m in said.of("ack", "fail")] == ["fail"] * 3
     assert "will be tried again" in said.log
     assert not store.tables
 
 
-def test_a_replay_writes_nothing_but_publishes_alerts_again(store, broker, tmp_path):
-    drive(fraud.FraudBolt, tmp_path, *messages("fraud"))
+def test_a_replay_writes_nothing_but_publishes_alerts_again(store, broker):
+    drive(fraud.FraudBolt, *messages("fraud"))
     before = {t: dict(rows) for t, rows in store.tables.items()}
     log = broker.topic("alerts").logs[0].records
     alerts = len(log)
-    drive(fraud.FraudBolt, tmp_path, *messages("fraud", generation=2))
+    drive(fraud.FraudBolt, *messages("fraud", generation=2))
     assert store.tables == before
     assert alerts > 0
     assert len(log) == 2 * alerts
     assert {record.value for record in log[alerts:]} == {record.value for record in log[:alerts]}
 
 
-def test_the_meter_is_written_on_a_tick(store, broker, tmp_path):
-    drive(fraud.FraudBolt, tmp_path, *messages("fraud"), TICK)
-    [body] = store.meters("fraud").values()
+def test_the_meter_is_written_on_a_tick(store, broker):
+    drive(fraud.FraudBolt, *messages("fraud"), TICK)
+    [body] = store.meters("test").values()
     reading = msgspec.json.decode(body, type=MeterReading)
     assert reading.ends == {"scored": 120}
     assert reading.batches == 3
@@ -106,7 +106,9 @@ def test_the_meter_is_written_on_a_tick(store, broker, tmp_path):
 
 def test_a_broken_model_ends_the_process_with_the_file_and_the_mend(store, broker, tmp_path):
     (tmp_path / "card.json").write_text("{")
-    said = drive(fraud.FraudBolt, tmp_path, *messages("fraud"), **{"fraud.model": str(tmp_path)})
+    said = drive(
+        fraud.FraudBolt, *messages("fraud"), conf={"stormwatch.fraud.model": str(tmp_path)}
+    )
     assert said.exit_code == 1
     assert "ModelError" in said.log and str(tmp_path) in said.log
     assert not said.of("ack")

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 from collections import namedtuple
 from pathlib import Path
 from threading import RLock
@@ -13,13 +12,8 @@ from pystorm.exceptions import StormWentAwayError
 from streamparse import Bolt
 
 from stormwatch.adapters.multilang import StrictComponent, StrictJSONSerializer
-
-
-@pytest.fixture(autouse=True)
-def _clean_logging():
-    before = list(logging.getLogger().handlers)
-    yield
-    logging.getLogger().handlers[:] = before
+from stormwatch.testing import drive, tup
+from stormwatch.testing.storm import handshake
 
 
 def serializer(incoming: bytes = b"", out: Any = None) -> StrictJSONSerializer:
@@ -77,40 +71,20 @@ class Echo(StrictComponent, Bolt):
         self.emit([float("nan") if tup.values[0] == "bad" else tup.values[0]])
 
 
-def handshake(folder: Path) -> dict[str, Any]:
-    context = {"taskid": 1, "componentid": "echo", "task->component": {"1": "echo"}}
-    return {"pidDir": str(folder), "conf": {"topology.name": "t"}, "context": context}
-
-
-def drive(component: type, folder: Path, *messages: dict[str, Any]) -> tuple[int, list[Any]]:
-    wire = b"".join(json.dumps(m).encode() + b"\nend\n" for m in (handshake(folder), *messages))
-    out = io.BytesIO()
-    with pytest.raises(SystemExit) as stop:
-        component(io.BytesIO(wire), out, rdb_signal=None).run()
-    sent = [json.loads(part) for part in out.getvalue().split(b"\nend\n") if part]
-    return int(stop.value.code or 0), sent
-
-
-def tuple_of(*values: Any) -> dict[str, Any]:
-    return {"id": "7", "comp": "s", "stream": "default", "task": 2, "tuple": list(values)}
-
-
-def test_a_bolt_emits_and_acks_through_it(tmp_path):
-    code, sent = drive(Echo, tmp_path, tuple_of("good"))
-    commands = [m for m in sent if m.get("command") in ("emit", "ack", "fail")]
-    assert commands == [
-        {"command": "emit", "tuple": ["good"], "anchors": ["7"], "need_task_ids": False},
-        {"command": "ack", "id": "7"},
+def test_a_bolt_emits_and_acks_through_it():
+    said = drive(Echo, tup("good"))
+    assert said.of("emit", "ack", "fail") == [
+        {"command": "emit", "tuple": ["good"], "anchors": ["1"], "need_task_ids": False},
+        {"command": "ack", "id": "1"},
     ]
-    assert code == 2  # Storm went away
+    assert said.exit_code == 2  # Storm went away
 
 
-def test_an_emit_that_cannot_be_written_fails_its_input_and_ends_the_process(tmp_path):
-    code, sent = drive(Echo, tmp_path, tuple_of("bad"), tuple_of("good"))
-    commands = [m["command"] for m in sent if m.get("command") in ("emit", "ack", "fail")]
-    assert commands == ["fail"]
-    assert code == 1
-    assert any("nan is not JSON" in m.get("msg", "") for m in sent)
+def test_an_emit_that_cannot_be_written_fails_its_input_and_ends_the_process():
+    said = drive(Echo, tup("bad"), tup("good"))
+    assert [m["command"] for m in said.of("emit", "ack", "fail")] == ["fail"]
+    assert said.exit_code == 1
+    assert "nan is not JSON" in said.log
 
 
 def test_print_does_not_break_the_protocol(tmp_path):
@@ -125,7 +99,7 @@ def test_print_does_not_break_the_protocol(tmp_path):
         "P().run()\n"
     )
     wire = b"".join(
-        json.dumps(m).encode() + b"\nend\n" for m in (handshake(tmp_path), tuple_of("a"))
+        json.dumps(m).encode() + b"\nend\n" for m in (handshake(str(tmp_path)), tup("a", id="7"))
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], input=wire, capture_output=True,
@@ -137,13 +111,11 @@ def test_print_does_not_break_the_protocol(tmp_path):
     assert done.returncode == 2, done.stderr.decode()
 
 
-def test_an_error_in_initialize_is_told_to_storm(tmp_path):
+def test_an_error_in_initialize_is_told_to_storm():
     class Unready(Echo):
         def initialize(self, storm_conf, context):
             raise RuntimeError("no model")
 
-    wire = json.dumps(handshake(tmp_path)).encode() + b"\nend\n"
-    out = io.BytesIO()
-    with pytest.raises(RuntimeError, match="no model"):
-        Unready(io.BytesIO(wire), out, rdb_signal=None).run()
-    assert b'"command":"error"' in out.getvalue()
+    said = drive(Unready, tup("good"))
+    assert (said.exit_code, said.acks) == (1, [])
+    assert "no model" in said.log

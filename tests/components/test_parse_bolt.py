@@ -10,8 +10,8 @@ from stormwatch.errors import SchemaError, StoreUnavailable
 from stormwatch.fraud.event import Transaction
 from stormwatch.maintenance.event import Reading
 from stormwatch.records import Fragment, Record
+from stormwatch.testing import HEARTBEAT, TICK, batch, drive
 from tests import corpus
-from tests.components.storm import HEARTBEAT, TICK, batch, drive
 
 KINDS = {"transactions": (ParseTransactions, Transaction), "readings": (ParseReadings, Reading)}
 OK = {topic: corpus.cases(topic)[0].value for topic in KINDS}
@@ -28,17 +28,17 @@ def record(offset: int, value: bytes | None) -> Record:
 def emitted(said, stream):
     """The one batch of a stream: its fragment and payload."""
     (found,) = [m for m in said.of("emit") if m["stream"] == stream]
-    assert found["anchors"] == ["7"]
+    assert found["anchors"] == ["1"]
     assert len(found["tuple"]) == len(codec.BATCH_FIELDS)
     return codec.to_fragment(found["tuple"]), found["tuple"][-1]
 
 
 @pytest.mark.parametrize("topic", KINDS)
-def test_events_go_on_and_rejected_go_aside(topic, tmp_path):
+def test_events_go_on_and_rejected_go_aside(topic):
     bolt, kind = KINDS[topic]
     whole = fragment(topic, 14)
     records = [record(10, OK[topic]), record(12, b"no"), record(13, None), record(14, OK[topic])]
-    said = drive(bolt, tmp_path, HEARTBEAT, batch(whole, records), TICK)
+    said = drive(bolt, HEARTBEAT, batch(whole, records), TICK)
     found, payload = emitted(said, "default")
     assert found == whole
     parsed = codec.decoder(Parsed[kind])(payload)
@@ -57,33 +57,30 @@ def test_events_go_on_and_rejected_go_aside(topic, tmp_path):
     ]
     assert asides.ledger.bitmaps == {"rejected": b"\x0c"}
     assert (asides.ledger.part, asides.ledger.fragment) == ("reject", whole)
-    assert [m["id"] for m in said.of("ack")] == ["7"]
+    assert [m["id"] for m in said.of("ack")] == ["1"]
     assert not said.of("fail", "error")
 
 
-def test_a_batch_without_rejections_says_so_by_silence(tmp_path):
-    said = drive(
-        ParseTransactions, tmp_path,
+def test_a_batch_without_rejections_says_so_by_silence():
+    said = drive(ParseTransactions,
         batch(fragment("transactions", 10), [record(10, OK["transactions"])]),
     )  # fmt: skip
     assert [m["stream"] for m in said.of("emit")] == ["default"]
 
 
-def test_a_batch_of_rejections_still_tells_the_absent(tmp_path):
-    said = drive(
-        ParseTransactions, tmp_path, batch(fragment("transactions", 11), [record(11, b"{}")])
-    )
+def test_a_batch_of_rejections_still_tells_the_absent():
+    said = drive(ParseTransactions, batch(fragment("transactions", 11), [record(11, b"{}")]))
     _, payload = emitted(said, "default")
     assert codec.decoder(Parsed[Transaction])(payload) == Parsed([], [11], [10])
 
 
-def test_limits_come_from_settings(tmp_path):
+def test_limits_come_from_settings():
     whole = batch(fragment("transactions", 10), [record(10, OK["transactions"])])
-    said = drive(ParseTransactions, tmp_path, whole, **{"record.max_bytes": 100})
+    said = drive(ParseTransactions, whole, conf={"stormwatch.record.max_bytes": 100})
     assert codec.decoder(Asides)(emitted(said, "rejected")[1]).rows[0].code == "too_large"
     later = corpus.cases("transactions")[0].value.replace(b"09:15:30", b"09:15:40")
     whole = batch(fragment("transactions", 10), [record(10, later)])
-    said = drive(ParseTransactions, tmp_path, whole, future_skew_s=9)
+    said = drive(ParseTransactions, whole, conf={"stormwatch.future_skew_s": 9})
     assert codec.decoder(Asides)(emitted(said, "rejected")[1]).rows[0].code == "too_far_in_future"
 
 
@@ -101,9 +98,9 @@ class Moody(BatchBolt):
             raise ZeroDivisionError
 
 
-def test_infrastructure_fails_the_batch_once_with_a_sentence(tmp_path):
+def test_infrastructure_fails_the_batch_once_with_a_sentence():
     whole = fragment("t", 10)
-    said = drive(Moody, tmp_path, batch(whole, "down", "1"), batch(whole, "fine", "2"))
+    said = drive(Moody, batch(whole, "down", "1"), batch(whole, "fine", "2"))
     assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [
         ("fail", "1"),
         ("ack", "2"),
@@ -115,9 +112,9 @@ def test_infrastructure_fails_the_batch_once_with_a_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("mood", "shown"), [("wrong", "tables are older"), ("bug", "ZeroDivision")]
 )
-def test_all_else_ends_the_process_and_is_shown(mood, shown, tmp_path):
+def test_all_else_ends_the_process_and_is_shown(mood, shown):
     whole = fragment("t", 10)
-    said = drive(Moody, tmp_path, batch(whole, mood, "1"), batch(whole, "fine", "2"))
+    said = drive(Moody, batch(whole, mood, "1"), batch(whole, "fine", "2"))
     assert not said.of("ack", "fail")
     assert shown in said.log
     assert said.exit_code == 1

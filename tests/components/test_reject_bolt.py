@@ -13,7 +13,7 @@ from stormwatch.bitmap import bitmap_of
 from stormwatch.codec import Asides
 from stormwatch.records import Fragment, LedgerRow, Record, SetAside
 from stormwatch.stamps import outcome_stamp
-from tests.components.storm import TICK, batch, drive
+from stormwatch.testing import TICK, batch, drive
 
 TOPIC = "dead-letters"
 WHOLE = Fragment("transactions", 3, 32, 10, 14, 5, 1)
@@ -36,9 +36,9 @@ def letters(broker):
 @pytest.mark.parametrize(
     ("bolt", "domain"), [(RejectTransactions, "fraud"), (RejectReadings, "maintenance")]
 )
-def test_rows_are_stored_and_told(bolt, domain, tmp_path, store, broker):
-    said = drive(bolt, tmp_path, batch(WHOLE, Asides(ROWS, LEDGER)))
-    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [("ack", "7")]
+def test_rows_are_stored_and_told(bolt, domain, store, broker):
+    said = drive(bolt, batch(WHOLE, Asides(ROWS, LEDGER)))
+    assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [("ack", "1")]
     kept = store.set_aside(domain, 10)
     assert [(a.topic, a.partition, a.epoch, a.row) for a in kept] == [
         ("transactions", 3, 32, row) for row in ROWS
@@ -59,23 +59,22 @@ def test_rows_are_stored_and_told(bolt, domain, tmp_path, store, broker):
     ]  # fmt: skip
 
 
-def test_a_replay_says_the_same_once_more(tmp_path, store, broker):
+def test_a_replay_says_the_same_once_more(store, broker):
     first = batch(WHOLE, Asides(ROWS, LEDGER))
     again = msgspec.structs.replace(WHOLE, attempt=2)
     replayed = msgspec.structs.replace(LEDGER, fragment=again)
-    drive(RejectTransactions, tmp_path, first)
+    drive(RejectTransactions, first)
     before = store.set_aside("fraud", 10)
-    drive(RejectTransactions, tmp_path, batch(again, Asides(ROWS, replayed)), first)
+    drive(RejectTransactions, batch(again, Asides(ROWS, replayed)), first)
     assert store.set_aside("fraud", 10) == before
     rows = list(store.ledger("transactions", 3, 32, 10, 14))
     assert {row.fragment.attempt for row in rows} == {1, 2}  # tries stand beside each other
     assert all(row.bitmaps == LEDGER.bitmaps for row in rows)
 
 
-def test_a_store_that_does_not_answer_sends_nothing_to_kafka(tmp_path, store, broker):
+def test_a_store_that_does_not_answer_sends_nothing_to_kafka(store, broker):
     store.faults = [Fault(rows=1)]
-    said = drive(
-        RejectTransactions, tmp_path,
+    said = drive(RejectTransactions,
         batch(WHOLE, Asides(ROWS, LEDGER), "1"), batch(WHOLE, Asides(ROWS, LEDGER), "2"),
     )  # fmt: skip
     assert [(m["command"], m["id"]) for m in said.of("ack", "fail")] == [
@@ -85,18 +84,17 @@ def test_a_store_that_does_not_answer_sends_nothing_to_kafka(tmp_path, store, br
     assert len(letters(broker)) == 2
 
 
-def test_a_broker_that_is_down_fails_the_batch(tmp_path, store, broker):
+def test_a_broker_that_is_down_fails_the_batch(store, broker):
     broker.down()
-    said = drive(RejectTransactions, tmp_path, batch(WHOLE, Asides(ROWS, LEDGER)))
+    said = drive(RejectTransactions, batch(WHOLE, Asides(ROWS, LEDGER)))
     assert [m["command"] for m in said.of("ack", "fail")] == ["fail"]
     assert "the broker in memory is down" in said.log
 
 
-def test_notices_of_the_spout_end_here_too(tmp_path, store, broker):
+def test_notices_of_the_spout_end_here_too(store, broker):
     empty = Fragment("transactions", 3, 32, 10, 9, 5, 0)
     record = Record(14, 97, b"c-1", b'{"card":"' + CARD + b'"}')
-    said = drive(
-        RejectTransactions, tmp_path,
+    said = drive(RejectTransactions,
         batch(empty, notices.started(empty), "1"),
         batch(WHOLE, notices.expired(WHOLE), "2"),
         batch(WHOLE, notices.quarantined(WHOLE, record, 2, "spout"), "3"),
@@ -110,5 +108,5 @@ def test_notices_of_the_spout_end_here_too(tmp_path, store, broker):
     assert CARD[-4:] in kept.row.raw
     ((_, letter),) = letters(broker)
     assert base64.b64decode(letter["raw"]) == kept.row.raw
-    (figures,) = store.meters("fraud").values()
+    (figures,) = store.meters("test").values()
     assert json.loads(figures)["ends"] == {"expired": 5, "dead_lettered": 1, "absent": 4}

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import time
 from typing import Any, ClassVar
 
@@ -15,51 +14,13 @@ from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySo
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, decoder, to_fragment
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings, to_conf
+from stormwatch.testing import Conversation, converse
 
 CONTEXT = {
     "taskid": 4,
     "componentid": "transactions",
     "task->component": {"4": "transactions", "11": "transactions", "2": "parse"},
 }
-
-
-@pytest.fixture(autouse=True)
-def _clean_logging():
-    before = list(logging.getLogger().handlers)
-    yield
-    logging.getLogger().handlers[:] = before
-
-
-class Storm(io.RawIOBase):
-    """The JVM's end: answers each `sync` of the spout with the next message of a script."""
-
-    def __init__(self, script: Any) -> None:
-        super().__init__()
-        self.sent: list[dict[str, Any]] = []
-        self._script = script(self)
-        self._waiting = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def readline(self, size: int | None = -1) -> bytes:
-        if not self._waiting:
-            message = next(self._script, None)
-            self._waiting = b"" if message is None else json.dumps(message).encode() + b"\nend\n"
-        line, _, self._waiting = self._waiting.partition(b"\n")
-        return line + b"\n" if line else b""
-
-    def write(self, data: Any) -> int:
-        body = bytes(data)
-        assert body.endswith(b"\nend\n")
-        self.sent.append(json.loads(body[: -len(b"\nend\n")]))
-        return len(body)
-
-    def emits(self) -> list[dict[str, Any]]:
-        return [m for m in self.sent if m.get("command") == "emit"]
 
 
 class MemorySpout(TransactionSpout):
@@ -77,49 +38,31 @@ def broker():
     return MemorySpout.broker
 
 
-def run(script: Any, folder: Any, context: dict[str, Any] = CONTEXT, **options: Any) -> Storm:
+def run(script: Any, context: dict[str, Any] = CONTEXT, **options: Any) -> Conversation:
     conf = to_conf(Settings(**options)) | {"topology.name": "fraud"}
-
-    def full(storm: Storm) -> Any:
-        yield {"pidDir": str(folder), "conf": conf, "context": context}
-        yield from script(storm)
-
-    storm = Storm(full)
-    with pytest.raises(SystemExit) as stop:
-        MemorySpout(storm, storm, rdb_signal=None).run()
-    storm.code = stop.value.code
-    return storm
+    return converse(MemorySpout, script, conf=conf, context=context)
 
 
-def turns(storm: Storm, count: int = 20) -> Any:
-    """`next` until something new is emitted."""
-    before = len(storm.emits())
-    for _ in range(count):
-        if len(storm.emits()) > before:
-            return
-        yield {"command": "next"}
-
-
-def test_records_travel_as_one_tuple_and_are_committed_after_the_ack(broker, tmp_path):
+def test_records_travel_as_one_tuple_and_are_committed_after_the_ack(broker):
     for n in range(3):
         broker.append("transactions", b"c", b'{"n":%d}' % n, 0)
     broker.append("transactions", b"c", b"other task's", 1)
 
-    def script(storm: Storm) -> Any:
+    def script(storm: Conversation) -> Any:
         yield {"command": "activate"}
-        yield from turns(storm)
-        yield {"command": "ack", "id": storm.emits()[-1]["id"]}
-        yield from turns(storm)
-        yield {"command": "fail", "id": storm.emits()[-1]["id"]}
+        yield from storm.turns()
+        yield {"command": "ack", "id": storm.emits[-1]["id"]}
+        yield from storm.turns()
+        yield {"command": "fail", "id": storm.emits[-1]["id"]}
         time.sleep(0.12)
-        yield from turns(storm)
-        yield {"command": "ack", "id": storm.emits()[-2]["id"]}  # of the attempt that failed
+        yield from storm.turns()
+        yield {"command": "ack", "id": storm.emits[-2]["id"]}  # of the attempt that failed
         yield {"command": "deactivate"}
         assert broker.commits["stormwatch", "transactions"][0].offset == 0
-        yield {"command": "ack", "id": storm.emits()[-1]["id"]}
+        yield {"command": "ack", "id": storm.emits[-1]["id"]}
 
-    storm = run(script, tmp_path)
-    start, first, again = storm.emits()
+    storm = run(script)
+    start, first, again = storm.emits
     assert start["stream"] == "notices"
     assert decoder(Asides)(start["tuple"][-1]).ledger.part == "start"
     assert first["stream"] == "default"
@@ -135,78 +78,73 @@ def test_records_travel_as_one_tuple_and_are_committed_after_the_ack(broker, tmp
     assert storm.code == 2
 
 
-def test_each_command_is_answered_by_one_sync_soon(broker, tmp_path):
+def test_each_command_is_answered_by_one_sync_soon(broker):
     slowest = []
 
-    def script(storm: Storm) -> Any:
+    def script(storm: Conversation) -> Any:
         for _ in range(50):
             began = time.perf_counter()
             yield {"command": "next"}
             slowest.append(time.perf_counter() - began)
 
-    storm = run(script, tmp_path)
+    storm = run(script)
     assert sum(m.get("command") == "sync" for m in storm.sent) == 50
     assert sorted(slowest)[-5] < 0.05
 
 
-def test_kafka_down_is_no_reason_to_die(broker, tmp_path):
+def test_kafka_down_is_no_reason_to_die(broker):
     broker.down()
 
-    def script(storm: Storm) -> Any:
-        yield from turns(storm, 5)
+    def script(storm: Conversation) -> Any:
+        yield from storm.turns(5)
         broker.up()
         broker.append("transactions", b"c", b"v", 0)
         time.sleep(1)
-        yield from turns(storm, 50)
+        yield from storm.turns(50)
 
-    storm = run(script, tmp_path)
+    storm = run(script)
     said = [m["msg"] for m in storm.sent if m.get("command") == "log"]
     assert sum("Kafka does not answer" in line for line in said) == 1
     assert sum("Kafka answers again" in line for line in said) == 1
-    assert len(storm.emits()) == 1
+    assert len(storm.emits) == 1
 
 
-def test_a_missing_topic_is_said_with_the_command(tmp_path, broker):
+def test_a_missing_topic_is_said_with_the_command(broker):
     MemoryAdmin(broker).delete_topic("transactions")
-    storm = run(lambda storm: turns(storm, 5), tmp_path)
+    storm = run(lambda storm: storm.turns(5))
     said = [m["msg"] for m in storm.sent if m.get("command") == "log"]
     assert sum("./stormwatch up" in line for line in said) == 1
-    assert storm.emits() == []
+    assert storm.emits == []
 
 
-def test_a_log_that_is_not_the_one_read_before_ends_the_process_with_the_sentence(broker, tmp_path):
+def test_a_log_that_is_not_the_one_read_before_ends_the_process_with_the_sentence(broker):
     from stormwatch.ports import Committed
 
     broker.commits["stormwatch", "transactions"] = {0: Committed(99, "")}
-    storm = run(lambda storm: turns(storm, 5), tmp_path)
+    storm = run(lambda storm: storm.turns(5))
     assert storm.code == 1
     (error,) = [m["msg"] for m in storm.sent if m.get("command") == "error"]
     assert "was read up to offset 99, but ends at 0" in error
     assert "--delete-offsets" in error
 
 
-def test_an_oversized_value_is_cut_so_that_parse_sees_it(broker, tmp_path):
+def test_an_oversized_value_is_cut_so_that_parse_sees_it(broker):
     broker.append("transactions", b"c", b"x" * 5000, 0)
 
-    def script(storm: Storm) -> Any:
-        yield from turns(storm)
-        yield {"command": "ack", "id": storm.emits()[-1]["id"]}
-        yield from turns(storm)
+    def script(storm: Conversation) -> Any:
+        yield from storm.turns()
+        yield {"command": "ack", "id": storm.emits[-1]["id"]}
+        yield from storm.turns()
 
-    storm = run(script, tmp_path, record_max_bytes=1000)
-    (record,) = decoder(RECORDS)(storm.emits()[1]["tuple"][-1])
+    storm = run(script, record_max_bytes=1000)
+    (record,) = decoder(RECORDS)(storm.emits[1]["tuple"][-1])
     assert record.value == b"x" * 1001
 
 
-def test_a_wrong_setting_is_told_to_storm(broker, tmp_path):
-    def wrong(storm: Storm) -> Any:
-        conf = {"stormwatch.batch.max_records": 0}
-        yield {"pidDir": str(tmp_path), "conf": conf, "context": CONTEXT}
-
-    storm = Storm(wrong)
-    with pytest.raises(Exception, match=r"batch\.max_records"):
-        MemorySpout(storm, storm, rdb_signal=None).run()
-    assert any("batch.max_records" in m.get("msg", "") for m in storm.sent)
+def test_a_wrong_setting_is_told_to_storm(broker):
+    storm = converse(MemorySpout, lambda storm: iter(()), conf={"stormwatch.batch.max_records": 0})
+    assert storm.code == 1
+    assert "batch.max_records" in storm.log
 
 
 def test_the_real_source_is_the_kafka_adapter():

@@ -1,0 +1,93 @@
+"""The outside in memory: what components connect to while a test runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from stormwatch.adapters import outside
+from stormwatch.adapters.kafka_memory import MemorySink
+from stormwatch.adapters.kafka_memory_broker import MemoryBroker
+from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.ports import Sink, Store
+from stormwatch.records import LedgerRow, Outcomes, SetAside, StateRow
+
+
+class Ports(NamedTuple):
+    """Cassandra and Kafka in memory; both pass the contract suites of the real adapters."""
+
+    store: MemoryStore
+    broker: MemoryBroker
+
+
+@contextmanager
+def memory_ports(store: Store | None = None, sink: Sink | None = None) -> Iterator[Ports]:
+    """Components that connect meanwhile get these, or new ones in memory."""
+    ports = Ports(MemoryStore(), MemoryBroker())
+    given = store or ports.store
+    taken = sink or MemorySink(ports.broker)
+    before = outside._connect_store, outside._connect_sink
+    outside._connect_store = lambda settings: given
+    outside._connect_sink = lambda settings: taken
+    try:
+        yield ports
+    finally:
+        outside._connect_store, outside._connect_sink = before
+
+
+class ForgetfulStore(MemoryStore):
+    """Confirms every write and keeps none: what grows beside it is the component."""
+
+    def write_outcomes(self, outcomes: Outcomes) -> None:
+        """Nothing."""
+
+    def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
+        """Nothing."""
+
+    def write_aside(
+        self, domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
+    ) -> None:
+        """Nothing."""
+
+
+class ForgetfulSink:
+    """Confirms every record and keeps none."""
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Nothing."""
+
+    def flush(self, timeout: float) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def effects(ports: Ports) -> Mapping[str, object]:
+    """What was done to the outside, in a form that is equal when the effect is the same.
+
+    Cells by value, without their write timestamps; the ledger as end state of each offset, however
+    many tries wrote rows of it; Kafka's records as a set, for they come at least once.
+    """
+    tables = {
+        table: {key: {c: v for c, (_, v) in row.items()} for key, row in rows.items()}
+        for table, rows in ports.store.tables.items()
+        if table != "ledger"
+    }
+    ends = set()
+    for row in ports.store.tables.get("ledger", {}).values():
+        kept: LedgerRow = row["row"][1]
+        f = kept.fragment
+        for state, bits in kept.bitmaps.items():
+            whole = int.from_bytes(bits, "little")
+            ends |= {
+                (f.topic, f.partition, f.epoch, f.first + i, state)
+                for i in range(whole.bit_length())
+                if whole >> i & 1
+            }
+    told = {
+        (name, record.key, record.value)
+        for name, topic in ports.broker._topics.items()
+        for log in topic.logs
+        for record in log.records
+    }
+    return {"tables": tables, "ledger": ends, "kafka": told}
