@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from apps.cli import cluster, data, quality, run, services
+from apps.cli import cluster, data, dlq, quality, run, services
 from apps.cli.app import COMMAND, complain
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ for module in (run, services, data, quality):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
+app.add_typer(dlq.app, name="dlq")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -24,3 +24,15 @@ def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
             store.close()
     finally:
         admin.close()
+
+
+@contextmanager
+def stored(settings: "Settings") -> "Iterator[Archive]":
+    """Cassandra alone, closed at the end. Raises StormwatchError if it does not answer."""
+    from stormwatch.adapters import cassandra
+
+    archive = cassandra.connect(settings)
+    try:
+        yield archive
+    finally:
+        archive.close()

@@ -15,6 +15,7 @@ COMMANDS = [
     [], ["run"], ["up"], ["down"], ["status"], ["doctor"], ["publish"], ["ledger"], ["config"],
     ["test"], ["bench"], ["train"], ["cluster"], ["cluster", "up"], ["cluster", "down"],
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
+    ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
 ]  # fmt: skip
 
 

@@ -1,0 +1,175 @@
+"""`dlq`: what was set aside, and what is done about it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apps.cli import app as shared
+
+if TYPE_CHECKING:
+    from apps.dlq.letters import Letter
+    from apps.dlq.redrive import Result, Who
+    from stormwatch.archive import Archive
+    from stormwatch.settings import Settings
+
+app = typer.Typer(
+    help="Set-aside records: rejected, dead-lettered, late, conflict.",
+    epilog=shared.example("dlq list", "dlq list --reason not_json", "dlq show RECORD"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
+Code = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="e.g. not_json")]
+State = Annotated[str | None, typer.Option(help="rejected, dead_lettered, late, conflict")]
+Component = Annotated[str | None, typer.Option(help="Which one set it aside.")]
+Topology = Annotated[str, typer.Option(help="fraud, maintenance or all.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[RECORD]...")]
+Note = Annotated[str, typer.Option(help="Why: kept with the record.")]
+Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
+
+
+@app.command("list", epilog=shared.example("dlq list", "dlq list --reason not_json --limit 5"))
+def list_(
+    reason: Code = None,
+    state: State = None,
+    component: Component = None,
+    topology: Topology = "all",
+    limit: Limit = 20,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With those re-driven or discarded.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List set-aside records, newest first. RECORD is topic/partition/epoch/offset."""
+    from apps.cli.connect import stored
+    from apps.dlq.letters import Wanted, find
+    from apps.run.streams import streams
+    from stormwatch import masking
+
+    settings = shared.settings()
+    chosen = streams(settings, topology)
+    with stored(settings) as archive:
+        found = find(archive, chosen, Wanted(reason, component, state, everything), limit)
+    masked = masking.names(settings.mask_fields)
+    if as_json:
+        shared.print_json([letter.shown(masked) for letter in found])
+        return
+    for letter in found:
+        shown = letter.shown(masked)
+        first = str(shown["reason"]).strip().splitlines()[-1:]
+        print(f"{letter.name:<28} {letter.status:<10} {shown['state']}/{shown['code']}")
+        print(f"  {''.join(first)[:160]}")
+    if not found:
+        print("Nothing is set aside." if everything else "Nothing set aside is open.")
+
+
+@app.command(epilog=shared.example("dlq show transactions/0/0/4711"))
+def show(record: Annotated[str, typer.Argument()], as_json: Json = False) -> None:
+    """Show one set-aside record whole, with what was done about it."""
+    from apps.cli.connect import stored
+    from apps.dlq.letters import by_name
+    from stormwatch import masking
+
+    settings = shared.settings()
+    with stored(settings) as archive:
+        shown = by_name(archive, settings, record).shown(masking.names(settings.mask_fields))
+    if as_json:
+        shared.print_json(shown)
+        return
+    for name, value in shown.items():
+        print(f"{name + ':':<11} {value}")
+
+
+@app.command(epilog=shared.example("dlq redrive RECORD", "dlq redrive --reason raised --dry-run"))
+def redrive(
+    records: Names = None,
+    reason: Code = None,
+    state: State = None,
+    component: Component = None,
+    topology: Topology = "all",
+    limit: Limit = 100,
+    note: Note = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send set-aside records to their topic again, each once however often this is run.
+
+    A record that would be rejected again is left alone. Give records, or a filter. Exit code 1
+    if one was left.
+    """
+    from apps.cli.connect import stored
+    from apps.dlq.session import redrive_all
+
+    settings = shared.settings()
+    with stored(settings) as archive:
+        filters = (reason, component, state)
+        letters = _chosen(settings, archive, records, filters, topology, limit)
+        results = redrive_all(settings, archive, letters, _who(note), dry=dry_run)
+    _tell(results, as_json)
+
+
+@app.command(epilog=shared.example("dlq discard RECORD --note 'a test'"))
+def discard(
+    records: Names = None,
+    reason: Code = None,
+    state: State = None,
+    component: Component = None,
+    topology: Topology = "all",
+    limit: Limit = 100,
+    note: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Mark set-aside records as needing nothing more. They stay stored until their TTL."""
+    from apps.cli.connect import stored
+    from apps.dlq import redrive as acts
+
+    settings = shared.settings()
+    with stored(settings) as archive:
+        filters = (reason, component, state)
+        letters = _chosen(settings, archive, records, filters, topology, limit)
+        results = acts.discard(archive, letters, _who(note))
+    _tell(results, as_json)
+
+
+def _chosen(
+    settings: "Settings", archive: "Archive", names: list[str] | None,
+    filters: tuple[str | None, str | None, str | None], topology: str, limit: int,
+) -> "list[Letter]":  # fmt: skip
+    from apps.dlq.letters import Wanted, by_name, find
+    from apps.run.streams import streams
+    from stormwatch.errors import SettingsError
+
+    if names:
+        return [by_name(archive, settings, name) for name in dict.fromkeys(names)]
+    if not any(filters) and topology == "all":
+        raise SettingsError(
+            "Which records? Name them, or give --reason, --state, --component or --topology. "
+            "`./stormwatch dlq list` shows what there is."
+        )
+    return find(archive, streams(settings, topology), Wanted(*filters), limit)
+
+
+def _who(note: str) -> "Who":
+    import getpass
+    import socket
+    import time
+
+    from apps.dlq.redrive import Who
+
+    name = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Who(name, note, lambda: time.time_ns() // 1_000_000)
+
+
+def _tell(results: "list[Result]", as_json: bool) -> None:
+    if as_json:
+        shared.print_json(
+            [{"record": r.letter.name, "done": r.done, "told": r.told} for r in results]
+        )
+    else:
+        for result in results:
+            print(f"{result.letter.name:<28} {result.done:<10} {result.told}")
+        done = sum(result.done != "left" for result in results)
+        print(f"{done} done, {len(results) - done} left as they are.")
+    if any(result.done == "left" for result in results):
+        raise typer.Exit(1)

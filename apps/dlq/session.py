@@ -1,0 +1,27 @@
+"""A re-drive with connections of its own: one source, sink and domain a topic."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+
+from apps import domains
+from apps.dlq.letters import Letter
+from apps.dlq.redrive import Redriver, Result, Who
+from stormwatch.adapters import kafka
+from stormwatch.archive import Archive
+from stormwatch.settings import Settings
+
+
+def redrive_all(
+    settings: Settings, archive: Archive, letters: Sequence[Letter], who: Who, *, dry: bool = False
+) -> list[Result]:
+    """Results in the order of topics. Raises InfrastructureError, ModelError."""
+    results: list[Result] = []
+    for topic in dict.fromkeys(letter.stored.topic for letter in letters):
+        domain = domains.MAKE[domains.of_topic(settings, topic).topology](settings)
+        with ExitStack() as stack:
+            source = stack.enter_context(closing(kafka.source(settings, topic)))
+            sink = stack.enter_context(closing(kafka.sink(settings)))
+            redriver = Redriver(settings, archive, source, sink, domain, who)
+            mine = [letter for letter in letters if letter.stored.topic == topic]
+            results += redriver.run(mine, dry=dry)
+    return results
