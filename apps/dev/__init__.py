@@ -1,0 +1,1 @@
+"""Topologies run in this process, without Java: the commands `demo` and `dev`."""

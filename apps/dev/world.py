@@ -1,0 +1,58 @@
+"""Kafka and the store in memory, watched, for topologies in this process."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from apps.run import prepare
+from stormwatch.adapters import memory
+from stormwatch.adapters.kafka_memory import MemoryAdmin
+from stormwatch.adapters.kafka_memory_broker import MemoryBroker
+from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.records import Outcomes
+from stormwatch.settings import Settings, variable
+
+MEMORY = {variable("kafka.client"): "memory", variable("store"): "memory"}
+
+
+class WatchedStore(MemoryStore):
+    """Tells of outcomes once they are written, perhaps more than once."""
+
+    def __init__(self, period_h: int, watch: Callable[[Outcomes], None]) -> None:
+        super().__init__(period_h)
+        self._watch = watch
+
+    def write_outcomes(self, outcomes: Outcomes) -> None:
+        """See the port."""
+        super().write_outcomes(outcomes)
+        self._watch(outcomes)
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Settings read while this lasts lead to memory, whatever files or the environment say."""
+    before = {name: os.environ.get(name) for name in MEMORY}
+    os.environ.update(MEMORY)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def opened(
+    settings: Settings, watch: Callable[[Outcomes], None], simulated: bool = False
+) -> Iterator[memory.World]:
+    """A new world with all topics; components that start now find it."""
+    broker = MemoryBroker(default_partitions=settings.kafka_partitions)
+    world = memory.World(broker, WatchedStore(settings.layout_period_h, watch), simulated)
+    prepare.ensure_topics(settings, MemoryAdmin(broker), lambda step, detail: None)
+    memory.use(world)
+    try:
+        yield world
+    finally:
+        memory.use(None)
