@@ -1,0 +1,18 @@
+"""What users do, from record values to events; what is not behaviour goes aside."""
+
+from bolts.parse import ParseBolt
+from bolts.reject import RejectBolt
+from stormwatch.recommend.domain import NAME
+from stormwatch.recommend.parse import parse
+
+
+class ParseBehaviour(ParseBolt):
+    """schema/behaviour.md"""
+
+    parse_one = staticmethod(parse)
+
+
+class RejectBehaviour(RejectBolt):
+    """What is not behaviour."""
+
+    domain = NAME

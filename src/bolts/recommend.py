@@ -1,0 +1,44 @@
+"""Recommends items to users: planned by user, asked of the items, filled in and stored by user.
+
+The order and what it promises: `stormwatch.recommend.round`.
+"""
+
+from typing import Any
+
+from streamparse import Stream
+
+from bolts.chain import ChainBolt
+from bolts.decide import score, store
+from stormwatch.codec import BATCH_FIELDS, Parsed
+from stormwatch.domain import Domain
+from stormwatch.recommend.domain import ALERT_OUTCOMES, Recommend
+from stormwatch.recommend.event import Behaviour
+from stormwatch.recommend.history import UserState
+from stormwatch.recommend.round import Round, begin, finish
+from stormwatch.records import Fragment
+from stormwatch.settings import Settings
+
+
+def _domain(settings: Settings) -> Domain[Behaviour, UserState]:
+    return Recommend.from_settings(settings)
+
+
+class PlanBolt(ChainBolt):
+    """Learns each user's events and plans what to ask of the items. Writes nothing."""
+
+    payload = Parsed[Behaviour]
+    outputs = [Stream(list(BATCH_FIELDS))]
+    steps = (score(_domain),)
+
+    def send(self, stream: str, fragment: Fragment, payload: Any, tup: Any) -> None:
+        super().send(stream, fragment, begin(payload), tup)
+
+
+class RecommendBolt(ChainBolt):
+    """Fills the lists in and stores them. Guarantee: effects once."""
+
+    payload = Round
+    steps = (store(ALERT_OUTCOMES),)
+
+    def handle(self, fragment: Fragment, payload: Round, tup: Any) -> None:
+        super().handle(fragment, finish(payload), tup)
