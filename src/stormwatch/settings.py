@@ -64,6 +64,7 @@ class Settings:
 
     topic_transactions: str = _option("topic.transactions", "transactions", "fraud reads this")
     topic_readings: str = _option("topic.readings", "readings", "maintenance reads this")
+    topic_behaviour: str = _option("topic.behaviour", "behaviour", "recommend reads this")
     topic_alerts: str = _option("topic.alerts", "alerts", "decisions that need a person go here")
     topic_dead_letters: str = _option(
         "topic.dead_letters", "dead-letters", "rejected and dead-lettered records go here"
