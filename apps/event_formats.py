@@ -17,9 +17,10 @@ CMAPSS_COLUMNS = 26
 REQUIRED = {
     "transactions": ["id", "customer", "terminal", "time", "amount", "currency"],
     "readings": ["id", "unit", "time", "cycle"],
+    "behaviour": ["id", "user", "time", "action", "item"],
 }
 """Columns that a CSV file must have."""
-_KEYS = {"transactions": "customer", "readings": "unit"}
+_KEYS = {"transactions": "customer", "readings": "unit", "behaviour": "user"}
 _SENSORS = tuple(sensor.name for sensor in ALL)
 _SETTING = re.compile(r"setting\d")
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +34,13 @@ class _Customer(msgspec.Struct):
 
 class _Unit(msgspec.Struct):
     unit: str
+
+
+class _User(msgspec.Struct):
+    user: str
+
+
+_HOLDERS = {"transactions": _Customer, "readings": _Unit, "behaviour": _User}
 
 
 def split_csv(line: bytes) -> list[str] | None:
@@ -98,8 +106,7 @@ class JsonLines:
 
     def __init__(self, events: str) -> None:
         self._field = _KEYS[events]
-        kind = _Customer if events == "transactions" else _Unit
-        self._decode = msgspec.json.Decoder(kind).decode
+        self._decode = msgspec.json.Decoder(_HOLDERS[events]).decode
 
     def __call__(self, line: bytes) -> Event:
         try:
@@ -121,7 +128,7 @@ class Csv:
         row = {name: cell for name, cell in zip(self._names, cells, strict=True) if cell}
         if row.get(self._key) is None:
             return Event(None, line)
-        value = _reading(row) if self._readings else row | _whole(row, "amount")
+        value = _reading(row) if self._readings else row | _whole(row, "amount") | _whole(row, "rating")
         return Event(row[self._key].encode(), _encode(value))
 
 

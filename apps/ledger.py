@@ -17,7 +17,8 @@ def topics(
 
     Raises BrokerUnavailable or StoreUnavailable.
     """
-    wanted = names or [settings.topic_transactions, settings.topic_readings]
+    inputs = [settings.topic_transactions, settings.topic_readings, settings.topic_behaviour]
+    wanted = names or inputs
     there = [name for name in wanted if names or admin.describe(name) is not None]
     return [topic(settings, admin, store, name) for name in there]
 

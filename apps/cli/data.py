@@ -16,6 +16,7 @@ class Events(StrEnum):
 
     TRANSACTIONS = "transactions"
     READINGS = "readings"
+    BEHAVIOUR = "behaviour"
 
 
 schema = typer.Typer(
@@ -39,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def publish(
-    events: Annotated[Events, typer.Argument(help="transactions or readings")],
+    events: Annotated[Events, typer.Argument(help="transactions, readings or behaviour")],
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE]...", exists=True, dir_okay=False)
     ] = None,

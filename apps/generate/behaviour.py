@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DAY = 86_400_000
-START = 1_577_836_800_000
-"""2020-01-01T00:00Z, ms. Simulated time runs faster than the wall's: start far in the past."""
+START = 1_262_304_000_000
+"""2010-01-01T00:00Z, ms. Simulated time runs faster than the wall's: start far in the past."""
 ANYWHERE = 0.2
 """Share of events that follow no taste, but what is in fashion with everybody."""
 FASHION_DAYS = 60

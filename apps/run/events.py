@@ -25,13 +25,18 @@ _timed = msgspec.json.Decoder(_Timed).decode
 def generated(
     events: str, seed: int, run: str, newest: int | None, customers: int = 5_000, units: int = 50
 ) -> Iterator[Keyed]:
-    """Endless `transactions` or `readings` of a run, after the event time `newest` (ms)."""
+    """Endless events of a kind and run, after the event time `newest` (ms)."""
     if events == "transactions":
         from apps.generate.transactions import START, Transactions
 
         start = START if newest is None else newest + 1
         ceiling = int(time.time() * 1000)
         return iter(Transactions(seed, run=run, customers=customers, start=start, ceiling=ceiling))
+    if events == "behaviour":
+        from apps.generate.behaviour import START as BEGIN
+        from apps.generate.behaviour import behaviour
+
+        return behaviour(seed, run=run, start=BEGIN if newest is None else newest + 1)
     from apps.generate.readings import readings
 
     # Units are new in each run, so theirs need not go on in time.

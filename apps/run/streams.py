@@ -13,17 +13,19 @@ class Stream(NamedTuple):
 
     topology: str  # also the domain's name
     topic: str
-    events: str  # transactions, readings
+    events: str  # transactions, readings, behaviour
 
 
 def streams(settings: Settings, which: str = ALL) -> list[Stream]:
-    """The streams of one topology, or of all. Raises SettingsError for an unknown one."""
+    """The stream of one topology; of ALL those that a plain `run` starts. Raises SettingsError."""
     known = [
         Stream("fraud", settings.topic_transactions, "transactions"),
         Stream("maintenance", settings.topic_readings, "readings"),
     ]
-    chosen = [stream for stream in known if which in (ALL, stream.topology)]
+    by_name = [Stream("recommend", settings.topic_behaviour, "behaviour")]
+    whole = [*known, *by_name]
+    chosen = known if which == ALL else [stream for stream in whole if stream.topology == which]
     if not chosen:
-        names = ", ".join([stream.topology for stream in known] + [ALL])
+        names = ", ".join([stream.topology for stream in whole] + [ALL])
         raise SettingsError(f"There is no topology {which!r}. Choose one of: {names}.")
     return chosen
