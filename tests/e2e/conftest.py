@@ -23,12 +23,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     (tmp_path / "topologies").mkdir()
     out = Project(tmp_path)
     yield out
-    for child in out.running:
-        child.terminate()
-    for child in out.running:
-        child.wait(timeout=30)
-    for left in out.processes():
-        left.kill()
+    out.end()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,9 @@
 """A small project of its own for `sparse`: one spout, one bolt, behaviour by files."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
+from apps.chaos import project as chaos
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,12 +59,8 @@ class Count(Bolt):
 """
 
 
-@dataclass
-class Project:
-    """A streamparse project in a directory of its own."""
-
-    root: Path
-    running: "list[subprocess.Popen[str]]" = field(default_factory=list)
+class Project(chaos.Project):
+    """A streamparse project whose topologies are made here."""
 
     def topology(self, name: str) -> Path:
         """Add a topology; its bolt writes one file a process, `pid.N`, in the directory."""
@@ -77,34 +69,6 @@ class Project:
         text = _TOPOLOGY.format(title=name.title(), directory=str(directory))
         (self.root / "topologies" / f"{name}.py").write_text(text)
         return directory
-
-    def sparse(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
-        """Start `sparse` in the project, in a session of its own; output in sparse.N.log."""
-        log = self.root / f"sparse.{len(self.running)}.log"
-        with log.open("w") as out:
-            child = subprocess.Popen(
-                [str(Path(sys.executable).with_name("sparse")), *arguments],
-                cwd=self.root,
-                env=os.environ | environ,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-        self.running.append(child)
-        return child
-
-    def said(self, number: int = 0) -> str:
-        """What `sparse` number `number` printed."""
-        return (self.root / f"sparse.{number}.log").read_text()
-
-    def processes(self) -> list[psutil.Process]:
-        """Whatever still runs of the project, by directory or command line."""
-        found = []
-        for candidate in psutil.process_iter(["cmdline"]):
-            if any(str(self.root) in part for part in candidate.info["cmdline"] or ()):
-                found.append(candidate)
-        return found
 
 
 Until = Callable[[Callable[[], object], float], None]

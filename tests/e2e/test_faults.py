@@ -1,21 +1,21 @@
 """Processes of a running topology are killed; afterwards nothing is lost, doubled or changed."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from apps.chaos.campaigns import Campaign, named
+from apps.chaos.conduct import Result, conduct
+from apps.chaos.play import Play
+from apps.chaos.scene import BOLT, SPOUT, Scene, opened
+from apps.chaos.stand import Stand
 from apps.services.home import Home
 from stormwatch.settings import Settings
-from tests.e2e.oracle import Tables
-from tests.e2e.scene import BOLT, JVM, SPOUT, Scene, opened
-from tests.e2e.traffic import mixed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-COUNT = 20_000
-SMALL = 40
-"""Records in a batch: 500 of them leave time for a kill."""
 SCORE, STORE = "bolts.fraud.ScoreTransactions", "bolts.fraud.StoreFraudDecisions"
 
 
@@ -23,63 +23,56 @@ SCORE, STORE = "bolts.fraud.ScoreTransactions", "bolts.fraud.StoreFraudDecisions
 def scene(
     services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
 ) -> Iterator[Scene]:
-    with opened(services, services_home, tmp_path, unique("kills")) as made:
+    with opened(services, Stand(services_home), tmp_path, unique("kills")) as made:
         yield made
 
 
-def kill(scene: Scene, parts: dict[float, str]) -> list[str]:
-    """kill -9 of each part once that share of the records is decided; what has to be said."""
-    told = []
-    for share, part in parts.items():
-        scene.until_ended(int(share * COUNT), 240)
-        pid = scene.kill(part)
-        sentence = f"(pid {pid}) died" if part != JVM else "Storm's JVM died: killed by signal 9"
-        told.append(sentence)
-        scene.until_said(f"restarting the topology in place ({len(told)} of at most", 30)
-    return told
+def held(scene: Scene, campaign: Campaign, seed: int) -> Result:
+    """The last kill fell into a backlog; all laws held."""
+    result = conduct(scene, campaign, seed)
+    assert result.left > result.records / 10, f"INVALID: only {result.left} records were left"
+    return result
 
 
-def end_well(scene: Scene, told: list[str]) -> Tables:
-    """The last kill fell into a backlog, all of it is decided, and the laws hold."""
-    left = scene.ledger().in_flight
-    assert left > COUNT / 10, f"INVALID: only {left} records were left when the last kill fell"
-    scene.drain(COUNT, 240)
-    scene.stop()
-    said = scene.said()
-    assert said.count("restarting the topology in place") == len(told), said
-    assert all(sentence in said for sentence in told), said
-    return scene.check()
+def bolt_then_spout(play: Play) -> None:
+    play.kill(BOLT, 0.1)
+    play.kill(SPOUT, 0.3)
+
+
+def both_halves(play: Play) -> None:
+    play.kill(SCORE, 0.1)
+    play.kill(STORE, 0.4)
 
 
 def test_killed_bolt_and_spout_change_nothing(scene: Scene) -> None:
-    scene.prepare()
-    scene.publish(mixed(COUNT))
-    scene.start(batch_max_records=SMALL)
-    want = end_well(scene, kill(scene, {0.1: BOLT, 0.3: SPOUT}))
-    met = {state for states in want.ends.values() for state in states}
-    assert met == {"scored", "rejected", "duplicate", "conflict", "late"}
+    result = held(scene, replace(named("kill-bolt"), harm=bolt_then_spout), 1)
+    assert result.kills == 2
+    assert set(result.states) == {"scored", "rejected", "duplicate", "conflict", "late"}
 
 
 @pytest.mark.slow
-def test_three_killed_bolts_change_nothing(scene: Scene) -> None:
-    scene.prepare()
-    scene.publish(mixed(COUNT, seed=2))
-    scene.start(batch_max_records=SMALL)
-    end_well(scene, kill(scene, {0.05: BOLT, 0.3: BOLT, 0.5: BOLT}))
+def test_three_kills_change_nothing(scene: Scene) -> None:
+    held(scene, named("kill-three"), 2)
 
 
 @pytest.mark.slow
 def test_a_killed_storm_changes_nothing(scene: Scene) -> None:
-    """The bolts may outlive it for a moment: what they still write must not matter."""
-    scene.prepare()
-    scene.publish(mixed(COUNT, seed=3))
-    scene.start(batch_max_records=SMALL)
-    end_well(scene, kill(scene, {0.2: JVM}))
+    held(scene, named("kill-jvm"), 3)
 
 
 @pytest.mark.slow
 def test_the_spread_form_decides_the_same(scene: Scene) -> None:
-    scene.prepare()
-    scene.publish(mixed(COUNT, seed=4))
-    scene.start(batch_max_records=SMALL, topology_chain=False)
-    end_well(scene, kill(scene, {0.1: SCORE, 0.4: STORE}))
+    campaign = named("kill-bolt")
+    spread = {**campaign.settings, "topology_chain": False}
+    held(scene, replace(campaign, harm=both_halves, settings=spread), 4)
+
+
+@pytest.mark.slow
+def test_a_fault_that_strikes_nothing_is_invalid(scene: Scene) -> None:
+    from apps.chaos.errors import Invalid
+
+    def too_late(play: Play) -> None:
+        play.scene.drain(play.count, 240)
+
+    with pytest.raises(Invalid, match="seed 5"):
+        conduct(scene, replace(named("kill-bolt"), harm=too_late, count=500), 5)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.chaos import oracle, tables
+from apps.chaos.scene import ANY_TIME, Scene, opened
+from apps.chaos.stand import Stand
 from apps.generate.transactions import Transactions
 from apps.services.home import Home
 from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySource
@@ -16,8 +19,6 @@ from stormwatch.fraud.parse import parse
 from stormwatch.offsets import Epoch, epoch_key, write_epoch
 from stormwatch.settings import Settings
 from tests import corpus
-from tests.e2e import oracle
-from tests.e2e.scene import ANY_TIME, Scene, opened
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -30,7 +31,7 @@ Outcome = dict[tuple[str, str], tuple[str, float]]
 def scene(
     services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
 ) -> Iterator[Scene]:
-    with opened(services, services_home, tmp_path, unique("bad")) as made:
+    with opened(services, Stand(services_home), tmp_path, unique("bad")) as made:
         yield made
 
 
@@ -78,8 +79,8 @@ def _alone(settings: Settings, records: list[tuple[bytes, bytes]]) -> Outcome:
         assert info is not None
         epoch = write_epoch(Epoch(1, *info))
         source.remember(epoch_key(settings.topic_transactions), epoch)
-        return _outcomes(oracle.of_memory(oracle.expected(settings, source, Fraud(), parse)))
+        return _outcomes(tables.of_memory(oracle.expected(settings, source, Fraud(), parse)))
 
 
-def _outcomes(tables: oracle.Tables) -> Outcome:
+def _outcomes(tables: tables.Tables) -> Outcome:
     return {(key[3], key[5]): cells[:2] for key, cells in tables.decisions.items()}

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from apps.chaos import tables
+from apps.chaos.scene import Scene, opened
+from apps.chaos.stand import Stand
+from apps.chaos.traffic import mixed
 from apps.services.home import Home
 from apps.storm.restarts import LIMIT
 from stormwatch.adapters import kafka
 from stormwatch.fraud.domain import SHIPPED
 from stormwatch.settings import Settings
-from tests.e2e import oracle
-from tests.e2e.scene import Scene, opened
-from tests.e2e.traffic import mixed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -25,7 +26,7 @@ COUNT = 500
 def scene(
     services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
 ) -> Iterator[Scene]:
-    with opened(services, services_home, tmp_path, unique("model")) as made:
+    with opened(services, Stand(services_home), tmp_path, unique("model")) as made:
         yield made
 
 
@@ -48,7 +49,7 @@ def untouched(scene: Scene) -> None:
     with closing(kafka.admin(settings)) as admin:
         committed = admin.committed(settings.kafka_group, settings.topic_transactions)
     assert {each.offset for each in committed.values()} <= {0}, committed
-    assert oracle.differences(oracle.Tables(), oracle.of_cassandra(settings)) == []
+    assert tables.differences(tables.Tables(), tables.of_cassandra(settings)) == []
     ledger = scene.ledger()
     assert (ledger.in_flight, ledger.unaccounted) == (COUNT, 0)
     scene.start(fraud_model="")

@@ -6,6 +6,9 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from apps.chaos import oracle
+from apps.chaos.tables import differences, of_memory
+from apps.chaos.traffic import mixed
 from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySink, MemorySource
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.bitmap import bitmap_of
@@ -13,9 +16,6 @@ from stormwatch.fraud import Fraud
 from stormwatch.fraud.parse import parse
 from stormwatch.offsets import Epoch, epoch_key, write_epoch
 from stormwatch.settings import Settings
-from tests.e2e import oracle
-from tests.e2e.oracle import differences, of_memory
-from tests.e2e.traffic import mixed
 
 SETTINGS = Settings(topic_transactions="t")
 COUNT = 1500

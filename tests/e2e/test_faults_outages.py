@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from apps.chaos.scene import Scene, opened
+from apps.chaos.stand import Stand
+from apps.chaos.traffic import mixed
 from apps.services.home import Home
 from stormwatch.settings import Settings
-from tests.e2e.scene import Scene, opened
-from tests.e2e.traffic import mixed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(500)]
 
@@ -26,7 +27,7 @@ CASSANDRA_GONE = "will be tried again: Cassandra"
 def scene(
     services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
 ) -> Iterator[Scene]:
-    with opened(services, services_home, tmp_path, unique("outage")) as made:
+    with opened(services, Stand(services_home), tmp_path, unique("outage")) as made:
         yield made
 
 
@@ -47,14 +48,14 @@ def end_well(scene: Scene, count: int) -> None:
 
 
 def hang_cassandra(scene: Scene, seconds: float) -> None:
-    with scene.paused("cassandra"):
+    with scene.stand.paused("cassandra"):
         scene.publish(mixed(COUNT, run="during"))
         scene.until_said(CASSANDRA_GONE, 60)
         time.sleep(seconds)
 
 
 def kill_kafka(scene: Scene, seconds: float) -> None:
-    with scene.down("kafka"):
+    with scene.stand.down("kafka"):
         scene.until_said(KAFKA_GONE, 60)
         time.sleep(seconds)
     scene.until_said(KAFKA_BACK, AGAIN_S)
@@ -81,7 +82,7 @@ def test_cassandra_stopped_for_30_s(scene: Scene) -> None:
     """Stopped, not killed: one node with a periodic commit log may lose what it acknowledged in
     the last 100 ms before a kill -9, and then no client can know."""
     run_until_begun(scene)
-    with scene.down("cassandra", kill=False):
+    with scene.stand.down("cassandra", kill=False):
         scene.publish(mixed(COUNT, run="during"))
         scene.until_said(CASSANDRA_GONE, 60)
         time.sleep(30)
@@ -98,7 +99,7 @@ def test_kafka_killed_for_30_s(scene: Scene) -> None:
 def test_kafka_down_at_the_start(scene: Scene) -> None:
     scene.prepare()
     scene.publish(mixed(COUNT))
-    with scene.down("kafka"):
+    with scene.stand.down("kafka"):
         scene.start()
         scene.until_said(KAFKA_GONE, 240)
     scene.until_said(KAFKA_BACK, AGAIN_S)
@@ -109,7 +110,7 @@ def test_kafka_down_at_the_start(scene: Scene) -> None:
 def test_cassandra_down_at_the_start(scene: Scene) -> None:
     scene.prepare()
     scene.publish(mixed(COUNT))
-    with scene.down("cassandra"):
+    with scene.stand.down("cassandra"):
         scene.start()
         scene.until_said(CASSANDRA_GONE, 240)
     end_well(scene, COUNT)

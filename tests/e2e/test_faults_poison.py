@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from apps.chaos.scene import Scene, opened
+from apps.chaos.stand import Stand
+from apps.chaos.traffic import mixed
 from apps.services.home import Home
 from stormwatch.settings import Settings
-from tests.e2e.scene import Scene, opened
-from tests.e2e.traffic import mixed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(500)]
 
@@ -37,7 +38,7 @@ RECORD = (
 def scene(
     services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
 ) -> Iterator[Scene]:
-    with opened(services, services_home, tmp_path, unique("poison")) as made:
+    with opened(services, Stand(services_home), tmp_path, unique("poison")) as made:
         yield made
 
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     [], ["run"], ["up"], ["down"], ["status"], ["doctor"], ["publish"], ["ledger"], ["config"],
-    ["test"], ["bench"], ["train"], ["cluster"], ["cluster", "up"], ["cluster", "down"],
+    ["chaos"], ["test"], ["bench"], ["train"], ["cluster"], ["cluster", "up"], ["cluster", "down"],
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
     ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import msgspec
 from apps.generate.transactions import Transactions
 
 KeyValue = tuple[bytes, bytes | None]
+Good = tuple[bytes, bytes]
 
 BROKEN = (b"", b"{", None, b'{"id":"x"}', b"\xff\xfe", b'{"amount":NaN}')
 
@@ -14,7 +15,7 @@ BROKEN = (b"", b"{", None, b'{"id":"x"}', b"\xff\xfe", b'{"amount":NaN}')
 def mixed(count: int, seed: int = 1, run: str = "a", customers: int = 500) -> Iterator[KeyValue]:
     """`count` records, always the same ones for the same arguments."""
     generated = iter(Transactions(seed, run=run, customers=customers))
-    recent: list[KeyValue] = []
+    recent: list[Good] = []
     for i in range(count):
         again = recent[-40 * (i % 5) - 1] if len(recent) > 200 else None
         if again is None or i % 10:

@@ -1,0 +1,1 @@
+"""Faults on a running topology, and whether anything was lost, doubled or changed by them."""

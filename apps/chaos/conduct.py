@@ -1,0 +1,61 @@
+"""Conducts one campaign in a scene: traffic, harm, drain, verdict."""
+
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from apps.chaos.campaigns import Campaign
+from apps.chaos.errors import Invalid, expect
+from apps.chaos.play import START_S, Play
+from apps.chaos.scene import Scene, committed
+from apps.chaos.tables import Tables
+
+GRACE_S = 30.0
+"""Commits move again within one message time-out and this after a fault's end."""
+
+
+class Result(NamedTuple):
+    """A campaign that held."""
+
+    campaign: str
+    seed: int
+    records: int
+    kills: int
+    states: dict[str, int]
+    left: int  # records undecided when the last fault was over
+    moved_s: float  # from the fault's end to the next commit
+    drained_s: float  # from there until everything was decided and committed
+    want: Tables
+
+
+def conduct(scene: Scene, campaign: Campaign, seed: int, count: int = 0) -> Result:
+    """Raises ChaosFailed when a law is broken, Invalid when nothing was tested."""
+    play = Play(scene, seed, count or campaign.count)
+    scene.prepare()
+    scene.publish(campaign.records(play.count, seed))
+    scene.tell(f"published {play.count:,} records; starting `sparse run -n fraud`")
+    scene.start(**campaign.settings)
+    scene.until_ended(1, START_S)
+    campaign.harm(play)
+    left = scene.ledger().in_flight
+    if not left:
+        raise Invalid(
+            f"INVALID: every record was decided when the last fault of {campaign.name} (seed "
+            f"{seed}) fell, so nothing was tested. Give it more with --records."
+        )
+    with scene.watching() as ledger:
+        scene.until(lambda: committed(ledger()) > play.before, "progress", campaign.limit_s)
+    moved = time.monotonic() - play.ended_at
+    scene.tell(f"commits move again {moved:.1f} s after the fault's end")
+    drained = scene.drain(play.count, campaign.limit_s)
+    scene.stop()
+    said = scene.said()
+    expect(said.count("restarting the topology in place") == play.kills, said)
+    expect(all(words in said for words in play.told), said)
+    want = scene.check()
+    states = Counter(state for each in want.ends.values() for state in each)
+    limit = scene.settings.message_timeout_s + GRACE_S
+    expect(moved <= limit, f"no commit moved for {moved:.1f} s after the fault, over {limit:g} s")
+    return Result(
+        campaign.name, seed, play.count, play.kills, dict(states), left, moved, drained, want
+    )

@@ -1,0 +1,82 @@
+"""What is done to a running topology, by name of campaign."""
+
+from apps.chaos.play import START_S, Play
+from apps.chaos.scene import BOLT, JVM, SPOUT
+from apps.chaos.traffic import mixed
+
+KAFKA_GONE = "Kafka does not answer, waiting for it"
+KAFKA_BACK = "Kafka answers again"
+CASSANDRA_GONE = "will be tried again: Cassandra"
+_TOLD_S = 60.0
+
+
+def kill_bolt(play: Play) -> None:
+    """One bolt."""
+    play.kill(BOLT, play.random.uniform(0.05, 0.3))
+
+
+def kill_spout(play: Play) -> None:
+    """One spout, with a batch in flight."""
+    play.kill(SPOUT, play.random.uniform(0.05, 0.3))
+
+
+def kill_jvm(play: Play) -> None:
+    """Storm's worker: the bolts may outlive it for a moment."""
+    play.kill(JVM, play.random.uniform(0.05, 0.3))
+
+
+def kill_three(play: Play) -> None:
+    """As many as the wrapper forgives within ten minutes, of any kind."""
+    for low in (0.05, 0.25, 0.45):
+        part = play.random.choice((BOLT, SPOUT, JVM))
+        play.kill(part, play.random.uniform(low, low + 0.1))
+
+
+def pause_bolt(play: Play, seconds: float) -> None:
+    """A bolt stands still and may come back as a zombie."""
+    play.at(play.random.uniform(0.05, 0.2))
+    with play.paused(BOLT):
+        play.wait(seconds)
+
+
+def kill_kafka(play: Play, seconds: float, times: int = 1) -> None:
+    """kill -9 of the broker; started again on the same data."""
+    play.at(0.05)
+    for turn in range(times):
+        with play.scene.stand.down("kafka"):
+            play.scene.tell("killed Kafka with SIGKILL")
+            _said_again(play, KAFKA_GONE, turn, _TOLD_S)
+            play.scene.tell(f"sparse says: {KAFKA_GONE}")
+            play.wait(seconds)
+        play.scene.tell("Kafka runs again")
+        play.fell()
+        _said_again(play, KAFKA_BACK, turn, START_S)
+        play.more(mixed(2000, run=f"after-{turn}"))
+
+
+def hang_cassandra(play: Play, seconds: float) -> None:
+    """SIGSTOP: connections stand, nothing answers."""
+    play.at(0.05)
+    with play.scene.stand.paused("cassandra"):
+        play.scene.tell("stopped Cassandra with SIGSTOP")
+        play.scene.until_said(CASSANDRA_GONE, _TOLD_S)
+        play.scene.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
+        play.wait(seconds)
+    play.scene.tell("Cassandra goes on")
+    play.fell()
+
+
+def stop_cassandra(play: Play, seconds: float) -> None:
+    """An orderly stop, and a start on the same data."""
+    play.at(0.05)
+    with play.scene.stand.down("cassandra", kill=False):
+        play.scene.tell("stopped Cassandra with SIGTERM")
+        play.scene.until_said(CASSANDRA_GONE, _TOLD_S)
+        play.scene.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
+        play.wait(seconds)
+    play.scene.tell("Cassandra runs again")
+    play.fell()
+
+
+def _said_again(play: Play, words: str, times: int, limit_s: float) -> None:
+    play.scene.until(lambda: play.scene.said().count(words) > times, words, limit_s)

@@ -1,0 +1,52 @@
+"""The laws: nothing lost, one state an offset, tables and topics equal to the oracle's."""
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from contextlib import closing
+
+from apps.chaos import log, oracle, tables
+from apps.chaos.errors import expect
+from apps.chaos.tables import Tables
+from stormwatch.adapters import kafka
+from stormwatch.fraud import Fraud
+from stormwatch.fraud.parse import parse
+from stormwatch.ledger import TopicLedger
+from stormwatch.records import Record
+from stormwatch.settings import Settings
+
+Kills = Callable[[Record], bool]
+"""Whether a record kills the process that reads it."""
+
+
+def nothing(record: Record) -> bool:
+    """No record kills."""
+    return False
+
+
+def expected(settings: Settings, kills: Kills = nothing, domain: Fraud | None = None) -> Tables:
+    """What the oracle says of the transactions topic."""
+    with closing(kafka.source(settings, settings.topic_transactions)) as source:
+        store = oracle.expected(settings, source, domain or Fraud(), parse, kills)
+    return tables.of_memory(store)
+
+
+def check(
+    settings: Settings, ledger: TopicLedger, kills: Kills = nothing, domain: Fraud | None = None
+) -> Tables:
+    """The oracle's tables, once all laws hold. Raises ChaosFailed naming what is wrong."""
+    expect(ledger.sound and not ledger.in_flight, ledger)
+    want, found = expected(settings, kills, domain), tables.of_cassandra(settings)
+    wrong = tables.differences(want, found)
+    expect(not wrong, "\n".join(wrong))
+    told = {(each["entity"], each["id"]) for each in log.values(settings, settings.topic_alerts)}
+    raised = {key[4:6] for key in want.alerts}
+    expect(told == raised, f"alerts in Kafka: {_both(told, raised)}")
+    letters = log.values(settings, settings.topic_dead_letters)
+    aside = {(each["partition"], each["offset"], each["code"]) for each in letters}
+    kept = {(key[2], key[5], cells[1]) for key, cells in want.dead_letters.items()}
+    expect(aside == kept, f"dead letters in Kafka: {_both(aside, kept)}")
+    return want
+
+
+def _both(found: AbstractSet[object], want: AbstractSet[object]) -> str:
+    return f"{len(want - found)} missing, {len(found - want)} extra of {len(want)}"

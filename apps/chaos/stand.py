@@ -1,0 +1,76 @@
+"""The Kafka and Cassandra that a campaign stands on, and harm done to them."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from apps.services import cassandra, kafka, manage, ports, process, registry
+from apps.services.home import Home, Progress, silent
+from apps.services.plan import Plan
+from stormwatch.settings import Settings
+
+_PLANS: dict[str, Callable[..., Plan]] = {kafka.NAME: kafka.plan, cassandra.NAME: cassandra.plan}
+_STOP_S = 30.0
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Services of `home`, whose registry knows their pids and ports."""
+
+    home: Home
+
+    @contextmanager
+    def paused(self, service: str) -> Iterator[None]:
+        """SIGSTOP, and SIGCONT at the end whatever happens."""
+        pid = registry.read(self.home)[service].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def down(self, service: str, *, kill: bool = True) -> Iterator[None]:
+        """kill -9 or stop now; started on the same ports and data at the end whatever happens."""
+        entry = registry.read(self.home)[service]
+        if kill:
+            os.kill(entry.pid, signal.SIGKILL)
+        process.stop([entry.identity], _STOP_S)
+        try:
+            yield
+        finally:
+            plan = partial(_ours, _PLANS[service], chosen=entry.ports)
+            manage.ensure(self.home, {service: plan}, silent)
+
+
+@contextmanager
+def own(root: Path, progress: Progress) -> Iterator[tuple[Settings, Stand]]:
+    """A Kafka and a Cassandra for one campaign, on free ports; gone at the end, with their data."""
+    with tempfile.TemporaryDirectory(prefix="stormwatch-chaos-", ignore_cleanup_errors=True) as at:
+        home = Home(root, Path(at), root / ".stormwatch" / "jars")
+        taken: list[int] = []
+        for _ in range(4):
+            taken.append(ports.free(taken=taken))
+        plans = {
+            kafka.NAME: {"broker": taken[0], "controller": taken[1]},
+            cassandra.NAME: {"native": taken[2], "storage": taken[3]},
+        }
+        try:
+            entries = manage.ensure(
+                home, {n: partial(_ours, _PLANS[n], chosen=p) for n, p in plans.items()}, progress
+            )
+            yield manage.with_entries(Settings(run_dir=str(home.run_dir)), entries), Stand(home)
+        finally:
+            manage.halt(home, list(registry.read(home)), silent)
+
+
+def _ours(
+    plan: Callable[..., Plan], home: Home, progress: Progress, chosen: dict[str, int]
+) -> Plan:
+    """A plan on these ports; a campaign that is killed takes its services along."""
+    return replace(plan(home, progress, **chosen), with_parent=True)
