@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 from stormwatch.errors import StateError
@@ -15,12 +16,9 @@ SCHEMA = "schema/cql"
 
 def topics(settings: Settings) -> dict[str, tuple[int, Mapping[str, str]]]:
     """Topic -> (partitions, configuration)."""
-    many = settings.kafka_partitions
+    named = [getattr(settings, f.name) for f in fields(settings) if f.name.startswith("topic_")]
     return {
-        settings.topic_transactions: (many, {}),
-        settings.topic_readings: (many, {}),
-        settings.topic_alerts: (many, {}),
-        settings.topic_dead_letters: (many, {}),
+        **dict.fromkeys(named, (settings.kafka_partitions, {})),
         settings.topic_control: (1, {"cleanup.policy": "compact"}),
     }
 

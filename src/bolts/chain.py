@@ -21,6 +21,8 @@ class ChainBolt(BatchBolt):
     """
 
     steps: ClassVar[tuple[Callable[[Any], Step], ...]]
+    state_key: ClassVar[tuple[str, ...]] = ("bucket",)
+    """Fields that keep an entity's batches together; the lint compares them with the grouping."""
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         super().initialize(conf, ctx)

@@ -55,11 +55,12 @@ def test_an_entity_stays_in_one_process_and_a_parser_is_any(wired: tuple[str, bo
     decide = {("parse", "default", "decide"): bucket}
     if not chained:
         decide = {("parse", "default", "score"): bucket, ("score", "default", "store"): bucket}
-    assert edges(topology) == decide | {
+    expected = decide | {
         (spout, "default", "parse"): "shuffle",
         (spout, "notices", "reject"): "shuffle",
         ("parse", "rejected", "reject"): "shuffle",
     }
+    assert expected.items() <= edges(topology).items()  # others may read along
 
 
 def test_every_stream_has_a_reader_and_the_fields_of_a_batch(wired: tuple[str, bool, Any]) -> None:

@@ -1,0 +1,120 @@
+"""Rules about how components are wired; each takes a topology's name and class."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apps.lint.finding import Finding, error, warning
+
+_STORM_TIMEOUT_S = 30
+_TICK = "topology.tick.tuple.freq.secs"
+
+
+def refused(name: str, problem: Exception) -> Finding:
+    """What streamparse says while the class is made."""
+    if isinstance(problem, KeyError):
+        what = f"an input names the component or stream {problem}, which nobody declares"
+        mend = "declare the stream in the source's `outputs`, or correct the name"
+    else:
+        what = str(problem)
+        mend = "group by a field of the source's `outputs`"
+    field = isinstance(problem, KeyError) or "Field" in what
+    return error(
+        "SW101" if field else "SW100", f"topologies/{name}.py", what,
+        "the topology cannot be built: nothing starts", mend,
+    )  # fmt: skip
+
+
+def unknown_field(name: str, topology: Any) -> Iterable[Finding]:
+    """SW101: fields grouping on a field that the source does not declare."""
+    specs = {spec.name: spec for spec in topology.specs}
+    for spec in topology.specs:
+        for source, grouping in spec.inputs.items():
+            known = specs[source.componentId].outputs[source.streamId].output_fields
+            for field in set(grouping.fields or ()) - set(known):
+                yield error(
+                    "SW101", f"{name}.{spec.name}",
+                    f"groups by {field!r}, which {source.componentId} does not declare "
+                    f"on {source.streamId!r}",
+                    "Storm refuses the topology", f"group by one of: {', '.join(known)}",
+                )  # fmt: skip
+
+
+def state_key(name: str, topology: Any) -> Iterable[Finding]:
+    """SW102: a bolt that keeps states by a key is reached by another one."""
+    for spec in topology.specs:
+        key = set(getattr(spec.component_cls, "state_key", ()))
+        if not key:
+            continue
+        for source, grouping in spec.inputs.items():
+            fields = set(grouping.fields or ())
+            together = grouping.fields is not None and fields <= key  # no field: one task for all
+            if together:
+                continue
+            told = (
+                f"keeps states by {', '.join(sorted(key))}, but reads {source.componentId} by "
+                f"{'fields ' + ', '.join(sorted(fields)) if fields else 'shuffle or another way'}"
+            )
+            effect = "one entity's events reach several processes, each with a state of its own"
+            mend = f"inputs={{{source.componentId}: Grouping.fields({', '.join(map(repr, sorted(key)))})}}"  # noqa: E501
+            kind = error if spec.par > 1 else warning
+            yield kind("SW102", f"{name}.{spec.name}", told, effect, mend)
+
+
+def idle_spouts(name: str, topology: Any) -> Iterable[Finding]:
+    """SW103: more tasks of a Kafka spout than partitions."""
+    partitions = topology.config.get("stormwatch.kafka.partitions")
+    for spec in topology.specs:
+        reads = hasattr(spec.component_cls, "topic_setting")
+        if reads and partitions is not None and spec.par > partitions:
+            yield warning(
+                "SW103", f"{name}.{spec.name}",
+                f"has {spec.par} tasks for {partitions} partitions (kafka.partitions)",
+                f"{spec.par - partitions} processes read nothing, and hold memory",
+                f"par={partitions} at most, or raise kafka.partitions",
+            )  # fmt: skip
+
+
+def flush_interval(name: str, topology: Any) -> Iterable[Finding]:
+    """SW104: what waits for a tick is acked after its time-out."""
+    limit = topology.config.get("topology.message.timeout.secs", _STORM_TIMEOUT_S)
+    for spec in topology.specs:
+        cls = spec.component_cls
+        tick = _config(spec).get(_TICK, topology.config.get(_TICK))
+        ticks = getattr(cls, "ticks_between_batches", None)
+        waits = getattr(cls, "secs_between_batches", None)
+        if waits is None and ticks is not None and tick is not None:
+            waits = tick * (ticks + 1)  # pystorm's BatchingBolt fires on the tick after
+        batching = waits is not None
+        waits = waits if batching else tick
+        if waits is None or waits < limit:
+            continue
+        kind = error if batching else warning
+        yield kind(
+            "SW104", f"{name}.{spec.name}",
+            f"flushes after up to {waits} s, and a message times out after {limit} s",
+            "every tuple fails before it is acked and comes again, for ever" if batching
+            else "what the bolt does on a tick comes later than the tuples' time-out",
+            f"a shorter interval ({_TICK}), or a longer topology.message_timeout_s",
+        )  # fmt: skip
+
+
+def unread_outputs(name: str, topology: Any) -> Iterable[Finding]:
+    """SW105: a declared stream that no bolt reads."""
+    read = {
+        (source.componentId, source.streamId) for spec in topology.specs for source in spec.inputs
+    }
+    for spec in topology.specs:
+        for stream in spec.outputs:
+            if (spec.name, stream) not in read:
+                yield error(
+                    "SW105", f"{name}.{spec.name}", f"nobody reads its stream {stream!r}",
+                    "Storm acks what is emitted to no one: it is lost in silence",
+                    f"give a bolt inputs=[{spec.name}[{stream!r}]], or take the stream from "
+                    "`outputs`",
+                )  # fmt: skip
+
+
+def _config(spec: Any) -> Mapping[str, Any]:
+    found = spec.config
+    return (json.loads(found) if isinstance(found, str) else found) or {}

@@ -1,0 +1,160 @@
+"""What is written. Short, and what a reviewer would let pass."""
+
+EVENTS_BOLT = '''"""{sentence}"""
+
+from typing import Any
+
+from bolts.base import BatchBolt
+from stormwatch.codec import Parsed
+from {event_module} import {event}
+from stormwatch.records import Fragment
+
+
+class {cls}(BatchBolt):
+    """Looks at every event. Guarantee: at least once."""
+
+    payload = Parsed[{event}]
+
+    def handle(self, fragment: Fragment, payload: Parsed[{event}], tup: Any) -> None:
+        for offset, _, event in payload.events:
+            self.logger.debug("offset %d: %s", offset, event.id)
+'''
+
+RECORDS_BOLT = '''"""{sentence}"""
+
+from typing import Any
+
+from bolts.base import BatchBolt
+from stormwatch.codec import RECORDS
+from stormwatch.records import Fragment, Record
+
+
+class {cls}(BatchBolt):
+    """Looks at every record. Guarantee: at least once."""
+
+    payload = RECORDS
+
+    def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
+        for record in payload:
+            self.logger.debug("offset %d: %d bytes", record.offset, len(record.value or b""))
+'''
+
+REJECT = '''
+
+class Reject{cls}({base}):
+    """What the spout set aside."""
+
+    domain = "{name}"
+'''
+
+BOLT_TEST = '''"""{cls} over Storm's protocol, and the laws that every bolt keeps."""
+
+from bolts.{name} import {cls}
+from stormwatch.testing import assert_laws, batch, drive, fragment, payload
+
+
+def test_a_batch_is_seen_and_acked() -> None:
+    whole = fragment(10, 12)
+    message = batch(whole, payload({cls}.payload, whole))
+    said = drive({cls}, message, conf={{"topology.debug": True}})
+    assert said.acks == ["1"]
+    assert "offset 12" in said.log
+
+
+def test_it_keeps_the_laws() -> None:
+    assert_laws({cls})
+'''
+
+SPOUT = '''"""Records of the topic `{topic}`."""
+
+from typing import ClassVar
+
+from spouts.kafka_batch import KafkaBatchSpout
+
+
+class {cls}Spout(KafkaBatchSpout):
+    """Reads the topic of the setting `topic.{name}`."""
+
+    topic_setting: ClassVar[str] = "topic_{name}"
+'''
+
+SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, Kafka in memory."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from spouts.{name} import {cls}Spout
+from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySource
+from stormwatch.testing import Conversation, converse
+
+
+def test_a_record_is_emitted_and_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = MemoryBroker()
+    MemoryAdmin(broker).ensure_topic("{topic}", 1, {{}})
+    broker.append("{topic}", b"key", b"value")
+    source = MemorySource(broker, "{topic}")
+    monkeypatch.setattr({cls}Spout, "source", lambda *_: source)
+
+    def script(storm: Conversation) -> Iterator[dict[str, object]]:
+        for _ in range(2):  # where reading starts, then the record
+            yield from storm.turns()
+            yield {{"command": "ack", "id": storm.emits[-1]["id"]}}
+        yield {{"command": "deactivate"}}
+
+    storm = converse({cls}Spout, script)
+    assert [m["stream"] for m in storm.emits] == ["notices", "default"], storm.log
+    assert broker.commits["stormwatch", "{topic}"][0].offset == 1
+'''
+
+TOPOLOGY = '''"""Records of the topic `{topic}` to {cls}."""
+
+from streamparse import Grouping, Topology
+
+from bolts.{name} import {cls}, Reject{cls}
+from spouts.{name} import {cls}Spout
+from stormwatch.settings import load
+from stormwatch.topology import storm_config
+
+settings = load()
+
+
+class {cls}Topology(Topology):
+    """spout -> {name} (fields: bucket); what the spout sets aside goes to reject."""
+
+    config = storm_config(settings)
+
+    source = {cls}Spout.spec(par=settings.topology_spouts)
+    {name} = {cls}.spec(
+        inputs={{source: Grouping.fields("bucket")}},
+        par=settings.topology_parsers,
+    )
+    reject = Reject{cls}.spec(inputs=[source["notices"]])
+'''
+
+TOPOLOGY_TEST = '''"""The topology {name} as Storm is given it."""
+
+from pathlib import Path
+
+from apps.lint import lint, load
+
+
+def test_it_has_no_findings() -> None:
+    root = Path(__file__).parents[2]
+    assert lint(root, ["{name}"]) == []
+
+
+def test_it_is_wired() -> None:
+    topology = load(Path(__file__).parents[2] / "topologies" / "{name}.py")
+    assert {{spec.name for spec in topology.specs}} == {{"source", "{name}", "reject"}}
+'''
+
+PAGE = """# {title}
+
+{what}
+
+- Reads: {reads}
+- Writes: nothing yet
+- Guarantee: at least once; a replay sees the same batch again
+- Code: {code}; tests: {tests}
+"""
