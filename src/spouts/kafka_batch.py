@@ -44,6 +44,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
         rules = Rules(
             limits, values.quarantine_after,
             RESEND_AFTER_TIMEOUTS * values.message_timeout_s, str(self.component_name),
+            values.message_timeout_s,
         )  # fmt: skip
         task, tasks = place(context)
         log = Log(topic, values.kafka_group, values.expired)

@@ -1,7 +1,7 @@
 """Records read from one partition and not yet sent: bounded, in offset order."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -53,6 +53,11 @@ class Backlog:
             self._bytes -= size
             batch.append(self._records.popleft())
         return batch
+
+    def give_back(self, records: Sequence[Record]) -> None:
+        """Put back what was taken last: it comes first again."""
+        self._bytes += sum(map(_size, records))
+        self._records.extendleft(reversed(records))
 
     @property
     def full(self) -> bool:

@@ -5,7 +5,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from stormwatch.records import Fragment
+from stormwatch.records import Fragment, Record
 
 BATCHES, NOTICES = "default", "notices"
 """The spout's output streams. Payloads: `codec.RECORDS` and `codec.Asides`."""
@@ -49,6 +49,14 @@ class Item:
         """The present attempt is void; the next may be sent at `due_at`."""
         self.fragment = replace(self.fragment, attempt=self.fragment.attempt + 1)
         self.sent_at, self.due_at = None, due_at
+
+    def keep(self, count: int) -> list[Record]:
+        """Cut a batch to its first `count` records; the rest. States allow a cut anywhere."""
+        assert isinstance(self.payload, list)
+        kept, rest = self.payload[:count], self.payload[count:]
+        self.payload, self.records = kept, count
+        self.fragment = replace(self.fragment, last=kept[-1].offset)
+        return rest
 
 
 def backoff(attempt: int, random: Random) -> float:

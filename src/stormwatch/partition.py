@@ -2,7 +2,8 @@
 
 The next item is cut only when the one in hand is acked; then `position`, the lowest offset not
 acked and the offset to commit, moves behind it. A fail or a long silence sends the same item again
-as the next attempt; answers to an older attempt are ignored. What must be committed before
+as the next attempt; answers to an older attempt are ignored. A batch that Storm's time-out struck
+again and again comes smaller (`stormwatch.brake`). What must be committed before
 anything is sent (a new generation, a guarded batch) sets `hold`.
 
 After an unclean stop the partition is *cautious* for CAUTION batches: of 0, 1, 2, 4, ... records,
@@ -22,6 +23,7 @@ from msgspec.structs import replace
 
 from stormwatch import notices
 from stormwatch.backlog import Backlog, Limits
+from stormwatch.brake import Brake
 from stormwatch.item import BATCHES, NOTICES, Item, backoff
 from stormwatch.offsets import Start
 from stormwatch.ports import Committed
@@ -38,6 +40,7 @@ class Rules(NamedTuple):
     quarantine_after: int
     resend_after_s: float  # in flight for so long without an answer: sent again
     component: str  # names the spout in quarantined rows
+    timeout_s: float  # Storm's, of a message: what comes back after that was too slow
 
 
 class Partition:
@@ -54,6 +57,7 @@ class Partition:
         self._step = 0
         self._singles = start.mark.span
         self._kept: Committed | None = None
+        self._brake = Brake(rules.limits.records, rules.timeout_s)
 
     # Kafka's side
 
@@ -114,12 +118,14 @@ class Partition:
             # Or a later death, of another record, would be counted on this one.
             self.hold = self.hold or item.probe
             self._relax(item.records)
+            self._brake.passed()
         return True
 
     def fail(self, tup_id: str, now: float) -> float | None:
         """Infrastructure failed: seconds until the item is sent again; None for an old attempt."""
         if not (item := self._in_flight(tup_id)):
             return None
+        self._shrink(item, now)
         delay = backoff(item.fragment.attempt, self._random)
         item.again(now + delay)
         return delay
@@ -130,6 +136,7 @@ class Partition:
         if item is None or item.sent_at is None:
             return False
         if silent := now - item.sent_at > self._rules.resend_after_s:
+            self._shrink(item, now)
             item.again(now)
         return silent
 
@@ -168,6 +175,11 @@ class Partition:
         item = self.item
         return item if item and item.sent_at is not None and item.tup_id == tup_id else None
 
+    def _shrink(self, item: Item, now: float) -> None:
+        if item.stream == BATCHES and item.records and item.sent_at is not None:
+            count = self._brake.struck(item.records, now - item.sent_at)
+            self.backlog.give_back(item.keep(count))
+
     def _relax(self, records: int) -> None:
         if self._singles > 0:
             self._singles -= records
@@ -196,7 +208,7 @@ class Partition:
         return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
 
     def _most(self) -> int:
-        most = self._rules.limits.records
+        most = self._brake.most
         return min(self._step, 1 if self._singles > 0 else most) if self._caution else most
 
     def _fragment(self, last: int) -> Fragment:

@@ -5,9 +5,11 @@ does not answer is waited for with back-off, told once, and told again when it i
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from random import Random
 
+from stormwatch.choice import choose
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.feed import Feed
 from stormwatch.item import Item
@@ -65,8 +67,9 @@ class Reader:
             self._wake()
         self._feed.discover()
         for partition in self._feed.partitions.values():
-            if partition.overdue(self._clock()):
-                logger.warning("%s: Storm was silent about it; sending it again", _name(partition))
+            with _cut_told(partition):
+                if partition.overdue(self._clock()):
+                    logger.warning("%s: Storm was silent, sending it again", _name(partition))
         items: list[Item] = []
         if self._clock() >= self._round_at:
             items = self._send() or self._fetch_and_send()
@@ -82,9 +85,11 @@ class Reader:
 
     def fail(self, tup_id: str) -> None:
         """Storm gave the tuple back: a bolt failed it or the time-out passed."""
-        partition = self._owner(tup_id)
-        delay = partition.fail(tup_id, self._clock()) if partition else None
-        if partition and partition.item and delay is not None:
+        if (partition := self._owner(tup_id)) is None:
+            return
+        with _cut_told(partition):
+            delay = partition.fail(tup_id, self._clock())
+        if partition.item and delay is not None:
             logger.warning(
                 "%s failed: a bolt could not reach Cassandra or Kafka, or Storm's time-out passed."
                 " Attempt %d in %.1f s", _name(partition), partition.item.fragment.attempt, delay,
@@ -176,23 +181,20 @@ class Reader:
         return self._feed.partitions.get(int(tup_id.partition(":")[0]))
 
 
-def choose(partitions: Collection[Partition], now: float, suspects_from: float) -> list[Partition]:
-    """Whose item may be sent now. A probe goes out only while nothing else is in flight.
-
-    Probes that were suspected before come first, not before `suspects_from`.
-    """
-    ready = [p for p in partitions if p.item]
-    probes = [p for p in ready if p.item and p.item.probe]
-    if probes:
-        empty = [p for p in ready if p.item and p.item.empty]
-        ready = [p for p in ready if p.item and p.item.begun] or empty
-        if not ready:
-            first = max(probes, key=lambda p: p.tries)
-            ready = [first] if not first.tries or now >= suspects_from else []
-    return [p for p in ready if p.item and p.item.due(now)]
-
-
 def _name(partition: Partition) -> str:
     item = partition.item
     span = f" {item.fragment.first}-{item.fragment.last}" if item else ""
     return f"{partition.topic}[{partition.index}]{span}"
+
+
+@contextmanager
+def _cut_told(partition: Partition) -> Iterator[None]:
+    """Says so when the batch in hand was cut."""
+    before = partition.item.records if partition.item else 0
+    yield
+    if (item := partition.item) and item.records < before:
+        logger.warning(
+            "%s timed out again and again: it had %d records and comes again with %d. Raise the "
+            "message time-out (topology.message_timeout_s) or lower batch.max_records.",
+            _name(partition), before, item.records,
+        )  # fmt: skip

@@ -27,7 +27,7 @@ from stormwatch.settings import Settings
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = Rules(Limits(100, 100_000, 1000), 2, 180.0, "spout")
+RULES = Rules(Limits(100, 100_000, 1000), 2, 180.0, "spout", 60.0)
 CLIENTS = ("confluent", "kafka-python")
 
 

@@ -165,6 +165,7 @@ def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20):
             process.take(fragment, batch)
         except InfrastructureError:
             attempt += 1
+            size = size if attempt < 2 else max(1, size // 4)  # as the spout's brake does
             continue
         except Crash:
             process, generation, attempt = Process(outside, spread, cache_bytes), generation + 1, 0

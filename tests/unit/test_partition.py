@@ -9,17 +9,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from stormwatch import bitmap
 from stormwatch.backlog import Backlog, Limits
+from stormwatch.choice import choose
 from stormwatch.codec import Asides
 from stormwatch.item import BACKOFF_MAX_S, BATCHES, NOTICES, Item
 from stormwatch.offsets import Start, start_of
 from stormwatch.partition import CAUTION, Partition, Rules
 from stormwatch.ports import Committed
-from stormwatch.reader import choose
 from stormwatch.records import Record
 
 LIMITS = Limits(records=8, bytes=400, record_bytes=60)
 AFTER = 2
-RULES = Rules(LIMITS, quarantine_after=AFTER, resend_after_s=180.0, component="spout")
+RULES = Rules(
+    LIMITS, quarantine_after=AFTER, resend_after_s=180.0, component="spout", timeout_s=60.0
+)
 
 
 def record(offset: int, size: int = 5) -> Record:
@@ -189,10 +191,13 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_hand is not None and self.in_hand.sent_at is not None)
     def fail(self) -> None:
         item, attempt = self.in_hand, self.in_hand.fragment.attempt
+        first, records, slow = item.fragment.first, item.records, self.log.now - item.sent_at
         delay = self.log.partition.fail(item.tup_id, self.log.now)
         assert delay is not None and 0 < delay <= BACKOFF_MAX_S
         assert self.log.turn() is None
         assert item.fragment.attempt == attempt + 1
+        assert item.fragment.first == first and min(records, 1) <= item.records <= records
+        assert item.records == records or slow >= RULES.timeout_s
 
     @rule()
     def watchdog(self) -> None:

@@ -21,7 +21,7 @@ from stormwatch.ports import Committed
 from stormwatch.reader import PACE_S, WAIT_S, Reader
 
 LIMITS = Limits(records=10, bytes=10_000, record_bytes=100)
-RULES = Rules(LIMITS, quarantine_after=2, resend_after_s=180.0, component="spout")
+RULES = Rules(LIMITS, quarantine_after=2, resend_after_s=180.0, component="spout", timeout_s=60.0)
 
 
 class Counting(MemorySource):
