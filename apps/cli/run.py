@@ -38,8 +38,10 @@ def run(
     """
     from rich.console import Console
 
+    from apps.lint import check
     from apps.run.engine import Options, execute
     from apps.run.present import Presenter
+    from apps.run.streams import streams
     from stormwatch.errors import SettingsError
 
     if report is not None and not report.resolve().parent.is_dir():
@@ -48,5 +50,7 @@ def run(
     console = Console(no_color=plain, force_terminal=None, highlight=False)
     settings = shared.settings()
     shared.log_to(settings, "run")
+    names = [stream.topology for stream in streams(settings, topology)]
+    check(shared.ROOT, names, lambda finding: print(finding, file=sys.stderr))
     options = Options(seconds, rate, topology, report and report.resolve(), seed)
     raise typer.Exit(execute(options, settings, shared.ROOT, Presenter(console)))

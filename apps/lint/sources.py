@@ -2,8 +2,8 @@
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ HEAVY = {
 
 def prints(root: Path, name: str, topology: Any) -> Iterable[Finding]:
     """SW106: print(), or a write to sys.stdout, in a component."""
-    for path, strict in _files(root, topology):
-        for node, inside in _walk(_parsed(path)):
+    for path, classes in _files(root, topology).items():
+        module = sys.modules[classes[0].__module__]
+        for node, inside, owner in _walk(ast.parse(path.read_text())):
             if not _writes_stdout(node):
                 continue
-            safe = strict and inside
+            owners = [getattr(module, owner)] if owner else classes
+            safe = inside and all(issubclass(cls, StrictComponent) for cls in owners)
             kind = warning if safe else error
             yield kind(
                 "SW106", f"{path.relative_to(root)}:{node.lineno}", "writes to stdout",
@@ -39,8 +41,8 @@ def prints(root: Path, name: str, topology: Any) -> Iterable[Finding]:
 
 def heavy_imports(root: Path, name: str, topology: Any) -> Iterable[Finding]:
     """SW107: a heavy package imported when the component's module is."""
-    for path, _ in _files(root, topology):
-        for node, inside in _walk(_parsed(path)):
+    for path in _files(root, topology):
+        for node, inside, _ in _walk(ast.parse(path.read_text())):
             for package in () if inside else requirements.roots(node):
                 if package in HEAVY:
                     yield warning(
@@ -80,34 +82,27 @@ def _modules(topology: Any) -> set[str]:
     return {spec.component_cls.__module__ for spec in topology.specs}
 
 
-def _files(root: Path, topology: Any) -> dict[tuple[Path, bool], None]:
-    """Files of the components and their bases under src/, with whether print is caught there."""
-    found: dict[tuple[Path, bool], None] = {}
-    for spec in topology.specs:
-        cls = spec.component_cls
-        for base in inspect.getmro(cls):
-            if base.__module__.split(".")[0] not in ("bolts", "spouts"):
-                continue
-            path = Path(inspect.getfile(base)).resolve()
+def _files(root: Path, topology: Any) -> dict[Path, list[type]]:
+    """Files under src/ that components and their bases are in, with those classes."""
+    found: dict[Path, list[type]] = {}
+    for cls in dict.fromkeys(
+        base for spec in topology.specs for base in inspect.getmro(spec.component_cls)
+    ):
+        if cls.__module__.split(".")[0] in ("bolts", "spouts"):
+            path = Path(inspect.getfile(cls)).resolve()
             if path.is_relative_to(root.resolve()):
-                found[root / path.relative_to(root.resolve()), issubclass(cls, StrictComponent)] = (
-                    None
-                )
+                found.setdefault(root / path.relative_to(root.resolve()), []).append(cls)
     return found
 
 
-@cache
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
-def _walk(node: ast.AST, inside: bool = False) -> Iterator[tuple[Any, bool]]:
-    """Every node, and whether it is inside a function."""
+def _walk(node: ast.AST, inside: bool = False, owner: str = "") -> Iterator[tuple[Any, bool, str]]:
+    """Every node, whether it is inside a function, and the outermost class that it is in."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
-        yield child, inside
-        yield from _walk(child, inside or isinstance(child, ast.FunctionDef | ast.Lambda))
+        of = child.name if isinstance(child, ast.ClassDef) and not owner else owner
+        yield child, inside, of
+        yield from _walk(child, inside or isinstance(child, ast.FunctionDef | ast.Lambda), of)
 
 
 def _writes_stdout(node: ast.AST) -> bool:

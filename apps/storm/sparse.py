@@ -27,6 +27,7 @@ DEFAULT_ENVIRONMENT = {"run": "local"}
 """Of config.json, where -e is not given; every other subcommand speaks to `cluster`."""
 
 _WITHOUT_ENVIRONMENT = ("jar", "quickstart", "help", "visualize")
+_STARTING = ("run", "submit")
 _CHILDREN_S = 10.0
 
 
@@ -47,6 +48,11 @@ def main() -> int:
     from streamparse.cli import run, sparse, submit
 
     environment.leave_import_path()
+    try:
+        _lint(sys.argv[1:], Path.cwd())
+    except StormwatchError as error:
+        print(f"sparse: {error}", file=sys.stderr)
+        return 1
     scratches = run_dir / "sparse"
     _sweep(scratches)
     with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=scratches) as scratch:
@@ -69,6 +75,27 @@ def with_environment(argv: list[str]) -> list[str]:
     if not argv or argv[0].startswith("-") or argv[0] in _WITHOUT_ENVIRONMENT or named:
         return argv
     return [argv[0], "-e", DEFAULT_ENVIRONMENT.get(argv[0], "cluster"), *argv[1:]]
+
+
+def named(argv: list[str]) -> str | None:
+    """The topology that `run` or `submit` starts, None if it is not named or nothing starts."""
+    if not argv or argv[0] not in _STARTING:
+        return None
+    for option, value in zip(argv, [*argv[1:], ""], strict=True):
+        if option in ("-n", "--name"):
+            return value
+        if option.startswith(("-n=", "--name=")):
+            return option.partition("=")[2]
+    return None
+
+
+def _lint(argv: list[str], root: Path) -> None:
+    """Print what is wrong with the topology. Raises StormwatchError if it must not start."""
+    name = named(argv)
+    if name and (root / "topologies" / f"{name}.py").exists():
+        from apps.lint import check
+
+        check(root, [name], lambda finding: print(finding, file=sys.stderr))
 
 
 def _sweep(scratches: Path) -> None:
