@@ -1,10 +1,14 @@
 """`verdict`, `replay`: proof from outside that what was stored is what the log leads to."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from apps.cli import app as shared
+
+if TYPE_CHECKING:
+    from apps.replay.compare import Change, Proof
 
 Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
 Name = Annotated[str, typer.Argument(metavar="TOPOLOGY", help="fraud or maintenance")]
@@ -16,6 +20,12 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog=shared.example("verdict fraud", "verdict fraud --seed 7 --fault-at 1795252530123")
     )(verdict)
+    app.command(
+        epilog=shared.example(
+            "replay fraud --partition 0 --from 1000 --to 1999",
+            "replay fraud --partition 0 --from 0 --to 9999 --model NEW_MODEL",
+        )
+    )(replay)
 
 
 def verdict(
@@ -50,3 +60,69 @@ def verdict(
             print(f"  {finding.kind} in {finding.table}: {finding.key} {finding.told}".rstrip())
     if made.status != PASS:
         raise typer.Exit(EXIT_INVALID if made.status == INVALID else 1)
+
+
+def replay(
+    name: Name,
+    partition: Annotated[int, typer.Option(min=0, help="Of the topology's topic.")],
+    first: Annotated[int, typer.Option("--from", min=0, help="First offset.")],
+    last: Annotated[int, typer.Option("--to", min=0, help="Last offset, included.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", file_okay=False, exists=True, help="A new model."),
+    ] = None,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", file_okay=False, exists=True, help="Of a stored version."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Decide a range of the log again, by the same components, and compare all fields.
+
+    States before the range come from the log itself, run through from where reading began. With
+    --model it tells instead what that model would have decided. Refuses where records, rows or
+    versions have expired. Exit code 1 if something differs.
+    """
+    from apps.cli.connect import stored
+    from apps.replay.session import opened
+
+    settings = shared.settings()
+    with (
+        stored(settings) as archive,
+        opened(settings, archive, name, partition, first, last) as made,
+    ):
+        result = made.change(model) if model else made.proof(models or ())
+    if as_json:
+        shared.print_json(result)
+    else:
+        for line in _told(result):
+            print(line)
+    if not model and not getattr(result, "same", True):
+        raise typer.Exit(1)
+
+
+def _told(result: "Proof | Change") -> list[str]:
+    from apps.replay.compare import Proof
+
+    where = f"partition {result.partition}, offsets {result.first:,} to {result.last:,}"
+    if isinstance(result, Proof):
+        ends = ", ".join(f"{count:,} {state}" for state, count in result.ends.items())
+        lines = [
+            f"{where}: {ends or 'no records'}",
+            f"  {result.equal:,} of {result.decisions:,} decisions equal in all fields; "
+            f"{result.different:,} offsets differ",
+            f"  states from {result.before:,} records before; by {', '.join(result.versions)}",
+        ]
+        return lines + [
+            f"  offset {d.offset} {d.entity} {d.id}: {d.fields}"
+            + (f" ({d.because})" if d.because else "")
+            for d in result.differences
+        ]
+    lines = [
+        f"{where}: {result.changed:,} of {result.decisions:,} decisions change with {result.model}",
+        *(f"  {count:>8,} {change}" for change, count in result.outcomes.items()),
+        f"  scores differ by {result.score_mean} on average, {result.score_max} at most",
+    ]
+    for word, reasons in (("gained", result.gained), ("lost", result.lost)):
+        lines += [f"  {count:>8,} {word} the reason {code}" for code, count in reasons.items()]
+    return lines + [f"  offset {d.offset} {d.entity} {d.id}: {d.fields}" for d in result.examples]

@@ -15,7 +15,7 @@ COMMANDS = [
     [], ["run"], ["up"], ["down"], ["status"], ["doctor"], ["publish"], ["ledger"], ["config"],
     ["chaos"], ["test"], ["bench"], ["train"], ["cluster"], ["cluster", "up"], ["cluster", "down"],
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
-    ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
+    ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"], ["verdict"], ["replay"],
 ]  # fmt: skip
 
 

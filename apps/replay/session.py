@@ -1,0 +1,116 @@
+"""A replay: the proof that what is stored comes out again, or what another model would decide."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apps.domains import MAKE, stream_of
+from apps.replay import compare
+from apps.replay.compare import EXAMPLES, Change, Proof
+from apps.replay.course import Range, run
+from apps.replay.host import OF
+from apps.replay.needs import Needs, ReplayRefused
+from stormwatch import models
+from stormwatch.adapters import kafka
+from stormwatch.archive import Archive
+from stormwatch.domain import Domain
+from stormwatch.errors import ModelError, SettingsError
+from stormwatch.ports import Source
+from stormwatch.records import Decision
+from stormwatch.settings import Settings
+
+_decode = msgspec.json.Decoder(Decision).decode
+
+
+class Replay:
+    """One range of one partition. Raises ReplayRefused, InfrastructureError, ModelError."""
+
+    def __init__(
+        self, settings: Settings, archive: Archive, source: Source, name: str, of: Range
+    ) -> None:
+        self._settings, self._name, self._of = settings, name, of
+        self._needs = Needs(settings, archive, source, name, of)
+
+    def proof(self, folders: Sequence[Path] = ()) -> Proof:
+        """Compare with what is stored. `folders` are searched for the stored models' versions."""
+        of, ends = self._of, self._needs.ends()
+        settings = self._settings
+        made = run(settings, self._name, self._needs.batches(), of)
+        stored = self._needs.stored(ends, made)
+        passes = {made.model: made}
+        domain = MAKE[self._name](settings)
+        for model, rules, features in stored.versions:
+            _same_code(domain, rules, features)
+            if model not in passes:
+                folder = self._model(model, domain, folders)
+                changed = OF[self._name].with_model(settings, str(folder))
+                passes[model] = run(changed, self._name, self._needs.batches(), of)
+        replayed = dict(made.decisions)
+        for offset, row in stored.decisions.items():
+            other = passes[_decode(bytes(row.body)).model].decisions.get(offset)
+            if other is not None:
+                replayed[offset] = other
+        found = compare.differences(stored.decisions, replayed, ends, made.ends)
+        wrong = {difference.offset for difference in found}
+        return Proof(
+            of.partition, of.first, of.last, made.before,
+            [f"{model} {rules}" for model, rules, _ in stored.versions], len(stored.decisions),
+            len(stored.decisions.keys() - wrong), dict(Counter(ends.values())), found[:EXAMPLES],
+            len(found),
+        )  # fmt: skip
+
+    def change(self, folder: Path) -> Change:
+        """What the model in `folder` would have decided instead of what is stored."""
+        settings = OF[self._name].with_model(self._settings, str(folder))
+        made = run(settings, self._name, self._needs.batches(), self._of)
+        stored = self._needs.stored(self._needs.ends(), made)
+        of = self._of
+        return compare.change((of.partition, of.first, of.last), stored.decisions, made.decisions)
+
+    def _model(self, version: str, domain: Domain[Any, Any], folders: Sequence[Path]) -> Path:
+        """The folder that holds this version of the model."""
+        seen = []
+        for folder in folders:
+            try:
+                card = models.load(folder, feature_set=domain.feature_set).card
+            except ModelError as error:
+                seen.append(f"{folder}: {error}")
+                continue
+            if card.version == version:
+                return folder
+            seen.append(f"{folder} has {card.version}")
+        known = "; ".join([f"the settings have {domain.model_version}", *seen])
+        raise ReplayRefused(
+            f"Decisions of the range were made with model {version}, which is not here ({known}). "
+            "Name the folder that has it: --models FOLDER."
+        )
+
+
+def _same_code(domain: Domain[Any, Any], rules: str, features: str) -> None:
+    if (rules, features) != (domain.rules_version, domain.feature_set):
+        raise ReplayRefused(
+            f"Decisions of the range were made by rules {rules} over features {features}; this "
+            f"program has {domain.rules_version} and {domain.feature_set}. Replay with the version "
+            "of Stormwatch that has them."
+        )
+
+
+@contextmanager
+def opened(
+    settings: Settings, archive: Archive, name: str, partition: int, first: int, last: int
+) -> Iterator[Replay]:
+    """A replay with a source of its own. Raises SettingsError for a range that is none."""
+    stream = stream_of(settings, name)
+    with closing(kafka.source(settings, stream.topic)) as source:
+        info = source.describe()
+        if info is None or partition not in range(info.partitions) or not 0 <= first <= last:
+            parts = 0 if info is None else info.partitions
+            raise SettingsError(
+                f"There are no offsets {first} to {last} of partition {partition}: {stream.topic} "
+                f"has {parts} partitions, from 0 on, and --from is not above --to."
+            )
+        yield Replay(settings, archive, source, name, Range(stream.topic, partition, first, last))
