@@ -10,6 +10,7 @@ from stormwatch.fraud import parse as fraud
 from stormwatch.maintenance import parse as maintenance
 from stormwatch.maintenance.sensors import ALL, SENTINELS
 from stormwatch.parse import CODES
+from stormwatch.recommend import parse as recommend
 from stormwatch.records import Decision, Rejection
 from tests import corpus
 
@@ -30,7 +31,10 @@ def fields(name: str) -> set[str]:
     return {word for cell in cells for word in re.findall(r"`(\w+)`", cell)}
 
 
-@pytest.mark.parametrize(("name", "domain"), [("transactions", fraud), ("readings", maintenance)])
+@pytest.mark.parametrize(
+    ("name", "domain"),
+    [("transactions", fraud), ("readings", maintenance), ("behaviour", recommend)],
+)
 def test_the_example_is_an_event_and_its_fields_are_explained(name, domain):
     value = json.dumps(example(name), ensure_ascii=False).encode()
     event = domain.parse(value, corpus.TIME, future_skew_ms=1000)
