@@ -12,8 +12,6 @@ from stormwatch.runner.tuples import BoltTask, Tuple
 if TYPE_CHECKING:
     from stormwatch.runner.engine import Engine
 
-MAX_GIVEN = 100
-"""Tuples in a bolt's pipe at most; Storm's default of topology.shellbolt.max.pending."""
 HEARTBEAT_S = 1.0
 SYSTEM, SYSTEM_TASK = "__system", -1
 HEARTBEAT = {"id": "", "comp": "", "stream": "__heartbeat", "task": SYSTEM_TASK, "tuple": []}
@@ -89,7 +87,7 @@ class Bolts:
         if bolt.stalled_until > self._engine.clock.now():
             return
         data = []
-        while bolt.waiting and len(bolt.given) < MAX_GIVEN:
+        while bolt.waiting:
             one = bolt.waiting.popleft()
             id = str(self._engine.acker.new_id())  # noqa: A001
             bolt.given[id] = one
@@ -167,5 +165,4 @@ class Bolts:
             raise EmitRefused(
                 f"{said.command.title()}ed a non-existent or already acked/failed id: {said.id}"
             )
-        self._give(bolt)
         return one

@@ -11,8 +11,8 @@ from stormwatch.runner.tuples import SpoutTask, Tuple
 if TYPE_CHECKING:
     from stormwatch.runner.engine import Engine
 
-EMPTY_WAIT_S = 0.001
-"""After a `next` that emitted nothing: Storm's sleeping wait strategy."""
+EMPTY_WAIT_KEY, EMPTY_WAIT_MS = "topology.sleep.spout.wait.strategy.time.ms", 1
+"""After a `next` that emitted nothing: Storm's sleeping wait strategy, and its default."""
 
 Command = Callable[[int, Said], None]
 
@@ -28,7 +28,9 @@ class Spouts:
             if part.is_spout
             for task in part.tasks
         }
-        limit = engine.plan.config.get("topology.max.spout.pending")
+        config = engine.plan.config
+        self._empty_wait_s = float(config.get(EMPTY_WAIT_KEY) or EMPTY_WAIT_MS) / 1000
+        limit = config.get("topology.max.spout.pending")
         self._limits = {
             task: spout.part.config.get("topology.max.spout.pending", limit)
             for task, spout in self.tasks.items()
@@ -109,7 +111,7 @@ class Spouts:
         spout = self.tasks[task]
         spout.busy = False
         if not spout.emitted:
-            spout.due = self._engine.clock.now() + EMPTY_WAIT_S
+            spout.due = self._engine.clock.now() + self._empty_wait_s
 
     def _emit(self, task: int, said: Said) -> None:
         engine, spout = self._engine, self.tasks[task]

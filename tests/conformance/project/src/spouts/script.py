@@ -1,0 +1,92 @@
+"""A spout that emits what its configuration lists, and writes down what becomes of it."""
+
+import json
+import os
+import time
+
+from streamparse import ReliableSpout, Spout
+
+
+class Diary:
+    """One file a task; also the barrier: nobody emits before every bolt stands."""
+
+    def open(self, conf, context):
+        self.folder = conf["conformance.folder"]
+        self.tasks = conf["conformance.bolts"]
+        path = os.path.join(self.folder, f"{self.component_name}.{self.task_id}.jsonl")
+        self.file = open(path, "a", encoding="utf-8")
+        self.note("context", self.task_id, sorted(context["task->component"].items()))
+
+    def note(self, *what):
+        self.file.write(json.dumps(what) + "\n")
+        self.file.flush()
+
+    def all_stand(self):
+        names = os.listdir(self.folder)
+        return sum(name.startswith("ready.") for name in names) >= self.tasks
+
+    def ready(self):
+        open(os.path.join(self.folder, f"ready.{self.task_id}"), "w").close()
+
+
+class Script(Diary, Spout):
+    """`script`: [stream, values, id, direct] each; what fails is emitted again."""
+
+    outputs = ["n", "a", "b"]
+
+    def initialize(self, conf, context):
+        self.open(conf, context)
+        self.rows = list(conf.get("script") or [])
+        self.left = len([row for row in self.rows if row[2] is not None])
+        self.by_id = {}
+        self.started = False
+
+    def next_tuple(self):
+        if not self.started:
+            self.started = self.all_stand()
+            time.sleep(0.02)
+        elif self.rows:
+            row = self.rows.pop(0)
+            stream, values, tup_id, direct = row
+            if tup_id is not None:
+                self.by_id[tup_id] = row
+            ids = self.emit(
+                values, tup_id=tup_id, stream=stream, direct_task=direct, need_task_ids=not direct
+            )
+            self.note("sent", stream, values, ids if len(ids) != 1 else "one")
+            self.note("pending", len(self.by_id))
+        else:
+            time.sleep(0.01)
+
+    def ack(self, tup_id):
+        self.note("acked", tup_id)
+        self.by_id.pop(tup_id, None)
+        self.left -= 1
+        if not self.left:
+            open(os.path.join(self.folder, f"done.{self.task_id}"), "w").close()
+
+    def fail(self, tup_id):
+        self.note("failed", tup_id)
+        self.rows.append(self.by_id.pop(tup_id))
+
+
+class Stubborn(Diary, ReliableSpout):
+    """streamparse's own way with failures: three more tries, then it gives up."""
+
+    outputs = ["n"]
+
+    def initialize(self, conf, context):
+        self.open(conf, context)
+        self.sent = False
+
+    def next_tuple(self):
+        if not self.sent and self.all_stand():
+            self.sent = True
+            self.emit([1], tup_id="1")
+        time.sleep(0.02)
+
+    def fail(self, tup_id):
+        self.note("failed", tup_id)
+        super().fail(tup_id)
+        if tup_id not in self.unacked_tuples:
+            open(os.path.join(self.folder, f"done.{self.task_id}"), "w").close()

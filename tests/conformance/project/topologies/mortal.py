@@ -1,0 +1,20 @@
+"""A bolt that raises: its tuples come again when it has been started again."""
+
+import os
+
+from streamparse import Topology
+
+from bolts.probe import Dies
+from spouts.script import Script
+
+
+class Mortal(Topology):
+    config = {
+        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
+        "conformance.bolts": 1,
+        "topology.message.timeout.secs": 6,
+    }
+    few = Script.spec(
+        config={"script": [["default", [n, "a", "b"], str(n), None] for n in range(1, 7)]}
+    )
+    dies = Dies.spec(inputs=[few])

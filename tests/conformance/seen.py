@@ -1,0 +1,66 @@
+"""What components wrote down, in a form in which two runs that agree are equal."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ANY_TASK = {"shuffled", "near", "anyone"}
+"""Readers of groupings for which Storm does not say which task a tuple reaches."""
+RANDOM_TARGETS = {"deal"}
+"""Writers to them."""
+_REPEATED = {"tick"}
+"""Notes that come as often as there is time."""
+
+Notes = dict[str, dict[int, list[list[Any]]]]
+
+
+def notes(folder: Path) -> Notes:
+    """Component -> task -> its notes, in order."""
+    out: Notes = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        component, task, _ = path.name.split(".")
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        out.setdefault(component, {})[int(task)] = lines
+    return out
+
+
+def comparable(seen: Notes) -> dict[str, Any]:
+    """Component -> what must be the same under the runner and under Storm."""
+    return {component: _component(component, tasks) for component, tasks in seen.items()}
+
+
+def _component(component: str, tasks: dict[int, list[list[Any]]]) -> Any:
+    each = {task: _task(component, lines) for task, lines in tasks.items()}
+    if component not in ANY_TASK:
+        return each
+    together: Counter[str] = Counter()
+    for counts in each.values():
+        together += counts
+    return together
+
+
+def _task(component: str, lines: list[list[Any]]) -> Counter[str]:
+    said: Counter[str] = Counter()
+    for kind, *rest in lines:
+        if kind == "pending":
+            continue
+        if kind == "sent":
+            *what, ids = rest
+            many = sorted(ids) if isinstance(ids, list) else ids
+            said[json.dumps([kind, *what, len(ids) if component in RANDOM_TARGETS else many])] += 1
+        else:
+            said[json.dumps([kind, *rest])] += 1
+    return Counter({k: 1 if json.loads(k)[0] in _REPEATED else n for k, n in said.items()})
+
+
+def arrivals(seen: Notes, component: str) -> dict[int, int]:
+    """Task -> tuples that it got."""
+    return {
+        task: sum(line[0] == "got" for line in lines) for task, lines in seen[component].items()
+    }
+
+
+def of(seen: Notes, component: str, kind: str) -> list[list[Any]]:
+    """All notes of one kind."""
+    return [line[1:] for lines in seen[component].values() for line in lines if line[0] == kind]
