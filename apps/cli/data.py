@@ -66,13 +66,22 @@ def publish(
 
 def ledger(
     topic: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Recompute it from the tables.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="With --watch: end after so long.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Prove from Kafka and Cassandra that each offset has exactly one end state.
 
-    Exit code 1 if an offset is unaccounted for or has two end states.
+    --verify reads every decision and set-aside record and compares them with the ledger. --watch
+    looks on; a gap or overlap older than a minute is an alarm. Exit code 1 if an offset is
+    unaccounted for, has two end states, or tables and ledger disagree; with --watch if there was
+    an alarm.
     """
     from apps import ledger as proof
+    from apps import ledger_command as more
     from apps.cli.connect import connected
     from stormwatch.errors import TopicError
 
@@ -84,9 +93,13 @@ def ledger(
                 f"proven. The topics are {settings.topic_transactions} and "
                 f"{settings.topic_readings}; `./stormwatch up` creates them."
             )
-        found = proof.topics(settings, admin, store, [topic] if topic else None)
+        names = [topic] if topic else None
+        if watch:
+            raise typer.Exit(more.watch(settings, admin, store, names, seconds))
+        found = proof.topics(settings, admin, store, names)
+        verified = more.verify(settings, admin, store, names) if verify else []
     if as_json:
-        shared.print_json({ledger.topic: ledger.to_dict() for ledger in found})
+        more.print_json(found, verified)
     else:
         for one in found:
             states = ", ".join(f"{count:,} {state}" for state, count in one.states.items())
@@ -95,7 +108,8 @@ def ledger(
                 f"  unaccounted {one.unaccounted:,}, with two states {one.conflicting:,}, "
                 f"in flight {one.in_flight:,}"
             )
-    if not all(one.sound for one in found):
+        more.tell(verified)
+    if not (all(one.sound for one in found) and all(one.sound for one in verified)):
         raise typer.Exit(1)
 
 
