@@ -5,7 +5,8 @@
 One pass in order of time over generated behaviour with planted tastes, through the functions that
 the bolts run. Judged are touches of an item that is not among the user's last ones, against the
 list stored after the user's event before (nothing later is known to it). Popularity is the same
-list made of `everyone` alone, without what the user owns or has just seen.
+list made of `everyone` alone, without what the user owns or has just seen. The ceiling is the same
+of the group that the user is about to follow, which the generator tells and nobody could know.
 """
 
 import argparse
@@ -21,8 +22,8 @@ from stormwatch.domain import Verdict
 from stormwatch.partitioner import partition_of
 from stormwatch.recommend.event import BUY, Behaviour
 from stormwatch.recommend.history import Plan, UserState, remember
-from stormwatch.recommend.items import asks, everyone, take
-from stormwatch.recommend.neighbours import Answer, ItemState
+from stormwatch.recommend.items import POPULAR_ANSWERED, POPULAR_SIZE, asks, everyone, take
+from stormwatch.recommend.neighbours import Answer, ItemState, best, learn
 from stormwatch.recommend.parse import parse
 from stormwatch.recommend.ranking import rank
 from stormwatch.records import Rejection
@@ -40,6 +41,7 @@ class Figures(NamedTuple):
     judged: int  # touches of an item not among the user's last
     hit: float
     hit_popular: float
+    hit_ceiling: float
     purchases: int  # of them, judged by the list before the item was looked at
     hit_purchase: float
     hit_purchase_popular: float
@@ -69,12 +71,12 @@ class Recommender:
         return plan, rank(plan, answers, popular), popular
 
 
-def events(seed: int, count: int) -> Iterator[Behaviour]:
-    """Parsed, as they come."""
+def events(seed: int, count: int) -> Iterator[tuple[Behaviour, int]]:
+    """Parsed, as they come, with the taste that each follows."""
     for generated in islice(behaviour(seed, items=ITEMS), count):
         event = parse(generated.value, FAR, future_skew_ms=0)
         assert not isinstance(event, Rejection), event
-        yield event
+        yield event, generated.taste
 
 
 class _Judge:
@@ -92,6 +94,23 @@ class _Judge:
         return self.hits / max(1, self.judged), self.popular_hits / max(1, self.judged)
 
 
+class _Ceiling:
+    """What is popular in each planted group."""
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self._groups: dict[int, ItemState] = {}
+
+    def count(self, event: Behaviour, taste: int, plan: Plan) -> None:
+        known = best(self._groups.get(taste, ItemState()), POPULAR_ANSWERED)
+        shown = rank(plan, {}, known).reasons
+        self.hits += any(reason.code == event.item for reason in shown)
+
+    def learn(self, event: Behaviour, taste: int) -> None:
+        group = self._groups.setdefault(taste, ItemState())
+        learn(group, event.item, event.strength, event.time, POPULAR_SIZE)
+
+
 class Shown(NamedTuple):
     """What a user was shown after an event: ours, and popularity's."""
 
@@ -106,15 +125,17 @@ def judge(seed: int, count: int) -> Figures:
     lists: dict[str, Shown] = {}
     met: dict[str, tuple[str, Shown]] = {}  # user -> the item met last, and the list before it
     bought: dict[str, set[str]] = {}
-    touches, purchases = _Judge(), _Judge()
+    touches, purchases, ceiling = _Judge(), _Judge(), _Ceiling()
     ours_shown, popular_shown = set[str](), set[str]()
     owned_shown, spent = 0, 0.0
-    for offset, event in enumerate(events(seed, count)):
+    for offset, (event, taste) in enumerate(events(seed, count)):
         warm, before = offset >= WARM * count, lists.get(event.user)
         if before and event.item not in [touch.item for touch in before.plan.recent]:
             met[event.user] = event.item, before
             if warm:
                 touches.count(event.item, before.ours, before.popular)
+                ceiling.count(event, taste, before.plan)
+        ceiling.learn(event, taste)
         item, then = met.get(event.user, ("", None))
         if warm and event.kind == BUY and then and item == event.item:
             purchases.count(event.item, then.ours, then.popular)
@@ -131,8 +152,9 @@ def judge(seed: int, count: int) -> Figures:
             ours_shown.update(shown.ours)
             popular_shown.update(shown.popular)
     return Figures(
-        seed, touches.judged, *touches.rates(), purchases.judged, *purchases.rates(),
-        len(ours_shown) / ITEMS, len(popular_shown) / ITEMS, owned_shown, count / spent,
+        seed, touches.judged, *touches.rates(), ceiling.hits / max(1, touches.judged),
+        purchases.judged, *purchases.rates(), len(ours_shown) / ITEMS, len(popular_shown) / ITEMS,
+        owned_shown, count / spent,
     )  # fmt: skip
 
 
