@@ -1,18 +1,23 @@
 """The domains by name, for commands that work on one of them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from apps.run.streams import Stream, streams
+from apps.kinds import KINDS, Kind
+from apps.run.streams import Stream, every, streams
 from stormwatch.domain import Domain
 from stormwatch.errors import SettingsError
-from stormwatch.fraud import Fraud
-from stormwatch.maintenance import Maintenance
 from stormwatch.settings import Settings
 
+
+def _make(kind: Kind, settings: Settings) -> Domain[Any, Any]:
+    made: Domain[Any, Any] = kind.make(settings)
+    return made
+
+
 MAKE: dict[str, Callable[[Settings], Domain[Any, Any]]] = {
-    "fraud": Fraud.from_settings,
-    "maintenance": Maintenance.from_settings,
+    kind.topology: partial(_make, kind) for kind in KINDS if kind.domain
 }
 """Each with its model loaded. Raise ModelError."""
 
@@ -27,8 +32,8 @@ def stream_of(settings: Settings, name: str) -> Stream:
 
 def of_topic(settings: Settings, topic: str) -> Stream:
     """The stream that reads a topic. Raises SettingsError for an unknown topic."""
-    for stream in streams(settings):
+    for stream in every(settings):
         if stream.topic == topic:
             return stream
-    known = ", ".join(stream.topic for stream in streams(settings))
+    known = ", ".join(stream.topic for stream in every(settings))
     raise SettingsError(f"No topology reads the topic {topic!r}. The topics are: {known}.")

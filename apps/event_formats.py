@@ -4,9 +4,11 @@ import csv
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
+from apps.kinds import KINDS
 from apps.publish import Event
 from stormwatch.maintenance.sensors import ALL
 
@@ -14,13 +16,9 @@ HANDBOOK = b"tx_id,t,customer,terminal,amount,fraud,scenario"
 HANDBOOK_START = datetime(2018, 4, 1, tzinfo=UTC)
 CMAPSS_START = datetime(2000, 1, 1, tzinfo=UTC)
 CMAPSS_COLUMNS = 26
-REQUIRED = {
-    "transactions": ["id", "customer", "terminal", "time", "amount", "currency"],
-    "readings": ["id", "unit", "time", "cycle"],
-    "behaviour": ["id", "user", "time", "action", "item"],
-}
+REQUIRED = {kind.events: list(kind.required) for kind in KINDS}
 """Columns that a CSV file must have."""
-_KEYS = {"transactions": "customer", "readings": "unit", "behaviour": "user"}
+_KEYS = {kind.events: kind.key for kind in KINDS}
 _SENSORS = tuple(sensor.name for sensor in ALL)
 _SETTING = re.compile(r"setting\d")
 _encode = msgspec.json.Encoder().encode
@@ -28,19 +26,9 @@ _encode = msgspec.json.Encoder().encode
 Reader = Callable[[bytes], Event]
 
 
-class _Customer(msgspec.Struct):
-    customer: str
-
-
-class _Unit(msgspec.Struct):
-    unit: str
-
-
-class _User(msgspec.Struct):
-    user: str
-
-
-_HOLDERS = {"transactions": _Customer, "readings": _Unit, "behaviour": _User}
+_HOLDERS: dict[str, Any] = {
+    events: msgspec.defstruct("Holder", [(key, str)]) for events, key in _KEYS.items()
+}
 
 
 def split_csv(line: bytes) -> list[str] | None:
@@ -128,7 +116,9 @@ class Csv:
         row = {name: cell for name, cell in zip(self._names, cells, strict=True) if cell}
         if row.get(self._key) is None:
             return Event(None, line)
-        value = _reading(row) if self._readings else row | _whole(row, "amount") | _whole(row, "rating")
+        value = (
+            _reading(row) if self._readings else row | _whole(row, "amount") | _whole(row, "rating")
+        )
         return Event(row[self._key].encode(), _encode(value))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from apps.run.streams import every
 from stormwatch.ledger import PartitionLedger, TopicLedger, reconcile, segments, total
 from stormwatch.ports import Admin, Store, Watermarks
 from stormwatch.settings import Settings
@@ -17,8 +18,7 @@ def topics(
 
     Raises BrokerUnavailable or StoreUnavailable.
     """
-    inputs = [settings.topic_transactions, settings.topic_readings, settings.topic_behaviour]
-    wanted = names or inputs
+    wanted = names or [stream.topic for stream in every(settings)]
     there = [name for name in wanted if names or admin.describe(name) is not None]
     return [topic(settings, admin, store, name) for name in there]
 

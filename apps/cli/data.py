@@ -1,22 +1,14 @@
 """`publish`, `ledger`, `config`, `schema`: what goes in, what came of it, and by which settings."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from apps.cli import app as shared
+from apps.kinds import BY_EVENTS
 
 Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
-
-
-class Events(StrEnum):
-    """Kinds of events."""
-
-    TRANSACTIONS = "transactions"
-    READINGS = "readings"
-    BEHAVIOUR = "behaviour"
 
 
 schema = typer.Typer(
@@ -39,8 +31,14 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=shared.example("config", "config --json"))(config)
 
 
+def _known(events: str) -> str:
+    if events not in BY_EVENTS:
+        raise typer.BadParameter(f"{events!r} is none of {', '.join(BY_EVENTS)}.")
+    return events
+
+
 def publish(
-    events: Annotated[Events, typer.Argument(help="transactions, readings or behaviour")],
+    events: Annotated[str, typer.Argument(callback=_known, help=", ".join(BY_EVENTS))],
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE]...", exists=True, dir_okay=False)
     ] = None,
@@ -57,7 +55,7 @@ def publish(
     """
     from apps.run import publishing
 
-    asked = publishing.Asked(events.value, rate, count, seed, customers, units, tuple(files or ()))
+    asked = publishing.Asked(events, rate, count, seed, customers, units, tuple(files or ()))
     sent, interrupted = publishing.by_hand(shared.settings(), asked, shared.steps())
     print(f"{sent:,} records published.")
     if interrupted:
@@ -83,6 +81,7 @@ def ledger(
     from apps import ledger as proof
     from apps import ledger_command as more
     from apps.cli.connect import connected
+    from apps.run.streams import every
     from stormwatch.errors import TopicError
 
     settings = shared.settings()
@@ -90,8 +89,8 @@ def ledger(
         if topic and admin.describe(topic) is None:
             raise TopicError(
                 f"There is no topic {topic!r} at {settings.kafka_bootstrap}, so nothing can be "
-                f"proven. The topics are {settings.topic_transactions} and "
-                f"{settings.topic_readings}; `./stormwatch up` creates them."
+                f"proven. The topics are {', '.join(s.topic for s in every(settings))}; "
+                "`./stormwatch up` creates them."
             )
         names = [topic] if topic else None
         if watch:

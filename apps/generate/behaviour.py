@@ -16,6 +16,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.kinds import Feed
+
 DAY = 86_400_000
 START = 1_262_304_000_000
 """2010-01-01T00:00Z, ms. Simulated time runs faster than the wall's: start far in the past."""
@@ -140,3 +142,9 @@ def behaviour(
             yield Generated(value["user"].encode(), encode(value), follows)
         if left > 1:
             pending.append((time + float(rng.exponential(120_000)) + 10, user, taste, left - 1))
+
+
+def feed(asked: Feed) -> Iterator[Generated]:
+    """For `publish` and `run`: goes on in time."""
+    start = START if asked.newest is None else asked.newest + 1
+    return behaviour(asked.seed, run=asked.run, start=start)

@@ -12,6 +12,7 @@ numbered along a street, and one pays near home. Three frauds are planted and la
 Nothing here depends on the clock: the same arguments give the same bytes.
 """
 
+import time
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import lru_cache
@@ -21,6 +22,8 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+
+from apps.kinds import Feed
 
 DAY = 86_400_000
 START = 1_262_304_000_000
@@ -198,3 +201,14 @@ class Transactions:
             rng = np.random.default_rng([self._seed, what, drawn])
             marked[rng.integers(size, size=max(1, round(size * a_day)))] = True
         return marked
+
+
+def feed(asked: Feed) -> Iterator[Generated]:
+    """For `publish` and `run`: goes on in time, up to now."""
+    start = START if asked.newest is None else asked.newest + 1
+    ceiling = int(time.time() * 1000)
+    return iter(
+        Transactions(
+            asked.seed, run=asked.run, customers=asked.customers, start=start, ceiling=ceiling
+        )
+    )

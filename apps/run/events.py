@@ -6,11 +6,10 @@ from datetime import datetime
 
 import msgspec
 
+from apps.kinds import BY_EVENTS, Feed
 from apps.publish import Keyed
 from stormwatch.ports import Source
 
-READING_STEP_MS = 60_000
-"""Simulated time between two cycles of a unit: small, so that years pass slowly at full speed."""
 _TAIL = 20
 _TAIL_LIMIT_S = 5.0
 
@@ -26,21 +25,7 @@ def generated(
     events: str, seed: int, run: str, newest: int | None, customers: int = 5_000, units: int = 50
 ) -> Iterator[Keyed]:
     """Endless events of a kind and run, after the event time `newest` (ms)."""
-    if events == "transactions":
-        from apps.generate.transactions import START, Transactions
-
-        start = START if newest is None else newest + 1
-        ceiling = int(time.time() * 1000)
-        return iter(Transactions(seed, run=run, customers=customers, start=start, ceiling=ceiling))
-    if events == "behaviour":
-        from apps.generate.behaviour import START as BEGIN
-        from apps.generate.behaviour import behaviour
-
-        return behaviour(seed, run=run, start=BEGIN if newest is None else newest + 1)
-    from apps.generate.readings import readings
-
-    # Units are new in each run, so theirs need not go on in time.
-    return readings(seed, run=run, units=units, step=READING_STEP_MS)
+    return BY_EVENTS[events].feed(Feed(seed, run, newest, customers, units))
 
 
 def newest_time(source: Source) -> int | None:

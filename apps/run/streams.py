@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from apps.kinds import KINDS
 from stormwatch.errors import SettingsError
 from stormwatch.settings import Settings
 
@@ -13,18 +14,22 @@ class Stream(NamedTuple):
 
     topology: str  # also the domain's name
     topic: str
-    events: str  # transactions, readings, behaviour
+    events: str  # see apps.kinds
+
+
+def every(settings: Settings) -> list[Stream]:
+    """All that there are."""
+    return [
+        Stream(kind.topology, getattr(settings, f"topic_{kind.events}"), kind.events)
+        for kind in KINDS
+    ]
 
 
 def streams(settings: Settings, which: str = ALL) -> list[Stream]:
     """The stream of one topology; of ALL those that a plain `run` starts. Raises SettingsError."""
-    known = [
-        Stream("fraud", settings.topic_transactions, "transactions"),
-        Stream("maintenance", settings.topic_readings, "readings"),
-    ]
-    by_name = [Stream("recommend", settings.topic_behaviour, "behaviour")]
-    whole = [*known, *by_name]
-    chosen = known if which == ALL else [stream for stream in whole if stream.topology == which]
+    whole = every(settings)
+    main = {kind.topology for kind in KINDS if kind.main}
+    chosen = [s for s in whole if s.topology == which or (which == ALL and s.topology in main)]
     if not chosen:
         names = ", ".join([stream.topology for stream in whole] + [ALL])
         raise SettingsError(f"There is no topology {which!r}. Choose one of: {names}.")

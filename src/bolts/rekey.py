@@ -10,7 +10,7 @@ from stormwatch import codec
 from stormwatch.adapters.outside import now_ms
 from stormwatch.codec import BATCH_FIELDS, Parsed
 from stormwatch.records import Fragment
-from stormwatch.rekey import Split, fan_out
+from stormwatch.rekey import fan_out
 
 REJECTED = "rejected"
 
@@ -33,8 +33,8 @@ class RekeyBolt(BatchBolt):
 
     config: ClassVar[dict[str, Any]] = {}
     outputs: ClassVar = [Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED)]
-    split: ClassVar[Split]
-    to_wire: ClassVar[Callable[[Any], bytes]]
+    split: ClassVar[Callable[..., Any]]  # stormwatch.rekey.Split
+    to_wire: ClassVar[Callable[..., bytes]]
     buckets: ClassVar[int] = 8
     """Sub-batches of a batch at most; more than tasks behind, so that these share evenly."""
     accounted: ClassVar[bool] = False

@@ -1,0 +1,74 @@
+"""The kinds of events, a row for each domain: what commands must know to publish, run and prove.
+
+A new domain adds its row here, its setting `topic.<events>`, and files of its own: CONTRIBUTING.md.
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from apps.publish import Keyed
+
+
+class Feed(NamedTuple):
+    """What is asked of a generator of endless events."""
+
+    seed: int
+    run: str  # makes ids new
+    newest: int | None  # event time that the topic ends with, ms; go on after it
+    customers: int = 5_000
+    units: int = 50
+
+
+class Generator(Protocol):
+    """`feed` of a module in apps/generate."""
+
+    def __call__(self, asked: Feed) -> "Iterator[Keyed]": ...
+
+
+class Kind(NamedTuple):
+    """One kind of events."""
+
+    events: str  # topic_<events> is the setting of its topic, apps.generate.<events> makes it
+    topology: str  # also the domain's name
+    key: str  # the field that is the record's key
+    required: tuple[str, ...]  # columns that a CSV file must have
+    main: bool  # a plain `./stormwatch run` runs it
+    domain: str = ""  # module:function that makes the domain from settings, its model loaded
+
+    @property
+    def feed(self) -> Generator:
+        """Its generator; imported when asked for."""
+        generator: Generator = import_module(f"apps.generate.{self.events}").feed
+        return generator
+
+    @property
+    def make(self) -> Callable[..., Any]:
+        """What makes its domain; imported when asked for."""
+        module, _, name = self.domain.partition(":")
+        found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        make: Callable[..., Any] = found
+        return make
+
+
+KINDS = (
+    Kind(
+        "transactions", "fraud", "customer",
+        ("id", "customer", "terminal", "time", "amount", "currency"), True,
+        "stormwatch.fraud:Fraud.from_settings",
+    ),
+    Kind(
+        "readings", "maintenance", "unit", ("id", "unit", "time", "cycle"), True,
+        "stormwatch.maintenance:Maintenance.from_settings",
+    ),
+    Kind("behaviour", "recommend", "user", ("id", "user", "time", "action", "item"), False),
+    Kind(
+        "posts", "social", "author", ("id", "author", "time", "text"), False,
+        "bolts.social:make_domain",
+    ),
+)  # fmt: skip
+
+BY_EVENTS = {kind.events: kind for kind in KINDS}

@@ -1,0 +1,34 @@
+"""The social topology: one hop more than the others, keyed by brand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stormwatch.codec import BATCH_FIELDS
+from tests.topologies import test_wiring as wiring
+
+
+@pytest.fixture
+def topology(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(wiring.NAMES, "social", ("Social", "posts"))
+    return wiring.load("social")
+
+
+def test_a_brand_stays_in_one_process_and_parse_and_split_are_any(topology: Any) -> None:
+    assert wiring.edges(topology) == {
+        ("posts", "default", "parse"): "shuffle",
+        ("parse", "default", "split"): "shuffle",
+        ("split", "default", "decide"): "fields bucket",
+        ("posts", "notices", "reject"): "shuffle",
+        ("parse", "rejected", "reject"): "shuffle",
+        ("split", "rejected", "reject"): "shuffle",
+    }
+
+
+def test_every_stream_has_a_reader_and_the_fields_of_a_batch(topology: Any) -> None:
+    read = {edge[:2] for edge in wiring.edges(topology)}
+    assert {(spec.name, stream) for spec in topology.specs for stream in spec.outputs} == read
+    for spec in topology.specs:
+        assert all(s.output_fields == list(BATCH_FIELDS) for s in spec.outputs.values())

@@ -1,0 +1,24 @@
+"""Posts from Kafka to spikes and posts that need an answer, by brand, in Cassandra."""
+
+from streamparse import Grouping, Topology
+
+from bolts.social import ParsePosts, RejectPosts, SocialBolt, SplitPosts
+from spouts.posts import PostSpout
+from stormwatch.settings import load
+from stormwatch.topology import storm_config
+
+settings = load()
+
+
+class Social(Topology):
+    """spout -> parse (shuffle) -> split by brand -> score and store (fields: bucket)."""
+
+    config = storm_config(settings)
+
+    posts = PostSpout.spec(par=settings.topology_spouts)
+    parse = ParsePosts.spec(inputs=[posts], par=settings.topology_parsers)
+    split = SplitPosts.spec(inputs=[parse], par=settings.topology_parsers)
+    decide = SocialBolt.spec(
+        inputs={split: Grouping.fields("bucket")}, par=settings.topology_scorers
+    )
+    reject = RejectPosts.spec(inputs=[parse["rejected"], split["rejected"], posts["notices"]])
