@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from apps.chaos import harm, traffic
+from apps.chaos import harm, stages, traffic
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.play import Play
 from apps.chaos.traffic import KeyValue
@@ -12,6 +12,13 @@ from apps.chaos.traffic import KeyValue
 SMALL: Mapping[str, object] = {"batch_max_records": 40}
 """Records in a batch: hundreds of batches leave time for a fault."""
 IMPATIENT: Mapping[str, object] = {**SMALL, "cassandra_request_timeout_s": 3.0}
+HASTY: Mapping[str, object] = {
+    **IMPATIENT,
+    "work_timeout_s": 8.0,
+    "message_timeout_s": 15,
+    "subprocess_timeout_s": 40,
+}
+"""Time-outs that a pause of 20 s passes in part and one of 60 s in all."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,8 @@ class Campaign:
     settings: Mapping[str, object] = field(default_factory=lambda: SMALL)
     limit_s: float = 240.0
     records: Callable[[int, int], Iterable[KeyValue]] = traffic.mixed
+    stage: stages.Stage = stages.plain
+    """What is set up before the start; gives settings to change."""
 
 
 CAMPAIGNS = (
@@ -48,6 +57,47 @@ CAMPAIGNS = (
     Campaign(
         "cassandra-hung", (23,), "Cassandra hung (SIGSTOP) for 20 s",
         partial(harm.hang_cassandra, seconds=20), settings=IMPATIENT,
+    ),
+    Campaign(
+        "cassandra-slow", (23, 24), "Cassandra 300 ms slower, then connections cut, then silent",
+        harm.slow_cassandra, settings=IMPATIENT, stage=stages.behind_a_proxy,
+    ),
+    Campaign(
+        "burst", (7,), "30 kills -9, 0.1 to 1 s apart", harm.burst,
+        settings={**SMALL, "quarantine_after": 1000},
+    ),
+    Campaign(
+        "pause-bolt-20", (8, 18), "a bolt stands still for 20 s",
+        partial(harm.pause_bolt, seconds=20), settings=HASTY,
+    ),
+    Campaign(
+        "pause-bolt-60", (8, 18), "a bolt stands still for 60 s, over every time-out",
+        partial(harm.pause_bolt, seconds=60), settings=HASTY,
+    ),
+    Campaign(
+        "poison", (20, 28), "one record in 500 raises; and kill -9 of a bolt", harm.kill_bolt,
+        records=traffic.poisoned, stage=stages.poison,
+    ),
+    Campaign(
+        "oversized", (30,), "records of 1 and 10 MiB and 100,000 fields; and kill -9 of a bolt",
+        harm.kill_bolt, records=traffic.oversized,
+    ),
+    Campaign(
+        "hot-key", (36,), "one customer with half the traffic; and kill -9 of a bolt",
+        harm.kill_bolt, records=traffic.hot,
+    ),
+    Campaign(
+        "many-states", (38,), "a bolt that keeps 30,000 customers restarts", harm.kill_late,
+        count=60_000, settings={"batch_max_records": 200},
+        records=partial(traffic.mixed, customers=30_000),
+    ),
+    Campaign(
+        "clock-ahead", (27,), "a bolt's clock is an hour ahead; and kill -9 of a bolt",
+        harm.kill_bolt, stage=partial(stages.clock, hours=1),
+    ),
+    Campaign(
+        "clock-behind", (27,), "a bolt's clock is an hour behind; and kill -9 of a bolt",
+        harm.kill_bolt, stage=partial(stages.clock, hours=-1),
     ),
 )  # fmt: skip
 

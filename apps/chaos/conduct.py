@@ -34,9 +34,15 @@ def conduct(scene: Scene, campaign: Campaign, seed: int, count: int = 0) -> Resu
     scene.prepare()
     scene.publish(campaign.records(play.count, seed))
     scene.tell(f"published {play.count:,} records; starting `sparse run -n fraud`")
-    scene.start(**campaign.settings)
-    scene.until_ended(1, START_S)
-    campaign.harm(play)
+    with campaign.stage(play) as changes:
+        scene.start("fraud", **{**campaign.settings, **changes})
+        scene.until_ended(1, START_S)
+        campaign.harm(play)
+        return _judge(play, campaign, seed)
+
+
+def _judge(play: Play, campaign: Campaign, seed: int) -> Result:
+    scene = play.scene
     left = scene.ledger().in_flight
     if not left:
         raise Invalid(
@@ -50,9 +56,10 @@ def conduct(scene: Scene, campaign: Campaign, seed: int, count: int = 0) -> Resu
     drained = scene.drain(play.count, campaign.limit_s)
     scene.stop()
     said = scene.said()
-    expect(said.count("restarting the topology in place") == play.kills, said)
+    restarts = said.count("restarting the topology in place")
+    expect(play.restarts is None or restarts == play.restarts, said)
     expect(all(words in said for words in play.told), said)
-    want = scene.check()
+    want = scene.check(domain=play.domain)
     states = Counter(state for each in want.ends.values() for state in each)
     limit = scene.settings.message_timeout_s + GRACE_S
     expect(moved <= limit, f"no commit moved for {moved:.1f} s after the fault, over {limit:g} s")

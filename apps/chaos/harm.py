@@ -1,7 +1,7 @@
 """What is done to a running topology, by name of campaign."""
 
 from apps.chaos.play import START_S, Play
-from apps.chaos.scene import BOLT, JVM, SPOUT
+from apps.chaos.run import BOLT, JVM, SPOUT
 from apps.chaos.traffic import mixed
 
 KAFKA_GONE = "Kafka does not answer, waiting for it"
@@ -32,9 +32,21 @@ def kill_three(play: Play) -> None:
         play.kill(part, play.random.uniform(low, low + 0.1))
 
 
+def kill_late(play: Play) -> None:
+    """One bolt, when it holds most of the states."""
+    play.kill(BOLT, play.random.uniform(0.6, 0.75))
+
+
+def burst(play: Play) -> None:
+    """Thirty, whatever runs."""
+    play.at(0.02)
+    play.burst(30, (BOLT, SPOUT, JVM))
+
+
 def pause_bolt(play: Play, seconds: float) -> None:
     """A bolt stands still and may come back as a zombie."""
     play.at(play.random.uniform(0.05, 0.2))
+    play.restarts = None
     with play.paused(BOLT):
         play.wait(seconds)
 
@@ -75,6 +87,29 @@ def stop_cassandra(play: Play, seconds: float) -> None:
         play.scene.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
         play.wait(seconds)
     play.scene.tell("Cassandra runs again")
+    play.fell()
+
+
+def slow_cassandra(play: Play) -> None:
+    """Through the proxy of the stage: late, then cut off, then silent."""
+    proxy = play.proxy
+    assert proxy is not None
+    play.at(0.05)
+    proxy.pause = 0.3
+    play.scene.tell("every answer of Cassandra comes 0.3 s late")
+    play.wait(10)
+    proxy.pause = 0.0
+    for _ in range(3):
+        proxy.cut()
+        play.scene.tell("every connection to Cassandra is reset")
+        play.wait(play.random.uniform(0.5, 2.0))
+        proxy.mend()
+        play.wait(play.random.uniform(1.0, 3.0))
+    proxy.hang()
+    play.scene.tell("connections to Cassandra stand and pass nothing on")
+    play.wait(15)
+    proxy.mend()
+    play.scene.tell("Cassandra answers as it did")
     play.fell()
 
 

@@ -10,7 +10,8 @@ import psutil
 
 from apps import ledger as ledgers
 from apps.chaos.errors import ChaosFailed, Invalid
-from apps.chaos.scene import BOLT, JVM, SPOUT, committed
+from apps.chaos.run import BOLT, JVM, SPOUT
+from apps.chaos.scene import committed
 from apps.chaos.screen import Screen, in_words
 from stormwatch.adapters import cassandra, kafka
 from stormwatch.settings import Settings

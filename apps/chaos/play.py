@@ -3,17 +3,23 @@
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from random import Random
 
-from apps.chaos.scene import JVM, Scene, committed
+from apps.chaos.proxy import TcpProxy
+from apps.chaos.run import JVM
+from apps.chaos.scene import Scene, committed
 from apps.chaos.traffic import KeyValue
+from stormwatch.errors import InfrastructureError
+from stormwatch.fraud import Fraud
 from stormwatch.ledger import TopicLedger
 
 START_S = 240.0
 """For a topology's start on a machine that is busy."""
 RESTART_S = 60.0
+CALM_S = 10.0
+"""A bolt that stood for so long was started for good."""
 
 
 class Play:
@@ -23,6 +29,12 @@ class Play:
         self.scene, self.count = scene, count
         self.random = Random(seed)
         self.kills = 0
+        self.restarts: int | None = 0
+        """How often the wrapper has to have started the topology again; None: as it likes."""
+        self.domain: Fraud | None = None
+        """Another than the shipped one decides."""
+        self.proxy: TcpProxy | None = None
+        """Between the topology and Cassandra."""
         self.told: list[str] = []
         """What the screen of the run has to say."""
         self.ended_at = 0.0
@@ -43,6 +55,7 @@ class Play:
         pid = self.scene.kill(part)
         self.fell()
         self.kills += 1
+        self.restarts = self.kills
         self.scene.tell(f"killed {part} (pid {pid}) with SIGKILL")
         dead = f"(pid {pid}) died" if part != JVM else "Storm's JVM died: killed by signal 9"
         self.told.append(dead)
@@ -71,18 +84,40 @@ class Play:
         while time.monotonic() < end:
             time.sleep(min(1.0, max(0.0, end - time.monotonic())))
 
+    def burst(self, kills: int, parts: Sequence[str]) -> None:
+        """`kills` times kill -9 of whatever runs, 0.1 to 1 s apart; `sparse run` is started again
+        where it gave up, as a supervisor of processes does."""
+        self.restarts = None
+        while self.kills < kills:
+            if self.scene.run.poll() is not None:
+                self.scene.tell(f"{self.kills} kills; `sparse run` gave up, starting it again")
+                self.scene.start()
+            found = [pid for part in parts for pid in self.scene.pids(part)]
+            if found:
+                with suppress(ProcessLookupError):
+                    os.kill(self.random.choice(found), signal.SIGKILL)
+                    self.kills += 1
+            time.sleep(self.random.uniform(0.1, 1.0))
+        self.scene.tell(f"{self.kills} kills; calm from here on")
+        self.fell()
+        quiet = 0.0
+        while quiet < CALM_S:
+            if self.scene.run.poll() is not None:
+                self.scene.start()
+            quiet = quiet + 1 if self.scene.pids(parts[0]) else 0.0
+            time.sleep(1)
+
     def fell(self) -> None:
         """The fault ends now, or strikes at once and is over."""
         self.ended_at = time.monotonic()
         self.before = committed(self._look())
 
     def _look(self) -> TopicLedger:
-        found: list[TopicLedger] = []
-
-        def seen() -> bool:
-            with self.scene.watching() as ledger:
-                found.append(ledger())
-            return True
-
-        self.scene.until(seen, "answer of Kafka and Cassandra", RESTART_S)
-        return found[-1]
+        end = time.monotonic() + RESTART_S
+        while True:
+            try:
+                return self.scene.ledger()
+            except InfrastructureError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(1)

@@ -9,6 +9,9 @@ from apps.generate.transactions import Transactions
 KeyValue = tuple[bytes, bytes | None]
 Good = tuple[bytes, bytes]
 
+_TEMPLATE = {
+    "terminal": "T1", "time": "2010-01-02T00:00:00Z", "amount": 100, "currency": "EUR",
+}  # fmt: skip
 BROKEN = (b"", b"{", None, b'{"id":"x"}', b"\xff\xfe", b'{"amount":NaN}')
 
 
@@ -24,6 +27,40 @@ def mixed(count: int, seed: int = 1, run: str = "a", customers: int = 500) -> It
             yield key, value
         else:
             yield again[0], _spoilt(i // 10, again[1])
+
+
+def poisoned(count: int, seed: int = 1) -> Iterator[KeyValue]:
+    """Mixed traffic; one record in 500 is of a customer on whom the poisoned domain raises."""
+    for i, (key, value) in enumerate(mixed(count, seed)):
+        if i % 500 == 250:
+            name = f"C-poison-{i % 3}"
+            event = {**_TEMPLATE, "id": f"poison-{i}", "customer": name}
+            yield name.encode(), msgspec.json.encode(event)
+        else:
+            yield key, value
+
+
+def oversized(count: int, seed: int = 1) -> Iterator[KeyValue]:
+    """Mixed traffic; one record in 1,000 of 1 MiB or 100,000 fields, two of 10 MiB."""
+    for i, (key, value) in enumerate(mixed(count, seed)):
+        if i in {count // 3, count // 2}:
+            yield key, b'{"id":"' + b"x" * (10 << 20) + b'"}'
+        elif i % 1000 == 500:
+            large = msgspec.json.encode({f"f{n}": n for n in range(100_000)})
+            yield key, large if i % 2000 == 500 else b'{"id":"' + b"x" * (1 << 20) + b'"}'
+        else:
+            yield key, value
+
+
+def hot(count: int, seed: int = 1) -> Iterator[KeyValue]:
+    """Half of the records are of one customer."""
+    one = iter(Transactions(seed + 1, run="hot", customers=1))
+    for i, record in enumerate(mixed(count, seed)):
+        if i % 2:
+            key, value, _ = next(one)
+            yield key, value
+        else:
+            yield record
 
 
 def _spoilt(turn: int, value: bytes) -> bytes | None:

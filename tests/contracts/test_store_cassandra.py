@@ -18,6 +18,7 @@ from cassandra.query import UNSET_VALUE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.chaos.proxy import TcpProxy
 from stormwatch.adapters import cassandra as adapter
 from stormwatch.adapters import cassandra_rows as wire
 from stormwatch.adapters import cassandra_session
@@ -34,7 +35,6 @@ from tests.contracts.store_rows import (
     outcomes,
     state,
 )
-from tests.contracts.tcp_proxy import TcpProxy
 
 DAY_S = 86_400
 SRC = Path(__file__).parents[2] / "src"

@@ -9,7 +9,8 @@ import pytest
 from apps.chaos.campaigns import Campaign, named
 from apps.chaos.conduct import Result, conduct
 from apps.chaos.play import Play
-from apps.chaos.scene import BOLT, SPOUT, Scene, opened
+from apps.chaos.run import BOLT, SPOUT
+from apps.chaos.scene import Scene, opened
 from apps.chaos.stand import Stand
 from apps.services.home import Home
 from stormwatch.settings import Settings
