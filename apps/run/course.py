@@ -155,6 +155,7 @@ class Course:
                 self._watcher.rates(s.topology),
                 self._crew.topologies[s.topology].restarts,
                 self._crew.sent(s.topology),
+                self._watcher.ledger(s.topology),
             )
             for s in self._streams
         ]
@@ -165,7 +166,7 @@ class Course:
                 monotonic() - self._since,
                 panels,
                 self._watcher.memory,
-                self._watcher.trouble,
+                "\n".join([*self._watcher.alarms, *filter(None, [self._watcher.trouble])]),
             )
         )
         if self._signals.asked:

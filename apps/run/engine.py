@@ -87,7 +87,7 @@ def _run(
         try:
             trouble = course.lead(options.seconds)
             published = evidence.ranges(before, evidence.highs(outside.admin, chosen))
-            trouble = trouble or course.drain()
+            trouble = trouble or course.drain() or " ".join(watcher.alarms)
         finally:
             watcher.stop()
         proofs = {s.topology: evidence.proof(outside, s.topic, published[s.topic]) for s in chosen}

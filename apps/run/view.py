@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.run.figures import Look, Rates, rejected_by_code
+from stormwatch.ledger import TopicLedger
 from stormwatch.records import Decision, DecisionRow, EndState
 
 _decision = msgspec.json.Decoder(Decision).decode
@@ -28,6 +29,7 @@ class Panel(NamedTuple):
     rates: Rates | None
     restarts: int = 0
     published: int = 0
+    ledger: TopicLedger | None = None
 
 
 class Screen(NamedTuple):
@@ -69,7 +71,7 @@ def plain(screen: Screen) -> list[str]:
             f"out {_rate(rates.outgoing if rates else None)}/s, latency p50 "
             f"{_ms(latency and latency.p50)} p95 {_ms(latency and latency.p95)} "
             f"p99 {_ms(latency and latency.p99)} ms, lag {look.lag}, {_states(look)}, "
-            f"alerts {look.alerts}, {memory:,.0f} MB"
+            f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledger)}, {memory:,.0f} MB"
         )
         lines.append(line + (f", restarts {panel.restarts}" if panel.restarts else ""))
     if screen.trouble:
@@ -149,6 +151,14 @@ def _states(look: Look) -> str:
     return ", ".join(shown) or "nothing decided yet"
 
 
+def _unaccounted(ledger: TopicLedger | None) -> str:
+    """Offsets that are lost, and those with two states if there are any."""
+    if ledger is None:
+        return "–"
+    twice = f", {ledger.conflicting:,} twice" if ledger.conflicting else ""
+    return f"{ledger.unaccounted:,}{twice}"
+
+
 def _rate(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
@@ -166,5 +176,6 @@ _ROWS: tuple[tuple[str, Callable[[Panel], str]], ...] = (
     ("published", lambda p: f"{p.published:,}"),
     ("lag", lambda p: f"{p.look.lag:,}" if p.look else "–"),
     ("alerts", lambda p: f"{p.look.alerts:,}" if p.look else "–"),
+    ("unaccounted", lambda p: _unaccounted(p.ledger)),
     ("restarts", lambda p: f"{p.restarts}"),
 )

@@ -6,14 +6,19 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from apps import ledger as ledgers
+from apps.ledger_alarm import Alarm
 from apps.memory import Groups, by_component, total_mb
 from apps.run.figures import Look, Rates, look, rates
 from apps.run.streams import Stream
 from stormwatch.errors import InfrastructureError
+from stormwatch.ledger import TopicLedger
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
 EVERY_S = 1.0
+LEDGER_EVERY_S, LEDGER_SHARE = 5.0, 20.0
+"""Between two looks at the ledger; at least so many times as long as one takes."""
 WINDOW_S = 10
 """Rates and latencies on the screen are of this many seconds."""
 ALERTS = 40
@@ -60,6 +65,8 @@ class Watcher(threading.Thread):
     ) -> None:
         super().__init__(name="watcher", daemon=True)
         self.trouble = ""
+        self.alarms: list[str] = []
+        """Gaps and overlaps of the ledger that stayed for a minute; never taken back."""
         self.memory: Groups = {}
         self.peak: Groups = {}
         """The memory when its total was highest."""
@@ -70,6 +77,9 @@ class Watcher(threading.Thread):
         self._looks: dict[str, deque[Look]] = {
             stream.topology: deque(maxlen=WINDOW_S + 1) for stream in streams
         }
+        self._ledgers: dict[str, TopicLedger] = {}
+        self._alarm = Alarm()
+        self._reconcile_at = 0.0
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -80,10 +90,32 @@ class Watcher(threading.Thread):
             try:
                 for stream in self._streams:
                     self._looks[stream.topology].append(take(stream, self._outside, self._began))
+                self._reconcile()
                 self.trouble = ""
             except InfrastructureError as error:
                 self.trouble = str(error)
             self._ended.wait(EVERY_S)
+
+    def _reconcile(self) -> None:
+        """The ledgers, now and then. Raises InfrastructureError."""
+        began = time.monotonic()
+        if began < self._reconcile_at:
+            return
+        outside = self._outside
+        for stream in self._streams:
+            self._ledgers[stream.topology] = ledgers.topic(
+                outside.settings, outside.admin, outside.store, stream.topic
+            )
+        told = {said.partition(" have had")[0] for said in self.alarms}
+        for said in self._alarm.look(began, self._ledgers.values()):
+            if said.partition(" have had")[0] not in told:
+                self.alarms.append(said)
+        now = time.monotonic()
+        self._reconcile_at = now + max(LEDGER_EVERY_S, LEDGER_SHARE * (now - began))
+
+    def ledger(self, topology: str) -> TopicLedger | None:
+        """The newest, None before the first."""
+        return self._ledgers.get(topology)
 
     def stop(self) -> None:
         """End after the look in hand."""
