@@ -4,14 +4,13 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import pytest
 import typer.main
 
 from apps.cli.__main__ import app
-from stormwatch.codec import Parsed
-from stormwatch.fraud.event import Transaction
-from stormwatch.records import Fragment
-from stormwatch.testing import batch, drive
+from apps.scaffold import plan
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -21,31 +20,24 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.S)
 
 
-def sample(name: str) -> ModuleType:
-    module = ModuleType(name)
-    exec(next(b for b in blocks("python") if "class LargeBolt" in b), module.__dict__)
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The sample bolt, importable as bolts.large."""
+    module = ModuleType("bolts.large")
+    monkeypatch.setitem(sys.modules, "bolts.large", module)
+    exec(next(b for b in blocks("python") if "class Large" in b), module.__dict__)
     return module
 
 
-def test_the_sample_bolt_does_what_it_says():
-    large = sample("large").LargeBolt
-    events = [
-        (i, 0, Transaction(str(i), "C1", "T1", 0, amount, "EUR"))
-        for i, amount in enumerate([5_00, 2_000_00])
-    ]
-    payload = Parsed(events, [], [])
-    said = drive(large, batch(Fragment("t", 0, 1, 0, 1, 1, 0), payload))
-    assert [m["id"] for m in said.of("ack")] == ["1"]
-    assert "C1 paid 200000" in said.log
-    assert "500" not in said.log
+def test_the_samples_own_tests_pass(large: ModuleType) -> None:
+    tests: dict[str, Any] = {}
+    exec(next(b for b in blocks("python") if "def test_large" in b), tests)
+    assert [tests[name]() for name in tests if name.startswith("test_")] == [None, None]
 
 
-def test_the_sample_line_wires_it_into_the_topology(monkeypatch):
-    monkeypatch.setitem(sys.modules, "bolts.large", sample("bolts.large"))
-    line = next(b for b in blocks("python") if "LargeBolt.spec" in b).splitlines()[-1]
-    wiring = (ROOT / "topologies" / "fraud.py").read_text() + line
+def test_new_wires_it_into_the_topology(large: ModuleType) -> None:
     module = ModuleType("with_large")
-    exec("from bolts.large import LargeBolt\n" + wiring, module.__dict__)
+    exec(plan("bolt", "large", ROOT, "fraud").files["topologies/fraud.py"], module.__dict__)
     assert "large" in module.Fraud.thrift_bolts
 
 
