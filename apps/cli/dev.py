@@ -1,5 +1,6 @@
 """`demo` and `dev`: topologies in this process, without Java."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,10 @@ def add_to(app: typer.Typer) -> None:
         epilog=shared.example("demo", "demo --seconds 20 --seed 7"),
         short_help="See it work in a minute: no Java, no Kafka, no Cassandra.",
     )(demo)
+    app.command(
+        epilog=shared.example("dev fraud", "dev fraud --processes", "dev maintenance --seconds 30"),
+        short_help="Run one topology without Java; begins again when a file changes.",
+    )(dev)
 
 
 def demo(
@@ -30,3 +35,25 @@ def demo(
 
     shared.log_to(shared.settings(), "demo")
     raise typer.Exit(run(Options(seconds, seed), shared.ROOT, lambda line: print(line, flush=True)))
+
+
+def dev(
+    topology: Annotated[str, typer.Argument(help="The name of a file in topologies/.")],
+    processes: Annotated[
+        bool, typer.Option("--processes", help="A process for each task, as Storm does it.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=0, help="End after so long; 0: never.")] = 0.0,
+) -> None:
+    """Run one topology without Java; begin again when a file in src/ or topologies/ changes.
+
+    Kafka and Cassandra are those that the settings name, where they answer (./stormwatch up);
+    otherwise both are in memory, with generated events. Exit code: 0, 130 after Ctrl-C.
+    """
+    from apps.dev import load
+    from apps.dev.reload import keep_running
+
+    if topology not in load.names(shared.ROOT):
+        raise load.unknown(shared.ROOT, topology)
+    how = "processes" if processes else "threads"
+    command = [sys.executable, "-m", "apps.dev.once", topology, str(seconds), how]
+    raise typer.Exit(keep_running(command, shared.ROOT, lambda line: print(line, flush=True)))

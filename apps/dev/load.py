@@ -13,15 +13,20 @@ def names(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / "topologies").glob("*.py"))
 
 
+def unknown(root: Path, name: str) -> SettingsError:
+    """The error of a name that is none."""
+    return SettingsError(
+        f"There is no topologies/{name}.py. Choose one of: {', '.join(names(root))}."
+    )
+
+
 def topology(root: Path, name: str) -> Any:
     """The Topology class of topologies/NAME.py. Raises SettingsError if there is none."""
     from streamparse import Topology
 
     path = root / "topologies" / f"{name}.py"
     if not path.is_file():
-        raise SettingsError(
-            f"There is no topologies/{name}.py. Choose one of: {', '.join(names(root))}."
-        )
+        raise unknown(root, name)
     source = str(root / "src")
     if source not in sys.path:
         sys.path.append(source)

@@ -8,8 +8,9 @@ from zlib import crc32
 from apps.dev.load import topology
 from stormwatch.adapters.task_time import RealClock
 from stormwatch.runner import plan
-from stormwatch.runner.engine import Engine, Rules
+from stormwatch.runner.engine import Engine, Host, Rules
 from stormwatch.runner.events import Event
+from stormwatch.runner.processes import Processes
 from stormwatch.runner.threads import Threads
 from stormwatch.settings import Settings, to_conf
 
@@ -21,8 +22,11 @@ class Session:
 
     def __init__(
         self, root: Path, names: Sequence[str], settings: Settings, seed: int, watch: Watch,
+        processes: bool = False,
     ) -> None:  # fmt: skip
-        self._engines = [self._engine(root, name, settings, seed, watch) for name in names]
+        self._root, self._settings, self._seed, self._watch = root, settings, seed, watch
+        self._processes = processes
+        self._engines = [self._engine(name) for name in names]
 
     def start(self) -> None:
         """Start all tasks."""
@@ -39,10 +43,13 @@ class Session:
         for engine in self._engines:
             engine.stop()
 
-    def _engine(self, root: Path, name: str, settings: Settings, seed: int, watch: Watch) -> Engine:
-        read = plan.read(topology(root, name), name, to_conf(settings))
-        random, clock = Random(seed ^ crc32(name.encode())), RealClock()
+    def _engine(self, name: str) -> Engine:
+        read = plan.read(topology(self._root, name), name, to_conf(self._settings))
+        random, clock = Random(self._seed ^ crc32(name.encode())), RealClock()
+        host: Host = Threads(read, clock, random)
+        if self._processes:
+            host = Processes(read, clock, self._root / "src")
         return Engine(
-            read, Threads(read, clock, random), clock, random,
-            watch=lambda event: watch(name, event), rules=Rules(together=True),
+            read, host, clock, random,
+            watch=lambda event: self._watch(name, event), rules=Rules(together=True),
         )  # fmt: skip
