@@ -1,0 +1,98 @@
+"""`demo` and `dev` as a person types them, and what they are made of."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from apps.dev import places, reload
+from apps.dev.demo import Options, demo
+from apps.dev.load import names, topology
+from stormwatch.adapters import kafka
+from stormwatch.errors import SettingsError
+from stormwatch.settings import Settings
+from tests.e2e.project import ROOT
+
+
+def test_the_demo_catches_what_is_planted_and_accounts_for_everything() -> None:
+    said: list[str] = []
+    assert demo(Options(seconds=6, seed=1), ROOT, said.append) == 0
+    text = "\n".join(said)
+    assert "[planted: " in text
+    assert "first planted event caught after 0." in text
+    for topic in ("transactions", "readings"):
+        (line,) = [line for line in said if line.startswith(f"ledger of {topic}")]
+        assert line.endswith("in flight 0, conflicting 0, unaccounted 0")
+
+
+def test_every_topology_can_be_loaded() -> None:
+    for name in names(ROOT):
+        assert topology(ROOT, name).specs
+    with pytest.raises(SettingsError, match=r"no topologies/nope\.py\. Choose one of: .*fraud"):
+        topology(ROOT, "nope")
+
+
+def test_memory_is_refused_outside_of_the_runner() -> None:
+    with pytest.raises(SettingsError, match="lives only inside"):
+        kafka.admin(Settings(kafka_client="memory"))
+
+
+def test_without_services_a_run_is_in_memory_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORMWATCH_RUN_DIR", str(tmp_path))
+    assert places.find(Settings(), tmp_path) == (
+        False, "no setting names Kafka: Kafka and the store are in memory",
+    )  # fmt: skip
+    monkeypatch.setenv("STORMWATCH_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    found = places.find(Settings(kafka_bootstrap="127.0.0.1:1"), tmp_path)
+    assert not found.real
+    assert "Kafka at 127.0.0.1:1" in found.why
+    assert "STORMWATCH_KAFKA_BOOTSTRAP" in found.why
+
+
+def test_a_change_of_a_file_begins_the_run_again(tmp_path: Path) -> None:
+    """A run that ended with an error waits for the change; one that ended well ends it all."""
+    for folder in reload.FOLDERS:
+        (tmp_path / folder).mkdir()
+    source = tmp_path / "src" / "part.py"
+    source.write_text("raise SystemExit(3)")
+    script = (
+        "import sys; from pathlib import Path; from apps.dev.reload import keep_running\n"
+        f"root = Path({str(tmp_path)!r})\n"
+        "say = lambda line: print(line, flush=True)\n"
+        f"sys.exit(keep_running([{sys.executable!r}, 'src/part.py'], root, say))\n"
+    )
+    environ = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], env=environ, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert "it ended with code 3; waiting for a change" in child.stdout.readline()
+    source.write_text("")
+    os.utime(source, (1, 1))
+    assert "src/part.py changed: starting again" in child.stdout.readline()
+    assert child.wait(10) == 0
+    child.stdout.close()
+
+
+def test_dev_runs_in_memory_until_ctrl_c(tmp_path: Path) -> None:
+    environ = os.environ | {
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "STORMWATCH_RUN_DIR": str(tmp_path)
+    }  # fmt: skip
+    command = [sys.executable, "-m", "apps.cli", "dev", "maintenance"]
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert child.stdout is not None
+    end = time.monotonic() + 60
+    while "healthy" not in (line := child.stdout.readline()):
+        assert line and time.monotonic() < end, line
+    child.send_signal(signal.SIGINT)
+    rest = child.communicate(timeout=30)[0]
+    assert child.returncode == 130, rest
+    assert "Traceback" not in rest
