@@ -15,6 +15,13 @@ _TOPOLOGY_ATTRIBUTES = {
     "config", "read", "write", "specs", "thrift_bolts", "thrift_spouts", "thrift_topology", "mro",
 }  # fmt: skip
 """Of streamparse.Topology: a component of such a name would replace it."""
+_FILE = "A script run in its folder would import this file in that one's place, and break"
+_SHADOWS = {
+    "topology": "streamparse puts topologies/ at the end of sys.path, so that module would be "
+    "imported instead, and no Topology found",
+    "bolt": _FILE,
+    "spout": _FILE,
+}
 
 
 class NameRefused(StormwatchError):
@@ -25,7 +32,7 @@ def check(kind: str, name: str, root: Path, topology: str | None = None) -> None
     """Raises NameRefused with the reason and a suggestion."""
     reason = (
         _shape(name)
-        or _taken(name)
+        or _taken(kind, name)
         or _module(kind, name, root)
         or _in_topology(name, root, topology)
     )
@@ -54,21 +61,15 @@ def _shape(name: str) -> str:
     return ""
 
 
-def _taken(name: str) -> str:
-    if name in sys.stdlib_module_names:
-        return (
-            "a module of Python's standard library has this name. On workers src/ stands at the "
-            "end of sys.path, so Python's own module would be imported instead"
-        )
+def _taken(kind: str, name: str) -> str:
     if name in _PACKAGES:
         return "a package of this project has this name"
     if name.startswith("stormwatch"):
         return "names that begin with stormwatch belong to the core package"
+    if name in sys.stdlib_module_names:
+        return f"a module of Python's standard library has this name. {_SHADOWS[kind]}"
     if _installed(name):
-        return (
-            "an installed package has this name. On workers src/ stands at the end of sys.path, "
-            "so that package would be imported instead"
-        )
+        return f"an installed package has this name. {_SHADOWS[kind]}"
     return ""
 
 

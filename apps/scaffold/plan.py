@@ -80,7 +80,9 @@ def _bolt(name: str, root: Path, topology: str | None) -> Plan:
 
 
 def _spout(name: str, root: Path) -> Plan:
-    return Plan(root, _spout_files(name, root), _next(name, "its line in a topology: `spec()`"))
+    return Plan(
+        root, _spout_files(name, root), _next(f"{name}_spout", "its line in a topology: `spec()`")
+    )
 
 
 def _spout_files(name: str, root: Path) -> dict[str, str]:
@@ -134,8 +136,8 @@ def _page(title: str, code: str, test: str, reads: str) -> str:
     )  # fmt: skip
 
 
-def _next(name: str, then: str) -> str:
-    return f"Next: ./stormwatch test -k {name}; then {then}"
+def _next(test: str, then: str) -> str:
+    return f"Next: ./stormwatch test tests/components/test_{test}.py; then {then}"
 
 
 def _sorted_imports(text: str) -> str:

@@ -1,6 +1,7 @@
 """Builders: an event of any msgspec type, and the payload of a batch of any bolt."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -40,7 +41,7 @@ def example(kind: Any, number: int = 0, **fields: Any) -> Any:
     `fields` are set as given: `example(Transaction, amount=5_00)`.
     """
     builder = _Builder(number, lambda name: f"{name or 'text'}-{number}")
-    made = builder.value(inspect.type_info(kind))
+    made = builder.value(_type_info(kind))
     return msgspec.structs.replace(made, **fields) if fields else made
 
 
@@ -49,7 +50,7 @@ def odd(kind: Any) -> list[Any]:
 
     Times stay near the present, for no parser lets others pass.
     """
-    info = inspect.type_info(kind)
+    info = _type_info(kind)
     made = []
     for text, number in zip(_ODD_TEXTS, _ODD_NUMBERS, strict=True):
         wild = _Builder(number, lambda name, text=text: text)  # type: ignore[misc]
@@ -122,6 +123,11 @@ def _outcomes(fragment: Fragment) -> Outcomes:
     bits = {EndState.SCORED.value: bitmap_of(list(offsets), f.first)}
     ledger = LedgerRow(f, "score", bits, 5)
     return Outcomes(f, "test", stamp, rows, states, [], ledger, [], [START_MS] * len(rows))
+
+
+@cache
+def _type_info(kind: Any) -> inspect.Type:
+    return inspect.type_info(kind)
 
 
 class _Builder:
