@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from apps.kinds import KINDS, Kind
-from apps.run.streams import Stream, every, streams
+from apps.run.streams import ALL, Stream, every, streams
 from stormwatch.domain import Domain
 from stormwatch.errors import SettingsError
 from stormwatch.settings import Settings
@@ -21,13 +21,24 @@ MAKE: dict[str, Callable[[Settings], Domain[Any, Any]]] = {
 }
 """Each with its model loaded. Raise ModelError."""
 
+DIRECT = ("fraud", "maintenance")
+"""Domains that decide each record once, under its key in Kafka: these can be run over the log again.
+Behind a re-key hop a record is several events, of keys that other partitions share."""
+
 
 def stream_of(settings: Settings, name: str) -> Stream:
-    """The stream of one domain. Raises SettingsError for an unknown one."""
+    """The stream of a DIRECT domain. Raises SettingsError for any other."""
     (found,) = streams(settings, name)[:1]
-    if name not in MAKE:
-        raise SettingsError(f"{name!r} is no domain. Choose one of: {', '.join(MAKE)}.")
+    if name not in DIRECT:
+        raise SettingsError(
+            f"{name!r} cannot be run over the log again. Choose one of: {', '.join(DIRECT)}."
+        )
     return found
+
+
+def chosen(settings: Settings, which: str) -> list[Stream]:
+    """One topology's stream, or of all there are. Raises SettingsError."""
+    return every(settings) if which == ALL else streams(settings, which)
 
 
 def of_topic(settings: Settings, topic: str) -> Stream:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from apps import ledger as ledgers
-from apps.domains import MAKE
+from apps.domains import DIRECT
 from apps.ledger_alarm import Alarm
 from apps.ledger_verify import Verified
 from apps.ledger_verify import verify as verify_one
@@ -29,7 +29,7 @@ def verify(
     return [
         verify_one(settings, admin, archive, stream.topology, stream.topic)
         for stream in streams(settings)
-        if stream.topology in MAKE
+        if stream.topology in DIRECT
         and (names is None or stream.topic in names)
         and admin.describe(stream.topic) is not None
     ]

@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
 Code = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="e.g. not_json")]
 State = Annotated[str | None, typer.Option(help="rejected, dead_lettered, late, conflict")]
 Component = Annotated[str | None, typer.Option(help="Which one set it aside.")]
-Topology = Annotated[str, typer.Option(help="fraud, maintenance or all.")]
+Topology = Annotated[str, typer.Option(help="fraud, maintenance, …, or all.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[RECORD]...")]
 Note = Annotated[str, typer.Option(help="Why: kept with the record.")]
 Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
@@ -44,13 +44,13 @@ def list_(
     """List set-aside records, newest first. RECORD is topic/partition/epoch/offset."""
     from apps.cli.connect import stored
     from apps.dlq.letters import Wanted, find
-    from apps.run.streams import streams
+    from apps.domains import chosen
     from stormwatch import masking
 
     settings = shared.settings()
-    chosen = streams(settings, topology)
+    streams = chosen(settings, topology)
     with stored(settings) as archive:
-        found = find(archive, chosen, Wanted(reason, component, state, everything), limit)
+        found = find(archive, streams, Wanted(reason, component, state, everything), limit)
     masked = masking.names(settings.mask_fields)
     if as_json:
         shared.print_json([letter.shown(masked) for letter in found])
@@ -137,7 +137,7 @@ def _chosen(
     filters: tuple[str | None, str | None, str | None], topology: str, limit: int,
 ) -> "list[Letter]":  # fmt: skip
     from apps.dlq.letters import Wanted, by_name, find
-    from apps.run.streams import streams
+    from apps.domains import chosen
     from stormwatch.errors import SettingsError
 
     if names:
@@ -147,7 +147,7 @@ def _chosen(
             "Which records? Name them, or give --reason, --state, --component or --topology. "
             "`./stormwatch dlq list` shows what there is."
         )
-    return find(archive, streams(settings, topology), Wanted(*filters), limit)
+    return find(archive, chosen(settings, topology), Wanted(*filters), limit)
 
 
 def _who(note: str) -> "Who":

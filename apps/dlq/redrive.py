@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from apps import log
 from apps.dlq.letters import Letter
+from apps.domains import DIRECT
 from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAct
 from stormwatch.domain import Domain
 from stormwatch.errors import BrokerUnavailable
@@ -153,9 +154,12 @@ class Redriver:
             raise _Left(_before(last))
         if stored.row.state == EndState.CONFLICT:
             raise _Left("the first record with this id stands: correct it under a new id")
-        value = self._value(letter)
+        original = self._original(letter)
+        value = self._value(letter, original)
         event = self._parsed(value)
-        key = event.entity.encode()  # where its state is, whatever key it came with
+        key = original.key if original is not None else None
+        if key is None:  # what was kept of a key may be masked; its entity is in the event
+            key = event.entity.encode()
         if last is not None:
             return _Copy(letter, key, value, last.to_partition, last.to_offset)
         info = self._source.describe()
@@ -173,13 +177,14 @@ class Redriver:
             raise _Left(f"it would be rejected again: {event.code}")
         return event
 
-    def _value(self, letter: Letter) -> bytes:
+    def _value(self, letter: Letter, original: Record | None) -> bytes:
         """The record as it came: from Kafka while it is there, else as it was kept, if whole."""
-        original = self._original(letter)
         raw = letter.stored.row.raw if original is None else original.value
         if raw is None:
             raise _Left("it has no value (a tombstone)")
         if original is None:
+            if letter.domain not in DIRECT:
+                raise _Left("Kafka no longer has it, and its key cannot be known")
             if len(raw) >= self._settings.record_max_bytes:
                 raise _Left("Kafka no longer has it, and what was kept of it is cut")
             if MASK.encode() in raw:

@@ -8,6 +8,7 @@ from apps.dlq.letters import Letter
 from apps.dlq.redrive import Redriver, Result, Who
 from stormwatch.adapters import kafka
 from stormwatch.archive import Archive
+from stormwatch.errors import SettingsError
 from stormwatch.settings import Settings
 
 
@@ -17,7 +18,13 @@ def redrive_all(
     """Results in the order of topics. Raises InfrastructureError, ModelError."""
     results: list[Result] = []
     for topic in dict.fromkeys(letter.stored.topic for letter in letters):
-        domain = domains.MAKE[domains.of_topic(settings, topic).topology](settings)
+        name = domains.of_topic(settings, topic).topology
+        if name not in domains.MAKE:
+            raise SettingsError(
+                f"Records of {name} cannot be re-driven by this command: send them to {topic} "
+                "again, as `./stormwatch dlq show` shows them."
+            )
+        domain = domains.MAKE[name](settings)
         with ExitStack() as stack:
             source = stack.enter_context(closing(kafka.source(settings, topic)))
             sink = stack.enter_context(closing(kafka.sink(settings)))

@@ -13,6 +13,7 @@ from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySink
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.cache import StateCache
 from stormwatch.meter import Meter
+from stormwatch.ports import Sink, Store
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 
@@ -42,19 +43,26 @@ OF = {
 class Host:
     """What the steps of a ChainBolt ask of the bolt that they are in; `handle` is the bolt's own.
 
-    Alerts and dead letters go to a broker in memory that nobody reads.
+    Unless others are given, the store is in memory, and alerts and dead letters go to a broker in
+    memory that nobody reads.
     """
 
     component_name = "replay"
     cache: StateCache | None = None
 
-    def __init__(self, bolt: type[ChainBolt], settings: Settings) -> None:
+    def __init__(
+        self,
+        bolt: type[ChainBolt],
+        settings: Settings,
+        store: Store | None = None,
+        sink: Sink | None = None,
+    ) -> None:
         self.settings = settings
         self.store = MemoryStore(settings.layout_period_h)
         self._broker = MemoryBroker(lambda: 0)
-        sink = MemorySink(self._broker)
+        into, onto = store or self.store, sink or MemorySink(self._broker)
         self.outside = SimpleNamespace(
-            store=lambda: self.store, sink=lambda: sink, meter=Meter(), settings=settings
+            store=lambda: into, sink=lambda: onto, meter=Meter(), settings=settings
         )
         made: Any = self
         self._links = [make(made) for make in bolt.steps]

@@ -54,9 +54,7 @@ class World:
         prepare.ensure_tables(settings, ROOT, silent)
         self.store = cassandra.connect(settings)
         self.sink = kafka.sink(settings)
-        self.host = Host(FraudBolt, settings)
-        self.host.outside.store = lambda: self.store
-        self.host.outside.sink = lambda: self.sink
+        self.host = Host(FraudBolt, settings, self.store, self.sink)
         self.positions = dict.fromkeys(range(PARTITIONS), 0)
 
     def publish(self, *values: tuple[bytes, bytes]) -> None:
