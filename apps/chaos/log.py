@@ -60,6 +60,7 @@ def values(settings: Settings, topic: str) -> list[dict[str, object]]:
         while len(out) < left:
             expect(time.monotonic() < deadline, f"{len(out)} of {left} records of {topic}")
             for records in source.poll(10_000, 0.2).values():
+                deadline = time.monotonic() + _LIMIT_S
                 out += [json.loads(record.value or b"{}") for record in records]
     return out
 

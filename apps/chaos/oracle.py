@@ -17,6 +17,7 @@ from stormwatch.settings import Settings
 BATCH = 700
 """Another cut than the topology's: it must not matter."""
 READ_LIMIT_S = 60.0
+"""Without a record for so long, Kafka is taken to have stopped."""
 
 
 def expected(

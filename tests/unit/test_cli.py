@@ -13,9 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     [], ["run"], ["up"], ["down"], ["status"], ["doctor"], ["publish"], ["ledger"], ["config"],
-    ["chaos"], ["test"], ["bench"], ["train"], ["cluster"], ["cluster", "up"], ["cluster", "down"],
+    ["chaos"], ["soak"], ["test"], ["bench"], ["train"], ["cluster"], ["cluster", "up"],
+    ["cluster", "down"],
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
-    ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"], ["verdict"], ["replay"],
+    ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
+    ["verdict"], ["replay"],
 ]  # fmt: skip
 
 

@@ -1,0 +1,54 @@
+"""`soak`: hours of steady load with kills in between."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.cli import app as shared
+from stormwatch.errors import SettingsError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(
+        epilog=shared.example("soak --hours 2 --out docs/reports/soak", "soak --minutes 5"),
+        short_help="Steady load with kills; what grows is seen.",
+    )(soak)
+
+
+def soak(
+    hours: Annotated[float, typer.Option(min=0, help="How long, with --minutes.")] = 0.0,
+    minutes: Annotated[float, typer.Option(min=0, help="Added to --hours.")] = 0.0,
+    rate: Annotated[float, typer.Option(min=1, help="Records/s.")] = 200.0,
+    every: Annotated[float, typer.Option(min=10, help="Seconds between kills, about.")] = 240.0,
+    seed: Annotated[int, typer.Option(help="Of the load and the kills.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Report; one with samples is gone on with.")
+    ] = None,
+) -> None:
+    """Publish steadily, kill a process every few minutes, sample memory, handles and latency.
+
+    It starts its own Kafka, Cassandra and topology and ends them. DIR gets samples.jsonl (as they
+    come), soak.json (slopes with their 95 % intervals) and soak.svg. An interrupted soak goes on
+    when started again with the same DIR. Exit code 1 when a law is broken or something grows.
+    """
+    from apps.soak.course import Options, Soak
+
+    seconds = hours * 3600 + minutes * 60
+    if not seconds:
+        raise SettingsError("A soak needs a length: --hours 2, or --minutes 5 to try it.")
+    settings = shared.settings()
+    shared.log_to(settings, "soak")
+    folder = out or shared.ROOT / settings.run_dir / "soak" / f"seed-{seed}"
+    options = Options(seconds, rate, seed, every, folder, shared.ROOT)
+    made = Soak(options, lambda words: print(words, flush=True)).run()
+    for each in made.slopes:
+        word = "holds" if each.holds else "GROWS"
+        print(
+            f"{word}: {each.component} {each.figure} {each.slope.per_hour:+.2f}/h "
+            f"[{each.slope.low:+.2f}, {each.slope.high:+.2f}], {each.slope.points} points"
+        )
+    print(f"report: {folder}/soak.json, {folder}/soak.svg")
+    if not made.holds:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Hours of steady load with kills in between: does anything grow?"""

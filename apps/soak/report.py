@@ -1,0 +1,73 @@
+"""What a soak came to: slopes, curves, verdict. Pure."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from apps.soak.samples import Sample, lives
+from apps.soak.slopes import Slope, slope
+from apps.soak.svg import Curve, page
+
+MB_AN_HOUR = 1.0
+"""Growth of resident memory that is let pass."""
+FIELDS = {"rss": "MB", "files": "handles", "threads": "threads"}
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One component and one figure of it."""
+
+    component: str
+    figure: str
+    slope: Slope
+    holds: bool
+
+
+class Report(msgspec.Struct, frozen=True):
+    """As it is written to soak.json."""
+
+    seed: int
+    rate: float
+    seconds: float
+    published: int
+    kills: int
+    parts: list[str]  # of each uninterrupted part: what the oracle said
+    p99_ms: list[int]  # median and greatest of the samples
+    lag: list[int]
+    slopes: list[Verdict]
+    holds: bool
+
+
+def report(samples: Sequence[Sample], seed: int, rate: float, parts: list[str]) -> Report:
+    """Verdicts over all samples. A slope holds if its interval includes zero or less, or, for
+    memory, if it is under 1 MB an hour."""
+    verdicts = [
+        Verdict(name, figure, found, found.flat or (field == "rss" and found.high < MB_AN_HOUR))
+        for field, figure in FIELDS.items()
+        for name, curves in lives(samples, field).items()
+        if (found := slope(curves))
+    ]
+    p99 = sorted(each.p99 for each in samples if each.p99 is not None)
+    lag = sorted(each.lag for each in samples if each.lag is not None)
+    last = samples[-1] if samples else Sample(0.0, [], 0)
+    return Report(
+        seed, rate, last.at, last.published, last.kills, parts, _middle_and_most(p99),
+        _middle_and_most(lag), verdicts, all(each.holds for each in verdicts),
+    )  # fmt: skip
+
+
+def curves(samples: Sequence[Sample], title: str) -> str:
+    """All figures over time, as SVG."""
+    panels: dict[str, dict[str, Sequence[Curve]]] = {}
+    for field, figure in FIELDS.items():
+        name = "resident memory, MB" if field == "rss" else figure
+        panels[name] = dict(lives(samples, field, warm_up=0.0))
+    panels["latency, ms"] = {
+        "p50": [[(s.at, float(s.p50)) for s in samples if s.p50 is not None]],
+        "p99": [[(s.at, float(s.p99)) for s in samples if s.p99 is not None]],
+    }
+    panels["lag, records"] = {"lag": [[(s.at, float(s.lag)) for s in samples if s.lag is not None]]}
+    return page(panels, title)
+
+
+def _middle_and_most(ordered: Sequence[int]) -> list[int]:
+    return [ordered[len(ordered) // 2], ordered[-1]] if ordered else []

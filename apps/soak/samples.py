@@ -1,0 +1,95 @@
+"""What is looked at every ten seconds, one JSON line each, so that a soak survives its own end."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from apps.memory import component_of, tree
+
+_MB = 1_000_000
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One process at one moment."""
+
+    name: str
+    pid: int
+    rss: float  # MB, 10^6 bytes
+    files: int
+    threads: int
+    age: float  # s since it started
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """Everything at one moment; None where a service did not answer."""
+
+    at: float  # s since the soak began, its breaks left out
+    processes: list[Seen]
+    published: int
+    decided: int | None = None
+    lag: int | None = None
+    p50: int | None = None  # ms, over the time since the sample before
+    p99: int | None = None
+    kills: int = 0
+
+
+def processes(roots: Iterable[int], now: float) -> list[Seen]:
+    """The living processes that descend from `roots`; `now` is the wall clock, s."""
+    found = []
+    for each in tree(roots):
+        try:
+            with each.oneshot():
+                found.append(
+                    Seen(
+                        component_of(each.cmdline(), each.name()),
+                        each.pid,
+                        round(each.memory_info().rss / _MB, 2),
+                        each.num_fds(),
+                        each.num_threads(),
+                        round(now - each.create_time(), 1),
+                    )
+                )
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+class Journal:
+    """The samples of a soak in a file; what is there already is read, and added to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():  # a line that was cut off would swallow the next one
+            whole = path.read_bytes().rpartition(b"\n")
+            path.write_bytes(whole[0] + whole[1])
+
+    def add(self, sample: Sample) -> None:
+        """On disk when this returns."""
+        with self._path.open("ab") as out:
+            out.write(msgspec.json.encode(sample) + b"\n")
+
+    def read(self) -> list[Sample]:
+        """All, oldest first."""
+        if not self._path.exists():
+            return []
+        return msgspec.json.Decoder(Sample).decode_lines(self._path.read_bytes())
+
+
+WARM_UP_S = 60.0
+"""A process fills its caches first: younger ones do not count for a slope."""
+
+
+def lives(
+    samples: Sequence[Sample], field: str, warm_up: float = WARM_UP_S
+) -> Mapping[str, list[list[tuple[float, float]]]]:
+    """Component -> for each process of it, its curve (s, value)."""
+    found: dict[str, dict[int, list[tuple[float, float]]]] = {}
+    for sample in samples:
+        for seen in sample.processes:
+            if seen.age >= warm_up:
+                curve = found.setdefault(seen.name, {}).setdefault(seen.pid, [])
+                curve.append((sample.at, float(getattr(seen, field))))
+    return {name: list(pids.values()) for name, pids in sorted(found.items())}

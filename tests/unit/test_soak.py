@@ -1,0 +1,99 @@
+"""The soak's figures: slopes with their uncertainty, samples that survive, curves that show."""
+
+from pathlib import Path
+from random import Random
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.soak.report import curves, report
+from apps.soak.samples import Journal, Sample, Seen, lives
+from apps.soak.slopes import slope, student
+
+
+def line(per_hour: float, level: float, noise: float, seed: int, count: int = 100):
+    random = Random(seed)
+    return [
+        (10.0 * i, level + per_hour * 10.0 * i / 3600 + random.gauss(0, noise))
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("free", "expected"), [(1, 12.706), (9, 2.262), (10, 2.228), (20, 2.086), (60, 2.000)]
+)
+def test_student_is_the_table_s(free: int, expected: float) -> None:
+    assert student(free) == pytest.approx(expected, abs=0.003)
+
+
+@given(st.floats(-100, 100), st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=4))
+def test_lives_of_other_levels_share_one_exact_slope(per_hour: float, levels: list[float]) -> None:
+    found = slope([line(per_hour, level, 0.0, 1) for level in levels])
+    assert found is not None
+    assert found.per_hour == pytest.approx(per_hour, abs=1e-5)
+    assert found.low <= found.per_hour <= found.high and found.lives == len(levels)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    held = 0
+    for seed in range(400):
+        found = slope([line(5.0, 80, 1.0, seed), line(5.0, 120, 1.0, seed + 1000)])
+        assert found is not None
+        held += found.low <= 5.0 <= found.high
+    assert 365 <= held <= 394  # 95 % of 400, give or take three standard deviations
+
+
+def test_growth_is_seen_and_no_growth_let_pass() -> None:
+    assert not slope([line(20.0, 80, 1.0, 3)]).flat
+    assert slope([line(0.0, 80, 1.0, 4)]).flat
+    assert slope([[(0.0, 1.0), (10.0, 1.0)]]) is None
+
+
+def samples(leak: float) -> list[Sample]:
+    out = []
+    for i, (at, rss) in enumerate(line(leak, 100, 0.2, 5, 200)):
+        pid = 1 if i < 100 else 2
+        age = at + 100 if pid == 1 else at - 1000 + 0.1
+        bolt = Seen("FraudBolt", pid, rss, 20, 5, age)
+        out.append(Sample(at, [bolt], i * 100, i * 99, 7, 20, 90, pid - 1))
+    return out
+
+
+def test_a_leak_fails_the_report_and_its_absence_does_not() -> None:
+    sound, leaking = report(samples(0.0), 1, 10, ["held"]), report(samples(50.0), 1, 10, [])
+    assert sound.holds and not leaking.holds
+    (bad,) = [each for each in leaking.slopes if not each.holds]
+    assert (bad.component, bad.figure) == ("FraudBolt", "MB")
+    assert 40 < bad.slope.per_hour < 60
+    assert (sound.p99_ms, sound.lag, sound.kills) == ([90, 90], [7, 7], 1)
+
+
+def test_young_processes_do_not_count() -> None:
+    (first, second) = lives(samples(0.0), "rss")["FraudBolt"]
+    assert len(first) == 100
+    assert len(second) == 94  # the first minute of its life is left out
+
+
+def test_samples_survive_a_soak_that_was_killed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "new" / "samples.jsonl")
+    assert journal.read() == []
+    kept = samples(0.0)[:3]
+    for each in kept:
+        journal.add(each)
+    with (tmp_path / "new" / "samples.jsonl").open("ab") as out:
+        out.write(b'{"at":99,"proce')  # killed in the midst of a write
+    again = Journal(tmp_path / "new" / "samples.jsonl")
+    again.add(kept[0])
+    assert again.read() == [*kept, kept[0]]
+
+
+def test_curves_are_well_formed_and_hold_every_figure() -> None:
+    tree = ElementTree.fromstring(curves(samples(1.0), "a <title> & more"))
+    text = " ".join(tree.itertext())
+    for word in ("a <title> & more", "resident memory, MB", "handles", "threads", "p99", "lag"):
+        assert word in text
+    drawn = tree.findall(".//{http://www.w3.org/2000/svg}polyline")
+    assert len(drawn) == 2 + 2 + 2 + 2 + 1
+    ElementTree.fromstring(curves([], "nothing yet"))
