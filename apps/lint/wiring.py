@@ -110,15 +110,16 @@ def unread_outputs(name: str, topology: Any) -> Iterable[Finding]:
         (source.componentId, source.streamId) for spec in topology.specs for source in spec.inputs
     }
     for spec in topology.specs:
-        for stream in spec.outputs:
-            if (spec.name, stream) not in read:
-                kind = error if issubclass(spec.component_cls, StrictComponent) else warning
-                yield kind(
-                    "SW105", f"{name}.{spec.name}", f"nobody reads its stream {stream!r}",
-                    "Storm acks what is emitted to no one: it is lost in silence",
-                    f"give a bolt inputs=[{spec.name}[{stream!r}]], or take the stream from "
-                    "`outputs`",
-                )  # fmt: skip
+        unread = [stream for stream in spec.outputs if (spec.name, stream) not in read]
+        if unread:
+            kind = error if issubclass(spec.component_cls, StrictComponent) else warning
+            streams = ", ".join(map(repr, unread))
+            yield kind(
+                "SW105", f"{name}.{spec.name}", f"nobody reads {streams} of it",
+                "Storm acks what is emitted to no one: it is lost in silence",
+                f"give a bolt inputs=[{spec.name}[{unread[0]!r}]], or take the stream from "
+                "`outputs`",
+            )  # fmt: skip
 
 
 def _config(spec: Any) -> Mapping[str, Any]:

@@ -185,7 +185,7 @@ def test_requirements(project: Project) -> None:
 def test_a_finding_says_what_happens_and_how_to_mend_it(project: Project) -> None:
     (found,) = project.findings(CASES["SW105 error"][0])
     assert str(found).splitlines() == [
-        "error SW105 t.emits: nobody reads its stream 'more'",
+        "error SW105 t.emits: nobody reads 'more' of it",
         "  at run time: Storm acks what is emitted to no one: it is lost in silence",
         "  to mend it: give a bolt inputs=[emits['more']], or take the stream from `outputs`",
     ]
