@@ -22,7 +22,7 @@ MAKE: dict[str, Callable[[Settings], Domain[Any, Any]]] = {
 """Each with its model loaded. Raise ModelError."""
 
 DIRECT = ("fraud", "maintenance")
-"""Domains that decide each record once, under its key in Kafka: these can be run over the log again.
+"""Domains that decide each record once, under its key in Kafka: they can be run over the log again.
 Behind a re-key hop a record is several events, of keys that other partitions share."""
 
 

@@ -71,6 +71,10 @@ def replay(
         Path | None,
         typer.Option(metavar="FOLDER", file_okay=False, exists=True, help="A new model."),
     ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, exists=True, help="New rules."),
+    ] = None,
     models: Annotated[
         list[Path] | None,
         typer.Option(metavar="FOLDER", file_okay=False, exists=True, help="Of a stored version."),
@@ -80,8 +84,8 @@ def replay(
     """Decide a range of the log again, by the same components, and compare all fields.
 
     States before the range come from the log itself, run through from where reading began. With
-    --model it tells instead what that model would have decided. Refuses where records, rows or
-    versions have expired. Exit code 1 if something differs.
+    --model or --rules it tells instead what these would have decided. Refuses where records,
+    rows or versions have expired. Exit code 1 if something differs.
     """
     from apps.cli.connect import stored
     from apps.replay.session import opened
@@ -91,13 +95,14 @@ def replay(
         stored(settings) as archive,
         opened(settings, archive, name, partition, first, last) as made,
     ):
-        result = made.change(model) if model else made.proof(models or ())
+        new = model or rules
+        result = made.change(model, rules) if new else made.proof(models or ())
     if as_json:
         shared.print_json(result)
     else:
         for line in _told(result):
             print(line)
-    if not model and not getattr(result, "same", True):
+    if not new and not getattr(result, "same", True):
         raise typer.Exit(1)
 
 
@@ -119,7 +124,8 @@ def _told(result: "Proof | Change") -> list[str]:
             for d in result.differences
         ]
     lines = [
-        f"{where}: {result.changed:,} of {result.decisions:,} decisions change with {result.model}",
+        f"{where}: {result.changed:,} of {result.decisions:,} decisions change with "
+        f"{result.model} {result.rules}",
         *(f"  {count:>8,} {change}" for change, count in result.outcomes.items()),
         f"  scores differ by {result.score_mean} on average, {result.score_max} at most",
     ]

@@ -24,6 +24,7 @@ class Components(NamedTuple):
     bolt: type[ChainBolt]
     parse_one: Callable[..., Any]
     with_model: Callable[[Settings, str], Settings]  # with the model in another folder
+    with_rules: Callable[[Settings, str], Settings] | None = None  # with those of another file
 
 
 OF = {
@@ -31,6 +32,7 @@ OF = {
         FraudBolt,
         ParseTransactions.parse_one,
         lambda settings, folder: replace(settings, fraud_model=folder),
+        lambda settings, file: replace(settings, fraud_rules=file),
     ),
     "maintenance": Components(
         MaintenanceBolt,

@@ -63,9 +63,15 @@ class Replay:
             len(found),
         )  # fmt: skip
 
-    def change(self, folder: Path) -> Change:
-        """What the model in `folder` would have decided instead of what is stored."""
-        settings = OF[self._name].with_model(self._settings, str(folder))
+    def change(self, folder: Path | None, rules: Path | None = None) -> Change:
+        """What another model, or other rules, would have decided instead of what is stored."""
+        components, settings = OF[self._name], self._settings
+        if folder is not None:
+            settings = components.with_model(settings, str(folder))
+        if rules is not None:
+            if components.with_rules is None:
+                raise SettingsError(f"--rules: {self._name} decides by its model alone.")
+            settings = components.with_rules(settings, str(rules))
         made = run(settings, self._name, self._needs.batches(), self._of)
         stored = self._needs.stored(self._needs.ends(), made)
         of = self._of

@@ -65,6 +65,7 @@ class Settings:
     topic_transactions: str = _option("topic.transactions", "transactions", "fraud reads this")
     topic_readings: str = _option("topic.readings", "readings", "maintenance reads this")
     topic_behaviour: str = _option("topic.behaviour", "behaviour", "recommend reads this")
+    topic_posts: str = _option("topic.posts", "posts", "social reads this")
     topic_alerts: str = _option("topic.alerts", "alerts", "decisions that need a person go here")
     topic_dead_letters: str = _option(
         "topic.dead_letters", "dead-letters", "rejected and dead-lettered records go here"
@@ -125,6 +126,7 @@ class Settings:
     cache_mb: int = _option("cache_mb", 64, "state cache of one process", low=1)
 
     fraud_model: str = _option("fraud.model", "", "folder of another fraud model")
+    fraud_rules: str = _option("fraud.rules", "", "JSON file of other fraud rules")
     maintenance_model: str = _option("maintenance.model", "", "folder of another life model")
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)

@@ -189,3 +189,48 @@ def test_refused_with_the_reason_where_something_is_gone(world: World) -> None:
         world.replay()
     with pytest.raises(ReplayRefused, match="not known where the reading .* began"):
         world.replay(store=MemoryStore())
+
+
+def test_new_rules_are_judged_by_what_they_would_change(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    rule = {
+        "code": "any", "weight": 1.0, "conditions": [["amount", ">=", 0]], "text": "{amount} at all"
+    }  # fmt: skip
+    file.write_text(json.dumps({"rules": [rule]}))
+    change = world.replay(0, COUNT - 1).change(None, file)
+    assert change.changed == change.decisions - sum(
+        msgspec.json.decode(row["body"][1])["outcome"] == "decline"
+        for row in world.store.tables["decisions"].values()
+    )
+    assert change.gained["any"] == change.decisions
+    assert change.rules != Fraud.rules_version and change.score_max == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "holds no rules"),
+        ('{"rules":[{"code":"a","weight":1,"conditions":[["x",">=",1]],"text":""}]}', "x"),
+        ('{"rules":[{"code":"a","weight":1,"conditions":[],"text":""}]}', "no condition"),
+        ('{"rules":[{"code":"a","weight":1,"conditions":[["amount",">",1]],"text":""}]}', "no rul"),
+        (
+            '{"rules":[{"code":"a","weight":1,"conditions":[["amount",">=",1]],"text":"{y}"}]}',
+            "cannot be formatted",
+        ),
+        (
+            '{"rules":[{"code":"a","weight":1,"conditions":[["amount",">=",1]],'
+            '"text":"{amount:.1f}"}]}',
+            "cannot be formatted",
+        ),
+    ],
+)
+def test_a_bad_rule_set_is_refused_whole(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=why) as told:
+        Fraud.from_settings(replace(SETTINGS, fraud_rules=str(file)))
+    assert str(file) in str(told.value)
+
+
+def test_the_shipped_rules_keep_their_version() -> None:
+    assert Fraud().rules_version == Fraud.rules_version == "fraud-rules-8206c1a2"

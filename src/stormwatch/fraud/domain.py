@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stormwatch.domain import Verdict
+from stormwatch.fraud import rules
 from stormwatch.fraud.event import Transaction
 from stormwatch.fraud.parse import parse, to_wire
-from stormwatch.fraud.rules import RULES_VERSION
+from stormwatch.fraud.rules import RULES_VERSION, RuleSet
 from stormwatch.fraud.state import FEATURE_NAMES, FEATURE_SET, CustomerState, advance, new_state
 from stormwatch.models import Model, load
 from stormwatch.records import Rejection
@@ -34,24 +35,44 @@ class Fraud:
     state = CustomerState
     feature_names: tuple[str, ...] = FEATURE_NAMES
     feature_set = FEATURE_SET
-    rules_version = RULES_VERSION
+    rules_version: str = RULES_VERSION
     alert_outcomes = ALERT_OUTCOMES
 
-    def __init__(self, model_folder: Path | None = None, *, future_skew_ms: int = 300_000) -> None:
+    def __init__(
+        self,
+        model_folder: Path | None = None,
+        *,
+        rule_set: RuleSet = rules.SHIPPED,
+        future_skew_ms: int = 300_000,
+    ) -> None:
         self._folder = model_folder or SHIPPED
+        self._rules = rule_set
+        self.rules_version = rule_set.version
         self._future_skew_ms = future_skew_ms
 
     @classmethod
-    def load(cls, folder: Path | str = "", *, future_skew_ms: int = 300_000) -> "Fraud":
+    def load(
+        cls,
+        folder: Path | str = "",
+        *,
+        rule_set: RuleSet = rules.SHIPPED,
+        future_skew_ms: int = 300_000,
+    ) -> "Fraud":
         """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
-        fraud = cls(Path(folder) if folder else None, future_skew_ms=future_skew_ms)
+        path = Path(folder) if folder else None
+        fraud = cls(path, rule_set=rule_set, future_skew_ms=future_skew_ms)
         fraud._scorer  # noqa: B018
         return fraud
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Fraud":
-        """As the settings say, its model loaded. Raises ModelError."""
-        return cls.load(settings.fraud_model, future_skew_ms=settings.future_skew_s * 1000)
+        """As the settings say, its model loaded. Raises ModelError, SettingsError for rules."""
+        file = settings.fraud_rules
+        return cls.load(
+            settings.fraud_model,
+            rule_set=rules.read(Path(file), FEATURE_NAMES) if file else rules.SHIPPED,
+            future_skew_ms=settings.future_skew_s * 1000,
+        )
 
     @cached_property
     def model(self) -> Model:
@@ -67,7 +88,7 @@ class Fraud:
     def _scorer(self) -> "Scorer":
         from stormwatch.fraud.scoring import Scorer
 
-        return Scorer(self.model)
+        return Scorer(self.model, self._rules)
 
     def parse(self, value: bytes, timestamp: int) -> Transaction | Rejection:
         """See `stormwatch.fraud.parse`."""

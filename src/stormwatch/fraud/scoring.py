@@ -9,20 +9,21 @@ from stormwatch.domain import Verdict
 from stormwatch.errors import ModelError
 from stormwatch.fraud.event import Transaction
 from stormwatch.fraud.money import money
-from stormwatch.fraud.rules import DECLINE_FROM, REVIEW_FROM, RULES, Rule
+from stormwatch.fraud.rules import MONEY, SHIPPED, Rule, RuleSet
 from stormwatch.fraud.state import FEATURE_NAMES
 from stormwatch.models import Model, round6
 from stormwatch.records import Reason
 
 _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
-_MONEY = [name for name in FEATURE_NAMES if name.startswith(("amount", "sum_", "mean_"))]
+_MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, rules: RuleSet = SHIPPED) -> None:
         self._model = model
+        self._rules = rules
         try:
             self._review = model.card.thresholds["review"]
             self._decline = model.card.thresholds["decline"]
@@ -39,12 +40,12 @@ class Scorer:
         rows = np.array(features, dtype=np.float64)
         scores = [round6(score) for score in self._model.predict(rows)]
         verdicts = [Verdict("approve", score, ()) for score in scores]
-        fired = [(rule, _fires(rule, rows)) for rule in RULES]
+        fired = [(rule, _fires(rule, rows)) for rule in self._rules.rules]
         weights = sum((rule.weight * hits for rule, hits in fired), np.zeros(len(rows)))
-        suspect = (np.array(scores) >= self._review) | (weights >= REVIEW_FROM)
+        suspect = (np.array(scores) >= self._review) | (weights >= self._rules.review_from)
         for row in np.flatnonzero(suspect).tolist():
             rules = [rule for rule, hits in fired if hits[row]]
-            declined = scores[row] >= self._decline or weights[row] >= DECLINE_FROM
+            declined = scores[row] >= self._decline or weights[row] >= self._rules.decline_from
             reasons = self._reasons(events[row], features[row], scores[row], rules)
             verdicts[row] = Verdict("decline" if declined else "review", scores[row], reasons)
         return verdicts
