@@ -1,6 +1,7 @@
 """Each lint rule: a topology that breaks it, and one that does not; the project's own are clean."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,8 +94,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     sys.path[:] = [path for path in sys.path if path != str(tmp_path / "src")]
 
 
-def test_the_projects_own_topologies_are_clean() -> None:
+@pytest.mark.parametrize("chain", ["true", "false"])
+def test_the_projects_own_topologies_are_clean(chain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORMWATCH_TOPOLOGY_CHAIN", chain)
     assert lint(ROOT) == []
+
+
+def test_every_code_is_in_the_document() -> None:
+    told = set(re.findall(r"SW\d+", (ROOT / "docs" / "testing.md").read_text()))
+    sources = "".join(path.read_text() for path in (ROOT / "apps" / "lint").glob("*.py"))
+    assert told == set(re.findall(r"SW\d+", sources))
 
 
 FINE = "count = Count.spec(inputs=[source])"

@@ -3,14 +3,17 @@
 import gc
 import logging
 import os
+import re
 import sys
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 import pytest
 from streamparse import Bolt
 
+from bolts.parse import ParseTransactions
 from stormwatch.adapters.multilang import StrictComponent
 from stormwatch.adapters.outside import now_ms
 from stormwatch.adapters.store_memory import Fault, MemoryStore
@@ -20,7 +23,7 @@ from stormwatch.fraud.event import Transaction
 from stormwatch.maintenance.event import Reading
 from stormwatch.records import Outcomes, StateRow
 from stormwatch.settings import Settings, to_conf
-from stormwatch.testing import Clock, drive, example, fragment, memory_ports, payload, tup
+from stormwatch.testing import LAWS, Clock, drive, example, fragment, memory_ports, payload, tup
 from stormwatch.testing.clock import START_MS
 from stormwatch.testing.events import odd
 
@@ -120,3 +123,13 @@ def test_a_driven_component_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> 
     assert said.emits[0]["tuple"] == ["unset"]
     assert traces() == before
     assert gc.get_freeze_count() == 0
+
+
+def test_the_document_names_every_law_and_fixture_and_builds_as_it_says() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    for name in (*LAWS, "ports", "store", "broker", "clock"):
+        assert f"`{name}`" in text, name
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    scope = {"MyBolt": ParseTransactions}
+    exec(block, scope)
+    assert scope["said"].acks == ["1"]

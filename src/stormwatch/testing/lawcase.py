@@ -30,7 +30,7 @@ class Case:
     inputs: Sequence[Message] = ()
     corpus: Sequence[bytes | None] = ODD
     conf: Mapping[str, Any] = field(default_factory=dict)
-    patience_s: float = 5.0
+    patience_s: float = 10.0
 
     def batches(
         self, count: int = BATCHES, size: int = SIZE, start: int = 0, **identity: int

@@ -206,7 +206,7 @@ def assert_laws(
     inputs: Sequence[Message] = (),
     corpus: Sequence[bytes | None] = ODD,
     conf: Mapping[str, Any] | None = None,
-    patience_s: float = 5.0,
+    patience_s: float = 10.0,
 ) -> None:
     """Hold a bolt to all LAWS. Raises LawBroken with the first one that it breaks.
 
