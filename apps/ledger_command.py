@@ -86,6 +86,8 @@ def watch(
                     f"in flight {one.in_flight:,}",
                     flush=True,
                 )
+                for line in _partitions(one):
+                    print(line, flush=True)
             for sentence in alarm.look(look_began, found):
                 alarmed = True
                 if (place := sentence.partition(" have had")[0]) not in told:
@@ -95,3 +97,13 @@ def watch(
         if seconds is not None and now - began >= seconds:
             return int(alarmed)
         sleep(max(EVERY_S, LOOK_SHARE * (now - look_began)))
+
+
+def _partitions(ledger: TopicLedger) -> list[str]:
+    """What became of each partition's offsets, beside Kafka's own."""
+    return [
+        f"  [{part.partition}] "
+        + (", ".join(f"{count:,} {state}" for state, count in part.states.items()) or "none")
+        + f"; offsets {part.first:,} to {part.end - 1:,}, committed to {part.committed:,}"
+        for part in ledger.partitions
+    ]
