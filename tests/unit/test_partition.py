@@ -378,6 +378,12 @@ def test_records_that_come_twice_are_taken_once():
     assert backlog.read == 9
 
 
+def test_a_batch_is_bounded_in_bytes():
+    backlog = Backlog(0, LIMITS)
+    backlog.arrived([record(i, 60) for i in range(8)])
+    assert [len(backlog.take(8)) for _ in range(3)] == [4, 4, 0]  # 60 and the key, and 32 besides
+
+
 def test_backpressure_has_two_marks():
     partition = Partition("t", 0, Start(0, start_of(None, 1, 0).mark, False), RULES, Random(1))
     backlog = partition.backlog

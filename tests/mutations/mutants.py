@@ -1,0 +1,243 @@
+"""Each rule of the state contract and of the spout, broken by hand: what to change, what must fail.
+
+`old` stands exactly once in the file; the test named has to notice `new`.
+"""
+
+from typing import NamedTuple
+
+LAWS = "tests/unit/test_contract_laws.py"
+PARTITION = "tests/unit/test_partition.py"
+READER = "tests/unit/test_reader.py"
+BOLTS = "tests/components/test_decide_bolts.py"
+REJECT = "tests/components/test_reject_bolt.py"
+
+
+class Mutant(NamedTuple):
+    """One broken rule."""
+
+    rule: str
+    file: str  # below src/
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = (
+    # The state contract
+    Mutant(
+        "a record at or below the mark is skipped", "stormwatch/contract.py",
+        "        if known.is_decided(copy.marks,", "        if False and known.is_decided([],",
+        LAWS,
+    ),
+    Mutant(
+        "marks advance", "stormwatch/entity.py",
+        "        marks[0] = (partition, epoch, offset)\n", "        pass\n", LAWS,
+    ),
+    Mutant(
+        "marks of an older incarnation say nothing", "stormwatch/entity.py",
+        "return mark >= offset and incarnation(mark_epoch) == incarnation(epoch)",
+        "return mark >= offset", "tests/unit/test_entity.py",
+    ),
+    Mutant(
+        "decisions are written before states", "stormwatch/steps.py",
+        "        store.write_outcomes(outcomes)\n",
+        "        store.write_states(outcomes.domain, outcomes.states)\n"
+        "        store.write_outcomes(outcomes)\n",
+        LAWS,
+    ),
+    Mutant(
+        "nothing is acked before the commit point is confirmed", "stormwatch/steps.py",
+        "            store.write_states(outcomes.domain, outcomes.states)  # the commit point\n",
+        "            try:\n"
+        "                store.write_states(outcomes.domain, outcomes.states)\n"
+        "            except Exception:\n"
+        "                pass\n",
+        LAWS,
+    ),
+    Mutant(
+        "any doubt about the commit drops the keys from the cache", "stormwatch/steps.py",
+        "            self._cache.drop(row.entity)\n",
+        "            self._cache.put(row.entity, Entry(row.stripe, row.blob))\n", LAWS,
+    ),
+    Mutant(
+        "the cache learns states only once they are committed", "stormwatch/steps.py",
+        "        self._open[fragment.partition] = (fragment, outcomes.states)\n",
+        "        self._open[fragment.partition] = (fragment, outcomes.states)\n"
+        "        self._keep(outcomes.states)\n"
+        "        self._open.clear()\n",
+        LAWS,
+    ),
+    Mutant(
+        "the keys of the batch in work are pinned", "stormwatch/steps.py",
+        "                states[name] = entry\n",
+        "                states[name] = self._cache.get('') or Entry(entry.stripe, b'')\n",
+        LAWS,
+    ),
+    Mutant(
+        "a replay publishes the alerts of stored decisions again", "stormwatch/steps.py",
+        "        if outcomes.replayed:\n", "        if False:\n", LAWS,
+    ),
+    Mutant(
+        "dead letters are published before the commit point", "stormwatch/steps.py",
+        "        if outcomes.aside:  # before the commit: a replay would find them decided\n",
+        "        if outcomes.states:\n"
+        "            store.write_states(outcomes.domain, outcomes.states)\n"
+        "        if outcomes.aside:\n",
+        LAWS,
+    ),
+    Mutant(
+        "a zombie's late states lose by their timestamp", "stormwatch/stamps.py",
+        "    return _epoch(epoch) | offset + 1\n", "    return 1\n", "tests/unit/test_stamps.py",
+    ),
+    Mutant(
+        "a zombie's late decisions lose by their timestamp", "stormwatch/stamps.py",
+        "    return _epoch(fragment.epoch) | generation << 12 |",
+        "    return 0 *", "tests/unit/test_stamps.py",
+    ),
+    Mutant(
+        "what was handed on and is tried again is not kept", "stormwatch/steps.py",
+        "        went_on = fragment.first > before.last and fragment.epoch == before.epoch\n",
+        "        went_on = True\n", LAWS,
+    ),
+    Mutant(
+        "one record that raises is set aside alone", "stormwatch/contract.py",
+        "                found[offset, name] = _Broken(type(error).__name__,"
+        " traceback.format_exc())\n",
+        "                found.update({(o, e.entity): _Broken('x', 'x')"
+        " for o, _, e in self._parsed.events})\n",
+        LAWS,
+    ),
+    Mutant(
+        "a known id is found at its own place only", "stormwatch/entity.py",
+        "        if at % _ID.size == 0:\n", "        if True:\n", "tests/unit/test_entity.py",
+    ),
+    # The bolts
+    Mutant(
+        "a batch is acked after its work, not before", "bolts/base.py",
+        "        try:\n            self.handle(",
+        "        self.ack(tup)\n        try:\n            self.handle(",
+        BOLTS,
+    ),
+    Mutant(
+        "what infrastructure failed is failed, never acked", "bolts/base.py",
+        "            self.fail(tup)\n", "            self.ack(tup)\n",
+        f"{BOLTS} {REJECT} tests/components/test_parse_bolt.py",
+    ),
+    Mutant(
+        "a quarantined record is acked once it is stored", "bolts/reject.py",
+        "        outside.store().write_aside(self.domain, rows, payload.ledger,"
+        " outcome_stamp(fragment))\n",
+        "        pass\n", REJECT,
+    ),
+    Mutant(
+        "a dead letter is confirmed by Kafka before the ack", "bolts/reject.py",
+        "            sink.flush(settings.kafka_request_timeout_s)\n", "            pass\n", REJECT,
+    ),
+    # The spout
+    Mutant(
+        "an answer to an older attempt is ignored", "stormwatch/partition.py",
+        "item.sent_at is not None and item.tup_id == tup_id", "item.sent_at is not None",
+        PARTITION,
+    ),
+    Mutant(
+        "one item is in flight a partition", "stormwatch/partition.py",
+        "        if self.item is None:\n            self.item = self._cut()\n",
+        "        if self.item is None or self.item.sent_at is not None:\n"
+        "            self.item = self._cut() or self.item\n",
+        PARTITION,
+    ),
+    Mutant(
+        "the commit stands behind what is acked, not what is sent", "stormwatch/partition.py",
+        "        self.item.sent_at = now\n",
+        "        self.item.sent_at = now\n        self.position = self.item.fragment.last + 1\n",
+        PARTITION,
+    ),
+    Mutant(
+        "nothing is sent before its generation is committed", "stormwatch/partition.py",
+        "        self.hold = True\n        self._mark, self._rules",
+        "        self.hold = False\n        self._mark, self._rules", PARTITION,
+    ),
+    Mutant(
+        "each start takes a new generation", "stormwatch/offsets.py",
+        "        generation=last.generation + 1,\n", "        generation=last.generation,\n",
+        f"{PARTITION} {READER}",
+    ),
+    Mutant(
+        "deaths of a record alone in flight are counted", "stormwatch/partition.py",
+        "            tries = self._mark.tries + 1 if item.probe else 0\n",
+        "            tries = self._mark.tries\n", PARTITION,
+    ),
+    Mutant(
+        "after an unclean stop an empty batch goes first", "stormwatch/partition.py",
+        "        self._step = 0\n", "        self._step = 1\n", PARTITION,
+    ),
+    Mutant(
+        "a probe goes out while nothing else is in flight", "stormwatch/choice.py",
+        "            ready = [first] if not first.tries or now >= suspects_from else []\n",
+        "            ready = probes\n", READER,
+    ),
+    Mutant(
+        "records that come twice are taken once", "stormwatch/backlog.py",
+        "            if record.offset >= self.read:\n", "            if True:\n", PARTITION,
+    ),
+    Mutant(
+        "a batch is bounded in bytes", "stormwatch/backlog.py",
+        "            if batch and size > room:\n", "            if False:\n", PARTITION,
+    ),
+    Mutant(
+        "what the brake cuts off comes next", "stormwatch/partition.py",
+        "            self.backlog.give_back(item.keep(count))\n", "            item.keep(count)\n",
+        "tests/unit/test_brake.py",
+    ),
+    Mutant(
+        "the brake tightens", "stormwatch/brake.py",
+        "        self.most = max(1, records // SHRINK)\n", "        self.most = records\n",
+        "tests/unit/test_brake.py",
+    ),
+    Mutant(
+        "the watchdog sends again what Storm is silent about", "stormwatch/partition.py",
+        "            self._shrink(item, now)\n            item.again(now)\n", "            pass\n",
+        READER,
+    ),
+    Mutant(
+        "a truncated log is refused", "stormwatch/opening.py",
+        "    if offset > marks.high:\n", "    if False:\n", READER,
+    ),
+    Mutant(
+        "a topic made again is refused while offsets of the old one stand",
+        "stormwatch/opening.py", "    if made_again and commits:\n", "    if False:\n", READER,
+    ),
+    Mutant(
+        "a topic made again in mid-run ends the process", "stormwatch/feed.py",
+        "        elif self._info and info.topic_id != self._info.topic_id:\n",
+        "        elif False:\n", READER,
+    ),
+    Mutant(
+        "what retention deleted is counted as expired", "stormwatch/feed.py",
+        "        partition.expire(low)\n", "        partition.backlog.read = low\n", READER,
+    ),
+    Mutant(
+        "expired=stop stops", "stormwatch/opening.py",
+        "    if offset < marks.low and log.expired == STOP:\n", "    if False:\n", READER,
+    ),
+    Mutant(
+        "an epoch rises when the topic is made again", "stormwatch/opening.py",
+        "next_epoch(stored.number, recreated=made_again)", "stored.number", READER,
+    ),
+    Mutant(
+        "offsets are not committed past what Kafka confirmed", "stormwatch/reader.py",
+        "                for partition in partitions.values():\n"
+        "                    partition.kept(None)\n                raise\n",
+        "                self._unconfirmed.clear()\n", READER,
+    ),
+    # The proof
+    Mutant(
+        "an offset below the commit without a state is unaccounted", "stormwatch/ledger.py",
+        "        sum(p.unaccounted for p in parts),", "        0,", "tests/unit/test_ledger.py",
+    ),
+    Mutant(
+        "two different states of an offset are an error", "stormwatch/ledger.py",
+        "        tally.conflicting, tuple(tally.lost),", "        0, tuple(tally.lost),",
+        "tests/unit/test_ledger.py",
+    ),
+)  # fmt: skip
