@@ -105,9 +105,13 @@ class Needs:
         of = self._of
         decisions: dict[int, DecisionRow] = {}
         versions: dict[tuple[str, str, str], None] = {}
-        keys = list(made.keys.values())
-        for row in self._archive.find_decisions(self._name, keys):
-            decision = _decode(bytes(row.body))
+        places = {tuple(msgspec.structs.astuple(key)): offset for offset, key in made.keys.items()}
+        for row in self._archive.find_decisions(self._name, list(made.keys.values())):
+            try:
+                decision = _decode(bytes(row.body))
+            except msgspec.MsgspecError:  # told as a difference of the record with this key
+                decisions[places[row.stripe, row.entity, row.time, row.id]] = row
+                continue
             inside = of.first <= decision.offset <= of.last
             if inside and (decision.topic, decision.partition) == (of.topic, of.partition):
                 decisions[decision.offset] = row

@@ -20,7 +20,7 @@ from stormwatch.archive import Archive
 from stormwatch.domain import Domain
 from stormwatch.errors import ModelError, SettingsError
 from stormwatch.ports import Source
-from stormwatch.records import Decision
+from stormwatch.records import Decision, DecisionRow
 from stormwatch.settings import Settings
 
 _decode = msgspec.json.Decoder(Decision).decode
@@ -51,7 +51,7 @@ class Replay:
                 passes[model] = run(changed, self._name, self._needs.batches(), of)
         replayed = dict(made.decisions)
         for offset, row in stored.decisions.items():
-            other = passes[_decode(bytes(row.body)).model].decisions.get(offset)
+            other = passes[_model_of(row) or made.model].decisions.get(offset)
             if other is not None:
                 replayed[offset] = other
         found = compare.differences(stored.decisions, replayed, ends, made.ends)
@@ -73,9 +73,10 @@ class Replay:
                 raise SettingsError(f"--rules: {self._name} decides by its model alone.")
             settings = components.with_rules(settings, str(rules))
         made = run(settings, self._name, self._needs.batches(), self._of)
-        stored = self._needs.stored(self._needs.ends(), made)
+        stored = self._needs.stored(self._needs.ends(), made).decisions
+        readable = {offset: row for offset, row in stored.items() if _model_of(row)}
         of = self._of
-        return compare.change((of.partition, of.first, of.last), stored.decisions, made.decisions)
+        return compare.change((of.partition, of.first, of.last), readable, made.decisions)
 
     def _model(self, version: str, domain: Domain[Any, Any], folders: Sequence[Path]) -> Path:
         """The folder that holds this version of the model."""
@@ -94,6 +95,14 @@ class Replay:
             f"Decisions of the range were made with model {version}, which is not here ({known}). "
             "Name the folder that has it: --models FOLDER."
         )
+
+
+def _model_of(row: DecisionRow) -> str:
+    """The version that decided; "" where the row cannot be read."""
+    try:
+        return _decode(bytes(row.body)).model
+    except msgspec.MsgspecError:
+        return ""
 
 
 def _same_code(domain: Domain[Any, Any], rules: str, features: str) -> None:

@@ -95,6 +95,11 @@ def test_each_disagreement_is_told(world: World) -> None:
     extra = SetAside(5, 9, "late", "late", "", "decide", None, b"")
     world.store.write_aside("fraud", [extra], nothing, 1)
     assert ("a row as late, but not in the ledger", 1, 5) in world.verify()
+    key = next(key for key in decisions if key[-1] == "t18")
+    decisions[key] = {c: (1_790_000_000_000_000, v) for c, (_, v) in decisions[key].items()}
+    assert "no row" not in str(world.verify())  # mended by hand, with a clock's timestamp
+    decisions[key]["body"] = (1, b"{")
+    assert ("scored in the ledger, but no row", 1, 18) in world.verify()
     letters = world.store.tables["dead_letters"]
     del letters[next(key for key in letters if key[4:] == ("rejected", 20))]
     assert ("rejected in the ledger, but no row", 1, 20) in world.verify()

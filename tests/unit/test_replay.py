@@ -108,6 +108,10 @@ def test_each_field_that_differs_is_named(world: World) -> None:
     assert (told.offset, told.entity, proof.different) == (120, key[3], 1)
     assert "score: 0.987654, not " in told.fields and "reasons: " in told.fields
     assert "features" not in told.fields
+    row["body"] = (row["body"][0], b"{broken")
+    (told,) = world.replay().proof().differences
+    assert told.offset == 120 and "body: b'{broken', not " in told.fields
+    row["body"] = (row["body"][0], msgspec.json.encode(wrong))
     assert proof.equal == proof.decisions - 1
 
 
