@@ -21,7 +21,7 @@ from stormwatch.records import Fragment, LedgerRow
 from stormwatch.rekey import fan_out
 from stormwatch.stamps import outcome_stamp
 from stormwatch.steps import Fate
-from tests.toy import Ping, Sums
+from tests.toy import Ping, Sums, Toy
 from tests.unit.test_contract_laws import TOPIC, Crash, Fault, Outside, Process, table
 
 BUCKETS, TASKS = 3, 2
@@ -247,6 +247,38 @@ def test_two_keys_of_one_bucket_do_not_speak_twice_of_an_offset():
     [row] = outside.store.ledger(TOPIC, 0, 33, 0, 9)
     assert (row.part, row.bitmaps) == ("score/0", {"scored": b"\x01"})
     assert len(table(outside, "decisions")) == 2
+
+
+def test_a_write_that_lands_late_does_not_undo_another_partitions():
+    outside = Doubtful(MemoryStore(), fault=Fault("limbo", 0, False))
+    process = Process(outside, False)
+    [many] = share_of([Post(str(i), ("ann",), 1, 1) for i in range(6)]).shares
+    [one] = share_of([Post("x", ("ann",), 1, 1)]).shares
+    slow, quick = Fragment(TOPIC, 0, 33, 0, 5, 1, 0), Fragment(TOPIC, 1, 33, 0, 0, 1, 0)
+    with pytest.raises(StoreUnavailable):
+        deliver(process, slow, many)
+    deliver(process, quick, one)
+    outside.store.write_states(*outside.late.pop())
+    restarted = Process(outside, False)
+    deliver(restarted, msgspec.structs.replace(slow, attempt=1), many)
+    assert bodies(outside)["ann"].body.count == 7
+
+
+def test_of_an_offset_only_the_key_that_raises_is_set_aside(monkeypatch):
+    advance = Toy.advance
+
+    def touchy(self, state, event):
+        if event.name == "bob":
+            raise ValueError("not bob")
+        return advance(self, state, event)
+
+    monkeypatch.setattr(Toy, "advance", touchy)
+    process = Process(outside := Outside(MemoryStore()), False)
+    [share] = share_of([Post("a", ("ann", "bob"), 1, 1), Post("b", ("bob", "ann"), 1, 1)]).shares
+    deliver(process, Fragment(TOPIC, 0, 33, 0, 1, 1, 0), share)
+    [row] = outside.store.ledger(TOPIC, 0, 33, 0, 9)
+    assert row.bitmaps == {"scored": b"\x01", "dead_lettered": b"\x02"}
+    assert bodies(outside)["ann"].body.count == 2
 
 
 def test_score_refuses_to_hand_on_a_share():
