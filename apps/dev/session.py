@@ -8,8 +8,9 @@ from zlib import crc32
 from apps.dev.load import topology
 from stormwatch.adapters.task_time import RealClock
 from stormwatch.runner import plan
-from stormwatch.runner.engine import Engine, Host, Rules
+from stormwatch.runner.engine import Engine, Rules
 from stormwatch.runner.events import Event
+from stormwatch.runner.host import Host
 from stormwatch.runner.processes import Processes
 from stormwatch.runner.threads import Threads
 from stormwatch.settings import Settings, to_conf

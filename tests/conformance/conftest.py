@@ -61,9 +61,9 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, i
         child = made.sparse("run", "-n", name, CONFORMANCE_FOLDER=str(folder))
         end = time.monotonic() + STORM_LIMIT_S
         while len(list(folder.glob("done.*"))) < spouts:
-            assert child.poll() is None, made.said(len(made.running) - 1)[-3000:]
+            assert child.poll() is None, made.said(len(made.running) - 1)[-9000:]
             assert time.monotonic() < end, (
-                f"{sorted(folder.glob('done.*'))}\n{made.said(len(made.running) - 1)[-3000:]}"
+                f"{sorted(folder.glob('done.*'))}\n{made.said(len(made.running) - 1)[-9000:]}"
             )
             time.sleep(0.2)
         time.sleep(1.0)

@@ -1,6 +1,6 @@
 """Spouts and bolts for tests of the runner, and runs of a topology in simulated time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
 from typing import Any, ClassVar
 
@@ -15,6 +15,10 @@ from stormwatch.runner.faults import Fault, Faults
 from stormwatch.runner.threads import Threads
 
 Seen = list[tuple[Any, ...]]
+FAST = {
+    "topology.message.timeout.secs": 5,
+    "topology.sleep.spout.wait.strategy.time.ms": 100,  # idle time passes in few steps
+}
 
 
 class Numbers(Spout):
@@ -63,14 +67,14 @@ def engine(
     topology: Any,
     *,
     seed: int = 1,
-    config: Mapping[str, Any] | None = None,
+    config: dict[str, Any] | None = None,
     faults: list[Fault] | None = None,
     watch: Callable[[Event], None] = lambda event: None,
     rules: Rules | None = None,
 ) -> Engine:
     """An engine in simulated time, started by `run_until`."""
     random, clock = Random(seed), SimulatedClock()
-    plan = plans.read(topology, "test", config)
+    plan = plans.read(topology, "test", FAST | (config or {}))
     return Engine(
         plan, Threads(plan, clock, random), clock, random,
         watch=watch, faults=Faults(faults or []), rules=rules,

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Protocol
 
 from stormwatch.errors import StormwatchError
 from stormwatch.runner.acker import Acker, Tree
@@ -13,11 +12,11 @@ from stormwatch.runner.bolts import Bolts
 from stormwatch.runner.clock import Clock
 from stormwatch.runner.events import Died, Event, Faulted, Logged, Settled
 from stormwatch.runner.faults import Faults
+from stormwatch.runner.host import Host, News
 from stormwatch.runner.multilang import Said, decode, encode, parts
 from stormwatch.runner.plan import Plan
 from stormwatch.runner.router import EmitRefused, Router
 from stormwatch.runner.spouts import Spouts
-from stormwatch.runner.threads import News
 from stormwatch.runner.tuples import BoltTask, SpoutTask
 
 HEARTBEAT_S = 1.0
@@ -29,18 +28,6 @@ IDLE_S = 0.05
 
 class RunFailed(StormwatchError):
     """A component died too often; the text ends with its traceback."""
-
-
-class Host(Protocol):
-    """Where tasks run: `Threads` or `Processes`."""
-
-    pid_dir: str
-
-    def start(self, task: int) -> None: ...
-    def send(self, task: int, data: bytes) -> None: ...
-    def poll(self, until: float) -> News | None: ...
-    def kill(self, task: int) -> None: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +54,7 @@ class Engine:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._died: list[float] = []
+        self._ended = False
         self._why: dict[int, str] = {}
         self.spouts, self.bolts = Spouts(self), Bolts(self)
         self._commands = {**self.spouts.commands(), **self.bolts.commands()}
@@ -100,9 +88,10 @@ class Engine:
 
     def stop(self, seconds: float = 5.0) -> None:
         """Deactivate the spouts, let them finish with that, and end all tasks."""
-        self.spouts.deactivate()
-        self.run(seconds, self.spouts.at_rest)
-        self.host.close()
+        if not self._ended:
+            self.spouts.deactivate()
+            self.run(seconds, self.spouts.at_rest)
+            self._end()
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Call `action` once, later."""
@@ -134,6 +123,10 @@ class Engine:
         self.host.kill(task)
         self._bury(task, why)
 
+    def _end(self) -> None:
+        self._ended = True
+        self.host.close()
+
     def _launch(self, task: int) -> None:
         self.host.start(task)
         self.say(task, self.plan.hello(task, self.host.pid_dir))
@@ -145,6 +138,7 @@ class Engine:
         again = len(self._died) <= self._rules.deaths
         self.watch(Died(part.name, task, why, again))
         if not again:
+            self._end()
             raise RunFailed(
                 f"{part.name} died, the last of {len(self._died)} deaths within "
                 f"{self._rules.window_s:g} s. Mend what this says, then start again.\n{why}"

@@ -34,11 +34,12 @@ class Act(StrEnum):
     TIMEOUT = "timeout"  # everything in flight times out
 
 
-_FITTING = {
+FITTING = {
     Point.TUPLE: tuple(Act),
     Point.ACK: (Act.DROP, Act.DELAY, Act.DUPLICATE, Act.CRASH, Act.TIMEOUT),
     Point.TOLD: (Act.DROP, Act.DELAY, Act.DUPLICATE, Act.CRASH, Act.TIMEOUT),
 }
+"""The acts that make sense at a point."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ class Fault:
     seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.act not in _FITTING[self.point]:
+        if self.act not in FITTING[self.point]:
             raise ValueError(
                 f"{self.act} does not fit {self.point}: choose one of "
-                f"{', '.join(_FITTING[self.point])}."
+                f"{', '.join(FITTING[self.point])}."
             )
 
     def __str__(self) -> str:
@@ -87,7 +88,7 @@ class Faults:
         made = []
         for _ in range(count):
             point, name = random.choice(places)
-            act = random.choice([a for a in _FITTING[point] if a in acts])
+            act = random.choice([a for a in FITTING[point] if a in acts])
             seconds = random.choice((0.05, 1.0, 10.0))
             made.append(Fault(point, name, random.randint(1, within), act, seconds))
         return cls(made)

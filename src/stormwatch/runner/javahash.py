@@ -1,12 +1,16 @@
 """Java's hash codes of JSON values, so that a key reaches the task that it reaches under Storm.
 
 Storm's fields grouping takes `Math.floorMod(Arrays.deepHashCode(keys), tasks)`; its JSON reader
-gives String, Long, Double, Boolean, null, List and Map.
+(json-smart 2.6, permissive) gives String, Integer or Long by size, Double (BigDecimal for a text of
+more than 18 characters), Boolean, null, List and Map.
 """
 
 import struct
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
+
+_DOUBLE_CHARS = 18
 
 
 def _int32(value: int) -> int:
@@ -22,7 +26,10 @@ def java_hash(value: Any) -> int:  # noqa: PLR0911
         case bool():
             return 1231 if value else 1237
         case int():
-            return _int32(value ^ (value & 0xFFFF_FFFF_FFFF_FFFF) >> 32)
+            small = -(1 << 31) <= value < 1 << 31
+            return value if small else _int32(value ^ (value & 0xFFFF_FFFF_FFFF_FFFF) >> 32)
+        case float() if len(repr(value)) > _DOUBLE_CHARS:
+            return _big_decimal(Decimal(repr(value)))
         case float():
             bits = int.from_bytes(struct.pack(">d", value), "big")
             return _int32(bits ^ bits >> 32)
@@ -37,6 +44,13 @@ def java_hash(value: Any) -> int:  # noqa: PLR0911
         case dict():
             return _int32(sum(java_hash(k) ^ java_hash(v) for k, v in value.items()))
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _big_decimal(value: Decimal) -> int:
+    sign, digits, exponent = value.as_tuple()
+    unscaled, scale = int("".join(map(str, digits))), -int(exponent)
+    code = _int32((unscaled >> 32) * 31 + (unscaled & 0xFFFF_FFFF))
+    return _int32(31 * (-code if sign else code) + scale)
 
 
 def list_hash(values: Sequence[Any]) -> int:

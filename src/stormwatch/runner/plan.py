@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from stormwatch.errors import StormwatchError
@@ -55,13 +56,18 @@ class Plan:
     parts: dict[str, Part]
     config: dict[str, Any]
 
+    @cached_property
+    def _owners(self) -> dict[int, Part]:
+        return {task: part for part in self.parts.values() for task in part.tasks}
+
     def owner(self, task: int) -> Part:
-        return next(part for part in self.parts.values() if task in part.tasks)
+        """The component of a task."""
+        return self._owners[task]
 
     @property
     def components(self) -> dict[int, str]:
         """Task -> component, the acker's included."""
-        own = {task: part.name for part in self.parts.values() for task in part.tasks}
+        own = {task: part.name for task, part in self._owners.items()}
         acker = next(n for n in range(1, len(own) + 2) if n not in own)
         return dict(sorted({**own, acker: ACKER}.items()))
 

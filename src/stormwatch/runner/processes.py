@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from stormwatch.runner.clock import Clock
+from stormwatch.runner.host import News
 from stormwatch.runner.multilang import END
 from stormwatch.runner.plan import Plan
 from stormwatch.runner.strand import STOPPED, Ended
-from stormwatch.runner.threads import News
 
 _LEAVE_S = 5.0
 """A process whose input ended may take so long to go."""

@@ -1,11 +1,11 @@
-"""The spouts of a run: next, ack, fail, one command at a time, and what they emit."""
+"""The spouts of a run: next, ack, fail, and what they emit."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stormwatch.runner.faults import Act, Point
-from stormwatch.runner.multilang import Said
+from stormwatch.runner.multilang import Said, encode
 from stormwatch.runner.tuples import SpoutTask, Tuple
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Spouts:
         return not any(spout.busy or spout.told for spout in self.tasks.values())
 
     def feed(self, now: float) -> float:
-        """Give each spout that is free its next command; the time of the first that has to wait."""
+        """Give each spout that is free what it is to do; the time of the first that has to wait."""
         first = float("inf")
         for task, spout in self.tasks.items():
             if spout.busy:
@@ -72,11 +72,13 @@ class Spouts:
             if spout.stalled_until > now:
                 first = min(first, spout.stalled_until)
             elif spout.told:
-                spout.busy = True
-                self._engine.say(task, spout.told.popleft())
+                # All at once: a hand-over for each would cost more than the ack itself.
+                spout.busy = len(spout.told)
+                self._engine.host.send(task, b"".join(encode(m) for m in spout.told))
+                spout.told.clear()
             elif spout.active and not self._throttled(task):
                 if spout.due <= now:
-                    spout.busy, spout.emitted = True, False
+                    spout.busy, spout.emitted = 1, False
                     self._engine.say(task, {"command": "next"})
                 else:
                     first = min(first, spout.due)
@@ -109,7 +111,7 @@ class Spouts:
 
     def _sync(self, task: int, said: Said) -> None:
         spout = self.tasks[task]
-        spout.busy = False
+        spout.busy -= 1
         if not spout.emitted:
             spout.due = self._engine.clock.now() + self._empty_wait_s
 

@@ -2,22 +2,14 @@
 
 import tempfile
 from random import Random
-from typing import NamedTuple
 
 from stormwatch.runner.clock import Clock
+from stormwatch.runner.host import News
 from stormwatch.runner.plan import Plan
 from stormwatch.runner.strand import Ended, Strand
 
 HANG_S = 120.0
 """A component that does not come back for so long is given up: Storm's heartbeat time-out."""
-
-
-class News(NamedTuple):
-    """What a task wrote, and whether it ended."""
-
-    task: int
-    data: bytes
-    ended: Ended | None
 
 
 class Threads:

@@ -46,7 +46,7 @@ class SpoutTask:
     task: int
     part: Part
     told: deque[dict[str, Any]] = field(default_factory=deque)
-    busy: bool = False  # between a command and its `sync`
+    busy: int = 0  # commands without their `sync` yet
     active: bool = False
     emitted: bool = False
     due: float = 0.0  # of the next `next`

@@ -1,5 +1,6 @@
 """A bolt that raises: its tuples come again when it has been started again."""
 
+import json
 import os
 
 from streamparse import Topology
@@ -15,6 +16,8 @@ class Mortal(Topology):
         "topology.message.timeout.secs": 6,
     }
     few = Script.spec(
-        config={"script": [["default", [n, "a", "b"], str(n), None] for n in range(1, 7)]}
+        config={
+            "script": json.dumps([["default", [n, "a", "b"], str(n), None] for n in range(1, 7)])
+        }
     )
     dies = Dies.spec(inputs=[few])

@@ -1,5 +1,6 @@
 """Bolts that do what their configuration says, and write down what came."""
 
+import json
 import os
 
 from streamparse import BatchingBolt, Bolt, Stream
@@ -16,7 +17,7 @@ class Probe(Diary, Bolt):
 
     def initialize(self, conf, context):
         self.open(conf, context)
-        self.plan = conf.get("probe") or {}
+        self.plan = json.loads(conf.get("probe") or "{}")
         self.held = []
         names = context["task->component"].items()
         self.tasks = {}

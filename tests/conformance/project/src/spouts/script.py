@@ -36,7 +36,7 @@ class Script(Diary, Spout):
 
     def initialize(self, conf, context):
         self.open(conf, context)
-        self.rows = list(conf.get("script") or [])
+        self.rows = json.loads(conf["script"])
         self.left = len([row for row in self.rows if row[2] is not None])
         self.by_id = {}
         self.started = False
