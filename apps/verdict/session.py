@@ -13,7 +13,7 @@ import msgspec
 
 from apps.domains import MAKE, stream_of
 from apps.verdict import oracle
-from apps.verdict.judge import Verdict, judge
+from apps.verdict.judge import FAIL, Verdict, judge
 from apps.verdict.kafka import Log
 from apps.verdict.oracle import Batch, Span
 from apps.verdict.tables import Stored, Tables, of_memory, stored
@@ -68,7 +68,13 @@ def verdict(
                             event: Any = domain.parse(record.value or b"", record.timestamp)
                             yield event.entity, record.offset, event
 
-        return judge(want, have.tables, seed, doubts, _Events(events()), domain)
+        made = judge(want, have.tables, seed, doubts, _Events(events()), domain)
+        if made.status == FAIL and len({span.epoch for span in spans}) > 1:
+            made.why.append(
+                "partitions were added: of keys that moved, the order before and after is not "
+                "promised, so their decisions may differ"
+            )
+        return made
 
 
 class _Events:
