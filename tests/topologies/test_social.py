@@ -17,7 +17,7 @@ def topology(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def test_a_brand_stays_in_one_process_and_parse_and_split_are_any(topology: Any) -> None:
-    assert wiring.edges(topology) == {
+    expected = {
         ("posts", "default", "parse"): "shuffle",
         ("parse", "default", "split"): "shuffle",
         ("split", "default", "decide"): "fields bucket",
@@ -25,6 +25,7 @@ def test_a_brand_stays_in_one_process_and_parse_and_split_are_any(topology: Any)
         ("parse", "rejected", "reject"): "shuffle",
         ("split", "rejected", "reject"): "shuffle",
     }
+    assert expected.items() <= wiring.edges(topology).items()  # others may read along
 
 
 def test_every_stream_has_a_reader_and_the_fields_of_a_batch(topology: Any) -> None:
