@@ -1,7 +1,7 @@
 """What is done to a running topology, by name of campaign."""
 
 from apps.chaos.play import START_S, Play
-from apps.chaos.run import BOLT, JVM, SPOUT
+from apps.chaos.run import JVM, SPOUT
 from apps.chaos.traffic import mixed
 
 KAFKA_GONE = "Kafka does not answer, waiting for it"
@@ -12,7 +12,7 @@ _TOLD_S = 60.0
 
 def kill_bolt(play: Play) -> None:
     """One bolt."""
-    play.kill(BOLT, play.random.uniform(0.05, 0.3))
+    play.kill(play.scene.bolt, play.random.uniform(0.05, 0.3))
 
 
 def kill_spout(play: Play) -> None:
@@ -28,26 +28,26 @@ def kill_jvm(play: Play) -> None:
 def kill_three(play: Play) -> None:
     """As many as the wrapper forgives within ten minutes, of any kind."""
     for low in (0.05, 0.25, 0.45):
-        part = play.random.choice((BOLT, SPOUT, JVM))
+        part = play.random.choice((play.scene.bolt, SPOUT, JVM))
         play.kill(part, play.random.uniform(low, low + 0.1))
 
 
 def kill_late(play: Play) -> None:
     """One bolt, when it holds most of the states."""
-    play.kill(BOLT, play.random.uniform(0.6, 0.75))
+    play.kill(play.scene.bolt, play.random.uniform(0.6, 0.75))
 
 
 def burst(play: Play) -> None:
     """Thirty, whatever runs."""
     play.at(0.02)
-    play.burst(30, (BOLT, SPOUT, JVM))
+    play.burst(30, (play.scene.bolt, SPOUT, JVM))
 
 
 def pause_bolt(play: Play, seconds: float) -> None:
     """A bolt stands still and may come back as a zombie."""
     play.at(play.random.uniform(0.05, 0.2))
     play.restarts = None
-    with play.paused(BOLT):
+    with play.paused(play.scene.bolt):
         play.wait(seconds)
 
 

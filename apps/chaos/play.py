@@ -65,7 +65,7 @@ class Play:
     @contextmanager
     def paused(self, part: str) -> Iterator[None]:
         """SIGSTOP of a process; SIGCONT at the end unless it is gone by then."""
-        self.scene.until(lambda: self.scene.pids(part), f"a process {part}", RESTART_S)
+        self.scene.until(lambda: self.scene.pids(part), f"process {part}", RESTART_S)
         pid = self.scene.pids(part)[0]
         os.kill(pid, signal.SIGSTOP)
         self.scene.tell(f"stopped {part} (pid {pid}) with SIGSTOP")

@@ -30,9 +30,11 @@ class Run:
     def __init__(self, root: Path, jars: Path, settings: Settings) -> None:
         self.project = Project(root)
         self.settings = settings
+        self.bolt = BOLT
+        """What the command line of the deciding bolt names."""
         for each in ("project.clj", "config.json"):
             shutil.copy(ROOT / each, root / each)
-        for each in ("src", "topologies"):
+        for each in ("src", "topologies", "virtualenvs"):
             shutil.copytree(ROOT / each, root / each, ignore=shutil.ignore_patterns("__pycache__"))
         (root / ".stormwatch").mkdir()
         (root / ".stormwatch" / "jars").symlink_to(jars)
@@ -74,7 +76,7 @@ class Run:
 
     def kill(self, part: str) -> int:
         """kill -9 of one process, as soon as there is one; its pid."""
-        self.until(lambda: self.pids(part), f"a process {part}", 60)
+        self.until(lambda: self.pids(part), f"process {part}", 60)
         pid = self.pids(part)[0]
         os.kill(pid, signal.SIGKILL)
         return pid
@@ -98,7 +100,7 @@ class Run:
 
     def _stacks(self) -> str:
         """Where each component stands, as it tells on SIGUSR1."""
-        pids = [pid for part in (SPOUT, BOLT) for pid in self.pids(part)]
+        pids = [pid for part in (SPOUT, self.bolt) for pid in self.pids(part)]
         for pid in pids:
             os.kill(pid, signal.SIGUSR1)
         time.sleep(2)
@@ -117,6 +119,7 @@ class Run:
         expect(begin in text, f"{wiring} has changed: {begin!r} is not in it")
         own = f"from bolts.{module.stem} import FraudBolt\nfrom bolts.fraud import "
         wiring.write_text(text.replace(begin, own))
+        self.bolt = f"bolts.{module.stem}.FraudBolt"
 
 
 def _holds(condition: Callable[[], object]) -> bool:
