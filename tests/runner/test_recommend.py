@@ -1,5 +1,6 @@
 """The recommend topology, its own classes, in the runner: nothing lost, nothing counted twice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -27,7 +28,8 @@ from stormwatch.recommend.parse import parse
 from stormwatch.runner import plan as plans
 from stormwatch.runner.clock import SimulatedClock
 from stormwatch.runner.engine import Engine, Rules
-from stormwatch.runner.faults import Faults
+from stormwatch.runner.faults import Act, Fault, Faults, Point
+from stormwatch.runner.plan import Plan
 from stormwatch.runner.threads import Threads
 from stormwatch.settings import load, to_conf
 from tests.e2e.project import ROOT
@@ -51,7 +53,9 @@ class Ran:
     happened: list[str]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, seed: int, faults: int, stores: list[int]) -> Ran:
+def run(
+    monkeypatch: pytest.MonkeyPatch, seed: int, faults: Callable[[Plan], Faults], stores: list[int]
+) -> Ran:
     monkeypatch.chdir(ROOT / "tests")  # no stormwatch.toml, no running services
     for name, value in (world.MEMORY | SETTINGS).items():
         monkeypatch.setenv(name, value)
@@ -62,7 +66,7 @@ def run(monkeypatch: pytest.MonkeyPatch, seed: int, faults: int, stores: list[in
         made.store.faults = [StoreFault(None if rows < 0 else rows) for rows in stores]
         clock, random = SimulatedClock(), Random(seed)
         plan = plans.read(topology(ROOT, "recommend"), "recommend", to_conf(values) | CONFIG)
-        planted = Faults.seeded(seed, plan, faults, within=40)
+        planted = faults(plan)
         engine = Engine(
             plan, Threads(plan, clock, random), clock, random, faults=planted,
             rules=Rules(deaths=10_000),
@@ -123,7 +127,23 @@ def holds(ran: Ran) -> None:
 
 
 def test_without_faults(monkeypatch: pytest.MonkeyPatch) -> None:
-    holds(run(monkeypatch, 1, 0, []))
+    holds(run(monkeypatch, 1, lambda plan: Faults(), []))
+
+
+@pytest.mark.parametrize("act", [Act.CRASH, Act.CRASH_AFTER, Act.TIMEOUT])
+@pytest.mark.parametrize("component", ["plan", "items_0", "items_1", "recommend"])
+def test_a_fault_at_each_stage_of_the_round(
+    component: str, act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the items it strikes when they have learned and the users' states are not written."""
+    planted = [Fault(Point.TUPLE, component, n, act) for n in (2, 5)]
+    ran = run(monkeypatch, 1, lambda plan: Faults(planted), [])
+    holds(ran)
+    assert len(ran.happened) == 2
+
+
+def campaign(monkeypatch: pytest.MonkeyPatch, seed: int, faults: int, stores: list[int]) -> Ran:
+    return run(monkeypatch, seed, lambda plan: Faults.seeded(seed, plan, faults, within=40), stores)
 
 
 CHOICES = {
@@ -133,11 +153,11 @@ CHOICES = {
 }
 
 
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(**CHOICES)
 def test_any_faults_at_any_moments(seed: int, faults: int, stores: list[int]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        holds(run(monkeypatch, seed, faults, stores))
+        holds(campaign(monkeypatch, seed, faults, stores))
 
 
 @pytest.mark.slow
@@ -145,4 +165,4 @@ def test_any_faults_at_any_moments(seed: int, faults: int, stores: list[int]) ->
 @given(**CHOICES)
 def test_any_faults_at_any_moments_at_length(seed: int, faults: int, stores: list[int]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        holds(run(monkeypatch, seed, faults, stores))
+        holds(campaign(monkeypatch, seed, faults, stores))
