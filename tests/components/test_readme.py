@@ -35,10 +35,13 @@ def test_the_samples_own_tests_pass(large: ModuleType) -> None:
     assert [tests[name]() for name in tests if name.startswith("test_")] == [None, None]
 
 
-def test_new_wires_it_into_the_topology(large: ModuleType) -> None:
+def test_new_wires_it_into_the_topology(large: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "large_of_the_readme"  # someone may have followed it, and have a bolt large
+    monkeypatch.setitem(sys.modules, f"bolts.{name}", large)
+    large.__dict__["LargeOfTheReadme"] = large.__dict__["Large"]
     module = ModuleType("with_large")
-    exec(plan("bolt", "large", ROOT, "fraud").files["topologies/fraud.py"], module.__dict__)
-    assert "large" in module.Fraud.thrift_bolts
+    exec(plan("bolt", name, ROOT, "fraud").files["topologies/fraud.py"], module.__dict__)
+    assert name in module.Fraud.thrift_bolts
 
 
 def test_every_command_it_names_exists():

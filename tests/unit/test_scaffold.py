@@ -52,16 +52,16 @@ def files(copy: Path) -> set[str]:
 def test_what_is_new_passes_every_check_at_once(copy: Path) -> None:
     before = files(copy)
     for arguments in (
-        ("bolt", "large", "--topology", "fraud"),
+        ("bolt", "scaffolded", "--topology", "fraud"),
         ("bolt", LONG, "--topology", "maintenance"),
-        ("topology", "orders"),
+        ("topology", "scaffolded_flow"),
         ("spout", f"{LONG[:-1]}s"),
-        ("bolt", "plain"),
+        ("bolt", "scaffolded_plain"),
     ):
         done = new(copy, *arguments, "--yes")
         assert done.returncode == 0, done.stderr
     added = sorted(files(copy) - before)
-    assert {"src/bolts/large.py", "topologies/orders.py"} <= set(added)
+    assert {"src/bolts/scaffolded.py", "topologies/scaffolded_flow.py"} <= set(added)
     tests = [path for path in added if path.startswith("tests/")]
     assert len(tests) == 7
     touched = [*added, "topologies", "src/stormwatch/settings.py"]
@@ -77,14 +77,17 @@ def test_what_is_new_passes_every_check_at_once(copy: Path) -> None:
 
 def test_the_change_is_shown_and_nothing_is_written_without_a_yes(copy: Path) -> None:
     before = files(copy)
-    done = new(copy, "bolt", "large", "--topology", "fraud", answer="n\n")
+    done = new(copy, "bolt", "scaffolded", "--topology", "fraud", answer="n\n")
     assert done.returncode == 1
-    assert "+from bolts.large import Large\n" in done.stdout
-    assert '+    large = Large.spec(inputs={parse: Grouping.fields("bucket")})\n' in done.stdout
+    assert "+from bolts.scaffolded import Scaffolded\n" in done.stdout
+    assert (
+        '+    scaffolded = Scaffolded.spec(inputs={parse: Grouping.fields("bucket")})\n'
+        in done.stdout
+    )
     assert "Write these 4 files?" in done.stdout
     assert files(copy) == before
-    assert new(copy, "bolt", "large", "--topology", "fraud", answer="y\n").returncode == 0
-    assert "src/bolts/large.py" in files(copy)
+    assert new(copy, "bolt", "scaffolded", "--topology", "fraud", answer="y\n").returncode == 0
+    assert "src/bolts/scaffolded.py" in files(copy)
 
 
 REFUSED = [
@@ -123,6 +126,6 @@ def test_a_name_that_would_break_is_refused_with_why_and_another(
 
 def test_what_cannot_be_wired_says_what_can() -> None:
     with pytest.raises(StormwatchError, match=r"no topology 'nope'. Choose one of: .*fraud"):
-        plan("bolt", "large", ROOT, "nope")
+        plan("bolt", "scaffolded", ROOT, "nope")
     with pytest.raises(StormwatchError, match="--topology is for bolts"):
         plan("spout", "clicks", ROOT, "fraud")
