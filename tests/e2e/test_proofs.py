@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import fields, replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,8 @@ class World:
         self.sink = kafka.sink(settings)
         self.host = Host(FraudBolt, settings, self.store, self.sink)
         self.positions = dict.fromkeys(range(PARTITIONS), 0)
+        made = iter(Transactions(5, run="a", customers=30))
+        self.transactions = ((key or b"", value) for key, value, _ in made)
 
     def publish(self, *values: tuple[bytes, bytes]) -> None:
         for key, value in values:
@@ -128,8 +131,7 @@ def world(services: Settings, unique: Callable[[str], str]) -> Iterator[World]:
         layout_stripes=8,
     )  # fmt: skip
     made = World(settings)
-    transactions = iter(Transactions(5, run="a", customers=30))
-    made.publish(*(next(transactions)[:2] for _ in range(COUNT)))
+    made.publish(*islice(made.transactions, COUNT))
     made.publish((b"C0000001", BAD), (b"C0000002", b"{}"))
     made.decide()
     yield made
@@ -200,8 +202,8 @@ def test_a_dead_letter_is_masked_mended_and_redriven_once(world: World) -> None:
     code, said = world.call("dlq", "redrive", letter["record"])
     assert (code, "would be rejected again: not_json" in said) == (1, True), said
     # What a mended parser takes: the record as a person sends it right, dead-lettered by hand.
-    key, value, _ = next(iter(Transactions(6, run="b", customers=3)))
-    world.publish((key or b"", value))
+    key, value = next(world.transactions)
+    world.publish((key, value))
     topic = world.settings.topic_transactions
     with closing(kafka.source(world.settings, topic)) as source:
         place = next(
