@@ -59,7 +59,9 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
             while time.monotonic() < drained and not signals.again and _lag(settings, made):
                 session.step()
             session.stop()
-            ledgers = ledger.topics(settings, MemoryAdmin(made.broker), made.store)
+            ledgers = ledger.topics(
+                settings, MemoryAdmin(made.broker), made.store, _topics(settings)
+            )
     _conclude(say, narrator, ledgers)
     sound = all(each.sound and not each.in_flight for each in ledgers)
     return (signals.code if signals.asked else 0) if sound else UNDECIDED
@@ -77,10 +79,14 @@ def _feeds(settings: Settings, made: memory.World, seed: int, narrator: Narrator
     ]  # fmt: skip
 
 
+def _topics(settings: Settings) -> tuple[str, str]:
+    return settings.topic_transactions, settings.topic_readings
+
+
 def _lag(settings: Settings, made: memory.World) -> int:
     """Records that are not committed yet."""
     admin, lag = MemoryAdmin(made.broker), 0
-    for topic in (settings.topic_transactions, settings.topic_readings):
+    for topic in _topics(settings):
         committed = admin.committed(settings.kafka_group, topic)
         for partition, marks in admin.watermarks(topic).items():
             done = committed[partition].offset if partition in committed else marks.low
