@@ -38,7 +38,7 @@ class Campaign:
 
 
 CAMPAIGNS = (
-    Campaign("kill-bolt", (1, 2, 5, 6), "kill -9 of a bolt", harm.kill_bolt),
+    Campaign("kill-bolt", (1, 2), "kill -9 of a bolt", harm.kill_bolt),
     Campaign("kill-spout", (3,), "kill -9 of a spout with a batch in flight", harm.kill_spout),
     Campaign("kill-jvm", (4,), "kill -9 of Storm's worker JVM", harm.kill_jvm),
     Campaign("kill-three", (1, 3, 4), "three kills -9 of any process of Storm", harm.kill_three),
@@ -75,7 +75,7 @@ CAMPAIGNS = (
         partial(harm.pause_bolt, seconds=60), settings=HASTY,
     ),
     Campaign(
-        "poison", (20, 28), "one record in 500 raises; and kill -9 of a bolt", harm.kill_bolt,
+        "poison", (28,), "one record in 500 raises; and kill -9 of a bolt", harm.kill_bolt,
         records=traffic.poisoned, stage=stages.poison,
     ),
     Campaign(

@@ -43,7 +43,7 @@ def poisoned(count: int, seed: int = 1) -> Iterator[KeyValue]:
 def oversized(count: int, seed: int = 1) -> Iterator[KeyValue]:
     """Mixed traffic; one record in 1,000 of 1 MiB or 100,000 fields, two of 10 MiB."""
     for i, (key, value) in enumerate(mixed(count, seed)):
-        if i in {count // 3, count // 2}:
+        if i in {count // 3 + 1, count // 2 + 1}:
             yield key, b'{"id":"' + b"x" * (10 << 20) + b'"}'
         elif i % 1000 == 500:
             large = msgspec.json.encode({f"f{n}": n for n in range(100_000)})

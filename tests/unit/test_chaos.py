@@ -1,0 +1,69 @@
+"""Campaigns as they are written down: names, rows, traffic, and what a person sees."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from apps.chaos import traffic
+from apps.chaos.campaigns import CAMPAIGNS, named
+from apps.chaos.errors import ChaosFailed
+from apps.chaos.live import PARTS
+from apps.chaos.screen import Screen
+from stormwatch.fraud.parse import parse
+from stormwatch.ledger import PartitionLedger, total
+from stormwatch.records import Rejection
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = re.findall(r"^\| (\d+) \| (.*?) \| (.*) \|$", (ROOT / "docs/faults.md").read_text(), re.M)
+
+
+def test_the_page_has_every_row_and_every_campaign() -> None:
+    assert [int(number) for number, _, _ in TABLE] == list(range(1, 41))
+    names = [each.name for each in CAMPAIGNS]
+    assert len(set(names)) == len(names)
+    for campaign in CAMPAIGNS:
+        for row in campaign.rows:
+            assert f"`{campaign.name}`" in TABLE[row - 1][2], (campaign.name, row)
+
+
+def test_what_the_page_names_is_there() -> None:
+    files = {path.name: path.read_text() for path in ROOT.glob("tests/**/*.py")}
+    for _, _, covered in TABLE:
+        for file, _, test in re.findall(r"`(?:[\w/]+/)?(test_\w+\.py)(::(\w+)…?)?", covered):
+            assert file in files, file
+            assert not test or f"def {test}" in files[file], (file, test)
+
+
+def test_an_unknown_name_is_told_with_the_known_ones() -> None:
+    with pytest.raises(ChaosFailed, match="kill-bolt, kill-spout"):
+        named("kill-blot")
+    assert all(named(name) for name in PARTS)
+
+
+@pytest.mark.parametrize("make", [traffic.mixed, traffic.poisoned, traffic.hot])
+def test_the_same_seed_makes_the_same_traffic(make) -> None:
+    first = list(make(3000, 5))
+    assert first == list(make(3000, 5)) != list(make(3000, 6))
+    assert len(first) == 3000
+
+
+def test_each_kind_of_traffic_has_what_it_is_made_for() -> None:
+    poison = [value for key, value in traffic.poisoned(5000, 1) if key.startswith(b"C-poison")]
+    assert len(poison) == 10
+    assert not any(isinstance(parse(v, 1 << 60, future_skew_ms=0), Rejection) for v in poison)
+    keys = Counter(key for key, _ in traffic.hot(2000, 1))
+    assert keys.most_common(1)[0][1] >= 1000
+    sizes = sorted(len(value or b"") for _, value in traffic.oversized(3000, 1))
+    assert sizes[-1] > 10 << 20 and sum(size > 1 << 20 for size in sizes) == 5
+
+
+def test_the_screen_tells_what_is_done_and_the_ledger_when_it_moves() -> None:
+    lines: list[str] = []
+    screen = Screen(lines.append)
+    part = PartitionLedger(0, 0, 10, 4, {"scored": 4}, 0, 6, 0)
+    screen.tell("killed a bolt")
+    for _ in range(3):
+        screen.show(total("t", [part]))
+    assert lines == ["0:00 killed a bolt", "0:00   ledger: 4 ended, 6 to go, unaccounted 0"]
