@@ -64,7 +64,10 @@ KINDS = (
         "readings", "maintenance", "unit", ("id", "unit", "time", "cycle"), True,
         "stormwatch.maintenance:Maintenance.from_settings",
     ),
-    Kind("behaviour", "recommend", "user", ("id", "user", "time", "action", "item"), False),
+    Kind(
+        "behaviour", "recommend", "user", ("id", "user", "time", "action", "item"), False,
+        "stormwatch.recommend:Recommend.from_settings",
+    ),
     Kind(
         "posts", "social", "author", ("id", "author", "time", "text"), False,
         "bolts.social:make_domain",
