@@ -111,7 +111,7 @@ TOPOLOGY = '''"""Records of the topic `{topic}` to {cls}."""
 
 from streamparse import Grouping, Topology
 
-from bolts.{name} import {cls}, Reject{cls}
+from bolts.{name} import {both}
 from spouts.{name} import {cls}Spout
 from stormwatch.settings import load
 from stormwatch.topology import storm_config

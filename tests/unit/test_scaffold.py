@@ -55,6 +55,8 @@ def test_what_is_new_passes_every_check_at_once(copy: Path) -> None:
         ("bolt", "scaffolded", "--topology", "fraud"),
         ("bolt", LONG, "--topology", "maintenance"),
         ("topology", "scaffolded_flow"),
+        ("topology", "a_flow_before_reject"),
+        ("topology", "s1"),
         ("spout", f"{LONG[:-1]}s"),
         ("bolt", "scaffolded_plain"),
     ):
@@ -63,7 +65,7 @@ def test_what_is_new_passes_every_check_at_once(copy: Path) -> None:
     added = sorted(files(copy) - before)
     assert {"src/bolts/scaffolded.py", "topologies/scaffolded_flow.py"} <= set(added)
     tests = [path for path in added if path.startswith("tests/")]
-    assert len(tests) == 7
+    assert len(tests) == 13
     touched = [*added, "topologies", "src/stormwatch/settings.py"]
     for command in (
         ("pytest", "-q", "-p", "no:cacheprovider", *tests),
