@@ -27,6 +27,14 @@ def test_two_runs_of_one_seed_are_the_same(islands: seen.Notes, by_runner: ByRun
     assert by_runner("islands") == islands
 
 
+@pytest.mark.parametrize("mode", ["threads", "processes"])
+def test_a_bolt_that_raises_is_started_again_with_its_worker(
+    mode: str, by_runner: ByRunner
+) -> None:
+    started_again(by_runner("mortal", mode, spouts=1))
+
+
+@pytest.mark.slow
 def test_a_process_for_each_task_does_the_same(islands: seen.Notes, by_runner: ByRunner) -> None:
     assert seen.comparable(by_runner("islands", "processes")) == seen.comparable(islands)
 
@@ -51,11 +59,15 @@ def test_storm_does_the_same(islands: seen.Notes, storm: Callable[[str, int], se
 def test_after_a_bolt_raised_storm_does_the_same(
     by_runner: ByRunner, storm: Callable[[str, int], seen.Notes]
 ) -> None:
-    """The spout starts again too: it shares the worker."""
     ours, theirs = by_runner("mortal", spouts=1), storm("mortal", 1)
-    for found in (ours, theirs):
-        got = {values[0] for *_, values in seen.of(found, "dies", "got")}
-        assert got == {1, 2, 3, 4, 5, 6}
-        assert len(seen.of(found, "dies", "context")) == 2, "it was started twice"
-        assert len(seen.of(found, "few", "context")) == 2, "and so was the spout"
-        assert {i for (i,) in seen.of(found, "few", "acked")} == set("123456")
+    started_again(ours)
+    started_again(theirs)
+
+
+def started_again(found: seen.Notes) -> None:
+    """The spout starts again too: it shares the worker."""
+    got = {values[0] for *_, values in seen.of(found, "dies", "got")}
+    assert got == {1, 2, 3, 4, 5, 6}
+    assert len(seen.of(found, "dies", "context")) == 2, "it was started twice"
+    assert len(seen.of(found, "few", "context")) == 2, "and so was the spout"
+    assert {i for (i,) in seen.of(found, "few", "acked")} == set("123456")

@@ -163,7 +163,8 @@ class Engine:
                 self.die(news.task, f"Storm refuses what it said: {error}\n{data[:300]!r}")
                 return
         if news.ended is not None and self._instance(news.task) is instance:
-            why = news.ended.why or self._why.pop(news.task, f"exit code {news.ended.code}")
+            why = self._why.pop(news.task, "") or news.ended.why
+            why = why or f"it ended with exit code {news.ended.code}"
             self._bury(news.task, why)
 
     def _instance(self, task: int) -> BoltTask | SpoutTask:

@@ -56,8 +56,7 @@ class _Child:
         why = self._errors.read().decode(errors="replace")[-4000:]
         self._errors.close()
         if not self.dead:
-            why = "" if code == STOPPED else why or f"exit code {code}"
-            self._news.put(News(self._task, b"", Ended(code, why)))
+            self._news.put(News(self._task, b"", Ended(code, "" if code == STOPPED else why)))
 
 
 class Processes:
