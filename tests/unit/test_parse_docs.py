@@ -12,6 +12,7 @@ from stormwatch.maintenance.sensors import ALL, SENTINELS
 from stormwatch.parse import CODES
 from stormwatch.recommend import parse as recommend
 from stormwatch.records import Decision, Rejection
+from stormwatch.social import parse as social
 from tests import corpus
 
 SCHEMA = Path(__file__).parents[2] / "schema"
@@ -33,7 +34,12 @@ def fields(name: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("name", "domain"),
-    [("transactions", fraud), ("readings", maintenance), ("behaviour", recommend)],
+    [
+        ("transactions", fraud),
+        ("readings", maintenance),
+        ("behaviour", recommend),
+        ("posts", social),
+    ],
 )
 def test_the_example_is_an_event_and_its_fields_are_explained(name, domain):
     value = json.dumps(example(name), ensure_ascii=False).encode()
