@@ -35,7 +35,7 @@ def main(name: str, class_name: str, mode: str, seconds: float, spouts: int) -> 
         if mode == "threads"
         else Processes(read, clock, PROJECT / "src")
     )
-    engine = Engine(read, host, clock, random, watch=lambda e: print(round(clock.now() % 1000, 2), e, flush=True), rules=Rules(together=True))
+    engine = Engine(read, host, clock, random, watch=print, rules=Rules(together=True))
 
     def done() -> bool:
         return sum(one.startswith("done.") for one in os.listdir(folder)) >= spouts

@@ -5,7 +5,7 @@ import os
 
 from streamparse import Grouping, Topology
 
-from bolts.probe import Auto, Batches, Probe
+from bolts.probe import Auto, Batches, Probe, Sender
 from spouts.script import Script, Stubborn
 
 KEYS = ["", "a", "Aa", "BB", "zürich", "日本", "😀", "x" * 40, "customer-17", "T0001"]
@@ -51,18 +51,18 @@ class Islands(Topology):
     keys = Script.spec(config=script([[k, i] for i, k in enumerate(KEYS * 2)]))
     by_text = Probe.spec(inputs={keys: Grouping.fields("a")}, par=3)
     by_number = Probe.spec(inputs={keys: Grouping.fields("n")}, par=2)
-    by_both = Probe.spec(inputs={keys: Grouping.fields("a", "b")}, par=3)
+    by_both = Sender.spec(inputs={keys: Grouping.fields("a", "b")}, par=3)
     values = Script.spec(config=script([[k, 0] for k in MIXED + LISTS]))
     by_value = Probe.spec(inputs={values: Grouping.fields("a")}, par=3)
 
     # Direct emits of a bolt.
     chooser = Script.spec(config=numbers(9))
-    sender = Probe.spec(inputs=[chooser], config=probe(emit=[["told", True, "named"]]))
+    sender = Sender.spec(inputs=[chooser], config=probe(emit=[["told", True, "named"]]))
     named = Probe.spec(inputs={sender["told"]: Grouping.DIRECT}, par=3)
 
     # Streams, fan-out, fan-in.
     splitter = Script.spec(config=numbers(6))
-    both = Probe.spec(
+    both = Sender.spec(
         inputs=[splitter], config=probe(emit=[["default", True, None], ["side", True, None]])
     )
     main = Probe.spec(inputs=[both])

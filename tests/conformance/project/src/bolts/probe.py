@@ -11,7 +11,7 @@ from spouts.script import Diary
 class Probe(Diary, Bolt):
     """`probe`: {emit: [[stream, anchored, to]], fail_once, fail, hold_once: [n], join: k}."""
 
-    outputs = [Stream(["n", "a", "b"]), Stream(["n"], "side"), Stream(["n"], "told", direct=True)]
+    outputs = ["n", "a", "b"]
     auto_ack = False
     auto_anchor = False
 
@@ -59,6 +59,12 @@ class Probe(Diary, Bolt):
             return False
         open(path, "w").close()
         return True
+
+
+class Sender(Probe):
+    """With more streams. (Not every Probe: Flux reads at most 50 shared lists in its file.)"""
+
+    outputs = [Stream(["n", "a", "b"]), Stream(["n"], "side"), Stream(["n"], "told", direct=True)]
 
 
 class Auto(Diary, Bolt):
