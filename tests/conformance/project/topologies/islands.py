@@ -51,7 +51,7 @@ class Islands(Topology):
     keys = Script.spec(config=script([[k, i] for i, k in enumerate(KEYS * 2)]))
     by_text = Probe.spec(inputs={keys: Grouping.fields("a")}, par=3)
     by_number = Probe.spec(inputs={keys: Grouping.fields("n")}, par=2)
-    by_both = Sender.spec(inputs={keys: Grouping.fields("a", "b")}, par=3)
+    by_both = Probe.spec(inputs={keys: Grouping.fields("a", "b")}, par=3)
     values = Script.spec(config=script([[k, 0] for k in MIXED + LISTS]))
     by_value = Probe.spec(inputs={values: Grouping.fields("a")}, par=3)
 
