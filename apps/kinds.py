@@ -75,3 +75,4 @@ KINDS = (
 )  # fmt: skip
 
 BY_EVENTS = {kind.events: kind for kind in KINDS}
+TOPOLOGIES = ", ".join(kind.topology for kind in KINDS)

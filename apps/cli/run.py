@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from apps.cli import app as shared
+from apps.kinds import TOPOLOGIES
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +26,7 @@ def run(
     rate: Annotated[
         float, typer.Option(min=0, help="Records/s per stream; 0: as fast as it goes.")
     ] = 500.0,
-    topology: Annotated[str, typer.Option(help="fraud, maintenance or all.")] = "all",
+    topology: Annotated[str, typer.Option(help=f"{TOPOLOGIES} or all (the main job).")] = "all",
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what came out as JSON.")
     ] = None,
