@@ -9,7 +9,7 @@ from apps.cli import chaos, check, cluster, data, dev, dlq, new, proof, quality,
 from apps.cli.app import COMMAND, complain
 
 app = typer.Typer(
-    help="Event streams into decisions, on Apache Storm. Start with: ./stormwatch run",
+    help="Event streams into decisions, on Apache Storm. Start with: ./stormwatch demo",
     epilog="Each command has its own --help, with examples.",
     no_args_is_help=True,
     add_completion=False,

@@ -34,7 +34,8 @@ EMIT = [["default", True, None]]
 class Islands(Topology):
     config = {
         "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
-        "topology.message.timeout.secs": 6,
+        "topology.message.timeout.secs": 10,
+        "topology.subprocess.timeout.secs": 120,
         "topology.spout.wait.strategy": "org.apache.storm.policy.WaitStrategyPark",
         "topology.bolt.wait.strategy": "org.apache.storm.policy.WaitStrategyPark",
     }
@@ -91,7 +92,7 @@ class Islands(Topology):
     lost = Probe.spec(inputs=[cut], config=probe(fail=[1, 2, 3, 4]))
     pairs = Script.spec(config=numbers(4))
     joined = Probe.spec(inputs=[pairs], config=probe(join=2, emit=EMIT))
-    judge = Probe.spec(inputs=[joined], config=probe(fail_once=[4]))
+    judge = Probe.spec(inputs=[joined], config=probe(fail_once=[3]))
 
     # Time-out of a tuple that is held; a stream nobody reads; tuples without an id.
     slow = Script.spec(config=numbers(3))
