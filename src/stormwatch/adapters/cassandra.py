@@ -16,7 +16,7 @@ from stormwatch.adapters.cassandra_archive import CassandraArchive
 from stormwatch.adapters.cassandra_migrations import apply, status
 from stormwatch.adapters.cassandra_reads import KEYS
 from stormwatch.adapters.cassandra_rows import Part, batches, execution
-from stormwatch.adapters.cassandra_schema import check_schema
+from stormwatch.adapters.cassandra_schema import check_schema, warn_threshold
 from stormwatch.adapters.cassandra_session import UNAVAILABLE, open_session, translated
 from stormwatch.ledger import START, split
 from stormwatch.records import Fragment, LedgerRow, Outcomes, SetAside, StateRow
@@ -52,6 +52,7 @@ class CassandraStore(CassandraArchive):
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__(session, settings)
+        self._shared_bytes = wire.shared_bytes(warn_threshold(session, settings))
         self._days: set[Day] = set()  # confirmed
         self._new_days: set[Day] = set()  # in the write under way
 
@@ -109,7 +110,7 @@ class CassandraStore(CassandraArchive):
     def _write(self, what: str, *parts: Iterable[Part]) -> None:
         self._new_days.clear()
         with translated(self._settings, f"confirm a write of {what}"):
-            for _ in self._run(batches(chain(*parts))):
+            for _ in self._run(batches(chain(*parts), self._shared_bytes)):
                 pass
         if self._new_days:
             if len(self._days) >= DAYS_KEPT:

@@ -5,6 +5,7 @@ so rows are packed directly (benchmarks/cassandra_batches.py compares). Rows of 
 partition go into one UNLOGGED batch; every statement carries its write timestamp.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Any, NamedTuple
@@ -16,8 +17,11 @@ from stormwatch.records import DecisionKey, DecisionRow, SetAside, StateRow
 BATCH_ROWS = 100
 BATCH_BYTES = 128 * 1024  # far below Cassandra's limit of a mutation, 16 MiB
 ROW_BYTES = 200  # of a row beside its large values
-SHARED_BYTES = 4500  # Cassandra warns of batches over several partitions above 5 KiB
-SHARED_PARTITIONS = 10  # and above so many
+SHARED_BYTES, SHARED_BYTES_MAX = 4500, 24_000
+"""Of a batch over several partitions. Above batch_size_warn_threshold, 5 KiB unless it was changed,
+Cassandra fills its log with warnings; up to the greater size fewer requests pay."""
+SHARED_PARTITIONS = 10
+"""It warns above so many, too."""
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -38,23 +42,32 @@ class Part(NamedTuple):
     heaviest: int  # bytes of the largest row's large values
 
 
-def batches(parts: Iterable[Part]) -> Iterator[Any]:
+def shared_bytes(warn_threshold: str | None) -> int:
+    """How large a batch over several partitions may be; the server's own word for its limit."""
+    told = re.fullmatch(r"(\d+)(B|KiB|MiB)", warn_threshold or "")
+    if told is None:
+        return SHARED_BYTES
+    limit = int(told[1]) << {"B": 0, "KiB": 10, "MiB": 20}[told[2]]
+    return min(limit * 9 // 10, SHARED_BYTES_MAX)
+
+
+def batches(parts: Iterable[Part], shared_most: int = SHARED_BYTES) -> Iterator[Any]:
     """UNLOGGED batches: of one partition each, but small parts share one.
 
     Within one partition a batch is one write. A batch over partitions saves requests only; it is
-    kept below the size and number of partitions that Cassandra warns of.
+    kept below `shared_most` bytes and the number of partitions that Cassandra warns of.
     """
     shared, size, partitions = _batch(), 0, 0
     for prepared, rows, heaviest in parts:
         weight = len(rows) * (heaviest + ROW_BYTES)
-        if weight > SHARED_BYTES // 2:
+        if weight > shared_most // 2:
             most = max(1, min(BATCH_ROWS, BATCH_BYTES // (heaviest + ROW_BYTES)))
             for low in range(0, len(rows), most):
                 batch = _batch()
                 _fill(batch, prepared, rows[low : low + most])
                 yield batch
             continue
-        if size + weight > SHARED_BYTES or partitions == SHARED_PARTITIONS:
+        if size + weight > shared_most or partitions == SHARED_PARTITIONS:
             yield shared
             shared, size, partitions = _batch(), 0, 0
         _fill(shared, prepared, rows)

@@ -1,5 +1,6 @@
 """What a worker checks of the tables before it trusts them."""
 
+from cassandra import InvalidRequest, Unauthorized
 from cassandra.cluster import Session
 
 from stormwatch.adapters.cassandra_session import keyspace_of, translated
@@ -36,6 +37,18 @@ def check_schema(session: Session, settings: Settings) -> None:
             "keyspace with STORMWATCH_CASSANDRA_KEYSPACE."
         )
     check_layout(layout, settings)
+
+
+def warn_threshold(session: Session, settings: Settings) -> str | None:
+    """Above which size of a batch this Cassandra warns; None where it does not tell."""
+    with translated(settings, "tell its limits"):
+        try:
+            told = session.execute(
+                "SELECT value FROM system_views.settings WHERE name = 'batch_size_warn_threshold'"
+            ).one()
+        except (InvalidRequest, Unauthorized):  # an older one, or not ours to ask
+            return None
+    return str(told[0]) if told else None
 
 
 def check_layout(layout: tuple[int, int], settings: Settings) -> None:
