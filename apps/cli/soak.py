@@ -34,6 +34,7 @@ def soak(
     when started again with the same DIR. Exit code 1 when a law is broken or something grows.
     """
     from apps.soak.course import Options, Soak
+    from apps.soak.report import JUDGED_S
 
     seconds = hours * 3600 + minutes * 60
     if not seconds:
@@ -49,6 +50,8 @@ def soak(
             f"{word}: {each.component} {each.figure} {each.slope.per_hour:+.2f}/h "
             f"[{each.slope.low:+.2f}, {each.slope.high:+.2f}], {each.slope.points} points"
         )
+    if made.seconds < JUDGED_S:
+        print(f"shorter than {JUDGED_S / 60:g} minutes: slopes are shown, and judged by nobody")
     print(f"report: {folder}/soak.json, {folder}/soak.svg")
     if not made.holds:
         raise typer.Exit(1)

@@ -10,6 +10,10 @@ from apps.soak.svg import Curve, page
 
 MB_AN_HOUR = 1.0
 """Growth of resident memory that is let pass."""
+SETTLE = 0.15
+"""Share of a soak that is left out of slopes: JVMs take their heap, caches fill."""
+JUDGED_S = 1800.0
+"""A shorter soak shows slopes, but fails for none."""
 FIELDS = {"rss": "MB", "files": "handles", "threads": "threads"}
 
 
@@ -38,20 +42,21 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report(samples: Sequence[Sample], seed: int, rate: float, parts: list[str]) -> Report:
-    """Verdicts over all samples. A slope holds if its interval includes zero or less, or, for
-    memory, if it is under 1 MB an hour."""
+    """Verdicts over all samples but the first. A slope holds if its interval includes zero or less,
+    or, for memory, if it is under 1 MB an hour."""
+    last = samples[-1] if samples else Sample(0.0, [], 0)
+    settled = [each for each in samples if each.at >= SETTLE * last.at]
     verdicts = [
         Verdict(name, figure, found, found.flat or (field == "rss" and found.high < MB_AN_HOUR))
         for field, figure in FIELDS.items()
-        for name, curves in lives(samples, field).items()
+        for name, curves in lives(settled, field).items()
         if (found := slope(curves))
     ]
     p99 = sorted(each.p99 for each in samples if each.p99 is not None)
     lag = sorted(each.lag for each in samples if each.lag is not None)
-    last = samples[-1] if samples else Sample(0.0, [], 0)
     return Report(
         seed, rate, last.at, last.published, last.kills, parts, _middle_and_most(p99),
-        _middle_and_most(lag), verdicts, all(each.holds for each in verdicts),
+        _middle_and_most(lag), verdicts, last.at < JUDGED_S or all(each.holds for each in verdicts),
     )  # fmt: skip
 
 
