@@ -34,8 +34,8 @@ def chaos(
 
     if known:
         for each in CAMPAIGNS:
-            rows = ", ".join(map(str, each.rows))
-            print(f"{each.name:<20} {each.what} (rows {rows} of docs/faults.md)")
+            rows = f"rows {', '.join(map(str, each.rows))} of" if each.rows else "beyond"
+            print(f"{each.name:<20} {each.what} ({rows} docs/faults.md)")
         return
     screen = Screen(lambda line: print(line, flush=True))
     settings = shared.settings()
