@@ -1,14 +1,8 @@
 """What is done to a running topology, by name of campaign."""
 
-import tempfile
-from contextlib import closing
-from pathlib import Path
-
 from apps.chaos.play import START_S, Play
-from apps.chaos.run import JVM, SPOUT, Run
+from apps.chaos.run import JVM, SPOUT
 from apps.chaos.traffic import mixed
-from stormwatch.adapters import kafka
-from stormwatch.ports import Committed
 
 KAFKA_GONE = "Kafka does not answer, waiting for it"
 KAFKA_BACK = "Kafka answers again"
@@ -116,47 +110,6 @@ def slow_cassandra(play: Play) -> None:
     play.wait(15)
     proxy.mend()
     play.scene.tell("Cassandra answers as it did")
-    play.fell()
-
-
-def bounce(play: Play) -> None:
-    """Orderly stops in the midst of the work, and starts."""
-    play.restarts = None
-    for share in (0.05, 0.15, 0.25):
-        play.at(share)
-        play.scene.stop()
-        play.fell()
-        play.scene.tell("stopped `sparse run` with SIGTERM; starting it again")
-        play.scene.start()
-
-
-def offsets_back(play: Play) -> None:
-    """Somebody sets the group's offsets back to the beginning: everything comes again."""
-    play.at(0.3)
-    play.scene.stop()
-    settings = play.scene.settings
-    with closing(kafka.source(settings, settings.topic_transactions)) as source:
-        back = {p: Committed(0, "") for p in range(settings.kafka_partitions)}
-        source.commit(back, wait=True)
-    play.scene.tell("stopped `sparse run`, set the offsets back to 0, starting it again")
-    play.fell()
-    play.scene.start()
-
-
-def twins(play: Play) -> None:
-    """The same topology is started twice, on the same group: two writers for everything."""
-    scene = play.scene
-    play.at(0.02)
-    with tempfile.TemporaryDirectory(prefix="stormwatch-twin-") as folder:
-        twin = Run(Path(folder), scene.stand.home.jars, scene.settings)
-        twin.start()
-        try:
-            twin.until(lambda: twin.pids(SPOUT), "process of the second run", START_S)
-            scene.tell("a second `sparse run` reads the same partitions")
-            play.wait(20)
-        finally:
-            twin.project.end()
-    scene.tell("the second run is gone")
     play.fell()
 
 
