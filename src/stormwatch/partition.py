@@ -58,6 +58,7 @@ class Partition:
         self._singles = start.mark.span
         self._kept: Committed | None = None
         self._brake = Brake(rules.limits.records, rules.timeout_s)
+        self._tried = (-1, 0)  # the last offset of a batch that was cut, and its next attempt
 
     # Kafka's side
 
@@ -177,6 +178,8 @@ class Partition:
 
     def _shrink(self, item: Item, now: float) -> None:
         if item.stream == BATCHES and item.records and item.sent_at is not None:
+            # What is given back was tried: its next try must be known as a later one.
+            self._tried = (item.fragment.last, item.fragment.attempt + 1)
             count = self._brake.struck(item.records, now - item.sent_at)
             self.backlog.give_back(item.keep(count))
 
@@ -205,6 +208,8 @@ class Partition:
         if single and self.tries >= self._rules.quarantine_after:
             aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)
             return Item(NOTICES, fragment, aside, records=1)
+        if self.position <= self._tried[0]:
+            fragment = replace(fragment, attempt=self._tried[1])
         return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
 
     def _most(self) -> int:

@@ -19,7 +19,8 @@ The contract:
   event has become late meanwhile: allow a lateness above the partitions' distance in event time.
 - **Chained**: score and store are one bolt; `steps.ScoreStep` refuses to hand on.
 - **Known limit**: a state write of a process that died, applied by Cassandra only after the next
-  process has read that key, may win over the write of another partition's batch.
+  process has read that key, may win over the write of another partition's batch: that batch's part
+  of the key's state is then lost (its decisions are not). Within a process it cannot happen.
 - `split` is pure: the same event always gives the same events in the same order, each with another
   entity and the same id; the number of buckets may be changed between two starts.
 """

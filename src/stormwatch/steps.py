@@ -26,6 +26,9 @@ E = TypeVar("E", bound=Event)
 S = TypeVar("S")
 
 
+MIXED = -1
+
+
 class Fate(Enum):
     """What became of a fragment after a step worked on it."""
 
@@ -50,7 +53,7 @@ class ScoreStep(Generic[E, S]):
     Behind a re-key hop (`Parsed.share`) a key is fed by several partitions, whose batches stand in
     no order. So the store must be chained: handing on raises FatalError, for the next batch could
     be decided from states that the store has not written yet. And a write that was not confirmed
-    may land after another partition's: its stamp is kept, and the key's next write goes above it.
+    may land after another partition's: its stamp is kept, and another partition's goes above it.
     """
 
     def __init__(
@@ -68,7 +71,8 @@ class ScoreStep(Generic[E, S]):
         self._clock = clock
         self._open: dict[int, tuple[Fragment, list[StateRow]]] = {}
         self._shared = False
-        self._floors: dict[str, int] = {}  # shared keys whose last write is in doubt -> its stamp
+        self._floors: dict[str, tuple[int, int]] = {}
+        """Shared keys of which a write is in doubt -> its stamp, its partition (MIXED: several)."""
 
     def work(self, fragment: Fragment, parsed: Parsed[E]) -> Outcomes:
         """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read."""
@@ -76,11 +80,11 @@ class ScoreStep(Generic[E, S]):
         self._shared = parsed.share is not None
         contract = self._contract()
         names = {event.entity for _, _, event in parsed.events}
-        states = self._states(contract.domain.name, names)
+        states = self._states(contract.domain.name, names, fragment.partition)
         outcomes = contract.apply(fragment, parsed, states, self._clock())
         self._open[fragment.partition] = (fragment, outcomes.states)
         for name in self._floors.keys() & names:
-            if states[name].blob and stamp_of(states[name].blob) >= self._floors[name]:
+            if states[name].blob and stamp_of(states[name].blob) >= self._floors[name][0]:
                 del self._floors[name]  # the write in doubt has landed
         return outcomes
 
@@ -96,7 +100,7 @@ class ScoreStep(Generic[E, S]):
         if fate is Fate.DONE:
             self._keep(states)
         else:
-            self._drop(states)
+            self._drop(states, fragment.partition)
 
     def _resolve(self, fragment: Fragment) -> None:
         """Judge what was handed on: the spout goes on past a fragment only once committed."""
@@ -108,21 +112,23 @@ class ScoreStep(Generic[E, S]):
         if went_on and fragment.generation == before.generation:
             self._keep(states)
         else:
-            self._drop(states)
+            self._drop(states, fragment.partition)
 
     def _keep(self, states: Iterable[StateRow]) -> None:
         for row in states:
             self._cache.put(row.entity, Entry(row.stripe, row.blob))
             self._floors.pop(row.entity, None)
 
-    def _drop(self, states: Iterable[StateRow]) -> None:
+    def _drop(self, states: Iterable[StateRow], partition: int) -> None:
         # Whether they were written is not known: read them again at the next use.
         for row in states:
             self._cache.drop(row.entity)
             if self._shared:
-                self._floors[row.entity] = max(row.stamp, self._floors.get(row.entity, 0))
+                stamp, before = self._floors.get(row.entity, (0, partition))
+                whose = partition if before == partition else MIXED
+                self._floors[row.entity] = (max(row.stamp, stamp), whose)
 
-    def _states(self, domain: str, names: set[str]) -> dict[str, Entry]:
+    def _states(self, domain: str, names: set[str], partition: int) -> dict[str, Entry]:
         states: dict[str, Entry] = {}
         missing: dict[int, list[str]] = {}
         for name in names:
@@ -132,7 +138,9 @@ class ScoreStep(Generic[E, S]):
             else:
                 stripe = self._stripe_of(name)
                 missing.setdefault(stripe, []).append(name)
-                states[name] = Entry(stripe, b"", self._floors.get(name, 0))
+                # A batch of the same partition gives the doubtful write's own stamps again.
+                floor, whose = self._floors.get(name, (0, partition))
+                states[name] = Entry(stripe, b"", 0 if whose == partition else floor)
         if missing:
             for name, blob in self._store().load_states(domain, missing).items():
                 states[name] = states[name]._replace(blob=blob)
