@@ -179,7 +179,7 @@ class Partition:
     def _shrink(self, item: Item, now: float) -> None:
         if item.stream == BATCHES and item.records and item.sent_at is not None:
             # What is given back was tried: its next try must be known as a later one.
-            self._tried = (item.fragment.last, item.fragment.attempt + 1)
+            self._tried = (max(item.fragment.last, self._tried[0]), item.fragment.attempt + 1)
             count = self._brake.struck(item.records, now - item.sent_at)
             self.backlog.give_back(item.keep(count))
 

@@ -77,6 +77,23 @@ def test_whatever_fits_into_the_time_out_gets_through_in_order(gaps, most, a_rec
     assert not made.backlog and made.backlog._bytes == 0
 
 
+def test_a_later_try_at_an_offset_has_a_higher_attempt_however_the_batch_was_cut():
+    made, now, tries = partition(50), 0.0, {}
+    made.backlog.arrived(records(list(range(120))))
+    while (item := made.prepare()) is not None:
+        now = max(now, item.due_at)
+        send(made, now)
+        for each in item.payload:
+            assert item.fragment.attempt > tries.get(each.offset, -1)
+            tries[each.offset] = item.fragment.attempt
+        now += TIMEOUT_S
+        if item.records > 3:
+            assert made.fail(item.tup_id, now) is not None
+        else:
+            assert made.ack(item.tup_id)
+    assert len(tries) == 120 and max(tries.values()) > 2
+
+
 def test_a_thousand_slow_records_are_through_after_few_time_outs():
     made = partition(1000)
     made.backlog.arrived(records(list(range(1000))))
