@@ -15,7 +15,7 @@ from tests.conformance import seen
 from tests.e2e.project import ROOT, Project
 
 HERE = Path(__file__).parent
-SPOUTS = 18
+SPOUTS = 17
 """Of the topology `islands`, all of which end."""
 STORM_LIMIT_S = 150
 

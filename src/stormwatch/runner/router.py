@@ -48,9 +48,12 @@ class Router:
                 f"Tuple created with wrong number of fields. Expected {len(output.fields)} fields "
                 f"but got {len(values)} fields"
             )
-        edges = self._edges.get((part.name, stream), [])
         if direct:
-            return self._direct(edges, direct)
+            raise EmitRefused(
+                "Storm 2.8.3 cannot read a direct emit of a Python component (ClassCastException: "
+                "Integer cannot be cast to Long). Use fields grouping on a field that chooses"
+            )
+        edges = self._edges.get((part.name, stream), [])
         out: list[int] = []
         for number, (grouping, tasks) in enumerate(edges):
             match grouping.kind:
@@ -71,11 +74,3 @@ class Router:
                     self._deals[key] = deal
                     out.append(deal())
         return out
-
-    def _direct(self, edges: list[tuple[Grouping, tuple[int, ...]]], task: int) -> list[int]:
-        for grouping, tasks in edges:
-            if task in tasks:
-                if grouping.kind != "direct":
-                    raise EmitRefused("Cannot emitDirect to a task expecting a regular grouping")
-                return [task]
-        return []

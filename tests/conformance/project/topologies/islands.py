@@ -56,11 +56,6 @@ class Islands(Topology):
     values = Script.spec(config=script([[k, 0] for k in MIXED + LISTS]))
     by_value = Probe.spec(inputs={values: Grouping.fields("a")}, par=3)
 
-    # Direct emits of a bolt.
-    chooser = Script.spec(config=numbers(9))
-    sender = Sender.spec(inputs=[chooser], config=probe(emit=[["told", True, "named"]]))
-    named = Probe.spec(inputs={sender["told"]: Grouping.DIRECT}, par=3)
-
     # Streams, fan-out, fan-in.
     splitter = Script.spec(config=numbers(6))
     both = Sender.spec(
