@@ -39,6 +39,7 @@ def test_a_process_for_each_task_does_the_same(islands: seen.Notes, by_runner: B
     assert seen.comparable(by_runner("islands", "processes")) == seen.comparable(islands)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.timeout(240)
 def test_storm_does_the_same(islands: seen.Notes, storm: Callable[[str, int], seen.Notes]) -> None:
