@@ -68,9 +68,10 @@ class BatchBolt(StrictComponent, Bolt):
         self._collect()
 
     def process_tick(self, tup: Any) -> None:
-        """Once a second: the meter."""
+        """Once a second: the meter. Storm keeps each tick in memory until it is acked, too."""
         if self._meets_outside():
             self.outside.report(len(self.cache or ()))
+        self.ack(tup)
 
     def _meets_outside(self) -> bool:
         return "outside" in vars(self)

@@ -52,7 +52,7 @@ def values(store, table):
 @pytest.mark.parametrize("name", DOMAINS)
 def test_chained_every_batch_is_decided_and_acked(name, store, broker):
     said = drive(DOMAINS[name][0], *messages(name), HEARTBEAT, TICK)
-    assert [m["id"] for m in said.of("ack", "fail")] == ["0", "1", "2"], said.log
+    assert [m["id"] for m in said.of("ack", "fail")] == ["0", "1", "2", "tick"], said.log
     assert not said.of("fail", "emit")
     assert len(values(store, "decisions")) == 120
     assert sum(count(r.bitmaps["scored"]) for r in store.ledger(name, 0, 1, 0, 200)) == 120

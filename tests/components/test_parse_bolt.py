@@ -57,7 +57,7 @@ def test_events_go_on_and_rejected_go_aside(topic):
     ]
     assert asides.ledger.bitmaps == {"rejected": b"\x0c"}
     assert (asides.ledger.part, asides.ledger.fragment) == ("reject", whole)
-    assert [m["id"] for m in said.of("ack")] == ["1"]
+    assert [m["id"] for m in said.of("ack")] == ["1", "tick"]
     assert not said.of("fail", "error")
 
 

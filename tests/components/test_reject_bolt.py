@@ -100,7 +100,7 @@ def test_notices_of_the_spout_end_here_too(store, broker):
         batch(WHOLE, notices.quarantined(WHOLE, record, 2, "spout"), "3"),
         TICK,
     )  # fmt: skip
-    assert [m["id"] for m in said.of("ack")] == ["1", "2", "3"]
+    assert [m["id"] for m in said.of("ack")] == ["1", "2", "3", "tick"]
     assert store.ledger_starts("transactions") == [(3, 32, 10)]
     (kept,) = store.set_aside("fraud", 10)
     assert kept.row.code == "kills_process"

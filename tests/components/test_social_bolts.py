@@ -31,7 +31,7 @@ def through(bolt, inputs, stream="default"):
     """(fragment, payload, tuple) of what a bolt emits on `stream`, one input after another."""
     said = drive(bolt, *inputs, TICK)
     assert not said.of("fail"), said.log
-    assert len(said.of("ack")) == len(inputs)
+    assert len(said.of("ack")) == len(inputs) + 1  # and the tick
     return [m["tuple"] for m in said.of("emit") if m.get("stream", "default") == stream]
 
 
