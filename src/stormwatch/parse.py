@@ -70,7 +70,9 @@ def parse_batch(
             if value is None:
                 event: Any = Rejection("tombstone", CODES["tombstone"])
             elif len(value) > record_max_bytes:
-                why = f"the record has more than {record_max_bytes} bytes, which is record.max_bytes"
+                why = (
+                    f"the record has more than {record_max_bytes} bytes, which is record.max_bytes"
+                )
                 event = Rejection("too_large", why)
             else:
                 event = parse_one(value, record.timestamp)
