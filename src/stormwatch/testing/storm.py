@@ -48,8 +48,8 @@ class Said(NamedTuple):
 
     @property
     def acks(self) -> list[str]:
-        """Ids of acked tuples, in order."""
-        return [m["id"] for m in self.of("ack")]
+        """Ids of acked tuples, in order; ticks are no one's record and left out."""
+        return [m["id"] for m in self.of("ack") if m["id"] != TICK["id"]]
 
     @property
     def fails(self) -> list[str]:
