@@ -1,5 +1,7 @@
 """What is done to a running topology, by name of campaign."""
 
+from contextlib import AbstractContextManager
+
 from apps.chaos.play import START_S, Play
 from apps.chaos.run import JVM, SPOUT
 from apps.chaos.traffic import mixed
@@ -68,25 +70,25 @@ def kill_kafka(play: Play, seconds: float, times: int = 1) -> None:
 
 def hang_cassandra(play: Play, seconds: float) -> None:
     """SIGSTOP: connections stand, nothing answers."""
-    play.at(0.05)
-    with play.scene.stand.paused("cassandra"):
-        play.scene.tell("stopped Cassandra with SIGSTOP")
-        play.scene.until_said(CASSANDRA_GONE, _TOLD_S)
-        play.scene.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
-        play.wait(seconds)
-    play.scene.tell("Cassandra goes on")
-    play.fell()
+    _without_cassandra(play, seconds, play.scene.stand.paused("cassandra"), "SIGSTOP", "goes on")
 
 
 def stop_cassandra(play: Play, seconds: float) -> None:
     """An orderly stop, and a start on the same data."""
+    down = play.scene.stand.down("cassandra", kill=False)
+    _without_cassandra(play, seconds, down, "SIGTERM", "runs again")
+
+
+def _without_cassandra(
+    play: Play, seconds: float, away: AbstractContextManager[None], signal: str, back: str
+) -> None:
     play.at(0.05)
-    with play.scene.stand.down("cassandra", kill=False):
-        play.scene.tell("stopped Cassandra with SIGTERM")
+    with away:
+        play.scene.tell(f"stopped Cassandra with {signal}")
         play.scene.until_said(CASSANDRA_GONE, _TOLD_S)
         play.scene.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
         play.wait(seconds)
-    play.scene.tell("Cassandra runs again")
+    play.scene.tell(f"Cassandra {back}")
     play.fell()
 
 

@@ -153,12 +153,12 @@ def _chosen(
 def _who(note: str) -> "Who":
     import getpass
     import socket
-    import time
 
     from apps.dlq.redrive import Who
+    from stormwatch.adapters.outside import now_ms
 
     name = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Who(name, note, lambda: time.time_ns() // 1_000_000)
+    return Who(name, note, now_ms)
 
 
 def _tell(results: "list[Result]", as_json: bool) -> None:

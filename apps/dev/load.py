@@ -1,10 +1,9 @@
 """Topology classes by name, and what there is."""
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
+from apps.topology_file import topology_class
 from stormwatch.errors import SettingsError
 
 
@@ -22,19 +21,10 @@ def unknown(root: Path, name: str) -> SettingsError:
 
 def topology(root: Path, name: str) -> Any:
     """The Topology class of topologies/NAME.py. Raises SettingsError if there is none."""
-    from streamparse import Topology
-
     path = root / "topologies" / f"{name}.py"
     if not path.is_file():
         raise unknown(root, name)
-    source = str(root / "src")
-    if source not in sys.path:
-        sys.path.append(source)
-    spec = importlib.util.spec_from_file_location(f"topologies.{name}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for found in vars(module).values():
-        if isinstance(found, type) and issubclass(found, Topology) and found is not Topology:
-            return found
-    raise SettingsError(f"{path} holds no Topology class. Add one: see docs/runner.md.")
+    found = topology_class(path)
+    if found is None:
+        raise SettingsError(f"{path} holds no Topology class. Add one: see docs/runner.md.")
+    return found

@@ -9,7 +9,8 @@ from apps.run.publisher import Order
 from apps.run.signals import Signals
 from apps.run.streams import Stream
 from apps.run.view import RUNNING, Panel, Screen
-from apps.run.watch import Watcher, now_ms
+from apps.run.watch import Watcher
+from stormwatch.adapters.outside import now_ms
 from stormwatch.errors import FatalError
 
 READY_LIMIT_S = 300.0

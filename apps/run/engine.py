@@ -15,7 +15,8 @@ from apps.run.present import Presenter
 from apps.run.publisher import Order
 from apps.run.signals import Interrupted, Signals
 from apps.run.streams import ALL, Stream, streams
-from apps.run.watch import Watcher, now_ms
+from apps.run.watch import Watcher
+from stormwatch.adapters.outside import now_ms
 from stormwatch.settings import Settings
 
 

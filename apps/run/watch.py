@@ -11,6 +11,7 @@ from apps.ledger_alarm import Alarm
 from apps.memory import Groups, by_component, total_mb
 from apps.run.figures import Look, Rates, look, rates
 from apps.run.streams import Stream
+from stormwatch.adapters.outside import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger import TopicLedger
 from stormwatch.ports import Admin, Store
@@ -31,11 +32,6 @@ class Connected(Protocol):
     settings: Settings
     admin: Admin
     store: Store
-
-
-def now_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 def take(stream: Stream, outside: Connected, began: int) -> Look:

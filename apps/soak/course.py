@@ -24,6 +24,7 @@ from apps.services import registry
 from apps.soak.load import Load
 from apps.soak.report import Report, curves, report
 from apps.soak.samples import Journal, Sample, processes
+from stormwatch.adapters.outside import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
@@ -92,7 +93,7 @@ class Soak:
 
     def _course(self, scene: Scene, load: Load) -> None:
         began, options = time.monotonic(), self._options
-        began_ms = time.time_ns() // 1_000_000
+        began_ms = now_ms()
         left = options.seconds - self._before.at
         sample_at, kill_at = 0.0, self._pause()
         with scene.ports() as (admin, store):

@@ -3,20 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps import ledger
-from apps.dev import world
-from apps.dev.load import topology
 from apps.generate.behaviour import behaviour
-from stormwatch.adapters.kafka_memory import MemoryAdmin
 from stormwatch.adapters.memory import World
-from stormwatch.adapters.store_memory import Fault as StoreFault
-from stormwatch.adapters.task_time import simulated
 from stormwatch.entity import EnvelopeCodec
 from stormwatch.ledger import TopicLedger
 from stormwatch.recommend.domain import NAME
@@ -25,15 +18,9 @@ from stormwatch.recommend.history import UserState, remember
 from stormwatch.recommend.items import ITEMS, asks, take
 from stormwatch.recommend.neighbours import SIZE, ItemState
 from stormwatch.recommend.parse import parse
-from stormwatch.runner import plan as plans
-from stormwatch.runner.clock import SimulatedClock
-from stormwatch.runner.engine import Engine, Rules
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
-from stormwatch.runner.threads import Threads
-from stormwatch.settings import load, to_conf
-from tests.e2e.project import ROOT
-from tests.runner.fraud import CONFIG, LIMIT_S, SETTINGS
+from tests.runner.drive import stage, store_faults
 
 RECORDS = 900
 FAR = 1 << 62
@@ -56,39 +43,14 @@ class Ran:
 def run(
     monkeypatch: pytest.MonkeyPatch, seed: int, faults: Callable[[Plan], Faults], stores: list[int]
 ) -> Ran:
-    monkeypatch.chdir(ROOT / "tests")  # no stormwatch.toml, no running services
-    for name, value in (world.MEMORY | SETTINGS).items():
-        monkeypatch.setenv(name, value)
-    values = load()
-    with world.opened(values, lambda outcomes: None, simulated=True) as made:
+    with stage(monkeypatch) as made:
+        topic = made.settings.topic_behaviour
         for event in islice(behaviour(seed % 5, users=USERS, items=OBJECTS, groups=4), RECORDS):
-            made.broker.append(values.topic_behaviour, event.key, event.value)
-        made.store.faults = [StoreFault(None if rows < 0 else rows) for rows in stores]
-        clock, random = SimulatedClock(), Random(seed)
-        plan = plans.read(topology(ROOT, "recommend"), "recommend", to_conf(values) | CONFIG)
-        planted = faults(plan)
-        engine = Engine(
-            plan, Threads(plan, clock, random), clock, random, faults=planted,
-            rules=Rules(deaths=10_000),
-        )  # fmt: skip
-        with simulated(clock):
-            engine.start()
-            engine.run(LIMIT_S, lambda: _committed(made, values.topic_behaviour))
-            engine.stop()
-        admin = MemoryAdmin(made.broker)
-        (account,) = ledger.topics(values, admin, made.store, [values.topic_behaviour])
-        users, items = _stored(made)
-        return Ran(
-            account, len(made.store.tables["decisions"]), users, items,
-            *_expected(made, values.topic_behaviour), [str(one) for one in planted.happened],
-        )  # fmt: skip
-
-
-def _committed(made: World, topic: str) -> bool:
-    admin = MemoryAdmin(made.broker)
-    done = admin.committed("stormwatch", topic)
-    marks = admin.watermarks(topic)
-    return all(p in done and done[p].offset >= mark.high for p, mark in marks.items())
+            made.world.broker.append(topic, event.key, event.value)
+        account = made.run("recommend", topic, faults, seed, store_faults=store_faults(stores))
+        lists = len(made.world.store.tables["decisions"])
+        stored, expected = _stored(made.world), _expected(made.world, topic)
+        return Ran(account, lists, *stored, *expected, made.happened)
 
 
 def _stored(made: World) -> tuple[dict[str, UserState], dict[str, dict[str, int]]]:

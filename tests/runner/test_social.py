@@ -4,35 +4,22 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps import ledger
-from apps.dev import world
-from apps.dev.load import topology
 from apps.generate.posts import posts
-from stormwatch.adapters.kafka_memory import MemoryAdmin
 from stormwatch.adapters.memory import World
-from stormwatch.adapters.store_memory import Fault as StoreFault
-from stormwatch.adapters.task_time import simulated
 from stormwatch.entity import EnvelopeCodec
 from stormwatch.ledger import TopicLedger
-from stormwatch.runner import plan as plans
-from stormwatch.runner.clock import SimulatedClock
-from stormwatch.runner.engine import Engine, Rules
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
-from stormwatch.runner.threads import Threads
-from stormwatch.settings import load, to_conf
 from stormwatch.social.domain import BrandState
 from stormwatch.social.event import Post
 from stormwatch.social.mentions import mentions
 from stormwatch.social.parse import parse
-from tests.e2e.project import ROOT
-from tests.runner.fraud import CONFIG, LIMIT_S, SETTINGS
+from tests.runner.drive import stage, store_faults
 
 RECORDS, BAD = 600, 6  # half an hour of posts: no window of a brand closes yet
 FAR = 1 << 62
@@ -54,39 +41,16 @@ class Ran:
 def run(
     monkeypatch: pytest.MonkeyPatch, seed: int, faults: Callable[[Plan], Faults], stores: list[int]
 ) -> Ran:
-    monkeypatch.chdir(ROOT / "tests")  # no stormwatch.toml, no running services
-    for name, value in (world.MEMORY | SETTINGS).items():
-        monkeypatch.setenv(name, value)
-    values = load()
-    topic = values.topic_posts
-    with world.opened(values, lambda outcomes: None, simulated=True) as made:
+    with stage(monkeypatch) as made:
+        topic, broker = made.settings.topic_posts, made.world.broker
         for at, post in enumerate(islice(posts(seed % 5, run="t", authors=60), RECORDS)):
-            made.broker.append(topic, post.key, post.value)
+            broker.append(topic, post.key, post.value)
             if at % (RECORDS // BAD) == 0:
-                made.broker.append(topic, post.key, b"not a post")
-        made.store.faults = [StoreFault(None if rows < 0 else rows) for rows in stores]
-        clock, random = SimulatedClock(), Random(seed)
-        plan = plans.read(topology(ROOT, "social"), "social", to_conf(values) | CONFIG)
-        planted = faults(plan)
-        engine = Engine(
-            plan, Threads(plan, clock, random), clock, random, faults=planted,
-            rules=Rules(deaths=10_000),
-        )  # fmt: skip
-        with simulated(clock):
-            engine.start()
-            engine.run(LIMIT_S, lambda: _committed(made, topic))
-            engine.stop()
-        (account,) = ledger.topics(values, MemoryAdmin(made.broker), made.store, [topic])
-        decided = sorted((key[3], key[5]) for key in made.store.tables["decisions"])
-        happened = [str(one) for one in planted.happened]
-        return Ran(account, decided, _stored(made), *_expected(made, topic), happened)
-
-
-def _committed(made: World, topic: str) -> bool:
-    admin = MemoryAdmin(made.broker)
-    done = admin.committed("stormwatch", topic)
-    marks = admin.watermarks(topic)
-    return all(p in done and done[p].offset >= mark.high for p, mark in marks.items())
+                broker.append(topic, post.key, b"not a post")
+        account = made.run("social", topic, faults, seed, store_faults=store_faults(stores))
+        decided = sorted((key[3], key[5]) for key in made.world.store.tables["decisions"])
+        stored, expected = _stored(made.world), _expected(made.world, topic)
+        return Ran(account, decided, stored, *expected, made.happened)
 
 
 def _stored(made: World) -> dict[str, tuple[int, Marks]]:

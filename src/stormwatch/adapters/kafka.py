@@ -27,11 +27,12 @@ def client(settings: Settings) -> str:
 
 def source(settings: Settings, topic: str) -> Source:
     """A Source of the topic. kafka-python connects at once: raises BrokerUnavailable."""
-    if client(settings) == MEMORY:
+    chosen = client(settings)
+    if chosen == MEMORY:
         from stormwatch.adapters import memory
 
         return memory.source(settings, topic)
-    if client(settings) == "confluent":
+    if chosen == "confluent":
         from stormwatch.adapters.kafka_confluent import ConfluentSource
 
         return ConfluentSource(settings, topic)
@@ -42,11 +43,12 @@ def source(settings: Settings, topic: str) -> Source:
 
 def sink(settings: Settings) -> Sink:
     """A Sink. kafka-python connects at once: raises BrokerUnavailable."""
-    if client(settings) == MEMORY:
+    chosen = client(settings)
+    if chosen == MEMORY:
         from stormwatch.adapters import memory
 
         return memory.sink()
-    if client(settings) == "confluent":
+    if chosen == "confluent":
         from stormwatch.adapters.kafka_confluent_sink import ConfluentSink
 
         return ConfluentSink(settings)
@@ -57,11 +59,12 @@ def sink(settings: Settings) -> Sink:
 
 def admin(settings: Settings) -> Admin:
     """An Admin. kafka-python connects at once: raises BrokerUnavailable."""
-    if client(settings) == MEMORY:
+    chosen = client(settings)
+    if chosen == MEMORY:
         from stormwatch.adapters import memory
 
         return memory.admin()
-    if client(settings) == "confluent":
+    if chosen == "confluent":
         from stormwatch.adapters.kafka_confluent_admin import ConfluentAdmin
 
         return ConfluentAdmin(settings)
