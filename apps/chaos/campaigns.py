@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from apps.chaos import harm, stages, traffic
+from apps.chaos import beyond, disk, flood, harm, latency, retention, stages, traffic, versions
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.play import Play
 from apps.chaos.traffic import KeyValue
@@ -12,6 +12,7 @@ from apps.chaos.traffic import KeyValue
 SMALL: Mapping[str, object] = {"batch_max_records": 40}
 """Records in a batch: hundreds of batches leave time for a fault."""
 IMPATIENT: Mapping[str, object] = {**SMALL, "cassandra_request_timeout_s": 3.0}
+FLOODED: Mapping[str, object] = {"batch_max_records": 200}
 HASTY: Mapping[str, object] = {
     **IMPATIENT,
     "work_timeout_s": 8.0,
@@ -83,13 +84,35 @@ CAMPAIGNS = (
         harm.kill_bolt, records=traffic.oversized,
     ),
     Campaign(
-        "hot-key", (36,), "one customer with half the traffic; and kill -9 of a bolt",
-        harm.kill_bolt, records=traffic.hot,
+        "hot-key", (36,), "one customer with half the traffic, the others' p99; kill -9 of a bolt",
+        latency.hot_key, count=2000,
     ),
     Campaign(
-        "many-states", (38,), "a bolt that keeps 30,000 customers restarts", harm.kill_late,
-        count=60_000, settings={"batch_max_records": 200},
-        records=partial(traffic.mixed, customers=30_000),
+        "flood", (37,), "ten times what can be decided, for five minutes",
+        partial(flood.flood, seconds=300), count=2000, settings=FLOODED,
+        stage=stages.behind_a_proxy,
+    ),
+    Campaign(
+        "many-states", (38,), "a bolt that keeps 100,000 customers restarts", harm.kill_late,
+        count=300_000, settings={"batch_max_records": 500},
+        records=partial(traffic.mixed, customers=120_000),
+    ),
+    Campaign(
+        "version-change", (39,), "other rules and another model, and the first ones again",
+        versions.change, settings=SMALL,
+    ),
+    Campaign(
+        "disk-full", (26,), "the disk of Cassandra is full for 15 s",
+        partial(disk.fill, service="cassandra"), settings=IMPATIENT,
+        stage=partial(disk.small, service="cassandra"),
+    ),
+    Campaign(
+        "disk-full-kafka", (26,), "the disk of Kafka is full for 15 s",
+        partial(disk.fill, service="kafka"), settings=IMPATIENT,
+        stage=partial(disk.small, service="kafka"),
+    ),
+    Campaign(
+        "retention-cut", (14,), "Kafka deletes half of the log unread", retention.cut,
     ),
     Campaign(
         "clock-ahead", (27,), "a bolt's clock is an hour ahead; and kill -9 of a bolt",
@@ -99,6 +122,19 @@ CAMPAIGNS = (
         "clock-behind", (27,), "a bolt's clock is an hour behind; and kill -9 of a bolt",
         harm.kill_bolt, stage=partial(stages.clock, hours=-1),
     ),
+    Campaign(
+        "twins", (), "the topology runs twice for 20 s, on one group", beyond.twins, count=100_000
+    ),
+    Campaign(
+        "late-riser", (), "a whole run sleeps, another goes on in its place, the first one wakes",
+        beyond.late_riser, count=100_000,
+    ),
+    Campaign(
+        "frozen-jvm", (), "Storm stands still for 40 s and a bolt dies meanwhile",
+        beyond.frozen_jvm, count=30_000,
+    ),
+    Campaign("ledger-emptied", (), "the ledger is emptied by hand", beyond.truncate_ledger),
+    Campaign("offsets-back", (), "the group's offsets are set back to 0", beyond.offsets_back),
 )  # fmt: skip
 
 

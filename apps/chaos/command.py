@@ -37,9 +37,10 @@ def execute(campaign: Campaign, seed: int, count: int, root: Path, screen: Scree
 def verdict(result: Result) -> str:
     """What held, in one paragraph."""
     states = ", ".join(f"{state} {count:,}" for state, count in sorted(result.states.items()))
+    notes = "".join(f" {note}" for note in result.notes)
     return (
         f"HOLDS: {result.campaign}, seed {result.seed}: {result.records:,} records, "
         f"{result.kills} kills, {result.left:,} left when the last fault ended. 0 missing, "
         f"0 doubled, 0 different from the oracle; unaccounted 0 ({states}). Commits moved again "
-        f"after {result.moved_s:.1f} s, all was decided {result.drained_s:.1f} s later."
+        f"after {result.moved_s:.1f} s, all was decided {result.drained_s:.1f} s later.{notes}"
     )

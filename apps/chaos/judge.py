@@ -35,7 +35,13 @@ def check(
 ) -> Tables:
     """The oracle's tables, once all laws hold. Raises ChaosFailed naming what is wrong."""
     expect(ledger.sound and not ledger.in_flight, ledger)
-    want, found = expected(settings, kills, domain), tables.of_cassandra(settings)
+    want = expected(settings, kills, domain)
+    compare(settings, want, tables.of_cassandra(settings))
+    return want
+
+
+def compare(settings: Settings, want: Tables, found: Tables) -> None:
+    """Tables and topics hold what they must. Raises ChaosFailed naming what is wrong."""
     wrong = tables.differences(want, found)
     expect(not wrong, "\n".join(wrong))
     told = {(each["entity"], each["id"]) for each in log.values(settings, settings.topic_alerts)}
@@ -45,7 +51,6 @@ def check(
     aside = {(each["partition"], each["offset"], each["code"]) for each in letters}
     kept = {(key[2], key[5], cells[1]) for key, cells in want.dead_letters.items()}
     expect(aside == kept, f"dead letters in Kafka: {_both(aside, kept)}")
-    return want
 
 
 def _both(found: AbstractSet[object], want: AbstractSet[object]) -> str:

@@ -35,23 +35,30 @@ def _batches(
     settings: Settings, source: Source, kills: Callable[[Record], bool]
 ) -> Iterator[Batch]:
     """Every partition from its oldest record on, cut as a spout may cut; killers stand alone."""
+    for span in spans(settings, source):
+        yield from oracle.cut(span, records(source, span), lambda: BATCH, kills)
+
+
+def spans(settings: Settings, source: Source) -> list[Span]:
+    """What the log of the transactions topic holds now. Raises ChaosFailed if none ever read it."""
     topic = settings.topic_transactions
     info = source.describe()
     known = read_epoch(source.recall(epoch_key(topic)))
     if info is None or known is None:
         raise ChaosFailed(f"{topic!r} was never read")
-    for partition in range(info.partitions):
-        low, high = source.watermarks(partition)
-        span = Span(topic, partition, known.number, low, high)
-        yield from oracle.cut(span, _records(source, span), lambda: BATCH, kills)
+    return [
+        Span(topic, partition, known.number, *source.watermarks(partition))
+        for partition in range(info.partitions)
+    ]
 
 
-def _records(source: Source, span: Span) -> Iterator[list[Record]]:
+def records(source: Source, span: Span) -> Iterator[list[Record]]:
+    """Its records, as Kafka gives them. Raises ChaosFailed where it stops."""
     source.assign({span.partition: span.first})
     position, deadline = span.first, time.monotonic() + READ_LIMIT_S
     while position < span.end:
         expect(time.monotonic() < deadline, f"{span} stopped at {position}")
-        records = source.poll(BATCH, 0.2).get(span.partition, [])
-        if records:
-            position = records[-1].offset + 1
-            yield records
+        found = source.poll(BATCH, 0.2).get(span.partition, [])
+        if found:
+            position = found[-1].offset + 1
+            yield found

@@ -3,13 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from random import Random
 
 from apps.chaos.proxy import TcpProxy
 from apps.chaos.run import JVM
 from apps.chaos.scene import Scene, committed
+from apps.chaos.tables import Tables
 from apps.chaos.traffic import KeyValue
 from stormwatch.errors import InfrastructureError
 from stormwatch.fraud import Fraud
@@ -33,6 +34,10 @@ class Play:
         """How often the wrapper has to have started the topology again; None: as it likes."""
         self.domain: Fraud | None = None
         """Another than the shipped one decides."""
+        self.judge: Callable[[], Tables] = lambda: scene.check(domain=self.domain)
+        """The laws at the end, where they are others than those of every campaign."""
+        self.notes: list[str] = []
+        """What was measured, for the verdict."""
         self.proxy: TcpProxy | None = None
         """Between the topology and Cassandra."""
         self.told: list[str] = []
@@ -45,9 +50,11 @@ class Play:
         """Wait until this share of the records has an end state."""
         self.scene.until_ended(int(share * self.count), START_S)
 
-    def more(self, records: Iterable[KeyValue]) -> None:
-        """Publish more records."""
-        self.count += len(self.scene.publish(records))
+    def more(self, records: Iterable[KeyValue]) -> list[tuple[int, int]]:
+        """Publish more records; (partition, offset) of each."""
+        places = self.scene.publish(records)
+        self.count += len(places)
+        return places
 
     def kill(self, part: str, share: float) -> None:
         """kill -9 of a process at that share; until the topology is started again."""

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos import traffic
+from apps.chaos import flood, traffic, versions
 from apps.chaos.campaigns import CAMPAIGNS, named
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.live import PARTS
 from apps.chaos.screen import Screen
+from stormwatch.fraud import Fraud
 from stormwatch.fraud.parse import parse
 from stormwatch.ledger import PartitionLedger, total
 from stormwatch.records import Rejection
@@ -67,3 +68,14 @@ def test_the_screen_tells_what_is_done_and_the_ledger_when_it_moves() -> None:
     for _ in range(3):
         screen.show(total("t", [part]))
     assert lines == ["0:00 killed a bolt", "0:00   ledger: 4 ended, 6 to go, unaccounted 0"]
+
+
+def test_the_other_version_is_whole_and_another(tmp_path: Path) -> None:
+    first, second = Fraud.load(), versions.other(tmp_path)
+    assert first.model_version != second.model_version
+    assert first.rules_version != second.rules_version
+
+
+def test_growth_is_from_the_first_fifth_to_the_last() -> None:
+    assert flood.growth([50.0, 60.0, *[90.0] * 6, 61.0, 59.0]) == 1.0
+    assert flood.growth([50.0]) == 0.0

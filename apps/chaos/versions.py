@@ -1,0 +1,107 @@
+"""Rules and model of another version under way, and back; and what the oracle makes of it."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from apps.chaos import judge, tables
+from apps.chaos.errors import expect
+from apps.chaos.play import Play
+from apps.chaos.tables import Tables
+from stormwatch.fraud import Fraud, rules
+from stormwatch.fraud.domain import SHIPPED
+
+_RULES, _MODEL = "other-rules.json", "other-model"
+
+
+class _Body(msgspec.Struct):
+    """Of a decision: who decided which record."""
+
+    model_version: str
+    rules_version: str
+    partition: int
+    offset: int
+
+
+_body = msgspec.json.Decoder(_Body).decode
+
+
+def change(play: Play) -> None:
+    """Stop, start with other rules and another model; stop, start with the first ones."""
+    scene, first = play.scene, Fraud.load()
+    second = other(scene.project.root)
+    play.restarts = None
+    for share, rule_file, model in (
+        (0.1, str(scene.project.root / _RULES), str(scene.project.root / _MODEL)),
+        (0.3, "", ""),
+    ):
+        play.at(share)
+        scene.stop()
+        play.fell()
+        what = "other rules and another model" if rule_file else "the first ones again"
+        scene.tell(f"stopped `sparse run`; starting it with {what}")
+        scene.start("fraud", fraud_rules=rule_file, fraud_model=model)
+    play.judge = partial(_judge, play, first, second, scene.settings.batch_max_records)
+
+
+def other(root: Path) -> Fraud:
+    """Rules with an opinion on many transactions and the shipped trees, which decline sooner: in
+    files under `root`, and read from them."""
+    large = {
+        "code": "amount_over_90", "weight": 0.6, "conditions": [["amount", ">=", 9000]],
+        "text": "{amount} is above 90.00",
+    }  # fmt: skip
+    (root / _RULES).write_bytes(msgspec.json.encode({"rules": [large]}))
+    shutil.copytree(SHIPPED, root / _MODEL)
+    file = root / _MODEL / "card.json"
+    card = msgspec.json.decode(file.read_bytes())
+    card["version"] += "-other"
+    card["thresholds"] = {name: value / 2 for name, value in card["thresholds"].items()}
+    file.write_bytes(msgspec.json.encode(card))
+    rule_set = rules.read(root / _RULES, Fraud.feature_names)
+    return Fraud.load(root / _MODEL, rule_set=rule_set)
+
+
+def _judge(play: Play, first: Fraud, second: Fraud, batch: int) -> Tables:
+    """Each decision is what the version that it names decides; and the versions came in turn."""
+    settings, ledger = play.scene.settings, play.scene.ledger()
+    expect(ledger.sound and not ledger.in_flight, ledger)
+    found = tables.of_cassandra(settings)
+    ours = {second.model_version, second.rules_version}
+    theirs = {first.model_version, first.rules_version}
+    seconds: dict[int, list[int]] = {}  # partition -> offsets that the second version decided
+    firsts: dict[int, list[int]] = {}
+    late = set()  # (entity, id) that it decided
+    for key, cells in found.decisions.items():
+        body = _body(cells[2])
+        versions = {body.model_version, body.rules_version}
+        expect(versions in (ours, theirs), f"a decision of mixed versions: {key}, {versions}")
+        if versions == ours:
+            late.add((key[3], key[5]))
+        (seconds if versions == ours else firsts).setdefault(body.partition, []).append(body.offset)
+    for partition, offsets in seconds.items():
+        # A batch that was under way at a change may be decided in part by each.
+        low, high = min(offsets) + batch, max(offsets) - batch
+        between = [offset for offset in firsts.get(partition, ()) if low <= offset <= high]
+        expect(not between, f"partition {partition}: the first version decided {between[:9]}")
+    play.notes.append(f"{len(late):,} of {len(found.decisions):,} decisions are of the other one.")
+    expect(0 < len(late) < len(found.decisions), "one version decided all")
+    want = _woven(judge.expected(settings, domain=first), judge.expected(settings, domain=second),
+                  late)  # fmt: skip
+    judge.compare(settings, want, found)
+    return want
+
+
+def _woven(first: Tables, second: Tables, late: set[tuple[str, str]]) -> Tables:
+    """The tables of `first`, with the decisions `late` of `second`."""
+    same = [(t.states, t.dead_letters, t.ends) for t in (first, second)]
+    expect(same[0] == same[1], "what is learned depends on rules or model")
+    decisions = {
+        key: (second if (key[3], key[5]) in late else first).decisions[key]
+        for key in first.decisions
+    }
+    alerts = {key: cells for key, cells in first.alerts.items() if key[4:6] not in late}
+    alerts |= {key: cells for key, cells in second.alerts.items() if key[4:6] in late}
+    return Tables(decisions, first.states, alerts, first.dead_letters, first.ends)
