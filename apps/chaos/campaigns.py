@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from apps.chaos import beyond, disk, flood, harm, latency, retention, stages, traffic, versions
+from apps.chaos import (
+    beyond,
+    disk,
+    flood,
+    harm,
+    latency,
+    migration,
+    retention,
+    stages,
+    traffic,
+    versions,
+)
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.play import Play
 from apps.chaos.traffic import KeyValue
@@ -56,6 +67,10 @@ CAMPAIGNS = (
         partial(harm.stop_cassandra, seconds=60), settings=IMPATIENT,
     ),
     Campaign(
+        "cassandra-killed", (21,), "kill -9 of a Cassandra that syncs before it confirms, 3 times",
+        partial(harm.kill_cassandra, times=3), settings=IMPATIENT, stage=stages.durable,
+    ),
+    Campaign(
         "cassandra-hung", (23,), "Cassandra hung (SIGSTOP) for 20 s",
         partial(harm.hang_cassandra, seconds=20), settings=IMPATIENT,
     ),
@@ -100,6 +115,10 @@ CAMPAIGNS = (
     Campaign(
         "version-change", (39,), "other rules and another model, and the first ones again",
         versions.change, settings=SMALL,
+    ),
+    Campaign(
+        "state-version", (39,), "states of a newer version; the older code refuses them",
+        migration.there_and_back, records=partial(traffic.mixed, customers=5000),
     ),
     Campaign(
         "disk-full", (26,), "the disk of Cassandra is full for 15 s",

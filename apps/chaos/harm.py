@@ -79,13 +79,23 @@ def stop_cassandra(play: Play, seconds: float) -> None:
     _without_cassandra(play, seconds, down, "SIGTERM", "runs again")
 
 
+def kill_cassandra(play: Play, times: int) -> None:
+    """kill -9, and a start on the same data."""
+    for turn in range(times):
+        down = play.scene.stand.down("cassandra")
+        _without_cassandra(play, 1, down, "SIGKILL", "runs again", 0.05 + turn / 10)
+        play.kills += 1
+
+
 def _without_cassandra(
-    play: Play, seconds: float, away: AbstractContextManager[None], signal: str, back: str
-) -> None:
-    play.at(0.05)
+    play: Play, seconds: float, away: AbstractContextManager[None], signal: str, back: str,
+    share: float = 0.05,
+) -> None:  # fmt: skip
+    play.at(share)
+    before = play.scene.said().count(CASSANDRA_GONE)
     with away:
         play.scene.tell(f"stopped Cassandra with {signal}")
-        play.scene.until_said(CASSANDRA_GONE, _TOLD_S)
+        _said_again(play, CASSANDRA_GONE, before, _TOLD_S)
         play.scene.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
         play.wait(seconds)
     play.scene.tell(f"Cassandra {back}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from apps.chaos.errors import expect
 from apps.services import cassandra, kafka, manage, ports, process, registry
 from apps.services.home import Home, Progress, silent
 from apps.services.plan import Plan
@@ -16,13 +17,17 @@ from stormwatch.settings import Settings
 
 _PLANS: dict[str, Callable[..., Plan]] = {kafka.NAME: kafka.plan, cassandra.NAME: cassandra.plan}
 _STOP_S = 30.0
+_PERIODIC = "commitlog_sync: periodic\ncommitlog_sync_period: 10s\n"
+_GROUP = "commitlog_sync: group\ncommitlog_sync_group_window: 1ms\n"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stand:
     """Services of `home`, whose registry knows their pids and ports."""
 
     home: Home
+    durable: bool = False
+    """Whether Cassandra, once started again, acknowledges only what is in its commit log."""
 
     @contextmanager
     def paused(self, service: str) -> Iterator[None]:
@@ -45,7 +50,18 @@ class Stand:
             yield
         finally:
             plan = partial(_ours, _PLANS[service], chosen=entry.ports)
-            manage.ensure(self.home, {service: plan}, silent)
+            manage.ensure(self.home, {service: partial(self._planned, plan)}, silent)
+
+    def _planned(
+        self, plan: Callable[[Home, Progress], Plan], home: Home, progress: Progress
+    ) -> Plan:
+        made = plan(home, progress)
+        if self.durable and made.name == cassandra.NAME:
+            config = home.run_dir / cassandra.NAME / "cassandra.yaml"
+            text = config.read_text()
+            expect(_PERIODIC in text, f"{config} has changed: {_PERIODIC!r} is not in it")
+            config.write_text(text.replace(_PERIODIC, _GROUP))
+        return made
 
 
 @contextmanager

@@ -33,11 +33,11 @@ def change(play: Play) -> None:
     scene, first = play.scene, Fraud.load()
     second = other(scene.project.root)
     play.restarts = None
-    for share, rule_file, model in (
-        (0.1, str(scene.project.root / _RULES), str(scene.project.root / _MODEL)),
-        (0.3, "", ""),
+    for low, rule_file, model in (
+        (0.05, str(scene.project.root / _RULES), str(scene.project.root / _MODEL)),
+        (0.25, "", ""),
     ):
-        play.at(share)
+        play.at(play.random.uniform(low, low + 0.1))
         scene.stop()
         play.fell()
         what = "other rules and another model" if rule_file else "the first ones again"

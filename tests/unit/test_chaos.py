@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos import flood, traffic, versions
+from apps.chaos import flood, migration, traffic, versions
 from apps.chaos.campaigns import CAMPAIGNS, named
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.live import PARTS
 from apps.chaos.screen import Screen
+from stormwatch import entity
 from stormwatch.fraud import Fraud
 from stormwatch.fraud.parse import parse
 from stormwatch.ledger import PartitionLedger, total
@@ -79,3 +80,10 @@ def test_the_other_version_is_whole_and_another(tmp_path: Path) -> None:
 def test_growth_is_from_the_first_fifth_to_the_last() -> None:
     assert flood.growth([50.0, 60.0, *[90.0] * 6, 61.0, 59.0]) == 1.0
     assert flood.growth([50.0]) == 0.0
+
+
+def test_a_newer_state_is_read_back_as_the_older_one() -> None:
+    assert "VERSION = 2\n" in migration.newer(Path(entity.__file__).read_text())
+    made = entity.Envelope(2, 7, [(0, 1, 5)], 9, b"", Fraud().new_state())
+    blob = entity.EnvelopeCodec(Fraud.state).encode(made)
+    assert entity.EnvelopeCodec(Fraud.state).decode(migration.as_older(blob), "c").version == 1
