@@ -93,6 +93,14 @@ def test_a_later_attempt_replaces_the_decision_and_joins_the_ledger(
     assert list(store.ledger(name, 0, 0, 0, 1)) == rows
 
 
+def test_an_alert_that_another_version_took_back_is_not_told(store: Store, name: str) -> None:
+    first = [decision(i, alert=True, outcome="review") for i in range(4)]
+    later = [decision(i, alert=i == 2, outcome="review" if i == 2 else "approve") for i in (0, 2)]
+    store.write_outcomes(outcomes(name, first, stamp=10))  # and dies before the commit
+    store.write_outcomes(outcomes(name, later, stamp=11))
+    assert {row.id for row in store.alerts(name, 10)} == {first[i].id for i in (1, 2, 3)}
+
+
 def test_odd_entities_ids_and_bodies(store: Store, name: str) -> None:
     rows = [
         decision(i, entity=odd, id=odd, body=odd.encode(), outcome="review")

@@ -18,6 +18,7 @@ from stormwatch.adapters.cassandra_session import (
     translated,
 )
 from stormwatch.adapters.cassandra_statements import Statements
+from stormwatch.alerts import standing
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionKey, DecisionRow, EndState, Fragment, LedgerRow, SetAside
 from stormwatch.settings import Settings
@@ -87,7 +88,7 @@ class CassandraReads:
         with translated(self._settings, "read alerts"):
             found = self._newest("alerts", domain, self._cql.alerts, [()], limit)
         rows = [DecisionRow(*(*row, True)) for _, _, row in found]
-        return sorted(rows, key=lambda r: (-r.timestamp, r.entity, r.id))[:limit]
+        return standing(rows, limit, lambda keys: self.find_decisions(domain, keys))
 
     def set_aside(self, domain: str, limit: int) -> list[StoredAside]:
         """See the port."""

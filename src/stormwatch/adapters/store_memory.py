@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stormwatch.adapters.store_memory_archive import MemoryArchive
+from stormwatch.alerts import standing
 from stormwatch.errors import StoreUnavailable
 from stormwatch.ledger import START, split
 from stormwatch.ports import StoredAside
@@ -138,7 +139,7 @@ class MemoryStore(MemoryArchive):
         """See the port."""
         self._fail("alerts")
         rows = [r["row"][1] for k, r in self.tables.get("alerts", {}).items() if k[0] == domain]
-        return sorted(rows, key=lambda r: (-r.timestamp, r.entity, r.id))[:limit]
+        return standing(rows, limit, lambda keys: self.find_decisions(domain, keys))
 
     def set_aside(self, domain: str, limit: int) -> list[StoredAside]:
         """See the port."""
