@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 from apps.chaos.campaigns import Campaign
 from apps.chaos.errors import Invalid, expect
-from apps.chaos.play import START_S, Play
+from apps.chaos.play import SLOWEST, START_S, Play
 from apps.chaos.scene import Scene, committed
 from apps.chaos.tables import Tables
 
-SLOWEST = 250.0
-"""Records a second that the drain of a backlog may be counted on, on a machine that is busy."""
 GRACE_S = 30.0
 """Commits move again within one message time-out and this after a fault's end."""
 

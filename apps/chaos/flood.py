@@ -24,7 +24,8 @@ def flood(play: Play, seconds: float) -> None:
     scene, proxy = play.scene, play.proxy
     assert proxy is not None
     proxy.pause = _LATE_S
-    scene.until_ended(200, 120)
+    play.more(mixed(20_000, run="capacity"))
+    play.wait(MEASURE_S)
     began, before = time.monotonic(), committed(scene.ledger())
     play.wait(MEASURE_S)
     capacity = (committed(scene.ledger()) - before) / (time.monotonic() - began)

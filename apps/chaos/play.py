@@ -18,6 +18,8 @@ from stormwatch.ledger import TopicLedger
 
 START_S = 240.0
 """For a topology's start on a machine that is busy."""
+SLOWEST = 250.0
+"""Records a second that a backlog may be counted on, on a machine that is busy."""
 RESTART_S = 60.0
 CALM_S = 10.0
 """A bolt that stood for so long was started for good."""
@@ -48,7 +50,8 @@ class Play:
 
     def at(self, share: float) -> None:
         """Wait until this share of the records has an end state."""
-        self.scene.until_ended(int(share * self.count), START_S)
+        count = int(share * self.count)
+        self.scene.until_ended(count, START_S + count / SLOWEST)
 
     def more(self, records: Iterable[KeyValue]) -> list[tuple[int, int]]:
         """Publish more records; (partition, offset) of each."""
