@@ -4,6 +4,7 @@ A process of its own: the project's packages are called as Stormwatch's are.
 """
 
 import importlib.util
+import json
 import os
 import sys
 from contextlib import nullcontext
@@ -19,6 +20,7 @@ def main(name: str, class_name: str, mode: str, seconds: float, spouts: int) -> 
     from stormwatch.runner import plan
     from stormwatch.runner.clock import SimulatedClock
     from stormwatch.runner.engine import Engine, Rules
+    from stormwatch.runner.events import Died, Event
     from stormwatch.runner.processes import Processes
     from stormwatch.runner.threads import Threads
 
@@ -35,7 +37,16 @@ def main(name: str, class_name: str, mode: str, seconds: float, spouts: int) -> 
         if mode == "threads"
         else Processes(read, clock, PROJECT / "src")
     )
-    engine = Engine(read, host, clock, random, watch=print, rules=Rules(together=True))
+
+    def watch(event: Event) -> None:
+        sys.stdout.write(f"{event}\n")
+        if isinstance(event, Died):
+            with (Path(folder) / "deaths.0.jsonl").open("a") as file:
+                file.write(json.dumps(["died", event.component, event.why]) + "\n")
+
+    # In local mode a bolt that Storm refused stands still, and the others go on.
+    rules = Rules(deaths=20) if name == "refused" else Rules(together=True)
+    engine = Engine(read, host, clock, random, watch=watch, rules=rules)
 
     def done() -> bool:
         return sum(one.startswith("done.") for one in os.listdir(folder)) >= spouts

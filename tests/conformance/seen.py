@@ -1,6 +1,7 @@
 """What components wrote down, in a form in which two runs that agree are equal."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,13 @@ ANY_TASK = {"shuffled", "near", "anyone"}
 """Readers of groupings for which Storm does not say which task a tuple reaches."""
 RANDOM_TARGETS = {"deal"}
 """Writers to them."""
+PACED = {"paced", "trunk", "throttled"}
+"""Spouts with topology.max.spout.pending 1."""
 _REPEATED = {"tick"}
 """Notes that come as often as there is time."""
+
+DEATHS = "deaths"
+"""Not a component: which died, and why."""
 
 Notes = dict[str, dict[int, list[list[Any]]]]
 
@@ -27,7 +33,11 @@ def notes(folder: Path) -> Notes:
 
 def comparable(seen: Notes) -> dict[str, Any]:
     """Component -> what must be the same under the runner and under Storm."""
-    return {component: _component(component, tasks) for component, tasks in seen.items()}
+    return {
+        component: _component(component, tasks)
+        for component, tasks in seen.items()
+        if component != DEATHS
+    }
 
 
 def _component(component: str, tasks: dict[int, list[list[Any]]]) -> Any:
@@ -61,6 +71,21 @@ def arrivals(seen: Notes, component: str) -> dict[int, int]:
     }
 
 
+def pending(seen: Notes, spout: str) -> int:
+    """The most that it had under way."""
+    return max(
+        int(line[1]) for lines in seen[spout].values() for line in lines if line[0] == "pending"
+    )
+
+
 def of(seen: Notes, component: str, kind: str) -> list[list[Any]]:
     """All notes of one kind."""
     return [line[1:] for lines in seen[component].values() for line in lines if line[0] == kind]
+
+
+_DIED = re.compile(r"ShellBolt died\. Command: .*?name:(\w+).*?\n(\S+: .*)")
+
+
+def deaths(log: str) -> Notes:
+    """Bolts that Storm's log says it refused, with the exceptions' words."""
+    return {DEATHS: {0: [["died", name, why] for name, why in _DIED.findall(log)]}}

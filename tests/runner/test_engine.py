@@ -85,13 +85,34 @@ def test_what_storm_refuses_ends_the_component(message: dict[str, Any], said: st
             self.emit(**({"tup": [1]} | message))
 
     spout, bolt, _ = fresh(bolt=Wrong)
+    _, other, _ = fresh()
 
-    class Two(Topology):
+    class Three(Topology):
         numbers = spout.spec()
         collect = bolt.spec(inputs=[numbers])
+        reads = other.spec(inputs=[collect])  # what nobody reads, Storm does not count
 
     with pytest.raises(RunFailed, match=said):
-        run_until(engine(Two), lambda: False)
+        run_until(engine(Three), lambda: False)
+
+
+def test_without_message_timeouts_a_held_tuple_stays_pending() -> None:
+    class Holds(Collect):
+        def process(self, tup: Any) -> None:
+            pass
+
+    def timed_out(config: dict[str, Any]) -> bool:
+        spout, bolt, seen = fresh(bolt=Holds)
+
+        class Two(Topology):
+            numbers = spout.spec()
+            holds = bolt.spec(inputs=[numbers])
+
+        run_until(engine(Two, config=config), lambda: False, seconds=30)
+        return bool(seen)
+
+    assert timed_out({})
+    assert not timed_out({"topology.enable.message.timeouts": False})
 
 
 def test_an_ack_after_a_fail_ends_the_component() -> None:

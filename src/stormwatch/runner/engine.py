@@ -19,7 +19,6 @@ from stormwatch.runner.router import EmitRefused, Router
 from stormwatch.runner.spouts import Spouts
 from stormwatch.runner.tuples import BoltTask, SpoutTask
 
-HEARTBEAT_S = 1.0
 MESSAGE_TIMEOUT_S = 30
 """Storm's default of topology.message.timeout.secs."""
 IDLE_S = 0.05
@@ -66,7 +65,8 @@ class Engine:
         """Start every task, spouts last, as Storm activates them when all stand."""
         for task in (*self.bolts.tasks, *self.spouts.tasks):
             self._launch(task)
-        self._every(self._timeout_s, self._rotate)
+        if self.plan.config.get("topology.enable.message.timeouts", True):
+            self._every(self._timeout_s, self._rotate)
 
     def step(self) -> None:
         """One turn: timers that are due, what is owed to spouts, and one task's turn."""
@@ -181,9 +181,12 @@ class Engine:
             raise EmitRefused(f"Could not find metric by name[{said.name}]")
         elif said.command:
             act = self._commands.get((kind, said.command))
-            if act is None:
+            if act is not None:
+                act(task, said)
+            elif kind == "spout":  # a bolt's is passed over
                 raise EmitRefused(f"Unknown command received: {said.command}")
-            act(task, said)
+        elif not said.pid:
+            raise EmitRefused(f"Command not found in {kind} message")
 
     def _every(self, seconds: float, action: Callable[[], None]) -> None:
         def again() -> None:

@@ -39,21 +39,21 @@ class Router:
 
     def targets(self, task: int, stream: str, values: list[Any], direct: int = 0) -> list[int]:
         """The tasks, in order of their readers. Raises EmitRefused."""
-        part = self._part_of[task]
-        output = part.outputs.get(stream)
-        if output is None:
-            raise EmitRefused(f"Unknown stream ID: {stream}")
-        if len(values) != len(output.fields):
-            raise EmitRefused(
-                f"Tuple created with wrong number of fields. Expected {len(output.fields)} fields "
-                f"but got {len(values)} fields"
-            )
         if direct:
             raise EmitRefused(
                 "Storm 2.8.3 cannot read a direct emit of a Python component (ClassCastException: "
                 "Integer cannot be cast to Long). Use fields grouping on a field that chooses"
             )
+        part = self._part_of[task]
+        output = part.outputs.get(stream)
+        if output is None:
+            raise EmitRefused(f"Unknown stream ID: {stream}")
         edges = self._edges.get((part.name, stream), [])
+        if edges and len(values) != len(output.fields):  # what nobody reads, Storm does not count
+            raise EmitRefused(
+                f"Tuple created with wrong number of fields. Expected {len(output.fields)} fields "
+                f"but got {len(values)} fields"
+            )
         out: list[int] = []
         for number, (grouping, tasks) in enumerate(edges):
             match grouping.kind:

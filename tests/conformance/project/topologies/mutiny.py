@@ -1,0 +1,23 @@
+"""A spout that raises: it starts again from its beginning, and its worker with it."""
+
+import json
+import os
+
+from streamparse import Topology
+
+from bolts.probe import Probe
+from spouts.script import Raises
+
+
+class Mutiny(Topology):
+    config = {
+        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
+        "conformance.bolts": 1,
+        "topology.message.timeout.secs": 6,
+    }
+    rebel = Raises.spec(
+        config={
+            "script": json.dumps([["default", [n, "a", "b"], str(n), None] for n in range(1, 5)])
+        }
+    )
+    obeys = Probe.spec(inputs=[rebel])

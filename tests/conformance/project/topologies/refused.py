@@ -1,0 +1,24 @@
+"""Each bolt says something else that Storm does not take, or takes though it is odd."""
+
+import json
+import os
+
+from streamparse import Topology
+
+from bolts.probe import Probe
+from bolts.wrongs import WRONGS, Wrong
+from spouts.script import Script
+
+
+class Refused(Topology):
+    config = {
+        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
+        "conformance.bolts": len(WRONGS) + 1,
+        "topology.message.timeout.secs": 300,  # a second tuple would end the worker
+    }
+    asks = Script.spec(config={"script": json.dumps([["default", [1, "a", "b"], "1", None]])})
+    _wrongs = {}
+    for _name in WRONGS:
+        _wrongs[_name] = Wrong.spec(name=_name, inputs=[asks])
+    vars().update(_wrongs)
+    hears = Probe.spec(inputs=list(_wrongs.values()))
