@@ -12,7 +12,9 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog=shared.example("cluster up"))
+@app.command(
+    epilog=shared.example("cluster up"), short_help="Start ZooKeeper, Nimbus and a supervisor."
+)
 def up() -> None:
     """Start ZooKeeper, Nimbus and a supervisor (and Kafka and Cassandra, if they are not up)."""
     from apps import services

@@ -8,6 +8,9 @@ import typer
 from apps.cli import app as shared
 from apps.kinds import BY_EVENTS
 
+ENDLESS_RATE = 500.0
+"""Records/s of generated events that nobody gave an end, as `run` sends them."""
+
 Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
 
 
@@ -25,10 +28,17 @@ def add_to(app: typer.Typer) -> None:
         epilog=shared.example(
             "publish transactions --rate 200 --count 10000",
             "publish readings train_FD001.txt",
-        )
+        ),
+        short_help="Send generated events, or those of files, to Kafka.",
     )(publish)
-    app.command(epilog=shared.example("ledger", "ledger --topic transactions --json"))(ledger)
-    app.command(epilog=shared.example("config", "config --json"))(config)
+    app.command(
+        epilog=shared.example("ledger", "ledger --topic transactions --json"),
+        short_help="Prove that each Kafka offset has exactly one end state.",
+    )(ledger)
+    app.command(
+        epilog=shared.example("config", "config --json"),
+        short_help="Show each setting, its value and where it comes from.",
+    )(config)
 
 
 def _known(events: str) -> str:
@@ -42,7 +52,14 @@ def publish(
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE]...", exists=True, dir_okay=False)
     ] = None,
-    rate: Annotated[float, typer.Option(min=0, help="Records/s; 0: as fast as it goes.")] = 0.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Records/s; 0: as fast as it goes.",
+            show_default=f"0, and {ENDLESS_RATE:g} where there is no end",
+        ),
+    ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
     customers: Annotated[int, typer.Option(min=1, help="Of generated transactions.")] = 5_000,
     units: Annotated[int, typer.Option(min=1, help="Of generated readings.")] = 50,
@@ -55,6 +72,8 @@ def publish(
     """
     from apps.run import publishing
 
+    if rate is None:
+        rate = 0.0 if files or count else ENDLESS_RATE
     asked = publishing.Asked(events, rate, count, seed, customers, units, tuple(files or ()))
     sent, interrupted = publishing.by_hand(shared.settings(), asked, shared.steps())
     print(f"{sent:,} records published.")

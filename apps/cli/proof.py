@@ -11,20 +11,24 @@ if TYPE_CHECKING:
     from apps.replay.compare import Change, Proof
 
 Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
-Name = Annotated[str, typer.Argument(metavar="TOPOLOGY", help="fraud or maintenance")]
+Name = Annotated[
+    str, typer.Argument(metavar="TOPOLOGY", help="fraud, maintenance, recommend or social")
+]
 EXIT_INVALID = 3
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(
-        epilog=shared.example("verdict fraud", "verdict fraud --seed 7 --fault-at 1795252530123")
+        epilog=shared.example("verdict fraud", "verdict fraud --seed 7 --fault-at 1795252530123"),
+        short_help="Judge all that was stored by a run of the pure core.",
     )(verdict)
     app.command(
         epilog=shared.example(
             "replay fraud --partition 0 --from 1000 --to 1999",
             "replay fraud --partition 0 --from 0 --to 9999 --model NEW_MODEL",
-        )
+        ),
+        short_help="Decide a range of the log again, and compare.",
     )(replay)
 
 
@@ -117,6 +121,7 @@ def _told(result: "Proof | Change") -> list[str]:
             f"  {result.equal:,} of {result.decisions:,} decisions equal in all fields; "
             f"{result.different:,} offsets differ",
             f"  states from {result.before:,} records before; by {', '.join(result.versions)}",
+            *([f"  {result.remark}"] if result.remark else []),
         ]
         return lines + [
             f"  offset {d.offset} {d.entity} {d.id}: {d.fields}"

@@ -36,7 +36,8 @@ def add_to(app: typer.Typer) -> None:
         bench
     )
     app.command(
-        epilog=shared.example("train fraud", "train maintenance --data CMAPSS_FOLDER --seed 7")
+        epilog=shared.example("train fraud", "train maintenance --data CMAPSS_FOLDER --seed 7"),
+        short_help="Train a model and write it with its card.",
     )(train)
 
 

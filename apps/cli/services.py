@@ -12,9 +12,13 @@ Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(epilog=shared.example("up"))(up)
-    app.command(epilog=shared.example("down"))(down)
+    app.command(epilog=shared.example("down"), short_help="Stop Kafka, Cassandra and the cluster.")(
+        down
+    )
     app.command(epilog=shared.example("status", "status --json"))(status)
-    app.command(epilog=shared.example("doctor"))(doctor)
+    app.command(
+        epilog=shared.example("doctor"), short_help="Is this machine ready? What to do, if not."
+    )(doctor)
 
 
 def up() -> None:

@@ -20,7 +20,7 @@ def plan(
     home: Home, progress: Progress, native: int | None = None, storage: int | None = None
 ) -> Plan:
     """Cassandra on its default ports, or on others where those are taken; data survives."""
-    native = native or ports.free(9042)
+    native = native or ports.default_or_other(9042, NAME, progress)
     storage = storage or ports.free(7000, taken=[native])
     classpath = jars.joined(jars.classpath(home, jars.CASSANDRA, progress))
     base = home.run_dir / NAME

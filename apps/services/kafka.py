@@ -54,7 +54,7 @@ def plan(
     home: Home, progress: Progress, broker: int | None = None, controller: int | None = None
 ) -> Plan:
     """Kafka on its default ports, or on others where those are taken; data survives."""
-    broker = broker or ports.free(9092)
+    broker = broker or ports.default_or_other(9092, NAME, progress)
     controller = controller or ports.free(9093, taken=[broker])
     classpath = jars.joined(jars.classpath(home, jars.KAFKA, progress))
     base = home.run_dir / NAME

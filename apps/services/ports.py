@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterable
 
 from apps.services.errors import ServiceError
+from apps.services.home import Progress
 
 HOST = "127.0.0.1"
 _BELOW_EPHEMERAL = range(20_000, 32_000)
@@ -20,6 +21,14 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def default_or_other(default: int, name: str, progress: Progress) -> int:
+    """`default`, or another free port where another program has it; that is said."""
+    port = free(default)
+    if port != default:
+        progress(name, f"port {default} is taken by another program; using {port} instead")
+    return port
 
 
 def free(default: int | None = None, taken: Iterable[int] = ()) -> int:
