@@ -6,13 +6,14 @@ from bolts.fraud import FraudBolt, ScoreTransactions, StoreFraudDecisions
 from bolts.parse import ParseTransactions
 from bolts.reject import RejectTransactions
 from spouts.transactions import TransactionSpout
+from stormwatch.adapters.wiring import Checked
 from stormwatch.settings import load
 from stormwatch.topology import storm_config
 
 settings = load()
 
 
-class Fraud(Topology):
+class Fraud(Checked, Topology):
     """spout -> parse (shuffle) -> score and store (fields: bucket); rejected go aside."""
 
     config = storm_config(settings)

@@ -6,13 +6,14 @@ from bolts.maintenance import MaintenanceBolt, ScoreReadings, StoreMaintenanceDe
 from bolts.parse import ParseReadings
 from bolts.reject import RejectReadings
 from spouts.readings import ReadingSpout
+from stormwatch.adapters.wiring import Checked
 from stormwatch.settings import load
 from stormwatch.topology import storm_config
 
 settings = load()
 
 
-class Maintenance(Topology):
+class Maintenance(Checked, Topology):
     """spout -> parse (shuffle) -> score and store (fields: bucket); rejected go aside."""
 
     config = storm_config(settings)

@@ -6,13 +6,14 @@ from bolts.behaviour import ParseBehaviour, RejectBehaviour
 from bolts.items import FirstItems, SecondItems
 from bolts.recommend import PlanBolt, RecommendBolt
 from spouts.behaviour import BehaviourSpout
+from stormwatch.adapters.wiring import Checked
 from stormwatch.settings import load
 from stormwatch.topology import storm_config
 
 settings = load()
 
 
-class Recommend(Topology):
+class Recommend(Checked, Topology):
     """spout -> parse -> plan (by user) -> each shard of items -> fill in and store (by user)."""
 
     config = storm_config(settings)

@@ -4,13 +4,14 @@ from streamparse import Grouping, Topology
 
 from bolts.social import ParsePosts, RejectPosts, SocialBolt, SplitPosts
 from spouts.posts import PostSpout
+from stormwatch.adapters.wiring import Checked
 from stormwatch.settings import load
 from stormwatch.topology import storm_config
 
 settings = load()
 
 
-class Social(Topology):
+class Social(Checked, Topology):
     """spout -> parse (shuffle) -> split by brand -> score and store (fields: bucket)."""
 
     config = storm_config(settings)

@@ -46,6 +46,7 @@ def dev(
 ) -> None:
     """Run one topology without Java; begin again when a file in src/ or topologies/ changes.
 
+    Each start is linted first: an error waits for the change that mends it.
     Kafka and Cassandra are those that the settings name, where they answer (./stormwatch up);
     otherwise both are in memory, with generated events. Exit code: 0, 130 after Ctrl-C.
     """

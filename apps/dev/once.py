@@ -12,6 +12,7 @@ from typing import Any
 from apps.dev import places, world
 from apps.dev.feed import Feed
 from apps.dev.session import Session
+from apps.lint import check
 from apps.run import prepare
 from apps.run.events import generated
 from apps.run.signals import Signals
@@ -69,8 +70,9 @@ class Watch:
 
 
 def once(name: str, seconds: float, processes: bool, say: Callable[[str], None]) -> int:
-    """One run; the exit code: 0, or 130 after Ctrl-C. Raises StormwatchError."""
+    """One run, linted first; the exit code: 0, or 130 after Ctrl-C. Raises StormwatchError."""
     settings = load(root=ROOT)
+    check(ROOT, [name], say)
     found = places.find(settings, ROOT)
     say(f"{name}: {found.why}")
     if processes and not found.real:

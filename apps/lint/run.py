@@ -2,22 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
-from apps.lint import sources, wiring
-from apps.lint.finding import Finding, Severity, error
+from apps.lint import sources
 from apps.lint.loading import load
+from stormwatch.adapters.wiring import WIRING, Finding, Severity, TopologyRefused, error, refused
 from stormwatch.errors import StormwatchError
 
-WIRING: tuple[Callable[[str, Any], Iterable[Finding]], ...] = (
-    wiring.unknown_field,
-    wiring.state_key,
-    wiring.idle_spouts,
-    wiring.flush_interval,
-    wiring.unread_outputs,
-)
 SOURCES: tuple[Callable[[Path, str, Any], Iterable[Finding]], ...] = (
     sources.prints,
+    sources.direct_emits,
+    sources.assigned_twice,
     sources.heavy_imports,
     sources.missing_requirements,
 )
@@ -50,18 +46,37 @@ def check(root: Path, names: Sequence[str], tell: Callable[[str], None]) -> None
 def _one(root: Path, name: str) -> Iterable[Finding]:
     try:
         topology = load(root / "topologies" / f"{name}.py")
+    except TopologyRefused as problem:
+        yield from problem.findings
+        return
     except StormwatchError:
         raise
     except (ValueError, KeyError) as problem:
-        yield wiring.refused(name, problem)
+        yield refused(name, problem)
         return
     except Exception as problem:  # whatever the file does: it is the user's code
         yield error(
-            "SW100", f"topologies/{name}.py", f"cannot be read: {problem!r}",
-            "streamparse fails with a traceback", f"python -c 'import {name}' in topologies/",
+            "SW100", _place(root, problem) or f"topologies/{name}.py",
+            f"cannot be read: {problem!r}", "streamparse fails with a traceback",
+            f"mend the line; the traceback: cd topologies && PYTHONPATH=../src python {name}.py",
         )  # fmt: skip
         return
     for rule in WIRING:
         yield from rule(name, topology)
     for read in SOURCES:
         yield from read(root, name, topology)
+
+
+def _place(root: Path, problem: Exception) -> str:
+    """The innermost line of the project that raised; empty where none did."""
+    if isinstance(problem, SyntaxError) and problem.filename:
+        lines = [(problem.filename, problem.lineno or 1)]
+    else:
+        frames = walk_tb(problem.__traceback__)
+        lines = [(frame.f_code.co_filename, line) for frame, line in frames]
+    whole = root.resolve()
+    for file, line in reversed(lines):
+        path = Path(file)
+        if any(path.is_relative_to(whole / folder) for folder in ("src", "topologies")):
+            return f"{path.relative_to(whole)}:{line}"
+    return ""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.lint import requirements
-from apps.lint.finding import Finding, error, warning
 from stormwatch.adapters.multilang import StrictComponent
+from stormwatch.adapters.wiring import Finding, error, warning
 
 HEAVY = {
     "numpy": "0.11 s, 16 MB", "scipy": "0.12 s, 18 MB", "lightgbm": "0.31 s, 47 MB",
@@ -37,6 +37,38 @@ def prints(root: Path, name: str, topology: Any) -> Iterable[Finding]:
                 else "stdout is the pipe to Storm: the protocol breaks and the worker ends",
                 "self.logger.info(…)",
             )  # fmt: skip
+
+
+def direct_emits(root: Path, name: str, topology: Any) -> Iterable[Finding]:
+    """SW109: an emit to a task of the component's choice."""
+    for path in _files(root, topology):
+        for node, _, _ in _walk(ast.parse(path.read_text())):
+            if _emits_direct(node):
+                yield error(
+                    "SW109", f"{path.relative_to(root)}:{node.lineno}", "emits to one task",
+                    "Storm 2.8.3 cannot read a direct emit of Python, and the worker ends "
+                    "(ClassCastException: Integer to Long)",
+                    "emit a field that chooses the task, and read it by Grouping.fields(…)",
+                )  # fmt: skip
+
+
+def assigned_twice(root: Path, name: str, topology: Any) -> Iterable[Finding]:
+    """SW111: two components of one name in a topology's class: Python keeps the last."""
+    path = root / "topologies" / f"{name}.py"
+    for owner in ast.parse(path.read_text()).body:
+        if not isinstance(owner, ast.ClassDef) or owner.name != topology.__name__:
+            continue
+        seen: dict[str, int] = {}
+        for node in filter(_is_spec, owner.body):
+            target = ast.unparse(node.targets[0])  # type: ignore[attr-defined]
+            if target in seen:
+                yield error(
+                    "SW111", f"topologies/{name}.py:{node.lineno}",
+                    f"names a second component {target!r}; the first is in line {seen[target]}",
+                    "the first is never started: what it should do is not done",
+                    "give it a name of its own",
+                )  # fmt: skip
+            seen[target] = node.lineno
 
 
 def heavy_imports(root: Path, name: str, topology: Any) -> Iterable[Finding]:
@@ -103,6 +135,21 @@ def _walk(node: ast.AST, inside: bool = False, owner: str = "") -> Iterator[tupl
         of = child.name if isinstance(child, ast.ClassDef) and not owner else owner
         yield child, inside, of
         yield from _walk(child, inside or isinstance(child, ast.FunctionDef | ast.Lambda), of)
+
+
+def _emits_direct(node: ast.AST) -> bool:
+    """`x.emit(…, direct_task=…)`, also as the fourth argument, other than None."""
+    called = getattr(node, "func", None)
+    if not isinstance(node, ast.Call) or getattr(called, "attr", "") not in ("emit", "emit_many"):
+        return False
+    given = [*node.args[3:4], *(word.value for word in node.keywords if word.arg == "direct_task")]
+    return any(ast.unparse(value) != "None" for value in given)
+
+
+def _is_spec(node: ast.AST) -> bool:
+    """`name = Component.spec(…)`."""
+    called = getattr(getattr(node, "value", None), "func", None)
+    return isinstance(node, ast.Assign) and getattr(called, "attr", "") == "spec"
 
 
 def _writes_stdout(node: ast.AST) -> bool:

@@ -178,7 +178,8 @@ class Reader:
             partition.wake()
 
     def _owner(self, tup_id: str) -> Partition | None:
-        return self._feed.partitions.get(int(tup_id.partition(":")[0]))
+        index = tup_id.partition(":")[0]
+        return self._feed.partitions.get(int(index)) if index.isdecimal() else None
 
 
 def _name(partition: Partition) -> str:

@@ -197,6 +197,16 @@ def to_conf(settings: Settings) -> dict[str, Any]:
     }
 
 
+def to_environ(settings: Settings) -> dict[str, str]:
+    """The environment that leads another process to these settings: what is not the default."""
+    plain = Settings()
+    return {
+        variable(f.metadata["key"]): str(value)
+        for f in fields(Settings)
+        if (value := getattr(settings, f.name)) != getattr(plain, f.name)
+    }
+
+
 def variable(key: str) -> str:
     """The environment variable of a setting's key."""
     return "STORMWATCH_" + key.upper().replace(".", "_")

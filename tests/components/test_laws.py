@@ -1,8 +1,5 @@
 """Every bolt of src/bolts keeps every law, unasked; and each law can be broken."""
 
-import importlib
-import inspect
-import pkgutil
 import time
 from typing import Any, ClassVar
 
@@ -17,34 +14,12 @@ from stormwatch.fraud.event import Transaction
 from stormwatch.testing import LAWS, LawBroken, assert_laws, tup
 from stormwatch.testing.laws import Case
 from tests import corpus
+from tests.components.discovery import discovered
 
 CORPUS = [case.value for case in [*corpus.cases("transactions"), *corpus.cases("readings")]]
 
 
-def finished(found: type) -> bool:
-    """Whether a class can run: every declared class attribute has a value, nothing is abstract."""
-    declared = {name for base in found.__mro__ for name in getattr(base, "__annotations__", {})
-                if "ClassVar" in str(base.__annotations__[name])}  # fmt: skip
-    abstract = any(
-        getattr(value, "__isabstractmethod__", False) for _, value in inspect.getmembers(found)
-    )
-    return not abstract and all(hasattr(found, name) for name in declared)
-
-
-def discovered() -> list[type]:
-    modules = [
-        importlib.import_module(f"bolts.{module.name}")
-        for module in pkgutil.iter_modules(bolts.__path__)
-    ]
-    return [
-        found
-        for module in modules
-        for _, found in inspect.getmembers(module, inspect.isclass)
-        if issubclass(found, Bolt) and found.__module__ == module.__name__ and finished(found)
-    ]
-
-
-BOLTS = discovered()
+BOLTS = discovered(bolts, Bolt)
 
 
 def test_the_discovery_sees_bolts_and_leaves_bases_out() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.dev import places, reload
+from apps.dev import once, places, reload
 from apps.dev.demo import Options, demo
 from apps.dev.load import names, topology
 from stormwatch.adapters import kafka
@@ -78,6 +78,22 @@ def test_a_change_of_a_file_begins_the_run_again(tmp_path: Path) -> None:
     assert "src/part.py changed: starting again" in child.stdout.readline()
     assert child.wait(10) == 0
     child.stdout.close()
+
+
+def test_a_run_is_linted_first_and_an_error_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`reload` begins a run at each change, so each change is linted."""
+    (tmp_path / "topologies").mkdir()
+    (tmp_path / "topologies" / "t.py").write_text(
+        "from streamparse import Topology\nfrom spouts.readings import ReadingSpout\n"
+        "class T(Topology):\n    readings = ReadingSpout.spec()\n"
+    )
+    monkeypatch.setattr(once, "ROOT", tmp_path)
+    assert once.main(["t", "1", "threads"]) == 1
+    said = capsys.readouterr()
+    assert "error SW105 t.readings: nobody reads 'default', 'notices' of it" in said.out
+    assert "error: 1 error(s) in topology t: not started" in said.err
 
 
 def test_dev_runs_in_memory_until_ctrl_c(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Each lint rule: a topology that breaks it, and one that does not; the project's own are clean."""
 
+import io
 import os
 import re
 import subprocess
@@ -9,9 +10,14 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from ruamel.yaml import YAML
+from ruamel.yaml.events import AliasEvent
+from streamparse.dsl.topology import TopologyType
 
+from apps.dev.load import names
 from apps.lint import Severity, check, lint, load
 from apps.storm.sparse import named
+from stormwatch.adapters.wiring import Checked, TopologyRefused
 from stormwatch.errors import StormwatchError
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +50,12 @@ class Emits(StrictComponent, Bolt):
 
 class PlainEmits(Bolt):
     outputs = ["word"]
+
+class Told(StrictComponent, Spout):
+    outputs = [Stream(["word"], name="told", direct=True)]
+
+class Wide(StrictComponent, Bolt):
+    outputs = [Stream(["word"])]
 '''
 
 TOPOLOGY = """
@@ -102,7 +114,8 @@ def test_the_projects_own_topologies_are_clean(chain: str, monkeypatch: pytest.M
 
 def test_every_code_is_in_the_document() -> None:
     told = set(re.findall(r"SW\d+", (ROOT / "docs" / "testing.md").read_text()))
-    sources = "".join(path.read_text() for path in (ROOT / "apps" / "lint").glob("*.py"))
+    folders = (ROOT / "apps" / "lint", ROOT / "src" / "stormwatch" / "adapters" / "wiring")
+    sources = "".join(path.read_text() for folder in folders for path in folder.glob("*.py"))
     assert told == set(re.findall(r"SW\d+", sources))
 
 
@@ -140,6 +153,16 @@ CASES = {
         "emits = PlainEmits.spec(inputs=[source])",
         "emits = PlainEmits.spec(inputs=[source])\ncount = Count.spec(inputs=[emits])",
     ),
+    "SW109 error": (
+        'told = Told.spec()\ncount = Count.spec(inputs={source["default"]: Grouping.SHUFFLE, '
+        'told["told"]: Grouping.DIRECT})',
+        'told = Told.spec()\ncount = Count.spec(inputs={source["default"]: Grouping.SHUFFLE, '
+        'told["told"]: Grouping.fields("word")})',
+    ),
+    "SW111 error": (
+        "count = Count.spec(inputs=[source])\ncount = Count.spec(inputs=[source])",
+        "count = Count.spec(inputs=[source])\nagain = Count.spec(inputs=[source])",
+    ),
 }
 
 
@@ -153,7 +176,61 @@ def test_wiring(told: str, project: Project) -> None:
 
 def test_an_undeclared_stream_and_a_file_that_breaks(project: Project) -> None:
     assert project.codes('count = Count.spec(inputs=[source["nope"]])') == ["SW101 error"]
-    assert project.codes("1 / 0") == ["SW100 error"]
+    (found,) = project.findings("1 / 0")
+    assert (found.code, found.where) == ("SW100", "topologies/t.py:8")
+    broken = f"{PARTS}\ndef broken(:\n"
+    (found,) = project.findings(FINE, broken)
+    assert found.where == f"src/bolts/lintable.py:{len(broken.splitlines())}"
+
+
+def test_a_component_read_after_its_name_was_given_away(project: Project) -> None:
+    (found,) = project.findings(
+        "count = Wide.spec(inputs=[source])\nreads = Count.spec(inputs=[count])\n"
+        "count = Count.spec(inputs=[source])"
+    )
+    assert (found.code, found.what) == (
+        "SW101", "an input reads a component that no attribute of the class holds",
+    )  # fmt: skip
+
+
+def wide(count: int) -> str:
+    """So many components of a class with a Stream, each with a reader."""
+    return "\n".join(
+        f"w{n} = Wide.spec(inputs=[source])\nc{n} = Count.spec(inputs=[w{n}])" for n in range(count)
+    )
+
+
+def test_more_shared_lists_than_flux_reads(project: Project) -> None:
+    """Counted as the YAML writer of `sparse run` writes them."""
+    for count in (51, 52):
+        codes = project.codes(wide(count))
+        topology = load(project.root / "topologies" / "t.py")
+        text = io.StringIO()
+        YAML(typ="safe", pure=True).dump(topology.to_flux_dict("t"), text)
+        aliases = [e for e in YAML().parse(text.getvalue()) if isinstance(e, AliasEvent)]
+        assert len(aliases) == count - 1
+        assert codes == (["SW110 error"] if len(aliases) > 50 else [])
+    assert project.codes(wide(60), PARTS.replace('[Stream(["word"])]', '["word"]')) == []
+
+
+def test_a_checked_class_refuses_to_be_made_and_lint_says_the_same(project: Project) -> None:
+    lines = CASES["SW105 error"][0]
+    plain = project.findings(lines)
+    path = project.root / "topologies" / "t.py"
+    text = path.read_text().replace("Linted(Topology)", "Linted(Checked, Topology)")
+    path.write_text("from stormwatch.adapters.wiring import Checked\n" + text)
+    assert lint(project.root, ["t"]) == plain
+    with pytest.raises(TopologyRefused, match="(?s)topology t has errors.*to mend it: give a bolt"):
+        load(path)
+    path.write_text(path.read_text().replace("Emits.spec", "PlainEmits.spec"))
+    assert load(path).specs  # a warning does not stop it
+
+
+def test_every_topology_is_checked_and_streamparse_takes_no_check_for_one() -> None:
+    """`sparse` runs the first TopologyType in a file."""
+    assert not isinstance(Checked, TopologyType)
+    for name in names(ROOT):
+        assert issubclass(load(ROOT / "topologies" / f"{name}.py"), Checked)
 
 
 SOURCES = {
@@ -163,6 +240,12 @@ SOURCES = {
         "        self.logger.info(tup)",
     ),
     "SW106 error": ("import sys\nsys.stdout.write('hello')", "import sys\nsys.stderr.write('')"),
+    "SW109 error": (
+        "class Count(StrictComponent, Bolt):\n    def process(self, tup):\n"
+        "        self.emit([1], direct_task=tup.task)",
+        "class Count(StrictComponent, Bolt):\n    def process(self, tup):\n"
+        "        self.emit([1], None, [tup], None, need_task_ids=True)",
+    ),
     "SW107 warning": ("import numpy as np", "def late():\n    import numpy as np"),
 }
 

@@ -23,9 +23,19 @@ from stormwatch.fraud.event import Transaction
 from stormwatch.maintenance.event import Reading
 from stormwatch.records import Outcomes, StateRow
 from stormwatch.settings import Settings, to_conf
-from stormwatch.testing import LAWS, Clock, drive, example, fragment, memory_ports, payload, tup
+from stormwatch.testing import (
+    LAWS,
+    SPOUT_LAWS,
+    Clock,
+    drive,
+    example,
+    fragment,
+    memory_ports,
+    payload,
+    tup,
+)
 from stormwatch.testing.clock import START_MS
-from stormwatch.testing.events import odd
+from stormwatch.testing.examples import odd
 
 
 class Colour(Enum):
@@ -127,7 +137,7 @@ def test_a_driven_component_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_document_names_every_law_and_fixture_and_builds_as_it_says() -> None:
     text = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
-    for name in (*LAWS, "ports", "store", "broker", "clock"):
+    for name in (*LAWS, *SPOUT_LAWS, "ports", "store", "broker", "clock"):
         assert f"`{name}`" in text, name
     (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
     scope = {"MyBolt": ParseTransactions}

@@ -8,18 +8,26 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, get_args, get_origin
+from typing import Any, NoReturn, Protocol, get_args, get_origin
 
 from stormwatch.codec import RECORDS, Parsed
 from stormwatch.testing import storm
-from stormwatch.testing.events import ODD, odd, payload
+from stormwatch.testing.events import ODD, payload
+from stormwatch.testing.examples import odd
 from stormwatch.testing.storm import Message, batch, fragment
 
 BATCHES, SIZE = 4, 5
 
 
 class LawBroken(AssertionError):
-    """What the bolt did, what it would cost, how to mend it."""
+    """What the component did, what it would cost, how to mend it."""
+
+
+class Held(Protocol):
+    """Whom a law holds to something."""
+
+    @property
+    def component(self) -> type: ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,10 @@ class Case:
     corpus: Sequence[bytes | None] = ODD
     conf: Mapping[str, Any] = field(default_factory=dict)
     patience_s: float = 10.0
+
+    @property
+    def component(self) -> type:
+        return self.bolt
 
     def batches(
         self, count: int = BATCHES, size: int = SIZE, start: int = 0, **identity: int
@@ -72,9 +84,9 @@ class Case:
         return kind
 
 
-def broken(case: Case, what: str, cost: str, mend: str) -> NoReturn:
+def broken(case: Held, what: str, cost: str, mend: str) -> NoReturn:
     """Raises LawBroken."""
-    raise LawBroken(f"{case.bolt.__name__} {what}.\nAt run time: {cost}.\nTo mend it: {mend}.")
+    raise LawBroken(f"{case.component.__name__} {what}.\nAt run time: {cost}.\nTo mend it: {mend}.")
 
 
 class Feed(io.RawIOBase):

@@ -1,17 +1,17 @@
-"""What several laws ask of what a bolt said."""
+"""What several laws ask of what a component said."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from stormwatch.testing.lawcase import Case, broken
+from stormwatch.testing.lawcase import Case, Held, broken
 from stormwatch.testing.storm import TICK, Message, Said
 
 
 def settled_once(case: Case, said: Said, sent: Iterable[Message], when: str) -> None:
     """Each input is acked or failed once, and the process lives."""
-    alive(case, said, when)
+    alive(case, said.exit_code, said.log, when)
     told = Counter([*said.acks, *said.fails])
     told.pop(TICK["id"], None)  # a tick is no one's record
     expected = {m["id"] for m in sent}
@@ -31,13 +31,48 @@ def settled_once(case: Case, said: Said, sent: Iterable[Message], when: str) -> 
         )  # fmt: skip
 
 
-def alive(case: Case, said: Said, when: str) -> None:
+def alive(case: Held, code: int, log: str, when: str) -> None:
     """Only Storm's going ended it."""
-    if said.exit_code != 2:
+    if code != 2:
         broken(
-            case, f"ended by itself{when}, with code {said.exit_code}:\n{said.log[-3000:]}",
-            "the worker ends, Storm starts it again, the same tuple comes again",
+            case, f"ended by itself{when}, with code {code}:\n{log[-3000:]}",
+            "the worker ends, Storm starts it again, the same comes again",
             "bad data is a result, never an exception; what may pass is an InfrastructureError",
+        )  # fmt: skip
+
+
+def fields_of(component: type) -> Mapping[str, Sequence[str]]:
+    """Declared stream -> its fields."""
+    outputs = getattr(component, "outputs", None) or []
+    if any(isinstance(one, str) for one in outputs):
+        return {"default": outputs}
+    return {stream.name: stream.fields for stream in outputs}
+
+
+def as_declared(case: Held, emit: Message) -> None:
+    """The stream is declared, and there is a value for each of its fields."""
+    fields, stream, values = fields_of(case.component), emit["stream"], len(emit["tuple"])
+    if stream not in fields:
+        broken(
+            case, f"emits on the stream {stream!r}, which it does not declare",
+            "Storm ends the worker with \"Unknown stream ID\"",
+            f"add Stream([…], name={stream!r}) to `outputs`",
+        )  # fmt: skip
+    if values != len(fields[stream]):
+        broken(
+            case, f"emits {values} values on {stream!r}, which has {len(fields[stream])} fields",
+            "Storm ends the worker with \"Tuple created with wrong number of fields\"",
+            "emit one value for each declared field, in their order",
+        )  # fmt: skip
+
+
+def silent(case: Held, written: Sequence[bytes]) -> None:
+    """Nothing was written to stdout."""
+    if written:
+        broken(
+            case, f"wrote to stdout: {b''.join(written)[:80]!r}",
+            "stdout is the pipe to Storm: what does not belong there breaks the protocol",
+            "use self.logger.info(…)",
         )  # fmt: skip
 
 

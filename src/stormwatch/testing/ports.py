@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from stormwatch.adapters import outside
-from stormwatch.adapters.kafka_memory import MemorySink
+import msgspec
+
+from stormwatch.adapters import kafka, outside
+from stormwatch.adapters.kafka_memory import MemorySink, MemorySource
 from stormwatch.adapters.kafka_memory_broker import MemoryBroker
 from stormwatch.adapters.store_memory import MemoryStore
-from stormwatch.ports import Sink, Store
-from stormwatch.records import LedgerRow, Outcomes, SetAside, StateRow
+from stormwatch.ports import Sink, Source, Store
+from stormwatch.records import Decision, LedgerRow, Outcomes, SetAside, StateRow
+from stormwatch.settings import Settings
 
 
 class Ports(NamedTuple):
@@ -25,13 +28,25 @@ def memory_ports(store: Store | None = None, sink: Sink | None = None) -> Iterat
     ports = Ports(MemoryStore(), MemoryBroker())
     given = store or ports.store
     taken = sink or MemorySink(ports.broker)
-    before = outside._connect_store, outside._connect_sink
+    before = outside._connect_store, outside._connect_sink, kafka.source
+
+    def source(settings: Settings, topic: str) -> Source:
+        return MemorySource(ports.broker, topic, settings.kafka_group, settings.topic_control)
+
     outside._connect_store = lambda settings: given
     outside._connect_sink = lambda settings: taken
+    kafka.source = source
     try:
         yield ports
     finally:
-        outside._connect_store, outside._connect_sink = before
+        outside._connect_store, outside._connect_sink, kafka.source = before
+
+
+def decisions(store: MemoryStore, domain: str) -> list[Decision]:
+    """What was decided under this name and stored, in order of partition and offset."""
+    bodies = [bytes(stored.row.body) for stored in store.all_decisions(domain)]
+    decided = [msgspec.json.decode(body, type=Decision) for body in bodies]
+    return sorted(decided, key=lambda one: (one.partition, one.offset))
 
 
 class ForgetfulStore(MemoryStore):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Severity(StrEnum):
-    """An error stops `run` and `sparse run | submit`; a warning is printed."""
+    """An error stops `run`, `dev` and `sparse run | submit`; a warning is printed."""
 
     ERROR = "error"
     WARNING = "warning"

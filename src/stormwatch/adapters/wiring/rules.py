@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.lint.finding import Finding, error, warning
 from stormwatch.adapters.multilang import StrictComponent
+from stormwatch.adapters.wiring.finding import Finding, error, warning
 
 _STORM_TIMEOUT_S = 30
 _TICK = "topology.tick.tuple.freq.secs"
@@ -13,7 +13,10 @@ _TICK = "topology.tick.tuple.freq.secs"
 
 def refused(name: str, problem: Exception) -> Finding:
     """What streamparse says while the class is made."""
-    if isinstance(problem, KeyError):
+    if isinstance(problem, KeyError) and problem.args == (None,):
+        what = "an input reads a component that no attribute of the class holds"
+        mend = "give each component an attribute of its own, and none of them twice"
+    elif isinstance(problem, KeyError):
         what = f"an input names the component or stream {problem}, which nobody declares"
         mend = "declare the stream in the source's `outputs`, or correct the name"
     else:
@@ -59,7 +62,7 @@ def state_key(name: str, topology: Any) -> Iterable[Finding]:
             effect = "one entity's events reach several processes, each with a state of its own"
             by = ", ".join(map(repr, sorted(key)))
             mend = f"inputs={{{source.componentId}: Grouping.fields({by})}}"
-            kind = error if spec.par > 1 else warning
+            kind = error if _par(spec) > 1 else warning
             yield kind("SW102", f"{name}.{spec.name}", told, effect, mend)
 
 
@@ -68,11 +71,12 @@ def idle_spouts(name: str, topology: Any) -> Iterable[Finding]:
     partitions = topology.config.get("stormwatch.kafka.partitions")
     for spec in topology.specs:
         reads = hasattr(spec.component_cls, "topic_setting")
-        if reads and partitions is not None and spec.par > partitions:
+        par = _par(spec)
+        if reads and partitions is not None and par > partitions:
             yield warning(
                 "SW103", f"{name}.{spec.name}",
-                f"has {spec.par} tasks for {partitions} partitions (kafka.partitions)",
-                f"{spec.par - partitions} processes read nothing, and hold memory",
+                f"has {par} tasks for {partitions} partitions (kafka.partitions)",
+                f"{par - partitions} processes read nothing, and hold memory",
                 f"par={partitions} at most, or raise kafka.partitions",
             )  # fmt: skip
 
@@ -125,3 +129,8 @@ def unread_outputs(name: str, topology: Any) -> Iterable[Finding]:
 def _config(spec: Any) -> Mapping[str, Any]:
     found = spec.config
     return (json.loads(found) if isinstance(found, str) else found) or {}
+
+
+def _par(spec: Any) -> int:
+    """The most tasks that it has in any environment."""
+    return max(spec.par.values()) if isinstance(spec.par, dict) else int(spec.par)
