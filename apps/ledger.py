@@ -1,9 +1,10 @@
 """Proof from Kafka and Cassandra that each offset of a topic has exactly one end state."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from apps.run.streams import every
-from stormwatch.ledger import PartitionLedger, TopicLedger, reconcile, segments, total
+from stormwatch.ledger import PartitionLedger, TopicLedger, log_rows, reconcile, segments, total
 from stormwatch.ports import Admin, Store, Watermarks
 from stormwatch.settings import Settings
 
@@ -45,8 +46,8 @@ def topic(
         first, end = span
         # Without a start nothing was read yet, or so long ago that the ledger's TTL took it.
         known = starts.get(partition) or [(0, mark.low)]
-        for epoch, low, high in segments(known, first, end):
-            rows = store.ledger(name, partition, epoch, low, high - 1)
+        for _, low, high in segments(known, first, end):
+            rows = log_rows(partial(store.ledger, name, partition, first=low, last=high - 1), known)
             upto = committed.get(partition, low)
             parts.append(reconcile(partition, rows, low, high, upto))
     return total(name, parts)

@@ -1,6 +1,7 @@
 """The ledger recomputed from the tables: each state has its row, and each row its state."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from stormwatch.archive import Archive
 from stormwatch.epochs import incarnation
-from stormwatch.ledger import segments
+from stormwatch.ledger import log_rows, segments
 from stormwatch.ports import Admin
 from stormwatch.records import EndState
 from stormwatch.settings import Settings
@@ -59,7 +60,10 @@ Marks = NDArray[np.uint8]
 
 def verify(settings: Settings, admin: Admin, archive: Archive, domain: str, topic: str) -> Verified:
     """Compare for one topic. Memory: three bytes an offset. Raises InfrastructureError."""
-    spans = _spans(settings, admin, archive, topic)
+    starts: dict[int, list[tuple[int, int]]] = {}
+    for partition, epoch, offset in archive.ledger_starts(topic):
+        starts.setdefault(partition, []).append((epoch, offset))
+    spans = _spans(settings, admin, starts, topic)
     rows = {
         state: {span[:2]: np.zeros(span[3] - span[2], np.uint8) for span in spans}
         for state in WITH_ROWS
@@ -74,7 +78,8 @@ def verify(settings: Settings, admin: Admin, archive: Archive, domain: str, topi
     found = Verified(topic, sum(end - low for _, _, low, end in spans), {}, [])
     for partition, epoch, low, end in spans:
         told = {state: np.zeros(end - low, np.bool_) for state in EndState}
-        for row in archive.ledger(topic, partition, epoch, low, end - 1):
+        read = partial(archive.ledger, topic, partition, first=low, last=end - 1)
+        for row in log_rows(read, starts[partition]):
             for name, bits in row.bitmaps.items():
                 _mark(told[EndState(name)], bits, row.fragment.first - low)
         for state in WITH_ROWS:
@@ -93,13 +98,10 @@ def verify(settings: Settings, admin: Admin, archive: Archive, domain: str, topi
 
 
 def _spans(
-    settings: Settings, admin: Admin, archive: Archive, topic: str
+    settings: Settings, admin: Admin, starts: dict[int, list[tuple[int, int]]], topic: str
 ) -> list[tuple[int, int, int, int]]:
     """(partition, epoch, first, end) of what is committed."""
     committed = admin.committed(settings.kafka_group, topic)
-    starts: dict[int, list[tuple[int, int]]] = {}
-    for partition, epoch, offset in archive.ledger_starts(topic):
-        starts.setdefault(partition, []).append((epoch, offset))
     return [
         (partition, *segment)
         for partition, known in sorted(starts.items())

@@ -1,6 +1,7 @@
 """What a replay needs of Kafka and Cassandra, and why it refuses where that is gone."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import msgspec
 
@@ -11,7 +12,7 @@ from apps.verdict.oracle import Batch, Span
 from stormwatch.archive import Archive
 from stormwatch.bitmap import offsets
 from stormwatch.errors import SettingsError, StormwatchError
-from stormwatch.ledger import segments
+from stormwatch.ledger import log_rows, segments
 from stormwatch.ports import Source
 from stormwatch.records import Decision, DecisionRow, EndState, Record
 from stormwatch.settings import Settings
@@ -50,14 +51,14 @@ class Needs:
             raise SettingsError(
                 f"--to {last}: partition {partition} of {topic} ends at offset {marks.high - 1}."
             )
-        found = [
+        self._starts = [
             (epoch, first)
             for place, epoch, first in self._archive.ledger_starts(topic)
             if place == partition
         ]
         spans = [
             Span(topic, partition, epoch, low, high)
-            for epoch, low, high in segments(found, None, last + 1)
+            for epoch, low, high in segments(self._starts, None, last + 1)
         ]
         if not spans:
             raise ReplayRefused(
@@ -82,14 +83,12 @@ class Needs:
         """The stored end state of each offset of the range."""
         of = self._of
         ends: dict[int, str] = {}
-        for span in self._spans:
-            if span.end <= of.first:
-                continue
-            for row in self._archive.ledger(
-                of.topic, of.partition, span.epoch, max(span.first, of.first), span.end - 1
-            ):
-                for state, bits in row.bitmaps.items():
-                    ends.update((offset, state) for offset in offsets(bits, row.fragment.first))
+        read = partial(
+            self._archive.ledger, of.topic, of.partition, first=of.first, last=of.last
+        )  # fmt: skip
+        for row in log_rows(read, self._starts):
+            for state, bits in row.bitmaps.items():
+                ends.update((offset, state) for offset in offsets(bits, row.fragment.first))
         missing = [offset for offset in range(of.first, of.last + 1) if offset not in ends]
         if missing:
             raise ReplayRefused(

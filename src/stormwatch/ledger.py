@@ -6,8 +6,8 @@ Two *different* states of an offset are an error, and an offset below the commit
 none is unaccounted.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import merge
 
 import msgspec
 
@@ -77,6 +77,23 @@ def split(row: LedgerRow) -> Iterator[LedgerRow]:
         yield LedgerRow(piece, row.part, cut, row.age)
 
 
+def epochs(starts: Iterable[tuple[int, int]]) -> list[int]:
+    """The epochs of a partition's present log, newest first, from its (epoch, start) pairs."""
+    found = sorted({epoch for epoch, _ in starts}, reverse=True)
+    return [epoch for epoch in found if incarnation(epoch) == incarnation(found[0])]
+
+
+def log_rows(
+    read: Callable[[int], Iterable[LedgerRow]], starts: Iterable[tuple[int, int]]
+) -> Iterator[LedgerRow]:
+    """The rows that `read` gives of each epoch of a partition's present log, ascending by first.
+
+    A batch that was under way when partitions were added may be told under the older epoch alone:
+    tried again under the younger one it was found decided, and nothing was said twice.
+    """
+    return merge(*map(read, epochs(starts)), key=lambda row: row.fragment.first)
+
+
 def segments(
     starts: Sequence[tuple[int, int]], first: int | None, end: int
 ) -> list[tuple[int, int, int]]:
@@ -89,12 +106,10 @@ def segments(
     lowest: dict[int, int] = {}
     for epoch, start in starts:
         lowest[epoch] = min(start, lowest.get(epoch, start))
-    newest = sorted(lowest.items(), reverse=True)
-    kept = newest[:1]
-    for (younger, below), (epoch, start) in pairwise(newest):
-        if incarnation(epoch) != incarnation(younger) or start >= below:
-            break
-        kept.append((epoch, start))
+    kept: list[tuple[int, int]] = []
+    for epoch in epochs(starts):
+        if not kept or lowest[epoch] < kept[-1][1]:  # else nothing was read under it
+            kept.append((epoch, lowest[epoch]))
     if first is not None and kept:
         kept[-1] = (kept[-1][0], min(first, kept[-1][1]))
     out, upper = [], end

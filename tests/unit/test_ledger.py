@@ -140,6 +140,8 @@ def test_splitting_a_long_row_keeps_every_offset() -> None:
         ([(0, 0), (1, 40)], 70, [(1, 70, 100)]),
         ([(1, 40)], 10, [(1, 10, 100)]),  # asked for what lies before the start: unaccounted
         ([(0, 0), (1, 200)], None, [(0, 0, 100)]),
+        ([(0, 0), (1, 40), (2, 40)], None, [(0, 0, 40), (2, 40, 100)]),  # twice, nothing between
+        ([(0, 0), (1, 50), (2, 40)], None, [(0, 0, 40), (2, 40, 100)]),
     ],
 )
 def test_segments(

@@ -6,6 +6,7 @@ from apps import ledger
 from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySource
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.bitmap import bitmap_of
+from stormwatch.epochs import next_epoch
 from stormwatch.ledger import START
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, LedgerRow
@@ -109,18 +110,33 @@ def test_epochs_of_a_topic_that_got_more_partitions_join(world: World) -> None:
     world.start(0, 10, epoch=1)
     world.store_row(0, 0, 9, epoch=0)
     world.store_row(0, 10, 29, "rejected", epoch=1)
-    world.store_row(0, 10, 12, epoch=0)  # a zombie of the older epoch: not this log's word
     world.commit(p0=30)
     found = world.read()
     assert (found.sound, found.states) == (True, {"scored": 10, "rejected": 20})
+    world.store_row(0, 10, 12, epoch=0)  # a zombie of the older epoch: also two words
+    assert world.read().conflicting == 3
+
+
+def test_a_batch_decided_under_the_older_epoch_alone_is_accounted_for(world: World) -> None:
+    world.produce(0, 30)
+    world.start(0, 0, epoch=0)
+    world.store_row(0, 0, 9, epoch=0)
+    world.store_row(0, 10, 14, "late", epoch=0)  # then all died, and partitions were added
+    world.start(0, 10, epoch=1)  # the replay of 10 to 14 found them decided and said nothing
+    world.start(0, 10, epoch=2)
+    world.store_row(0, 15, 29, epoch=2)
+    world.commit(p0=30)
+    found = world.read()
+    assert (found.sound, found.states) == (True, {"scored": 25, "late": 5})
 
 
 def test_a_topic_made_again_begins_anew(world: World) -> None:
     world.produce(0, 5)
     world.start(0, 0, epoch=0)
     world.store_row(0, 0, 4, "rejected", epoch=0)
-    world.start(0, 0, epoch=1)
-    world.store_row(0, 0, 4, epoch=1)
+    again = next_epoch(0, recreated=True)
+    world.start(0, 0, epoch=again)
+    world.store_row(0, 0, 4, epoch=again)
     world.commit(p0=5)
     assert world.read().states == {"scored": 5}
 
