@@ -1,0 +1,64 @@
+"""A model of Cassandra that may lose, delay or half-apply what it is asked to write.
+
+Each row of a request meets a fate of its own: it is applied, never applied, or under way, to land
+at any later time, long after the request timed out and whoever sent it is dead. Whichever it was,
+the one who asked hears only that the write was not confirmed.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from itertools import cycle
+
+from stormwatch.adapters.store_memory import Fault, MemoryStore, Write
+from stormwatch.errors import StoreUnavailable
+
+
+class Fate(Enum):
+    """What becomes of a row whose request is not confirmed."""
+
+    APPLIED = "applied"
+    LOST = "lost"
+    LATER = "later"
+
+    __repr__ = Enum.__str__
+
+
+Trouble = Sequence[Fate]
+"""The fates of a request's rows, in turn and over again."""
+
+
+class Cassandra(MemoryStore):
+    """`trouble` meets the next request, then it is over. `landed` is told of each row applied."""
+
+    def __init__(self, landed: Callable[[Write], None]) -> None:
+        super().__init__()
+        self.trouble: Trouble = ()
+        self.under_way: list[Write] = []
+        self._landed = landed
+
+    def land(self, which: int) -> None:
+        """A row under way arrives."""
+        self._apply([self.under_way.pop(which)])
+
+    def _fail(self, method: str) -> Fault | None:
+        if self.trouble and not method.startswith("write"):
+            self.trouble = ()
+            raise StoreUnavailable(f"no answer to {method}")
+        return super()._fail(method)
+
+    def _write(self, method: str, writes: list[Write]) -> None:
+        fates, self.trouble = self.trouble, ()
+        if not fates:
+            self._apply(writes)
+            return
+        for write, fate in zip(writes, cycle(fates), strict=False):
+            if fate is Fate.APPLIED:
+                self._apply([write])
+            elif fate is Fate.LATER:
+                self.under_way.append(write)
+        raise StoreUnavailable(f"{method} was not confirmed")
+
+    def _apply(self, writes: list[Write]) -> None:
+        super()._write("", writes)
+        for write in writes:
+            self._landed(write)

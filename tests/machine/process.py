@@ -1,0 +1,165 @@
+"""A bolt's process that stops between any two of its calls to the outside."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stormwatch.asides import message as letter_of
+from stormwatch.cache import StateCache
+from stormwatch.codec import Asides, Parsed, decoder
+from stormwatch.errors import InfrastructureError
+from stormwatch.partitioner import stripe_of
+from stormwatch.records import Fragment, Outcomes
+from stormwatch.stamps import outcome_stamp
+from stormwatch.steps import Fate, ScoreStep, StoreStep, Topics
+from tests.machine.oracle import STRIPES
+from tests.toy import Ping, Toy
+
+if TYPE_CHECKING:
+    from tests.machine.world import World
+
+ALERTS, LETTERS = "alerts", "dead-letters"
+DECIDE, STORE, REJECT = "decide", "store", "reject"
+
+_parsed = decoder(Parsed[Ping])
+
+
+@dataclass
+class Message:
+    """A tuple on its way to a component, of the tree of `tup_id`."""
+
+    to: str
+    fragment: Fragment
+    payload: Any
+    tup_id: str
+
+
+class Asleep(BaseException):
+    """The process stopped between two calls."""
+
+
+class Calls:
+    """Store and sink for one piece of work, of which the process makes so many calls, then stops.
+
+    To go on is to begin anew and to be answered from memory up to where it stopped.
+    """
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._allowed = self._turn = 0
+        self._given: list[Any] = []
+        self._queue: list[tuple[str, bytes]] = []
+
+    def run(self, work: Callable[[], object], more: int) -> bool:
+        """`more` calls of the work; whether it is done."""
+        self._allowed = len(self._given) + more
+        self._turn = 0
+        self._queue.clear()
+        try:
+            work()
+        except Asleep:
+            return False
+        return True
+
+    def load_states(self, *args: Any) -> Any:
+        return self._world.store.load_states(*args)
+
+    def write_outcomes(self, *args: Any) -> Any:
+        return self._call(lambda: self._world.store.write_outcomes(*args))
+
+    def write_states(self, *args: Any) -> Any:
+        return self._call(lambda: self._world.store.write_states(*args))
+
+    def write_aside(self, *args: Any) -> Any:
+        return self._call(lambda: self._world.store.write_aside(*args))
+
+    def find_decisions(self, *args: Any) -> Any:
+        return self._call(lambda: self._world.store.find_decisions(*args))
+
+    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
+        self._queue.append((topic, value))
+
+    def flush(self, timeout: float) -> None:
+        sent, self._queue = self._queue, []
+        self._call(lambda: self._world.publish(sent))
+
+    def _call(self, call: Callable[[], Any]) -> Any:
+        self._turn += 1
+        if self._turn > len(self._given):
+            if self._turn > self._allowed:
+                raise Asleep
+            self._given.append(call())
+        return self._given[self._turn - 1]
+
+
+class Process:
+    """Score and store in one bolt, or spread over two, or reject. `heard`: no zombie."""
+
+    def __init__(self, world: "World", cache_bytes: int) -> None:
+        self._world = world
+        self.cache = StateCache(cache_bytes)
+        self.at: Message | None = None
+        self.waiting: list[Message] = []
+        self.heard = True
+        self._calls = Calls(world)
+        self._outcomes: Outcomes | None = None
+        self._score = ScoreStep(
+            lambda: world.oracle.contract, self.cache, lambda name: stripe_of(name, STRIPES),
+            lambda: self._calls, lambda: 0,
+        )  # fmt: skip
+        self._store = StoreStep(
+            lambda: self._calls, lambda: self._calls, Topics(ALERTS, LETTERS),
+            Toy.alert_outcomes, 1.0, lambda _: None,
+        )  # fmt: skip
+
+    def begin(self, message: Message) -> None:
+        """Take a tuple up; what is to be scored is decided at once."""
+        self.at, self._calls = message, Calls(self._world)
+        if message.to == STORE:
+            self._outcomes = message.payload
+        elif message.to == DECIDE:
+            with self._failing(message):
+                self._outcomes = self._score.work(message.fragment, _parsed(message.payload))
+                if self._world.spread:
+                    self._score.settle(message.fragment, Fate.HANDED_ON)
+                    if self.heard:
+                        self._world.emit(STORE, message, self._outcomes)
+                    self._end(True)
+
+    def go_on(self, calls: int) -> None:
+        """So many calls to the outside; then asleep, or done with the tuple."""
+        if (message := self.at) is None:
+            return
+        with self._failing(message):
+            if self._calls.run(lambda: self._work(message), calls):
+                if message.to == DECIDE:
+                    self._score.settle(message.fragment, Fate.DONE)
+                self._end(True)
+
+    def _work(self, message: Message) -> None:
+        if message.to == REJECT:
+            self._reject(message.fragment, message.payload)
+        else:
+            assert self._outcomes is not None
+            self._store.work(message.fragment, self._outcomes)
+
+    def _reject(self, fragment: Fragment, aside: Asides) -> None:
+        self._calls.write_aside("toy", aside.rows, aside.ledger, outcome_stamp(fragment))
+        for row in aside.rows:
+            self._calls.send(LETTERS, row.key, letter_of(fragment, row))
+        self._calls.flush(1.0)
+
+    @contextmanager
+    def _failing(self, message: Message) -> Iterator[None]:
+        try:
+            yield
+        except InfrastructureError:
+            if message.to == DECIDE:
+                self._score.settle(message.fragment, Fate.FAILED)
+            self._end(False)
+
+    def _end(self, acked: bool) -> None:
+        message, self.at = self.at, None
+        if self.heard and message is not None:
+            self._world.answer(message.tup_id, acked)
