@@ -1,28 +1,25 @@
 """Which tasks a tuple goes to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from stormwatch.runner.javahash import list_hash
-from stormwatch.runner.plan import Grouping, Plan
+from stormwatch.runner.plan import Grouping, Output, Plan
 
 
 class EmitRefused(Exception):
     """Storm ends the worker of a component that emits this; the text is Storm's."""
 
 
-class _Deal:
-    """A shuffle: every task once, in random order, then again, as Storm's ShuffleGrouping."""
+_Choose = Callable[[list[Any]], Sequence[int]]
 
-    def __init__(self, tasks: Sequence[int], random: Random) -> None:
-        self._tasks, self._random = tasks, random
-        self._hand: list[int] = []
 
-    def __call__(self) -> int:
-        if not self._hand:
-            self._hand = self._random.sample(self._tasks, len(self._tasks))
-        return self._hand.pop()
+class _Route(NamedTuple):
+    """Where a stream of one task goes: `fields` values to a tuple, a choice for each reader."""
+
+    fields: int
+    choices: list[_Choose]
 
 
 class Router:
@@ -34,8 +31,7 @@ class Router:
         for part in plan.parts.values():
             for source, grouping in part.inputs.items():
                 self._edges.setdefault(source, []).append((grouping, part.tasks))
-        self._deals: dict[tuple[int, str, int], _Deal] = {}
-        self._part_of = {task: part for part in plan.parts.values() for task in part.tasks}
+        self._routes: dict[tuple[int, str], _Route] = {}
 
     def targets(self, task: int, stream: str, values: list[Any], direct: int = 0) -> list[int]:
         """The tasks, in order of their readers. Raises EmitRefused."""
@@ -44,33 +40,58 @@ class Router:
                 "Storm 2.8.3 cannot read a direct emit of a Python component (ClassCastException: "
                 "Integer cannot be cast to Long). Use fields grouping on a field that chooses"
             )
-        part = self._part_of[task]
-        output = part.outputs.get(stream)
-        if output is None:
-            raise EmitRefused(f"Unknown stream ID: {stream}")
-        edges = self._edges.get((part.name, stream), [])
-        if edges and len(values) != len(output.fields):  # what nobody reads, Storm does not count
+        route = self._routes.get((task, stream)) or self._route(task, stream)
+        if route.choices and len(values) != route.fields:  # what nobody reads is not counted
             raise EmitRefused(
-                f"Tuple created with wrong number of fields. Expected {len(output.fields)} fields "
+                f"Tuple created with wrong number of fields. Expected {route.fields} fields "
                 f"but got {len(values)} fields"
             )
         out: list[int] = []
-        for number, (grouping, tasks) in enumerate(edges):
-            match grouping.kind:
-                case "direct":
-                    raise EmitRefused("Cannot do regular emit to direct stream")
-                case "all":
-                    out += tasks
-                case "global":
-                    out.append(tasks[0])
-                case "fields":
-                    keys = [values[output.fields.index(name)] for name in grouping.fields]
-                    out.append(tasks[list_hash(keys) % len(tasks)])
-                case "none":
-                    out.append(self._random.choice(tasks))
-                case _:  # shuffle, and local-or-shuffle: here all tasks are local
-                    key = (task, stream, number)
-                    deal = self._deals.get(key) or _Deal(tasks, self._random)
-                    self._deals[key] = deal
-                    out.append(deal())
+        for choose in route.choices:
+            out += choose(values)
         return out
+
+    def _route(self, task: int, stream: str) -> _Route:
+        part = self._plan.owner(task)
+        output = part.outputs.get(stream)
+        if output is None:
+            raise EmitRefused(f"Unknown stream ID: {stream}")
+        choices = [
+            self._choice(grouping, tasks, output)
+            for grouping, tasks in self._edges.get((part.name, stream), [])
+        ]
+        route = self._routes[task, stream] = _Route(len(output.fields), choices)
+        return route
+
+    def _choice(self, grouping: Grouping, tasks: tuple[int, ...], output: Output) -> _Choose:
+        match grouping.kind:
+            case "direct":
+                return _refuse
+            case "all":
+                return lambda values: tasks
+            case "fields":
+                at = [output.fields.index(name) for name in grouping.fields]
+                return lambda values: (tasks[list_hash([values[i] for i in at]) % len(tasks)],)
+            case "none":
+                return lambda values: (self._random.choice(tasks),)
+            case "global":
+                return lambda values: tasks[:1]
+            case _:  # shuffle, and local-or-shuffle: here all tasks are local
+                return self._shuffle(tasks)
+
+    def _shuffle(self, tasks: tuple[int, ...]) -> _Choose:
+        """Every task once, in random order, then again, as Storm's ShuffleGrouping."""
+        if len(tasks) == 1:
+            return lambda values: tasks
+        hand: list[int] = []
+
+        def deal(values: list[Any]) -> Sequence[int]:
+            if not hand:
+                hand.extend(self._random.sample(tasks, len(tasks)))
+            return (hand.pop(),)
+
+        return deal
+
+
+def _refuse(values: list[Any]) -> Sequence[int]:
+    raise EmitRefused("Cannot do regular emit to direct stream")
