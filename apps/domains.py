@@ -21,19 +21,17 @@ MAKE: dict[str, Callable[[Settings], Domain[Any, Any]]] = {
 }
 """Each with its model loaded. Raise ModelError."""
 
-DIRECT = ("fraud", "maintenance")
-"""Domains that decide each record once, under its key in Kafka: they can be run over the log again.
-Behind a re-key hop a record is several events, of keys that other partitions share."""
+DIRECT = tuple(kind.topology for kind in KINDS if kind.domain and not kind.hop)
+"""Domains that decide each record once, under its key in Kafka. Behind a re-key hop a record is
+several events, of keys that other partitions share."""
 
 
-def stream_of(settings: Settings, name: str) -> Stream:
-    """The stream of a DIRECT domain. Raises SettingsError for any other."""
-    (found,) = streams(settings, name)[:1]
-    if name not in DIRECT:
-        raise SettingsError(
-            f"{name!r} cannot be run over the log again. Choose one of: {', '.join(DIRECT)}."
-        )
-    return found
+def one(settings: Settings, name: str) -> Stream:
+    """The stream of one topology whose domain is known. Raises SettingsError."""
+    for stream in every(settings):
+        if stream.topology == name and name in MAKE:
+            return stream
+    raise SettingsError(f"There is no topology {name!r}. Choose one of: {', '.join(MAKE)}.")
 
 
 def chosen(settings: Settings, which: str) -> list[Stream]:

@@ -36,6 +36,8 @@ class Kind(NamedTuple):
     required: tuple[str, ...]  # columns that a CSV file must have
     main: bool  # a plain `./stormwatch run` runs it
     domain: str = ""  # module:function that makes the domain from settings, its model loaded
+    parse: str = ""  # module:function to events where these are not yet the domain's
+    hop: str = ""  # module:RekeyBolt that splits them
 
     @property
     def feed(self) -> Generator:
@@ -46,12 +48,17 @@ class Kind(NamedTuple):
     @property
     def make(self) -> Callable[..., Any]:
         """What makes its domain; imported when asked for."""
-        module, _, name = self.domain.partition(":")
-        found: Any = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-        make: Callable[..., Any] = found
+        make: Callable[..., Any] = named(self.domain)
         return make
+
+
+def named(place: str) -> Any:
+    """What `module:name` of a row says; imported when asked for."""
+    module, _, name = place.partition(":")
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
 
 
 KINDS = (
@@ -70,9 +77,10 @@ KINDS = (
     ),
     Kind(
         "posts", "social", "author", ("id", "author", "time", "text"), False,
-        "bolts.social:make_domain",
+        "bolts.social:make_domain", "stormwatch.social.parse:parse", "bolts.social:SplitPosts",
     ),
 )  # fmt: skip
 
 BY_EVENTS = {kind.events: kind for kind in KINDS}
+BY_TOPOLOGY = {kind.topology: kind for kind in KINDS}
 TOPOLOGIES = ", ".join(kind.topology for kind in KINDS)

@@ -10,7 +10,7 @@ from apps.domains import DIRECT
 from apps.ledger_alarm import Alarm
 from apps.ledger_verify import Verified
 from apps.ledger_verify import verify as verify_one
-from apps.run.streams import streams
+from apps.run.streams import every
 from stormwatch.archive import Archive
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger import TopicLedger
@@ -28,7 +28,7 @@ def verify(
     """Of the topics whose records are decided one by one. Raises InfrastructureError."""
     return [
         verify_one(settings, admin, archive, stream.topology, stream.topic)
-        for stream in streams(settings)
+        for stream in every(settings)
         if stream.topology in DIRECT
         and (names is None or stream.topic in names)
         and admin.describe(stream.topic) is not None

@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from apps.replay.host import OF, Host
+from apps.replay.components import OF
+from apps.replay.host import Host, RoundHost
 from apps.verdict.oracle import Batch
 from stormwatch.bitmap import offsets
 from stormwatch.masking import names
 from stormwatch.parse import parse_batch
 from stormwatch.partitioner import stripe_of
+from stormwatch.recommend.history import Plan
 from stormwatch.records import Decision, DecisionKey, DecisionRow, EndState
 from stormwatch.settings import Settings
 
@@ -35,13 +37,14 @@ class Pass(NamedTuple):
     keys: dict[int, DecisionKey]  # of every record that is an event, decided or not
     model: str  # version; "" where nothing was decided
     before: int  # records that were run through before the range, for its states
+    plans: dict[int, Plan]  # of lists: what each offset asks of the items
 
 
 def run(settings: Settings, name: str, batches: Iterable[Batch], of: Range) -> Pass:
     """Run the batches, which begin where the states do. Raises ModelError."""
     components = OF[name]
-    host = Host(components.bolt, settings)
-    made = Pass({}, {}, {}, "", 0)
+    host = components.host(settings)
+    made = Pass({}, {}, {}, "", 0, {})
     before, model = 0, ""
     for fragment, records, killer in batches:
         inside = fragment.last >= of.first
@@ -74,7 +77,7 @@ def run(settings: Settings, name: str, batches: Iterable[Batch], of: Range) -> P
     return made._replace(model=model, before=before)
 
 
-def _collect(host: Host, name: str, made: Pass) -> str:
+def _collect(host: Host | RoundHost, name: str, made: Pass) -> str:
     model = ""
     for stored in host.store.all_decisions(name):
         decision = _decode(bytes(stored.row.body))
@@ -84,4 +87,6 @@ def _collect(host: Host, name: str, made: Pass) -> str:
         for state, bits in row["row"][1].bitmaps.items():
             if state != EndState.ABSENT:
                 made.ends.update((offset, state) for offset in offsets(bits, key[3]))
+    if isinstance(host, RoundHost):
+        made.plans.update(host.plans)
     return model

@@ -1,45 +1,20 @@
-"""The bolt of a topology in memory: the same chain of steps, a store and a sink that are lists."""
+"""A topology's bolts in memory: the same chains of steps, a store and a sink that are lists."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from bolts.chain import ChainBolt
-from bolts.fraud import FraudBolt
-from bolts.maintenance import MaintenanceBolt
-from bolts.parse import ParseReadings, ParseTransactions
+from bolts.recommend import PlanBolt, RecommendBolt
 from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySink
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.cache import StateCache
 from stormwatch.meter import Meter
 from stormwatch.ports import Sink, Store
+from stormwatch.recommend.history import Plan
+from stormwatch.recommend.round import begin, finish
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
-
-
-class Components(NamedTuple):
-    """What a topology decides with."""
-
-    bolt: type[ChainBolt]
-    parse_one: Callable[..., Any]
-    with_model: Callable[[Settings, str], Settings]  # with the model in another folder
-    with_rules: Callable[[Settings, str], Settings] | None = None  # with those of another file
-
-
-OF = {
-    "fraud": Components(
-        FraudBolt,
-        ParseTransactions.parse_one,
-        lambda settings, folder: replace(settings, fraud_model=folder),
-        lambda settings, file: replace(settings, fraud_rules=file),
-    ),
-    "maintenance": Components(
-        MaintenanceBolt,
-        ParseReadings.parse_one,
-        lambda settings, folder: replace(settings, maintenance_model=folder),
-    ),
-}
 
 
 class Host:
@@ -58,6 +33,7 @@ class Host:
         settings: Settings,
         store: Store | None = None,
         sink: Sink | None = None,
+        handle: Callable[..., None] | None = None,
     ) -> None:
         self.settings = settings
         self.store = MemoryStore(settings.layout_period_h)
@@ -68,7 +44,13 @@ class Host:
         )
         made: Any = self
         self._links = [make(made) for make in bolt.steps]
-        self._handle: Callable[..., None] = bolt.handle
+        self._handle: Callable[..., None] = handle or bolt.handle
+        self.sent: list[Any] = []
+        """What it would have handed on."""
+
+    def send(self, stream: str, fragment: Fragment, payload: object, tup: Any) -> None:
+        """As a bolt's."""
+        self.sent.append(payload)
 
     def decide(self, fragment: Fragment, payload: object) -> None:
         """One batch through the bolt. Raises what the bolt raises, ModelError among it."""
@@ -80,3 +62,26 @@ class Host:
             self.store.tables.pop(table, None)
         for topic in (self.settings.topic_alerts, self.settings.topic_dead_letters):
             self._broker.delete(topic)
+
+
+class RoundHost:
+    """`plan` and `recommend` as one: what the items would say between them is left out."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._plan = Host(PlanBolt, settings)
+        self.store = self._plan.store
+        self._recommend = Host(RecommendBolt, settings, self.store, handle=ChainBolt.handle)
+        self.plans: dict[int, Plan] = {}
+        """What each decided offset asks of the items."""
+
+    def decide(self, fragment: Fragment, payload: object) -> None:
+        """As `Host.decide`."""
+        self._plan.decide(fragment, payload)
+        begun = begin(self._plan.sent.pop())
+        self.plans.update((one.offset, one.plan) for one in begun.planned)
+        self._recommend.decide(fragment, finish(begun))  # as RecommendBolt.handle does
+
+    def forget(self) -> None:
+        """As `Host.forget`."""
+        self._plan.forget()
+        self.plans.clear()

@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from apps.domains import MAKE, stream_of
-from apps.replay import compare
+from apps.domains import MAKE, one
+from apps.replay import compare, listed
 from apps.replay.compare import EXAMPLES, Change, Proof
+from apps.replay.components import KEYED, OF
 from apps.replay.course import Range, run
-from apps.replay.host import OF
+from apps.replay.keyed import KeyedReplay
 from apps.replay.needs import Needs, ReplayRefused
 from stormwatch import models
 from stormwatch.adapters import kafka
@@ -46,31 +47,34 @@ class Replay:
         for model, rules, features in stored.versions:
             _same_code(domain, rules, features)
             if model not in passes:
-                folder = self._model(model, domain, folders)
-                changed = OF[self._name].with_model(settings, str(folder))
+                folder = str(self._model(model, domain, folders))
+                changed = _with_model(self._name, settings, folder)
                 passes[model] = run(changed, self._name, self._needs.batches(), of)
         replayed = dict(made.decisions)
         for offset, row in stored.decisions.items():
             other = passes[_model_of(row) or made.model].decisions.get(offset)
             if other is not None:
                 replayed[offset] = other
-        found = compare.differences(stored.decisions, replayed, ends, made.ends)
+        if OF[self._name].listed:
+            found = listed.differences(stored.decisions, replayed, ends, made)
+        else:
+            found = compare.differences(stored.decisions, replayed, ends, made.ends)
         wrong = {difference.offset for difference in found}
         return Proof(
             of.partition, of.first, of.last, made.before,
             [f"{model} {rules}" for model, rules, _ in stored.versions], len(stored.decisions),
             len(stored.decisions.keys() - wrong), dict(Counter(ends.values())), found[:EXAMPLES],
-            len(found),
+            len(found), listed.NOT_COMPARED if OF[self._name].listed else "",
         )  # fmt: skip
 
     def change(self, folder: Path | None, rules: Path | None = None) -> Change:
         """What another model, or other rules, would have decided instead of what is stored."""
         components, settings = OF[self._name], self._settings
         if folder is not None:
-            settings = components.with_model(settings, str(folder))
+            settings = _with_model(self._name, settings, str(folder))
         if rules is not None:
             if components.with_rules is None:
-                raise SettingsError(f"--rules: {self._name} decides by its model alone.")
+                raise SettingsError(f"--rules: {self._name} has no rules that can be replaced.")
             settings = components.with_rules(settings, str(rules))
         made = run(settings, self._name, self._needs.batches(), self._of)
         stored = self._needs.stored(self._needs.ends(), made).decisions
@@ -97,6 +101,13 @@ class Replay:
         )
 
 
+def _with_model(name: str, settings: Settings, folder: str) -> Settings:
+    with_model = OF[name].with_model
+    if with_model is None:
+        raise SettingsError(f"--model: {name} has no model that can be replaced.")
+    return with_model(settings, folder)
+
+
 def _model_of(row: DecisionRow) -> str:
     """The version that decided; "" where the row cannot be read."""
     try:
@@ -117,9 +128,9 @@ def _same_code(domain: Domain[Any, Any], rules: str, features: str) -> None:
 @contextmanager
 def opened(
     settings: Settings, archive: Archive, name: str, partition: int, first: int, last: int
-) -> Iterator[Replay]:
+) -> Iterator[Replay | KeyedReplay]:
     """A replay with a source of its own. Raises SettingsError for a range that is none."""
-    stream = stream_of(settings, name)
+    stream = one(settings, name)
     with closing(kafka.source(settings, stream.topic)) as source:
         info = source.describe()
         if info is None or partition not in range(info.partitions) or not 0 <= first <= last:
@@ -128,4 +139,8 @@ def opened(
                 f"There are no offsets {first} to {last} of partition {partition}: {stream.topic} "
                 f"has {parts} partitions, from 0 on, and --from is not above --to."
             )
-        yield Replay(settings, archive, source, name, Range(stream.topic, partition, first, last))
+        of = Range(stream.topic, partition, first, last)
+        if name in KEYED:
+            yield KeyedReplay(settings, archive, source, name, of)
+        else:
+            yield Replay(settings, archive, source, name, of)

@@ -38,7 +38,7 @@ class Verdict(msgspec.Struct):
     quarantined: int  # believed: the oracle cannot know which records kill their process
     counts: dict[str, int]
     findings: list[Finding]
-    why: list[str]
+    why: list[str]  # and what else is to be known of it
 
 
 def judge(
@@ -54,6 +54,14 @@ def judge(
     `events` gives the scored events of an entity with their offsets, in the order of the log: with
     `domain` they tell a decision that was made out of order from one that is merely different.
     """
+    found = compare(want, have)
+    if domain is not None:
+        found = _ordered(found, have, events, domain)
+    return verdict_of(found, seed, doubts, len(want.ends), len(want.decisions), have)
+
+
+def compare(want: Tables, have: Tables) -> list[Finding]:
+    """Each row that is missing, extra, doubled or different."""
     found: list[Finding] = []
     for each in fields(Tables):
         mine, theirs = getattr(want, each.name), getattr(have, each.name)
@@ -61,15 +69,21 @@ def judge(
             found += _ends(mine, theirs)
         else:
             found += _rows(each.name, mine, theirs)
-    if domain is not None:
-        found = _ordered(found, have, events, domain)
+    return found
+
+
+def verdict_of(
+    found: Sequence[Finding], seed: int, doubts: Sequence[str], records: int, decisions: int,
+    have: Tables, told: Sequence[str] = (),
+) -> Verdict:  # fmt: skip
+    """The verdict on what was found. `told` is said of it, whatever it is."""
     counts = Counter(finding.kind for finding in found)
     shown = [f for kind in KINDS for f in [f for f in found if f.kind == kind][:EXAMPLES]]
     status = INVALID if doubts else FAIL if found else PASS
     quarantined = sum(cells[1] == "kills_process" for cells in have.dead_letters.values())
     return Verdict(
-        seed, status, len(want.ends), len(want.decisions), quarantined,
-        {kind: counts[kind] for kind in KINDS}, shown, list(doubts),
+        seed, status, records, decisions, quarantined,
+        {kind: counts[kind] for kind in KINDS}, shown, [*doubts, *told],
     )  # fmt: skip
 
 

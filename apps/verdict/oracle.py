@@ -8,6 +8,7 @@ from stormwatch import notices
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.asides import kept
 from stormwatch.cache import Entry
+from stormwatch.codec import Parsed
 from stormwatch.contract import Contract, Policy
 from stormwatch.domain import Domain
 from stormwatch.masking import names
@@ -45,35 +46,50 @@ def expected(
     """The tables that these batches lead to, in this order."""
     store = MemoryStore(settings.layout_period_h)
     contract = Contract(domain, Policy.of(settings), "oracle")
-    masked = names(settings.mask_fields)
-    for fragment, records, killer in batches:
-        if killer:
-            aside = notices.quarantined(fragment, records[0], settings.quarantine_after, "oracle")
-            rows = [kept(row, settings.record_max_bytes, masked) for row in aside.rows]
-            store.write_aside(domain.name, rows, aside.ledger, outcome_stamp(fragment))
+    for batch in batches:
+        fragment, parsed = batch.fragment, events(settings, batch, domain.name, parse_one, store)
+        if parsed is None:
             continue
-        batch = parse_batch(
-            fragment,
-            records,
-            partial(parse_one, future_skew_ms=settings.future_skew_s * 1000),
-            component="oracle",
-            record_max_bytes=settings.record_max_bytes,
-            masked=masked,
-            now=0,
-        )
-        if batch.rejected:
-            rows, ledger = batch.rejected.rows, batch.rejected.ledger
-            store.write_aside(domain.name, rows, ledger, outcome_stamp(fragment))
         stripes: dict[int, list[str]] = {}
-        for name in {event.entity for _, _, event in batch.parsed.events}:
+        for name in {event.entity for _, _, event in parsed.events}:
             stripes.setdefault(stripe_of(name, settings.layout_stripes), []).append(name)
         states = {name: Entry(stripe, b"") for stripe, some in stripes.items() for name in some}
         for name, blob in store.load_states(domain.name, stripes).items():
             states[name] = states[name]._replace(blob=blob)
-        outcomes = contract.apply(fragment, batch.parsed, states, 0)
+        outcomes = contract.apply(fragment, parsed, states, 0)
         store.write_outcomes(outcomes)
         store.write_states(domain.name, outcomes.states)
     return store
+
+
+def events(
+    settings: Settings,
+    batch: Batch,
+    domain: str,
+    parse_one: Callable[..., Any],
+    store: MemoryStore,
+) -> Parsed[Any] | None:
+    """What parse makes of a batch; what it sets aside is written. None of a killer's batch."""
+    fragment, records, killer = batch
+    masked = names(settings.mask_fields)
+    if killer:
+        aside = notices.quarantined(fragment, records[0], settings.quarantine_after, "oracle")
+        rows = [kept(row, settings.record_max_bytes, masked) for row in aside.rows]
+        store.write_aside(domain, rows, aside.ledger, outcome_stamp(fragment))
+        return None
+    made = parse_batch(
+        fragment,
+        records,
+        partial(parse_one, future_skew_ms=settings.future_skew_s * 1000),
+        component="oracle",
+        record_max_bytes=settings.record_max_bytes,
+        masked=masked,
+        now=0,
+    )
+    if made.rejected:
+        stamp = outcome_stamp(fragment)
+        store.write_aside(domain, made.rejected.rows, made.rejected.ledger, stamp)
+    return made.parsed
 
 
 def cut(

@@ -1,14 +1,14 @@
 """Everything a topology leaves, in one form, from memory or from Cassandra by the driver alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from cassandra.cluster import Session
 
+from apps.verdict.ends import Ends, Try
 from stormwatch.adapters.cassandra_session import open_session
 from stormwatch.adapters.store_memory import MemoryStore
-from stormwatch.bitmap import offsets
 from stormwatch.records import EndState
 from stormwatch.settings import Settings
 
@@ -27,6 +27,7 @@ class Written(NamedTuple):
     last: int
     part: str
     age: int  # ms
+    nth: Try = (1, 0)
 
 
 @dataclass
@@ -41,6 +42,14 @@ class Tables:
     """(domain, topic, partition, state, epoch, offset) -> (ktime, code, reason, key, raw)"""
     ends: Table = field(default_factory=dict)
     """(partition, epoch, offset) -> the end states that the ledger has of it."""
+
+
+class Stored(NamedTuple):
+    """What Cassandra holds of one domain and topic."""
+
+    tables: Tables
+    written: list[Written]
+    starts: list[tuple[int, int, int]]  # partition, epoch, offset
 
 
 def differences(expected: Tables, found: Tables) -> list[str]:
@@ -76,17 +85,27 @@ def of_memory(store: MemoryStore) -> Tables:
         out.dead_letters[domain, topic, place, state, epoch, offset] = _aside(
             state, aside.timestamp, aside.code, aside.reason, aside.key, aside.raw
         )
-    for (_, place, epoch, first, *_), row in tables.get("ledger", {}).items():
-        _add_ends(out.ends, place, epoch, first, row["row"][1].bitmaps)
+    ends = Ends()
+    for (_, place, epoch, first, _, part, *nth), row in tables.get("ledger", {}).items():
+        ends.add(place, epoch, first, part, (nth[0], nth[1]), row["row"][1].bitmaps)
+    out.ends = ends.table()
     return out
 
 
-class Stored(NamedTuple):
-    """What Cassandra holds of one domain and topic."""
-
-    tables: Tables
-    written: list[Written]
-    starts: list[tuple[int, int, int]]  # partition, epoch, offset
+def stored_in_memory(store: MemoryStore, domain: str, topic: str) -> Stored:
+    """A MemoryStore as `stored` gives a keyspace."""
+    tables = of_memory(store)
+    for each in (tables.decisions, tables.states, tables.alerts, tables.dead_letters):
+        for key in [key for key in each if key[0] != domain]:
+            del each[key]
+    written = [
+        Written(where, epoch, first, last, part, row["row"][1].age, (nth[0], nth[1]))
+        for (there, where, epoch, first, last, part, *nth), row in store.tables.get(
+            "ledger", {}
+        ).items()
+        if there == topic
+    ]
+    return Stored(tables, written, store.ledger_starts(topic))
 
 
 def of_cassandra(settings: Settings) -> Tables:
@@ -131,12 +150,13 @@ def _stored(rows: _Rows, domain: str | None, topic: str | None) -> Stored:
     for row in rows(f"{place}, ktime, code, reason, key, raw", "dead_letters"):
         if domain in (None, row[0]) and topic in (None, row[1]):
             out.dead_letters[row[:6]] = _aside(row[3], *row[6:])
-    written = []
-    columns = "topic, partition, epoch, first, last, part, age, bitmaps"
-    for there, where, epoch, first, last, part, age, bitmaps in rows(columns, "ledger"):
+    ends, written = Ends(), []
+    columns = "topic, partition, epoch, first, last, part, age, generation, attempt, bitmaps"
+    for there, where, epoch, first, last, part, age, *nth, bitmaps in rows(columns, "ledger"):
         if topic in (None, there):
-            _add_ends(out.ends, where, epoch, first, bitmaps)
-            written.append(Written(where, epoch, first, last, part, age))
+            ends.add(where, epoch, first, part, (nth[0], nth[1]), bitmaps)
+            written.append(Written(where, epoch, first, last, part, age, (nth[0], nth[1])))
+    out.ends = ends.table()
     starts = [
         (where, epoch, first)
         for there, where, epoch, first in rows("topic, partition, epoch, first", "ledger_starts")
@@ -150,12 +170,3 @@ def _aside(
 ) -> tuple[object, ...]:
     """What must be equal of a set-aside record: a traceback names files, which lie elsewhere."""
     return (ktime, code, "" if state == EndState.DEAD_LETTERED else reason, key, raw)
-
-
-def _add_ends(
-    ends: Table, partition: int, epoch: int, first: int, bitmaps: Mapping[str, bytes]
-) -> None:
-    for state, bits in bitmaps.items():
-        for offset in offsets(bits, first):
-            key = (partition, epoch, offset)
-            ends[key] = ends.get(key, frozenset()) | {state}

@@ -9,9 +9,9 @@ import pytest
 
 from apps.generate.transactions import Transactions
 from apps.verdict import oracle
+from apps.verdict.doubts import late_faults
 from apps.verdict.judge import FAIL, INVALID, KINDS, PASS, Verdict, judge
 from apps.verdict.oracle import Batch, Span, cut
-from apps.verdict.session import _late_faults
 from apps.verdict.tables import Stored, Tables, Written, of_memory
 from stormwatch.bitmap import bitmap_of
 from stormwatch.fraud import Fraud
@@ -169,9 +169,9 @@ def test_a_fault_after_the_last_decided_record_is_a_doubt() -> None:
         Tables(), [Written(0, 0, 0, 1, "score", 50), Written(0, 0, 2, 2, "score", 9)], []
     )
     times = {(0, 0): 1_000, (0, 1): 900, (0, 2): 930}
-    assert _late_faults([949], stored, times) == []
-    assert len(_late_faults([949, 950, 10_000], stored, times)) == 2
-    assert len(_late_faults([1], Stored(Tables(), [], []), {})) == 1
+    assert late_faults([949], stored, times) == []
+    assert len(late_faults([949, 950, 10_000], stored, times)) == 2
+    assert len(late_faults([1], Stored(Tables(), [], []), {})) == 1
 
 
 def test_every_offset_is_in_one_batch_and_killers_stand_alone() -> None:
