@@ -5,6 +5,7 @@ The topic's format: schema/dead-letters.md.
 
 import msgspec
 
+from stormwatch import cards
 from stormwatch.masking import mask
 from stormwatch.records import Fragment, SetAside
 
@@ -31,12 +32,18 @@ def kept(row: SetAside, max_bytes: int, masked: frozenset[str] = frozenset()) ->
 
     Doing it again changes nothing.
     """
-    key = None if row.key is None else mask(row.key, frozenset())[:max_bytes]
-    raw = None if row.raw is None else mask(row.raw, masked)[:max_bytes]
-    reason = mask(row.reason.encode(), masked).decode() if masked else row.reason
+    key = None if row.key is None else _cut(mask(row.key, frozenset()), max_bytes)
+    raw = None if row.raw is None else _cut(mask(row.raw, masked), max_bytes)
+    reason = cards.mask_text(row.reason)
+    if masked:
+        reason = mask(reason.encode(errors="backslashreplace"), masked).decode()
     if (key, raw, reason) == (row.key, row.raw, row.reason):
         return row
     return msgspec.structs.replace(row, key=key, raw=raw, reason=reason)
+
+
+def _cut(value: bytes, max_bytes: int) -> bytes:
+    return value if len(value) <= max_bytes else cards.mask_end(value[:max_bytes])
 
 
 def message(fragment: Fragment, row: SetAside) -> bytes:

@@ -102,13 +102,17 @@ def is_misplaced(marks: list[tuple[int, int, int]], partition: int, epoch: int) 
 
 
 def find_id(ids: bytes, digest: bytes) -> tuple[int, int] | None:
-    """(payload checksum, event time in s) of a known id, or None."""
-    at = ids.find(digest)
+    """(payload checksum, event time in s) of a known id, or None.
+
+    The one remembered last: an older one with this id may stand before it, out of its time but not
+    yet dropped, for only the front of the ring is.
+    """
+    at = ids.rfind(digest)
     while at >= 0:
         if at % _ID.size == 0:
             _, checksum, seconds = _ID.unpack_from(ids, at)
             return checksum, seconds
-        at = ids.find(digest, at + 1)
+        at = ids.rfind(digest, 0, at + len(digest) - 1)
     return None
 
 

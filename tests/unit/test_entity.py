@@ -95,8 +95,8 @@ def test_the_ring_of_ids_against_a_list(events, limit):
             model.pop(0)
         model.append((name, at))
         for known in range(21):
-            first = next(((n, t) for n, t in model if n == known), None)
-            assert entity.find_id(ids, entity.digest_of(str(known))) == first
+            last = next(((n, t) for n, t in reversed(model) if n == known), None)
+            assert entity.find_id(ids, entity.digest_of(str(known))) == last
     assert len(ids) <= 16 * limit
 
 

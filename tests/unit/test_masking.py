@@ -87,3 +87,22 @@ def test_the_policy_of_the_contract_and_what_is_kept_follow_the_setting() -> Non
     row = SetAside(0, 0, "late", "late", f'of {{"note":"{SECRET}"}}', "score", b"k", b"{}")
     assert SECRET not in kept(row, 100, FIELDS).reason
     assert kept(row, 100) is row
+
+
+@pytest.mark.parametrize("cut", range(1, 16))
+def test_a_card_number_that_the_limit_cuts_is_not_kept_in_part(cut: int) -> None:
+    """The spout hands on one byte more than the limit of a record that is too large."""
+    card = b"4111111111111111"
+    raw = b'{"note":"' + b"x" * 50 + b'","pan":"' + card
+    limit = len(raw) - len(card) + cut
+    for value in (raw, raw[: limit + 1]):
+        row = SetAside(0, 0, "rejected", "too_large", "", "parse", None, value)
+        left = kept(row, limit).raw
+        assert left is not None and len(left) == limit
+        assert sum(byte in b"0123456789" for byte in left) <= 6
+        assert kept(kept(row, limit), limit).raw == left
+
+
+def test_a_card_number_in_an_exception_s_words_is_masked() -> None:
+    row = SetAside(0, 0, "dead_lettered", "ValueError", "no 4111111111111111", "decide", None, b"")
+    assert kept(row, 100).reason == "no ************1111"
