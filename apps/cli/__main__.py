@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from apps.cli import chaos, check, cluster, data, dev, dlq, new, proof, quality, run, services, soak
+from apps.cli import (
+    alerts,
+    chaos,
+    check,
+    cluster,
+    data,
+    dev,
+    dlq,
+    draw,
+    new,
+    proof,
+    quality,
+    run,
+    services,
+    soak,
+)
 from apps.cli.app import COMMAND, complain
 
 app = typer.Typer(
@@ -17,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (dev, run, services, data, proof, quality, chaos, soak, new, check):
+for module in (dev, run, services, data, proof, quality, chaos, soak, new, check, draw, alerts):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")

@@ -19,7 +19,11 @@ class Kind(StrEnum):
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
-        epilog=shared.example("new bolt large --topology fraud", "new topology orders --yes")
+        epilog=shared.example(
+            "new bolt large --topology fraud",
+            "new bolt spree --topology fraud --state",
+            "new topology orders --yes",
+        )
     )(new)
 
 
@@ -29,6 +33,9 @@ def new(
     topology: Annotated[
         str | None, typer.Option(help="Of a bolt: wire it in there, behind the parsed events.")
     ] = None,
+    state: Annotated[
+        bool, typer.Option("--state", help="Of a bolt: it remembers something of each key.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
     """Write a component, its test and its page; show everything before it is written.
@@ -37,7 +44,7 @@ def new(
     """
     from apps.scaffold import plan
 
-    made = plan(kind.value, name, shared.ROOT, topology)
+    made = plan(kind.value, name, shared.ROOT, topology, state)
     print(made.diff())
     if not yes:
         typer.confirm(f"Write these {len(made.files)} files?", abort=True)

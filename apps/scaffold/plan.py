@@ -10,6 +10,11 @@ from stormwatch.errors import StormwatchError
 
 KINDS = ("bolt", "spout", "topology")
 
+_LOOKS = ("nothing yet", "at least once; a replay sees the same batch again")
+_REMEMBERS = (
+    "decisions, states and alerts, under its own name",
+    "effects once: a replay or a crash counts no event twice",
+)
 _WIDTH = 101  # of a line with its end
 _SETTINGS = "src/stormwatch/settings.py"
 
@@ -40,11 +45,18 @@ class Plan:
             path.write_text(text)
 
 
-def plan(kind: str, name: str, root: Path, topology: str | None = None) -> Plan:
+def plan(
+    kind: str, name: str, root: Path, topology: str | None = None, state: bool = False
+) -> Plan:
     """The files of a new component. Raises NameRefused, StormwatchError."""
+    if state and (kind != "bolt" or topology is None):
+        raise StormwatchError(
+            "--state is for bolts in a topology: states are kept by the key of its events. "
+            f"Run: ./stormwatch new bolt {name} --topology fraud --state"
+        )
     if kind == "bolt":
         names.check(kind, name, root, topology)
-        return _bolt(name, root, topology)
+        return _bolt(name, root, topology, state)
     if topology is not None:
         raise StormwatchError(
             f"--topology is for bolts: a {kind} is read by one, so write the bolt's line. "
@@ -54,24 +66,26 @@ def plan(kind: str, name: str, root: Path, topology: str | None = None) -> Plan:
     return _spout(name, root) if kind == "spout" else _topology(name, root)
 
 
-def _bolt(name: str, root: Path, topology: str | None) -> Plan:
+def _bolt(name: str, root: Path, topology: str | None, state: bool) -> Plan:
     cls = names.class_name(name)
     files = {}
-    template, event, module, reads = templates.RECORDS_BOLT, "", "", "records of a spout"
+    bolt, test, told = templates.RECORDS_BOLT, templates.BOLT_TEST, _LOOKS
+    event, module, reads = "", "", "records of a spout"
     if topology is not None:
         path = f"topologies/{topology}.py"
         source = source_of(root / path)
-        template, event, module = templates.EVENTS_BOLT, source.event, source.module
+        bolt, event, module = templates.EVENTS_BOLT, source.event, source.module
         reads = f"`{source.component}` of {topology}, payload `Parsed[{event}]`"
         text = (root / path).read_text()
         files[path] = with_component(text, name, f"bolts.{name}", cls, source.component)
-    bolt = template.format(
-        cls=cls, event=event, event_module=module, sentence=f"What {cls} is for, in one sentence."
-    )
+    if state:
+        bolt, test, told = templates.STATEFUL_BOLT, templates.STATEFUL_TEST, _REMEMBERS
+    words = {"cls": cls, "name": name, "event": event, "event_module": module}
+    sentence = f"What {cls} is for, in one sentence."
     files |= {
-        f"src/bolts/{name}.py": _sorted_imports(bolt),
-        f"tests/components/test_{name}.py": templates.BOLT_TEST.format(cls=cls, name=name),
-        f"docs/components/{name}.md": _page(cls, f"src/bolts/{name}.py", name, reads),
+        f"src/bolts/{name}.py": _sorted_imports(bolt.format(**words, sentence=sentence)),
+        f"tests/components/test_{name}.py": _sorted_imports(test.format(**words)),
+        f"docs/components/{name}.md": _page(cls, f"src/bolts/{name}.py", name, reads, *told),
     }
     then = (
         f"./stormwatch dev {topology}" if topology else "its line in a topology: `spec(inputs=…)`"
@@ -131,10 +145,13 @@ def _topology(name: str, root: Path) -> Plan:
     return Plan(root, files, _next(name, f"./stormwatch dev {name}"))
 
 
-def _page(title: str, code: str, test: str, reads: str) -> str:
+def _page(
+    title: str, code: str, test: str, reads: str, writes: str = _LOOKS[0],
+    guarantee: str = _LOOKS[1],
+) -> str:  # fmt: skip
     return templates.PAGE.format(
         title=title, what="What it is for, in one sentence.", reads=reads, code=f"`{code}`",
-        tests=f"`tests/components/test_{test}.py`",
+        tests=f"`tests/components/test_{test}.py`", writes=writes, guarantee=guarantee,
     )  # fmt: skip
 
 

@@ -20,6 +20,39 @@ class {cls}(BatchBolt):
             self.logger.debug("offset %d: %s", offset, event.id)
 '''
 
+STATEFUL_BOLT = '''"""{sentence}"""
+
+import msgspec
+
+from bolts.stateful import StatefulBolt
+from stormwatch.codec import Parsed
+from stormwatch.domain import Verdict
+from {event_module} import {event}
+from stormwatch.records import Reason
+
+
+class {cls}State(msgspec.Struct, array_like=True):
+    """What is remembered of a key; each field has a default."""
+
+    seen: int = 0
+
+
+class {cls}(StatefulBolt):
+    """Counts a key's events and tells of the third. Guarantee: effects once."""
+
+    payload = Parsed[{event}]
+    domain = "{name}"
+    state = {cls}State
+    alerts = frozenset({{"third"}})
+
+    @staticmethod
+    def judge(state: {cls}State, event: {event}) -> Verdict:
+        state.seen += 1
+        if state.seen == 3:
+            return Verdict("third", 3, (Reason("third", f"{{event.id}} is the third"),))
+        return Verdict("noted", state.seen)
+'''
+
 RECORDS_BOLT = '''"""{sentence}"""
 
 from typing import Any
@@ -59,6 +92,31 @@ def test_a_batch_is_seen_and_acked() -> None:
     said = drive({cls}, message, conf={{"topology.debug": True}})
     assert said.acks == ["1"]
     assert "offset 12" in said.log
+
+
+def test_it_keeps_the_laws() -> None:
+    assert_laws({cls})
+'''
+
+STATEFUL_TEST = '''"""{cls}: what it judges, what it stores, and the laws that every bolt keeps."""
+
+from bolts.{name} import {cls}, {cls}State
+from stormwatch.adapters.store_memory import MemoryStore
+from {event_module} import {event}
+from stormwatch.testing import assert_laws, batch, decisions, drive, example, fragment, payload
+
+
+def test_the_third_event_of_a_key_is_told() -> None:
+    state = {cls}State()
+    verdicts = [{cls}.judge(state, example({event}, n)) for n in range(4)]
+    assert [verdict.outcome for verdict in verdicts] == ["noted", "noted", "third", "noted"]
+
+
+def test_what_is_judged_is_stored(store: MemoryStore) -> None:
+    whole = fragment(10, 12)
+    said = drive({cls}, batch(whole, payload({cls}.payload, whole)))
+    assert said.acks == ["1"], said.log
+    assert [one.outcome for one in decisions(store, "{name}")] == ["noted"] * 3
 
 
 def test_it_keeps_the_laws() -> None:
@@ -154,7 +212,7 @@ PAGE = """# {title}
 {what}
 
 - Reads: {reads}
-- Writes: nothing yet
-- Guarantee: at least once; a replay sees the same batch again
+- Writes: {writes}
+- Guarantee: {guarantee}
 - Code: {code}; tests: {tests}
 """

@@ -29,6 +29,8 @@ class BatchBolt(StrictComponent, Bolt):
     config: ClassVar[dict[str, Any]] = TICK_EVERY_SECOND
     payload: ClassVar[Any]
     """What arrives: the type that `codec.decoder` takes."""
+    writes: ClassVar[tuple[str, ...]] = ()
+    """Tables, and settings of topics, that it writes: for `./stormwatch draw`."""
 
     settings: Settings
     cache: StateCache | None = None

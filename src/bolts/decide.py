@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
 from stormwatch.adapters.lazy import Lazy
@@ -11,7 +12,7 @@ from stormwatch.adapters.outside import now_ms
 from stormwatch.bitmap import count
 from stormwatch.cache import StateCache
 from stormwatch.contract import Contract, Policy
-from stormwatch.domain import Domain
+from stormwatch.domain import Judge
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
@@ -19,7 +20,7 @@ from stormwatch.steps import ScoreStep, Step, StoreStep, Topics
 
 MODEL_WAIT_S = 10.0
 
-MakeDomain = Callable[[Settings], Domain[Any, Any]]
+MakeDomain = Callable[[Settings], Judge[Any, Any]]
 
 
 def score(make: MakeDomain) -> Callable[[BatchBolt], Step]:
@@ -42,10 +43,18 @@ def score(make: MakeDomain) -> Callable[[BatchBolt], Step]:
     return build
 
 
-def store(alert_outcomes: frozenset[str]) -> Callable[[BatchBolt], Step]:
-    """Decisions, ledger, states, alerts: everything written, in the contract's order."""
+STORED = (
+    "decisions", "states", "alerts", "dead_letters", "ledger", "topic_alerts", "topic_dead_letters",
+)  # fmt: skip
+"""Tables, and settings of topics, that the store step writes."""
 
-    def build(bolt: BatchBolt) -> Step:
+
+@dataclass(frozen=True)
+class _Store:
+    alert_outcomes: frozenset[str]
+    writes: ClassVar[tuple[str, ...]] = STORED
+
+    def __call__(self, bolt: BatchBolt) -> Step:
         def committed(outcomes: Outcomes) -> None:
             ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
             alerts = sum(row.alert for row in outcomes.decisions)
@@ -55,9 +64,12 @@ def store(alert_outcomes: frozenset[str]) -> Callable[[BatchBolt], Step]:
             bolt.outside.store,
             bolt.outside.sink,
             Topics(bolt.settings.topic_alerts, bolt.settings.topic_dead_letters),
-            alert_outcomes,
+            self.alert_outcomes,
             bolt.settings.kafka_request_timeout_s,
             committed,
         )
 
-    return build
+
+def store(alert_outcomes: frozenset[str]) -> Callable[[BatchBolt], Step]:
+    """Decisions, ledger, states, alerts: everything written, in the contract's order."""
+    return _Store(alert_outcomes)

@@ -24,6 +24,7 @@ class ItemsBolt(BatchBolt):
     """
 
     payload = Round
+    writes = ("states",)
     outputs = [Stream(list(BATCH_FIELDS))]
     shard: ClassVar[int]
     shards: ClassVar[int] = 2

@@ -20,6 +20,7 @@ class RejectBolt(BatchBolt):
     """
 
     payload = Asides
+    writes = ("dead_letters", "ledger", "topic_dead_letters")
     domain: ClassVar[str]
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:

@@ -14,12 +14,12 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from stormwatch import cards, masking
 from stormwatch import entity as known
-from stormwatch import masking
 from stormwatch.bitmap import bitmap_of
 from stormwatch.cache import Entry
 from stormwatch.codec import Parsed
-from stormwatch.domain import Domain, Event, Verdict
+from stormwatch.domain import Event, Judge, Verdict
 from stormwatch.entity import Envelope, EnvelopeCodec
 from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.records import (
@@ -71,7 +71,7 @@ class _Broken(NamedTuple):
 class Contract(Generic[E, S]):
     """Applies batches for one domain. Holds no state of its own between calls."""
 
-    def __init__(self, domain: Domain[E, S], policy: Policy, component: str) -> None:
+    def __init__(self, domain: Judge[E, S], policy: Policy, component: str) -> None:
         self.domain = domain
         self._policy = policy
         self._component = component
@@ -250,9 +250,7 @@ class _Batch(Generic[E, S]):
         if not entry.blob:
             return Envelope(known.VERSION, entry.floor, [], 0, b"", self._domain.new_state())
         envelope = self._codec.decode(entry.blob, name)
-        if entry.floor > envelope.stamp:  # written again, above what may still arrive
-            envelope.stamp = entry.floor + 1
-            self._touched[name] = envelope
+        envelope.stamp = max(envelope.stamp, entry.floor)
         return envelope
 
     def _set_aside(
@@ -265,7 +263,7 @@ class _Batch(Generic[E, S]):
                 timestamp,
                 state,
                 code,
-                reason,
+                cards.mask_text(reason),
                 self._component,
                 event.entity.encode(),
                 masking.mask(self._domain.to_wire(event), self._policy.masked),

@@ -31,12 +31,12 @@ class Verdict(NamedTuple):
     """What model and rules say of one event."""
 
     outcome: str
-    score: float  # already rounded to 6 decimals
-    reasons: tuple[Reason, ...]
+    score: float = 0.0  # already rounded to 6 decimals
+    reasons: tuple[Reason, ...] = ()
 
 
-class Domain(Protocol, Generic[E, S]):
-    """One use case.
+class Judge(Protocol, Generic[E, S]):
+    """What the state contract asks of a use case.
 
     `S` is a msgspec.Struct(array_like=True) of ints, floats, strings, bytes and lists of those:
     it goes through msgpack and back bit for bit at any moment. Money is integer minor units.
@@ -45,7 +45,6 @@ class Domain(Protocol, Generic[E, S]):
     name: str  # "fraud"
     event: type[E]
     state: type[S]
-    feature_names: tuple[str, ...]
     feature_set: str  # name and version of the features, e.g. "fraud-1"
     rules_version: str
     alert_outcomes: frozenset[str]
@@ -54,11 +53,8 @@ class Domain(Protocol, Generic[E, S]):
     def model_version(self) -> str:
         """Of the model that `decide` uses; may load it, so first asked off the heartbeat path."""
 
-    def parse(self, value: bytes, timestamp: int) -> E | Rejection:
-        """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises."""
-
     def to_wire(self, event: E) -> bytes:
-        """The event as a record value that `parse` reads back to the same event."""
+        """The event as JSON, to be kept of a record that is set aside; see `Domain.parse`."""
 
     def new_state(self) -> S:
         """The state of an entity never seen."""
@@ -72,3 +68,15 @@ class Domain(Protocol, Generic[E, S]):
 
     def decide(self, events: Sequence[E], features: Sequence[tuple[float, ...]]) -> list[Verdict]:
         """Model and rules, once for the batch; row i depends on event i and features i alone."""
+
+
+class Domain(Judge[E, S], Protocol[E, S]):
+    """One use case, from record values on."""
+
+    feature_names: tuple[str, ...]
+
+    def parse(self, value: bytes, timestamp: int) -> E | Rejection:
+        """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises.
+
+        `to_wire` is its inverse: what it gives is read back to the same event.
+        """

@@ -1,44 +1,21 @@
 """`./stormwatch new`, in a copy of the project: what it writes passes at once."""
 
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from apps.scaffold import names, plan
 from stormwatch.errors import StormwatchError
+from tests.documents import ROOT, copy_of_the_project, python
 
-ROOT = Path(__file__).parents[2]
-COPIED = ("src", "apps", "topologies", "virtualenvs", "pyproject.toml")
 LONG = "a_name_just_short_enough"  # 24 characters
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The project without its tests, but for what the new ones need."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=ignored)
-        else:
-            shutil.copy(source, tmp_path / name)
-    for name in ("tests/components", "tests/topologies"):
-        (tmp_path / name).mkdir(parents=True)
-    for name in ("tests/__init__.py", "tests/components/__init__.py", "tests/conftest.py"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
-
-
-def python(copy: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": f"{copy}{os.pathsep}{copy / 'src'}"}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", *arguments], cwd=copy, env=environ, check=False,
-        input=answer, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    """The project, to write into."""
+    return copy_of_the_project(tmp_path)
 
 
 def new(copy: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
@@ -59,13 +36,14 @@ def test_what_is_new_passes_every_check_at_once(copy: Path) -> None:
         ("topology", "s1"),
         ("spout", f"{LONG[:-1]}s"),
         ("bolt", "scaffolded_plain"),
+        ("bolt", "scaffolded_state", "--topology", "social", "--state"),
     ):
         done = new(copy, *arguments, "--yes")
         assert done.returncode == 0, done.stderr
     added = sorted(files(copy) - before)
     assert {"src/bolts/scaffolded.py", "topologies/scaffolded_flow.py"} <= set(added)
     tests = [path for path in added if path.startswith("tests/")]
-    assert len(tests) == 13
+    assert len(tests) == 14
     touched = [*added, "topologies", "src/stormwatch/settings.py"]
     for command in (
         ("pytest", "-q", "-p", "no:cacheprovider", *tests),
@@ -129,5 +107,7 @@ def test_a_name_that_would_break_is_refused_with_why_and_another(
 def test_what_cannot_be_wired_says_what_can() -> None:
     with pytest.raises(StormwatchError, match=r"no topology 'nope'. Choose one of: .*fraud"):
         plan("bolt", "scaffolded", ROOT, "nope")
+    with pytest.raises(StormwatchError, match="--state is for bolts in a topology"):
+        plan("bolt", "scaffolded", ROOT, state=True)
     with pytest.raises(StormwatchError, match="--topology is for bolts"):
         plan("spout", "clicks", ROOT, "fraud")

@@ -1,0 +1,90 @@
+"""`alerts` and `journey`: what was found, and what became of one record."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apps.cli import app as shared
+
+if TYPE_CHECKING:
+    from stormwatch.records import DecisionRow
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command(epilog=shared.example("journey transactions/0/4711"))(journey)
+    app.command(epilog=shared.example("alerts", "alerts spree --limit 3", "alerts fraud --json"))(
+        alerts
+    )
+
+
+def alerts(
+    domains: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DOMAIN]...", help="Topologies, or a bolt's own; else all of both."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many of each.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+) -> None:
+    """Show the newest alerts that are stored, with their reasons."""
+    from apps.cli.connect import stored
+    from apps.run.view import in_words
+
+    with stored(shared.settings()) as archive:
+        found = [(name, row) for name in domains or _known() for row in archive.alerts(name, limit)]
+    if as_json:
+        shared.print_json([
+            {"domain": name, "outcome": row.outcome, "entity": row.entity, "id": row.id,
+             "time": row.time, "score": row.score, "why": in_words(row),
+             "record": _place(row)}
+            for name, row in found
+        ])  # fmt: skip
+        return
+    for name, row in found:
+        print(f"{name:<12} {row.outcome.upper()} {row.entity} {row.id}: {in_words(row)}")
+        print(f"{'':<12} {_place(row)}")
+    if not found:
+        print("No alert is stored yet.")
+
+
+def journey(
+    record: Annotated[str, typer.Argument(help="topic/partition/offset, as alerts have them.")],
+) -> None:
+    """Show what became of one record: ledger, decisions with reasons, what was set aside."""
+    from apps.cli.connect import stored
+    from apps.dev.load import topology
+    from apps.domains import of_topic
+    from apps.journey import Place
+    from apps.journey import journey as lines
+    from stormwatch.adapters import kafka
+
+    settings = shared.settings()
+    place = Place.of(record)
+    name = of_topic(settings, place.topic).topology
+    with stored(settings) as archive:
+        source = kafka.source(settings, place.topic)
+        for line in lines(settings, topology(shared.ROOT, name), name, source, archive, place):
+            print(line)
+
+
+def _place(row: "DecisionRow") -> str:
+    import msgspec
+
+    from stormwatch.records import Decision
+
+    decision = msgspec.json.decode(row.body, type=Decision)
+    return f"{decision.topic}/{decision.partition}/{decision.offset}"
+
+
+def _known() -> list[str]:
+    """Names under which alerts are stored: of the topologies, and of bolts that have their own."""
+    from apps.dev.load import names, topology
+
+    known: dict[str, None] = {}
+    for name in names(shared.ROOT):
+        specs = topology(shared.ROOT, name).specs
+        own = [getattr(spec.component_cls, "domain", name) for spec in specs]
+        known |= dict.fromkeys([name, *own])
+    return list(known)

@@ -1,0 +1,54 @@
+"""The guides are carried out word for word in a copy, as far as they need no Java."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from apps.cli.__main__ import app
+from tests.documents import ROOT, copy_of_the_project, is_printed, python, steps, words
+
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+WITHOUT_JAVA = {"new", "test", "lint", "draw", "dev"}
+SPARSE = {"run", "submit", "list", "kill", "tail"}
+
+
+def test_the_bolt_of_the_guide_runs_as_it_says(tmp_path: Path) -> None:
+    copy = copy_of_the_project(tmp_path)
+    done = []
+    for step in steps(ROOT / "docs" / "add-a-bolt.md"):
+        if step.path:
+            assert (copy / step.path).exists(), f"{step.path} was not written by `new`"
+            (copy / step.path).write_text(step.text)
+        output = ""
+        for program, *arguments in map(words, step.commands):
+            if program != "./stormwatch" or arguments[0] not in WITHOUT_JAVA:
+                continue
+            if arguments == ["test"]:  # what every change must pass is not passed within itself
+                continue
+            command = ["pytest", "-p", "no:cacheprovider", *arguments[1:]]
+            ran = python(copy, *(command if arguments[0] == "test" else ["apps.cli", *arguments]))
+            assert ran.returncode == 0, f"{arguments}: {ran.stdout}{ran.stderr}"
+            output += ran.stdout
+            done.append(arguments[0])
+        missing = [line for line in step.prints if not is_printed(line, output)]
+        assert not missing, f"{step.commands} did not print {missing}: {output}"
+    assert done == ["new", "test", "test", "lint", "dev", "draw"]
+    assert "<b>spree</b> × 1<br/>Spree" in (copy / "docs" / "topologies.md").read_text()
+    for checked in (["ruff", "check"], ["ruff", "format", "--check"]):
+        ran = python(copy, *checked, "--no-cache", "src/bolts", "tests/components", "topologies")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_every_command_and_page_it_names_exists(guide: Path) -> None:
+    text = guide.read_text()
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert set(re.findall(r"^(?:.*`)?\./stormwatch ([a-z]+)", text, re.M)) <= known
+    for step in steps(guide):
+        for program, *arguments in (words(line) for line in step.commands if words(line)):
+            if program == "sparse":
+                assert arguments[0] in SPARSE, arguments
+    for page in re.findall(r"`((?:docs|src|tests|schema|apps|topologies)/[\w/.-]+\.\w+)`", text):
+        assert (ROOT / page).exists() or "spree" in page, page
