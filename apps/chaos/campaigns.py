@@ -9,6 +9,7 @@ from apps.chaos import (
     disk,
     flood,
     harm,
+    idle,
     latency,
     migration,
     retention,
@@ -129,6 +130,10 @@ CAMPAIGNS = (
         "disk-full-kafka", (26,), "the disk of Kafka is full for 15 s",
         partial(disk.fill, service="kafka"), settings=IMPATIENT,
         stage=partial(disk.small, service="kafka"),
+    ),
+    Campaign(
+        "idle", (13,), "nothing comes for ten minutes, then one record",
+        partial(idle.idle, seconds=600), count=2000,
     ),
     Campaign(
         "retention-cut", (14,), "Kafka deletes half of the log unread", retention.cut,

@@ -44,6 +44,17 @@ def kill(host: str, port: int, name: str) -> None:
         client.close()
 
 
+def rebalance(host: str, port: int, name: str, workers: int) -> None:
+    """Spread a topology over this many workers: they are started anew, without waiting."""
+    from streamparse.thrift import RebalanceOptions
+
+    client = _client(host, port)
+    try:
+        client.rebalance(name=name, options=RebalanceOptions(wait_secs=0, num_workers=workers))
+    finally:
+        client.close()
+
+
 def _client(host: str, port: int) -> Any:
     from streamparse.thrift import Nimbus
     from thriftpy2.protocol import TBinaryProtocolFactory

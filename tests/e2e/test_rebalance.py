@@ -1,0 +1,80 @@
+"""A running cluster is rebalanced in mid-stream, to two workers and back: nothing is lost."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import psutil
+import pytest
+
+from apps.chaos.scene import Scene, committed, opened
+from apps.chaos.stand import Stand
+from apps.chaos.traffic import mixed
+from apps.services import cluster, nimbus, ports, workers
+from apps.services.home import Home, silent
+from stormwatch.settings import Settings, load, variable
+from tests.e2e.project import Until
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+
+COUNT = 30_000
+
+
+@pytest.fixture
+def scene(
+    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
+) -> Iterator[Scene]:
+    with opened(services, Stand(services_home), tmp_path, unique("rebalance")) as made:
+        yield made
+
+
+def test_a_rebalanced_cluster_loses_and_doubles_nothing(scene: Scene, until: Until) -> None:
+    scene.prepare()
+    scene.publish(mixed(COUNT, 17))
+    root, thrift = scene.project.root, ports.free()
+    own = load({}, root=root)
+    cluster.up(own, root, silent, thrift)
+    try:
+        submitted = scene.project.sparse(
+            "submit", "-n", "fraud", STREAMPARSE_NIMBUS=f"127.0.0.1:{thrift}", **told(scene)
+        )
+        assert submitted.wait(timeout=200) == 0, scene.project.said()
+        with scene.watching() as ledger:
+
+            def ended(count: int) -> bool:
+                return sum(ledger().states.values()) >= count
+
+            until(lambda: ended(COUNT // 20), 240)
+            seen = [worker_count(own, root)]
+            for number, (count, share) in enumerate(((2, 0.4), (1, 0.7))):
+                left = ledger().in_flight
+                assert left > COUNT // 5, f"INVALID: only {left} records were left"
+                moved = committed(ledger())
+                nimbus.rebalance(ports.HOST, thrift, "fraud", count)
+                until(lambda: committed(ledger()) > moved + 2000, 240)  # noqa: B023
+                until(lambda: ended(int(share * COUNT)), 240)  # noqa: B023
+                seen.append(worker_count(own, root))
+                assert seen[-1] == count, (number, seen)
+            assert seen == [1, 2, 1]
+            until(lambda: committed(ledger()) >= COUNT and not ledger().in_flight, 400)
+    finally:
+        cluster.down(root, silent, own)
+    want = scene.check()
+    states = {state for each in want.ends.values() for state in each}
+    assert states == {"scored", "rejected", "duplicate", "conflict", "late"}
+
+
+def told(scene: Scene) -> dict[str, str]:
+    """The scene's settings as environment; batches small, so that there are many under way."""
+    default, said = Settings(), {"STORMWATCH_BATCH_MAX_RECORDS": "40"}
+    for each in fields(Settings):
+        value = getattr(scene.settings, each.name)
+        if value != getattr(default, each.name):
+            said[variable(each.metadata["key"])] = str(value)
+    return said
+
+
+def worker_count(settings: Settings, root: Path) -> int:
+    """Worker JVMs of this cluster."""
+    found = (psutil.Process(one.pid) for one in workers.processes(Home.of(settings, root)))
+    return sum(any(part.endswith("worker.Worker") for part in each.cmdline()) for each in found)
