@@ -250,7 +250,9 @@ class _Batch(Generic[E, S]):
         if not entry.blob:
             return Envelope(known.VERSION, entry.floor, [], 0, b"", self._domain.new_state())
         envelope = self._codec.decode(entry.blob, name)
-        envelope.stamp = max(envelope.stamp, entry.floor)
+        if entry.floor > envelope.stamp:  # written again, above what may still arrive
+            envelope.stamp = entry.floor + 1
+            self._touched[name] = envelope
         return envelope
 
     def _set_aside(
