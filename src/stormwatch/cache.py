@@ -14,7 +14,7 @@ OVERHEAD = 260
 class Entry(NamedTuple):
     stripe: int
     blob: bytes
-    floor: int = 0  # the next write's stamp must be greater: an earlier one may still arrive
+    floor: int = 0  # the next write's stamp must be greater; see `stamps.Fence`
 
 
 class StateCache:

@@ -250,9 +250,7 @@ class _Batch(Generic[E, S]):
         if not entry.blob:
             return Envelope(known.VERSION, entry.floor, [], 0, b"", self._domain.new_state())
         envelope = self._codec.decode(entry.blob, name)
-        if entry.floor > envelope.stamp:  # written again, above what may still arrive
-            envelope.stamp = entry.floor + 1
-            self._touched[name] = envelope
+        envelope.stamp = max(envelope.stamp, entry.floor)
         return envelope
 
     def _set_aside(

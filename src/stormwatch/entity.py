@@ -67,12 +67,6 @@ class EnvelopeCodec(Generic[S]):
         return envelope
 
 
-def stamp_of(blob: bytes) -> int:
-    """The stamp within an encoded envelope."""
-    stamp: int = msgspec.msgpack.decode(blob)[1]
-    return stamp
-
-
 def is_decided(marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int) -> bool:
     """Whether this record was applied before: its partition's mark has reached the offset.
 

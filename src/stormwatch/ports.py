@@ -145,6 +145,9 @@ class Store(Protocol):
     def load_states(self, domain: str, entities: Mapping[int, Sequence[str]]) -> dict[str, bytes]:
         """Blobs of the entities (grouped by stripe) that have one."""
 
+    def next_term(self, domain: str) -> int:
+        """A number greater than all given for this domain before, to whomever; from 1."""
+
     def write_outcomes(self, outcomes: Outcomes) -> None:
         """Decisions, alerts, set-aside rows and the ledger row; returns when all are confirmed."""
 

@@ -18,9 +18,10 @@ The contract:
   by the last try (`stormwatch.tally`). Its row in `alerts` may stay; so may its decision where the
   event has become late meanwhile: allow a lateness above the partitions' distance in event time.
 - **Chained**: score and store are one bolt; `steps.ScoreStep` refuses to hand on.
-- **Known limit**: a state write of a process that died, applied by Cassandra only after the next
-  process has read that key, may win over the write of another partition's batch: that batch's part
-  of the key's state is then lost (its decisions are not). Within a process it cannot happen.
+- **Fenced**: a process takes a term when it first decides (one conditional write, then none), and
+  its state writes are stamped by (term, order of writing). So whatever was not confirmed, of a
+  process that died or of this one, loses to what is written after it, whenever Cassandra applies it;
+  its batch was not acked and comes again.
 - `split` is pure: the same event always gives the same events in the same order, each with another
   entity and the same id; the number of buckets may be changed between two starts.
 """

@@ -5,12 +5,14 @@ writes late carries an older epoch, generation, attempt or offset. All lie below
 wall-clock microseconds (2**50.6 in 2026), so that an operator's DELETE still wins.
 """
 
-from stormwatch.errors import TopicError
+from stormwatch.errors import StateError, TopicError
 from stormwatch.records import Fragment
 
 EPOCHS = 1 << 14
 """Epochs a topic may have."""
 _OFFSETS = 1 << 36
+_TERMS, _WRITES = 1 << 21, 1 << 28
+"""Of processes with shared states; events of one term, after which a process takes another."""
 _GENERATION_MAX = (1 << 24) - 1
 _ATTEMPT_MAX = (1 << 12) - 1
 
@@ -36,6 +38,38 @@ def state_stamp(epoch: int, offset: int) -> int:
             "records. Add partitions or continue with a new topic."
         )
     return _epoch(epoch) | offset + 1
+
+
+class Fence:
+    """Timestamps of shared states, behind a re-key hop, of one process: they rise as it writes.
+
+    (epoch, offset) orders nothing there, for several partitions write one state. What a process of
+    an earlier term sent, and what this one sent before, is below what is taken now: whenever it
+    lands, it loses. Above every `state_stamp` of an epoch below 2**13: states that were written
+    before there were terms are older.
+    """
+
+    def __init__(self, term: int | None = None) -> None:
+        """`term`: greater than of any process before; None has no stamps. Raises StateError."""
+        self._next = self._end = 0
+        if term is None:
+            return
+        if not 0 <= term < _TERMS:
+            raise StateError(
+                f"term {term} cannot be ordered: processes that keep shared states were started "
+                f"{_TERMS} times. Continue with another keyspace (cassandra.keyspace)."
+            )
+        self._next = (_TERMS + term) * _WRITES
+        self._end = self._next + _WRITES
+
+    def has(self, count: int) -> bool:
+        """Whether `count` more are left; else take the next term."""
+        return self._next + count < self._end
+
+    def take(self, count: int) -> int:
+        """The stamp below the next `count`."""
+        taken, self._next = self._next, self._next + count
+        return taken
 
 
 def _epoch(epoch: int) -> int:

@@ -17,16 +17,13 @@ from stormwatch.cache import Entry, StateCache
 from stormwatch.codec import Parsed
 from stormwatch.contract import Contract
 from stormwatch.domain import Event
-from stormwatch.entity import stamp_of
 from stormwatch.errors import FatalError
 from stormwatch.ports import Sink, Store
 from stormwatch.records import Fragment, Outcomes, StateRow
+from stormwatch.stamps import Fence
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
-
-
-MIXED = -1
 
 
 class Fate(Enum):
@@ -52,8 +49,9 @@ class ScoreStep(Generic[E, S]):
 
     Behind a re-key hop (`Parsed.share`) a key is fed by several partitions, whose batches stand in
     no order. So the store must be chained: handing on raises FatalError, for the next batch could
-    be decided from states that the store has not written yet. And a write that was not confirmed
-    may land after another partition's: its stamp is kept, and another partition's goes above it.
+    be decided from states that the store has not written yet. And states are stamped by the order
+    of writing (`stamps.Fence`): whatever was not confirmed, of this process or of one before it,
+    loses to what is written after it, whenever it lands.
     """
 
     def __init__(
@@ -71,21 +69,23 @@ class ScoreStep(Generic[E, S]):
         self._clock = clock
         self._open: dict[int, tuple[Fragment, list[StateRow]]] = {}
         self._shared = False
-        self._floors: dict[str, tuple[int, int]] = {}
-        """Shared keys of which a write is in doubt -> its stamp, its partition (MIXED: several)."""
+        self._fence = Fence()
 
     def work(self, fragment: Fragment, parsed: Parsed[E]) -> Outcomes:
         """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read."""
         self._resolve(fragment)
         self._shared = parsed.share is not None
         contract = self._contract()
+        domain = contract.domain.name
+        floor = 0
+        if self._shared:
+            if not self._fence.has(len(parsed.events)):
+                self._fence = Fence(self._store().next_term(domain))
+            floor = self._fence.take(len(parsed.events))
         names = {event.entity for _, _, event in parsed.events}
-        states = self._states(contract.domain.name, names, fragment.partition)
+        states = self._states(domain, names, floor)
         outcomes = contract.apply(fragment, parsed, states, self._clock())
         self._open[fragment.partition] = (fragment, outcomes.states)
-        for name in self._floors.keys() & names:
-            if states[name].blob and stamp_of(states[name].blob) >= self._floors[name][0]:
-                del self._floors[name]  # the write in doubt has landed
         return outcomes
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
@@ -100,7 +100,7 @@ class ScoreStep(Generic[E, S]):
         if fate is Fate.DONE:
             self._keep(states)
         else:
-            self._drop(states, fragment.partition)
+            self._drop(states)
 
     def _resolve(self, fragment: Fragment) -> None:
         """Judge what was handed on: the spout goes on past a fragment only once committed."""
@@ -112,35 +112,26 @@ class ScoreStep(Generic[E, S]):
         if went_on and fragment.generation == before.generation:
             self._keep(states)
         else:
-            self._drop(states, fragment.partition)
+            self._drop(states)
 
     def _keep(self, states: Iterable[StateRow]) -> None:
         for row in states:
             self._cache.put(row.entity, Entry(row.stripe, row.blob))
-            self._floors.pop(row.entity, None)
 
-    def _drop(self, states: Iterable[StateRow], partition: int) -> None:
+    def _drop(self, states: Iterable[StateRow]) -> None:
         # Whether they were written is not known: read them again at the next use.
         for row in states:
             self._cache.drop(row.entity)
-            if self._shared:
-                stamp, before = self._floors.get(row.entity, (0, partition))
-                whose = partition if before == partition else MIXED
-                self._floors[row.entity] = (max(row.stamp, stamp), whose)
 
-    def _states(self, domain: str, names: set[str], partition: int) -> dict[str, Entry]:
+    def _states(self, domain: str, names: set[str], floor: int) -> dict[str, Entry]:
         states: dict[str, Entry] = {}
         missing: dict[int, list[str]] = {}
         for name in names:
             entry = self._cache.get(name)
-            if entry is not None:
-                states[name] = entry
-            else:
-                stripe = self._stripe_of(name)
-                missing.setdefault(stripe, []).append(name)
-                # A batch of the same partition gives the doubtful write's own stamps again.
-                floor, whose = self._floors.get(name, (0, partition))
-                states[name] = Entry(stripe, b"", 0 if whose == partition else floor)
+            if entry is None:
+                entry = Entry(self._stripe_of(name), b"")
+                missing.setdefault(entry.stripe, []).append(name)
+            states[name] = entry._replace(floor=floor) if floor else entry
         if missing:
             for name, blob in self._store().load_states(domain, missing).items():
                 states[name] = states[name]._replace(blob=blob)

@@ -55,6 +55,11 @@ def test_states_come_back_and_unknown_entities_are_left_out(store: Store, name: 
     assert store.load_states("another", {0: ["entity-0"]}) == {}
 
 
+def test_terms_rise_for_each_domain(store: Store, name: str) -> None:
+    assert [store.next_term(name) for _ in range(3)] == [1, 2, 3]
+    assert store.next_term(f"{name}x") == 1
+
+
 def test_an_older_stamp_loses_whenever_it_is_written(store: Store, name: str) -> None:
     for stamp in (5, 7, 6, 1):
         store.write_states(name, [state(blob=b"%d" % stamp, stamp=stamp)])

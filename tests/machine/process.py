@@ -65,6 +65,9 @@ class Calls:
     def load_states(self, *args: Any) -> Any:
         return self._world.store.load_states(*args)
 
+    def next_term(self, *args: Any) -> Any:
+        return self._world.store.next_term(*args)
+
     def write_outcomes(self, *args: Any) -> Any:
         return self._call(lambda: self._world.store.write_outcomes(*args))
 
@@ -77,12 +80,15 @@ class Calls:
     def find_decisions(self, *args: Any) -> Any:
         return self._call(lambda: self._world.store.find_decisions(*args))
 
-    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
-        self._queue.append((topic, value))
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        self._queue.append((topic, value or b""))
 
     def flush(self, timeout: float) -> None:
         sent, self._queue = self._queue, []
         self._call(lambda: self._world.publish(sent))
+
+    def close(self) -> None:
+        """Nothing to leave."""
 
     def _call(self, call: Callable[[], Any]) -> Any:
         self._turn += 1

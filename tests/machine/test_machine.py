@@ -3,9 +3,16 @@
 from collections.abc import Iterable
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.machine.cassandra import Fate
 from tests.machine.process import Process
@@ -156,7 +163,21 @@ class Machine(RuleBasedStateMachine):
             self.world.settle()
 
 
-TestMachine = Machine.TestCase
-TestMachine.settings = settings(
-    max_examples=100, stateful_step_count=40, suppress_health_check=list(HealthCheck)
-)
+def run(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip
+
+
+def test_whatever_happens_the_tables_are_the_oracles() -> None:
+    run(250, 50)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_whatever_happens_at_length() -> None:
+    run(6_000, 80)

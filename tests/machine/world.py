@@ -33,6 +33,8 @@ from tests.machine.process import ALERTS, DECIDE, LETTERS, REJECT, Message, Proc
 TASKS = 2
 LIMITS = Limits(records=4, bytes=10_000, record_bytes=1000)
 TIMEOUT_S, SILENCE_S, BACKOFF_S = 60.0, 180.0, 11.0
+BACKLOG = 4 * LIMITS.records
+"""Two batches and what a poll brings; a batch that was cut gives its rest back."""
 RULES = Rules(LIMITS, 10_000, SILENCE_S, "spout", TIMEOUT_S)  # what dies here dies of no record
 SETTINGS = Settings(kafka_group="group")
 ENOUGH = 99
@@ -101,6 +103,8 @@ class World:
         self.now += seconds
         for item in self.reader.step():
             self._sent(item)
+        for partition in self.reader._feed.partitions.values():
+            assert len(partition.backlog) <= BACKLOG, "more is read than two batches and a poll"
         self._check_commits()
 
     def hear(self, which: int) -> None:

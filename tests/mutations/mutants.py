@@ -10,6 +10,9 @@ PARTITION = "tests/unit/test_partition.py"
 READER = "tests/unit/test_reader.py"
 BOLTS = "tests/components/test_decide_bolts.py"
 REJECT = "tests/components/test_reject_bolt.py"
+REKEY = "tests/unit/test_rekey_laws.py"
+BRAKE = "tests/unit/test_brake.py"
+MACHINE = "tests/machine/test_machine.py"
 
 
 class Mutant(NamedTuple):
@@ -69,8 +72,9 @@ MUTANTS = (
     ),
     Mutant(
         "the keys of the batch in work are pinned", "stormwatch/steps.py",
-        "                states[name] = entry\n",
-        "                states[name] = self._cache.get('') or Entry(entry.stripe, b'')\n",
+        "            if entry is None:\n",
+        "            if entry is not None:\n                entry = Entry(entry.stripe, b'')\n"
+        "            else:\n",
         LAWS,
     ),
     Mutant(
@@ -132,6 +136,12 @@ MUTANTS = (
     Mutant(
         "a dead letter is confirmed by Kafka before the ack", "bolts/reject.py",
         "            sink.flush(settings.kafka_request_timeout_s)\n", "            pass\n", REJECT,
+    ),
+    Mutant(
+        "ticks are acked, or Storm keeps them for ever", "bolts/base.py",
+        "            self.outside.report(len(self.cache or ()))\n        self.ack(tup)\n",
+        "            self.outside.report(len(self.cache or ()))\n",
+        "tests/components/test_laws.py tests/unit/test_testing_kit.py",
     ),
     # The spout
     Mutant(
@@ -230,10 +240,94 @@ MUTANTS = (
         "                    partition.kept(None)\n                raise\n",
         "                self._unconfirmed.clear()\n", READER,
     ),
+    # The brake
+    Mutant(
+        "one time-out alone cuts no batch", "stormwatch/brake.py",
+        "        if self._timeouts < PATIENCE or records < 2:\n",
+        "        if records < 2:\n", BRAKE,
+    ),
+    Mutant(
+        "what failed soon tightens no brake", "stormwatch/brake.py",
+        "        if flying_s < self._timeout_s:\n", "        if False:\n", BRAKE,
+    ),
+    Mutant(
+        "the brake is released again", "stormwatch/brake.py",
+        "                self.most, self._passed = min(self._full, 2 * self.most), 0\n",
+        "                pass\n", BRAKE,
+    ),
+    Mutant(
+        "a later try at an offset has a higher attempt, however it was cut",
+        "stormwatch/partition.py",
+        "            fragment = replace(fragment, attempt=self._tried[1])\n",
+        "            pass\n", f"{BRAKE} {PARTITION}",
+    ),
+    # Behind a re-key hop
+    Mutant(
+        "a key sees an offset once", "stormwatch/rekey.py",
+        "            if len({one.entity for one in keyed}) < len(keyed):\n",
+        "            if False:\n", REKEY,
+    ),
+    Mutant(
+        "one of an event's keys accounts for its offset", "stormwatch/rekey.py",
+        "            if nth or accounted:\n", "            if accounted:\n", REKEY,
+    ),
+    Mutant(
+        "what names no key is accounted for by the hop", "stormwatch/rekey.py",
+        "        if not keyed and not accounted:\n", "        if False:\n", REKEY,
+    ),
+    Mutant(
+        "an event that cannot be split stops nothing", "stormwatch/rekey.py",
+        "            set_aside(EndState.DEAD_LETTERED, type(error).__name__,"
+        " traceback.format_exc())\n            continue\n",
+        "            raise\n", REKEY,
+    ),
+    Mutant(
+        "secondary keys say nothing of an offset", "stormwatch/contract.py",
+        "            self._accounts = position not in self._secondary\n", "", REKEY,
+    ),
+    Mutant(
+        "score and store are one process behind a re-key hop", "stormwatch/steps.py",
+        "            if self._shared:\n                raise FatalError(",
+        "            if False:\n                raise FatalError(", REKEY,
+    ),
+    Mutant(
+        "of a shared offset the last try stands", "stormwatch/tally.py",
+        "(said > 0) & (nth > tries), (said > 0)", "(said > 0) & (nth < 0), (said > 0)", REKEY,
+    ),
+    Mutant(
+        "what a process writes is above all it wrote before", "stormwatch/stamps.py",
+        "        taken, self._next = self._next, self._next + count\n",
+        "        taken, self._next = self._next, self._next\n",
+        f"{REKEY} tests/unit/test_stamps.py",
+    ),
+    Mutant(
+        "a dead process's late write loses to the next one's", "stormwatch/steps.py",
+        "                self._fence = Fence(self._store().next_term(domain))\n",
+        "                self._fence = Fence(1)\n", REKEY,
+    ),
+    Mutant(
+        "shared states are stamped behind the fence", "stormwatch/contract.py",
+        "        envelope.stamp = max(envelope.stamp, entry.floor)\n", "        pass\n", REKEY,
+    ),
     # The proof
     Mutant(
         "an offset below the commit without a state is unaccounted", "stormwatch/ledger.py",
         "        sum(p.unaccounted for p in parts),", "        0,", "tests/unit/test_ledger.py",
+    ),
+    Mutant(
+        "a word said under an older epoch counts", "stormwatch/ledger.py",
+        "    return merge(*map(read, epochs(starts)),",
+        "    return merge(*map(read, epochs(starts)[:1]),",
+        f"tests/unit/test_ledger_app.py {MACHINE}",
+    ),
+    Mutant(
+        "partitions added twice at one offset hide nothing", "stormwatch/ledger.py",
+        "        if not kept or lowest[epoch] < kept[-1][1]:  # else nothing was read under it\n"
+        "            kept.append((epoch, lowest[epoch]))\n",
+        "        if kept and lowest[epoch] >= kept[-1][1]:\n"
+        "            break\n"
+        "        kept.append((epoch, lowest[epoch]))\n",
+        "tests/unit/test_ledger.py",
     ),
     Mutant(
         "two different states of an offset are an error", "stormwatch/ledger.py",

@@ -66,6 +66,9 @@ class Outside:
             raise self.fault.error(StoreUnavailable)
         return self.store.load_states(domain, entities)
 
+    def next_term(self, domain):
+        return self.store.next_term(domain)
+
     def write_outcomes(self, outcomes):
         if self.fault and self.fault.strike("decisions"):
             rows = outcomes.decisions[: self.fault.rows]

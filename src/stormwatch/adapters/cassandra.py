@@ -13,6 +13,7 @@ from cassandra.cluster import Session
 
 from stormwatch.adapters import cassandra_rows as wire
 from stormwatch.adapters.cassandra_archive import CassandraArchive
+from stormwatch.adapters.cassandra_lock import next_term
 from stormwatch.adapters.cassandra_migrations import apply, status
 from stormwatch.adapters.cassandra_reads import KEYS
 from stormwatch.adapters.cassandra_rows import Part, batches, execution
@@ -71,6 +72,11 @@ class CassandraStore(CassandraArchive):
             for rows in self._run(reads):
                 found.update(rows)
         return found
+
+    def next_term(self, domain: str) -> int:
+        """See the port."""
+        with translated(self._settings, "give a term"):
+            return next_term(self._session, self._settings.cassandra_keyspace, domain)
 
     def write_outcomes(self, outcomes: Outcomes) -> None:
         """See the port."""

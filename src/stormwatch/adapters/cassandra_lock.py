@@ -1,4 +1,7 @@
-"""The migrator's lock: one row with an owner and a TTL, taken by a lightweight transaction."""
+"""What lightweight transactions are for: the migrator's lock, and the terms of processes.
+
+Each is a row of `locks`: the lock's with an owner and a TTL, a term's with the last one given.
+"""
 
 import os
 import socket
@@ -69,3 +72,25 @@ class Lock:
             self._session.execute(
                 "DELETE FROM locks WHERE name = 'schema' IF owner = %s", (self.owner,)
             )
+
+
+def next_term(session: Session, keyspace: str, domain: str) -> int:
+    """A greater number than any process was given for the domain. Raises the driver's errors.
+
+    A try that was applied without being confirmed costs a number, no more.
+    """
+    name, last = f"term/{domain}", 0
+    while True:
+        if last:
+            row = session.execute(
+                f"UPDATE {keyspace}.locks SET owner = %s WHERE name = %s IF owner = %s",
+                (str(last + 1), name, str(last)),
+            ).one()  # [applied], owner
+        else:
+            row = session.execute(
+                f"INSERT INTO {keyspace}.locks (name, owner) VALUES (%s, '1') IF NOT EXISTS",
+                (name,),
+            ).one()  # [applied], name, owner
+        if row[0]:
+            return last + 1
+        last = int(row[-1])

@@ -50,6 +50,7 @@ class MemoryStore(MemoryArchive):
         self.tables: dict[str, dict[Key, Row]] = {}
         """Table -> key -> column -> (write timestamp, value)."""
         self._period_ms = period_h * 3_600_000
+        self._terms: dict[str, int] = {}
         self._meters: dict[str, dict[tuple[str, str], bytes]] = {}
 
     def load_states(self, domain: str, entities: Mapping[int, Sequence[str]]) -> dict[str, bytes]:
@@ -62,6 +63,12 @@ class MemoryStore(MemoryArchive):
             for name in names
             if (row := table.get((domain, stripe, name))) is not None
         }
+
+    def next_term(self, domain: str) -> int:
+        """See the port."""
+        self._fail("next_term")
+        self._terms[domain] = self._terms.get(domain, 0) + 1
+        return self._terms[domain]
 
     def write_outcomes(self, outcomes: Outcomes) -> None:
         """See the port."""
