@@ -10,9 +10,11 @@ there is none. Two commands at once may send two copies; then the policy for ids
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from apps import log
 from apps.dlq.letters import Letter
-from apps.domains import DIRECT
+from apps.kinds import BY_TOPOLOGY
 from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAct
 from stormwatch.domain import Domain
 from stormwatch.errors import BrokerUnavailable
@@ -156,10 +158,10 @@ class Redriver:
             raise _Left("the first record with this id stands: correct it under a new id")
         original = self._original(letter)
         value = self._value(letter, original)
-        event = self._parsed(value)
+        self._parsed(value)
         key = original.key if original is not None else None
-        if key is None:  # what was kept of a key may be masked; its entity is in the event
-            key = event.entity.encode()
+        if key is None:  # what was kept of a key may be masked; the record has it too
+            key = str(msgspec.json.decode(value)[BY_TOPOLOGY[letter.domain].key]).encode()
         if last is not None:
             return _Copy(letter, key, value, last.to_partition, last.to_offset)
         info = self._source.describe()
@@ -168,14 +170,14 @@ class Redriver:
         partition = partition_of(key, info.partitions)
         return _Copy(letter, key, value, partition, self._source.watermarks(partition).high)
 
-    def _parsed(self, value: bytes) -> Any:
+    def _parsed(self, value: bytes) -> None:
+        """Raises _Left if the parser does not take it."""
         try:
             event = self._domain.parse(value, self._who.clock())
         except Exception as error:  # a bug in a domain's parser is what is being asked about
             raise _Left(f"the parser still fails on it: {error!r}") from error
         if isinstance(event, Rejection):
             raise _Left(f"it would be rejected again: {event.code}")
-        return event
 
     def _value(self, letter: Letter, original: Record | None) -> bytes:
         """The record as it came: from Kafka while it is there, else as it was kept, if whole."""
@@ -183,8 +185,6 @@ class Redriver:
         if raw is None:
             raise _Left("it has no value (a tombstone)")
         if original is None:
-            if letter.domain not in DIRECT:
-                raise _Left("Kafka no longer has it, and its key cannot be known")
             if len(raw) >= self._settings.record_max_bytes:
                 raise _Left("Kafka no longer has it, and what was kept of it is cut")
             if MASK.encode() in raw:

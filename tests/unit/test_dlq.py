@@ -6,6 +6,7 @@ import pytest
 
 from apps.dlq.letters import OPEN, Letter, Wanted, by_name, find
 from apps.dlq.redrive import Redriver, Result, Who, discard
+from apps.kinds import BY_TOPOLOGY
 from apps.run.streams import Stream
 from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySink, MemorySource
 from stormwatch.adapters.store_memory import MemoryStore
@@ -187,6 +188,29 @@ def test_what_kafka_deleted_is_sent_as_it_was_kept_if_that_is_whole(
     (result,) = world.redrive()
     assert (result.done == "left") is bool(why) and why in result.told
     assert len(world.copies()) == (0 if why else 1)
+
+
+@pytest.mark.parametrize("kafka", [True, False])
+def test_a_post_goes_out_under_its_author_though_its_brands_are_decided(kafka: bool) -> None:
+    """Behind a re-key hop the event's entity is not the record's key."""
+    made = World()
+    post = b'{"id":"p","author":"c-2","time":"2026-11-21T00:00:00Z","text":"oh no @acme"}'
+    made.broker.append("t", None, post, partition=0)
+    row = SetAside(0, NOW, "dead_lettered", "ValueError", "It broke.", "decide", b"acme", post)
+    ledger = LedgerRow(Fragment("t", 0, 0, 0, 0, 1, 0), "score/1", {}, 0)
+    made.store.write_aside("social", [row], ledger, 1)
+    if not kafka:
+        made.broker.delete_records("t", 0, 1)
+    letters = find(made.store, [Stream("social", "t", "posts")], ANY, 9)
+    domain = BY_TOPOLOGY["social"].make(SETTINGS)
+    redriver = Redriver(
+        SETTINGS, made.store, made.source, MemorySink(made.broker), domain, made.who
+    )
+    assert [r.done for r in redriver.run(letters)] == [REDRIVEN]
+    partition = partition_of(b"c-2", 3)
+    assert partition != partition_of(b"acme", 3)
+    records = made.broker.log("t", partition).records
+    assert [(r.key, r.value) for r in records][-1] == (b"c-2", post)
 
 
 def test_another_incarnation_s_record_is_not_taken_for_the_original(world: World) -> None:
