@@ -12,6 +12,7 @@ from apps.chaos import (
     idle,
     latency,
     migration,
+    model,
     retention,
     stages,
     traffic,
@@ -130,6 +131,14 @@ CAMPAIGNS = (
         "disk-full-kafka", (26,), "the disk of Kafka is full for 15 s",
         partial(disk.fill, service="kafka"), settings=IMPATIENT,
         stage=partial(disk.small, service="kafka"),
+    ),
+    Campaign(
+        "model-slow", (35,), "the model takes 2 s a record for a while", model.become_slow,
+        count=40_000, settings=HASTY, stage=model.slowed,
+    ),
+    Campaign(
+        "model-truncated", (34,), "the model's file is cut off and the bolt that held it killed",
+        model.be_cut_off, count=40_000, stage=model.own,
     ),
     Campaign(
         "idle", (13,), "nothing comes for ten minutes, then one record",

@@ -7,6 +7,7 @@ from contextlib import closing
 from apps.chaos import log, oracle, tables
 from apps.chaos.errors import expect
 from apps.chaos.tables import Tables
+from apps.verdict import degraded
 from stormwatch.adapters import kafka
 from stormwatch.fraud import Fraud
 from stormwatch.fraud.parse import parse
@@ -23,7 +24,9 @@ def nothing(record: Record) -> bool:
     return False
 
 
-def expected(settings: Settings, kills: Kills = nothing, domain: Fraud | None = None) -> Tables:
+def expected(
+    settings: Settings, kills: Kills = nothing, domain: Fraud | degraded.Partly | None = None
+) -> Tables:
     """What the oracle says of the transactions topic."""
     with closing(kafka.source(settings, settings.topic_transactions)) as source:
         store = oracle.expected(settings, source, domain or Fraud(), parse, kills)
@@ -35,8 +38,11 @@ def check(
 ) -> Tables:
     """The oracle's tables, once all laws hold. Raises ChaosFailed naming what is wrong."""
     expect(ledger.sound and not ledger.in_flight, ledger)
-    want = expected(settings, kills, domain)
-    compare(settings, want, tables.of_cassandra(settings))
+    found = tables.of_cassandra(settings)
+    degraded.take_fallen(found)
+    believed = degraded.Partly(domain or Fraud(), degraded.marked(found))
+    want = expected(settings, kills, believed)
+    compare(settings, want, found)
     return want
 
 

@@ -57,7 +57,8 @@ def verdict(
     else:
         counts = ", ".join(f"{kind.replace('_', ' ')} {n}" for kind, n in made.counts.items())
         print(f"{made.status}: {made.records:,} offsets, {made.decisions:,} decisions: {counts}")
-        print(f"  seed {made.seed}, quarantined and believed {made.quarantined}")
+        believed = f"quarantined {made.quarantined}, without the model {made.degraded}"
+        print(f"  seed {made.seed}; believed: {believed}")
         for why in made.why:
             print(f"  {why}")
         for finding in made.findings:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from apps.dev.truth import Frauds, Machines
 from apps.run.view import clock, in_words
+from stormwatch.domain import UNSCORED
 from stormwatch.records import DecisionRow, Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged
 
@@ -64,10 +65,11 @@ class Narrator:
     def _alert(self, domain: str, row: DecisionRow) -> None:
         if domain == "fraud":
             truth = self.frauds.alert(row.id)
-            what = f"score {row.score:.2f}"
+            what = f"score {row.score:.2f}" if row.score != UNSCORED else "by rules alone"
         elif row.outcome == "service":
             truth = self.machines.alert(row.entity, row.id)
-            what = f"about {row.score:.0f} cycles left"
+            told = f"about {row.score:.0f} cycles left"
+            what = told if row.score != UNSCORED else "by rules alone"
         else:
             truth, what = "", "a sensor is broken"
         if self.first_alert is None and truth.startswith(("planted", "in truth")):

@@ -56,7 +56,7 @@ class Change(msgspec.Struct):
     outcomes: dict[str, int]  # "approve -> review": decisions
     gained: dict[str, int]  # reason code -> decisions that have it only now
     lost: dict[str, int]
-    score_mean: float  # mean absolute difference of the scores
+    score_mean: float  # mean absolute difference of the scores, where both have one
     score_max: float
     examples: list[Difference]
 
@@ -95,7 +95,8 @@ def change(
     for offset in both:
         old, now = _decode(bytes(stored[offset].body)), _decode(bytes(new[offset].body))
         model, rules = now.model, now.rules
-        apart.append(abs(old.score - now.score))
+        if old.degraded is now.degraded is msgspec.UNSET:
+            apart.append(abs(old.score - now.score))
         before, after = ({reason.code for reason in d.reasons} for d in (old, now))
         gained.update(after - before)
         lost.update(before - after)

@@ -83,7 +83,9 @@ class Replay:
         return compare.change((of.partition, of.first, of.last), readable, made.decisions)
 
     def _model(self, version: str, domain: Domain[Any, Any], folders: Sequence[Path]) -> Path:
-        """The folder that holds this version of the model."""
+        """The folder that holds this version of the model; NONE for what rules decided alone."""
+        if version == models.NONE:
+            return Path(models.NONE)
         seen = []
         for folder in folders:
             try:

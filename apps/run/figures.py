@@ -28,6 +28,7 @@ class Look(NamedTuple):
     failed: int
     tasks: int  # that have written a meter: bolts that are ready
     newest: Sequence[DecisionRow] = ()
+    degraded: int = 0  # decisions by rules alone
 
     @property
     def decided(self) -> int:
@@ -67,7 +68,7 @@ def look(
     """Sum the meters written since `began` (ms): older ones are of processes of an earlier run."""
     ends: Counter[str] = Counter()
     latency: Counter[int] = Counter()
-    at = alerts = failed = tasks = 0
+    at = alerts = failed = tasks = degraded = 0
     for body in meters.values():
         reading = _decode(body)
         if reading.at < began:
@@ -78,6 +79,7 @@ def look(
         at = max(at, reading.at)
         alerts += reading.alerts
         failed += reading.failed
+        degraded += reading.degraded
     return Look(
         taken,
         at or taken,
@@ -89,6 +91,7 @@ def look(
         failed,
         tasks,
         tuple(newest),
+        degraded,
     )
 
 

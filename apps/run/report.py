@@ -25,6 +25,7 @@ class TopologyReport(msgspec.Struct):
     alerts: int
     restarts: int
     tried_again: int  # batches given back because Kafka or Cassandra did not answer
+    degraded: int  # decisions by rules alone: the model had no score in time
 
 
 class Report(msgspec.Struct):
@@ -104,4 +105,5 @@ def _topology(part: Part, memory: dict[str, float]) -> TopologyReport:
         alerts=last.alerts,
         restarts=part.restarts,
         tried_again=last.failed,
+        degraded=last.degraded,
     )

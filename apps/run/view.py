@@ -73,6 +73,7 @@ def plain(screen: Screen) -> list[str]:
             f"p99 {_ms(latency and latency.p99)} ms, lag {look.lag}, {_states(look)}, "
             f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledger)}, {memory:,.0f} MB"
         )
+        line += f", degraded {look.degraded}" if look.degraded else ""
         lines.append(line + (f", restarts {panel.restarts}" if panel.restarts else ""))
     if screen.trouble:
         lines.append(f"{clock(screen.elapsed)} {screen.trouble}")
@@ -96,7 +97,8 @@ def in_words(row: DecisionRow) -> str:
     except msgspec.MsgspecError:
         return ""  # written by another version: the outcome alone is shown
     reasons = sorted(decision.reasons, key=lambda reason: -abs(reason.weight))
-    return "; ".join(reason.text for reason in reasons)
+    alone = ["by rules alone"] if decision.degraded else []
+    return "; ".join([*alone, *(reason.text for reason in reasons)])
 
 
 def _figures(screen: Screen) -> Table:
@@ -110,6 +112,10 @@ def _figures(screen: Screen) -> Table:
         counts = [panel.look.ends.get(state, 0) if panel.look else 0 for panel in screen.panels]
         if any(counts) or state in (EndState.SCORED, EndState.REJECTED):
             table.add_row(state.replace("_", " "), *(f"{count:,}" for count in counts))
+    degraded = [panel.look.degraded if panel.look else 0 for panel in screen.panels]
+    if any(degraded):
+        told = Text("by rules alone (degraded)", style="bold red")
+        table.add_row(told, *(f"{count:,}" for count in degraded))
     codes = [rejected_by_code(panel.look.ends) if panel.look else {} for panel in screen.panels]
     for code in sorted(set().union(*codes)):
         table.add_row(Text(f"  {code}", style="dim"), *(f"{c.get(code, 0):,}" for c in codes))

@@ -10,6 +10,7 @@ from apps.verdict.tables import Stored, Tables
 from stormwatch.domain import Domain
 from stormwatch.epochs import incarnation
 from stormwatch.ledger import segments
+from stormwatch.models import NONE
 from stormwatch.records import Decision
 
 _decode = msgspec.json.Decoder(Decision).decode
@@ -46,6 +47,7 @@ def undecided(want: Iterable[Any], have: Tables, marks: Marks) -> list[str]:
 
 def versions(have: Tables, domain: Domain[Any, Any]) -> list[str]:
     mine = (domain.model_version, domain.rules_version, domain.feature_set)
+    alone = (NONE, *mine[1:])
     found = set()
     for cells in have.decisions.values():
         try:
@@ -53,7 +55,7 @@ def versions(have: Tables, domain: Domain[Any, Any]) -> list[str]:
         except msgspec.MsgspecError:
             continue  # told as a different row
         found.add((decision.model, decision.rules, decision.feature_set))
-    others = sorted(" ".join(versions) for versions in found - {mine})
+    others = sorted(" ".join(versions) for versions in found - {mine, alone})
     if not others:
         return []
     return [f"there are decisions of other versions ({'; '.join(others)}) than {' '.join(mine)}"]

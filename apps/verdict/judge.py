@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from apps.verdict.degraded import marked
 from apps.verdict.tables import Table, Tables
 from stormwatch.domain import Domain
 from stormwatch.records import Decision
@@ -36,6 +37,7 @@ class Verdict(msgspec.Struct):
     records: int
     decisions: int
     quarantined: int  # believed: the oracle cannot know which records kill their process
+    degraded: int  # believed to have had no score; equal to what the rules alone decide
     counts: dict[str, int]
     findings: list[Finding]
     why: list[str]  # and what else is to be known of it
@@ -82,7 +84,7 @@ def verdict_of(
     status = INVALID if doubts else FAIL if found else PASS
     quarantined = sum(cells[1] == "kills_process" for cells in have.dead_letters.values())
     return Verdict(
-        seed, status, records, decisions, quarantined,
+        seed, status, records, decisions, quarantined, len(marked(have)),
         {kind: counts[kind] for kind in KINDS}, shown, [*doubts, *told],
     )  # fmt: skip
 

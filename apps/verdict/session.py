@@ -11,7 +11,7 @@ from typing import Any
 
 from apps.domains import MAKE, one
 from apps.kinds import BY_TOPOLOGY, named
-from apps.verdict import doubts, lists, oracle, rekeyed, shared
+from apps.verdict import degraded, doubts, lists, oracle, rekeyed, shared
 from apps.verdict.doubts import Times
 from apps.verdict.judge import FAIL, Verdict, judge
 from apps.verdict.kafka import Log
@@ -50,7 +50,9 @@ def verdict(
             keyed = rekeyed.read(settings, batches, domain, named(kind.parse), named(kind.hop))
             offsets = {*keyed.certain.ends, *(step.place for step in keyed.steps())}
         else:
-            want = of_memory(oracle.expected(settings, batches, domain, _parser(domain)))
+            believed: Any = degraded.Partly(domain, degraded.marked(have.tables))
+            degraded.take_fallen(have.tables)
+            want = of_memory(oracle.expected(settings, batches, believed, _parser(domain)))
             offsets = set(want.ends)
         why += doubts.undecided(offsets, have.tables, marks)
         why += doubts.versions(have.tables, domain)

@@ -58,7 +58,8 @@ class _Store:
         def committed(outcomes: Outcomes) -> None:
             ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
             alerts = sum(row.alert for row in outcomes.decisions)
-            bolt.outside.meter.batch(ends, alerts, outcomes.timestamps, now_ms())
+            meter, now = bolt.outside.meter, now_ms()
+            meter.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded)
 
         return StoreStep(
             bolt.outside.store,

@@ -4,6 +4,7 @@ from streamparse import Stream
 
 from bolts.chain import ChainBolt
 from bolts.decide import score, store
+from stormwatch.adapters.guard import supply
 from stormwatch.codec import BATCH_FIELDS, Parsed
 from stormwatch.domain import Domain
 from stormwatch.maintenance import ALERT_OUTCOMES, Maintenance
@@ -14,7 +15,7 @@ from stormwatch.settings import Settings
 
 
 def _domain(settings: Settings) -> Domain[Reading, UnitState]:
-    return Maintenance.from_settings(settings)
+    return Maintenance.from_settings(settings, supply(settings))
 
 
 class MaintenanceBolt(ChainBolt):

@@ -5,7 +5,9 @@ id known within the horizon, duplicate or conflict; older than the allowed laten
 features first, then learning. Model and rules run once for the batch. The caller writes decisions,
 then states (the commit point), then caches the blobs; see `stormwatch.commit`.
 
-Two attempts at the same offsets from the same states give the same bytes, whatever the batches.
+Two attempts at the same offsets from the same states give the same bytes, whatever the batches;
+but where the model has no score in time one may decide by rules alone what the other did not.
+States hold no score, so only decisions differ: those of the later attempt stand.
 """
 
 import traceback
@@ -22,6 +24,7 @@ from stormwatch.codec import Parsed
 from stormwatch.domain import Event, Judge, Verdict
 from stormwatch.entity import Envelope, EnvelopeCodec
 from stormwatch.errors import FatalError, StormwatchError
+from stormwatch.models import NONE
 from stormwatch.records import (
     SHARED,
     Decision,
@@ -164,6 +167,7 @@ class _Batch(Generic[E, S]):
             ledger=LedgerRow(fragment, part, bitmaps, max(0, now - oldest)),
             replayed=self._replayed,
             timestamps=[timestamp for _, timestamp, _, _ in self._scored],
+            degraded=sum(verdict.degraded for verdict in verdicts),
         )
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
@@ -290,13 +294,14 @@ class _Batch(Generic[E, S]):
                 verdict.reasons,
                 features,
                 domain.feature_set,
-                domain.model_version,
+                NONE if verdict.degraded else domain.model_version,
                 domain.rules_version,
                 fragment.topic,
                 fragment.partition,
                 offset,
                 timestamp,
                 misplaced,
+                True if verdict.degraded else msgspec.UNSET,
             )
         )
         return DecisionRow(

@@ -27,12 +27,17 @@ E = TypeVar("E", bound=Event)
 S = TypeVar("S")
 
 
+UNSCORED = -1.0
+"""The score of a degraded decision: below every score that a model gives."""
+
+
 class Verdict(NamedTuple):
     """What model and rules say of one event."""
 
     outcome: str
-    score: float = 0.0  # already rounded to 6 decimals
+    score: float = 0.0  # already rounded to 6 decimals; UNSCORED where degraded
     reasons: tuple[Reason, ...] = ()
+    degraded: bool = False  # the model had no score: decided by rules alone
 
 
 class Judge(Protocol, Generic[E, S]):

@@ -40,6 +40,7 @@ class Reading(msgspec.Struct):
     failed: int  # batches given back to be tried again
     latency: dict[int, int]  # bucket -> records
     cached: int  # entities in the state cache
+    degraded: int = 0  # decisions by rules alone
 
 
 class Meter:
@@ -48,19 +49,27 @@ class Meter:
     def __init__(self) -> None:
         self.ends: Counter[str] = Counter()
         self.latency: Counter[int] = Counter()
-        self.alerts = self.batches = self.failed = 0
+        self.alerts = self.batches = self.failed = self.degraded = 0
 
-    def batch(self, ends: dict[str, int], alerts: int, timestamps: Sequence[int], now: int) -> None:
+    def batch(
+        self,
+        ends: dict[str, int],
+        alerts: int,
+        timestamps: Sequence[int],
+        now: int,
+        degraded: int = 0,
+    ) -> None:
         """One committed batch: `timestamps` are the Kafka times of what it decided."""
         self.batches += 1
         self.alerts += alerts
+        self.degraded += degraded
         self.ends.update(ends)
         self.latency.update([bucket_of(now - t) for t in timestamps])
 
     def reading(self, now: int, pid: int, host: str, cached: int) -> Reading:
         return Reading(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
-            dict(self.latency), cached,
+            dict(self.latency), cached, self.degraded,
         )  # fmt: skip
 
 

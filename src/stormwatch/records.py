@@ -79,6 +79,9 @@ class Decision(msgspec.Struct, frozen=True):
     offset: int
     timestamp: int  # Kafka's time of the record, ms
     misplaced: bool = False  # the entity was last seen on another partition
+    degraded: bool | msgspec.UnsetType = msgspec.UNSET
+    """True: decided by rules alone, `score` -1 and `model` "none". Else left out: the bytes of
+    all other decisions are what they were before there was this field."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -155,3 +158,4 @@ class Outcomes(msgspec.Struct, array_like=True):
     ledger: LedgerRow
     replayed: list[DecisionKey]  # already decided: their alerts are published again
     timestamps: list[int]  # Kafka times of the records decided now, for latency
+    degraded: int = 0  # decisions among them that were made by rules alone

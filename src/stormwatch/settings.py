@@ -125,9 +125,25 @@ class Settings:
     )
     cache_mb: int = _option("cache_mb", 64, "state cache of one process", low=1)
 
-    fraud_model: str = _option("fraud.model", "", "folder of another fraud model")
+    model_deadline_s: float = _option(
+        "model.deadline_s", 2.0, "a model's time for a batch; then rules decide it. 0: no limit",
+        low=0,
+    )  # fmt: skip
+    model_probe_s: float = _option(
+        "model.probe_s", 10.0, "until a model that failed is tried again; doubles up to 5 minutes",
+        low=0.1,
+    )  # fmt: skip
+    model_unusable: str = _option(
+        "model.unusable", "stop", "a model that is missing or broken at the start: stop, or rules "
+        "alone until it can be read", choices=("stop", "rules"),
+    )  # fmt: skip
+    fraud_model: str = _option(
+        "fraud.model", "", "folder of another fraud model; none: rules alone"
+    )
     fraud_rules: str = _option("fraud.rules", "", "JSON file of other fraud rules")
-    maintenance_model: str = _option("maintenance.model", "", "folder of another life model")
+    maintenance_model: str = _option(
+        "maintenance.model", "", "folder of another life model; none: rules"
+    )
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
     topology_parsers: int = _option("topology.parsers", 1, "tasks that parse", low=1)
@@ -154,6 +170,12 @@ class Settings:
                     f"{low_key} ({low:g}) must be below {high_key} ({high:g}): "
                     "each limit has to end before the one around it. Change one of them."
                 )
+        if self.model_deadline_s + self.work_timeout_s > self.message_timeout_s:
+            raise SettingsError(
+                f"model.deadline_s ({self.model_deadline_s:g}) and topology.work_timeout_s "
+                f"({self.work_timeout_s:g}) together must be at most topology.message_timeout_s "
+                f"({self.message_timeout_s:g}): a batch may wait for both. Change one of them."
+            )
 
 
 class Value(NamedTuple):

@@ -1,6 +1,8 @@
 """The bolts that decide, over the multilang bytes: chained and spread they do the same."""
 
+import threading
 from itertools import islice
+from time import monotonic
 
 import msgspec
 import pytest
@@ -10,9 +12,11 @@ from apps.generate.transactions import Transactions
 from bolts import fraud, maintenance
 from stormwatch.bitmap import count
 from stormwatch.codec import Parsed, decoder
+from stormwatch.fraud.domain import SHIPPED
 from stormwatch.fraud.parse import parse as parse_transaction
 from stormwatch.maintenance.parse import parse as parse_reading
 from stormwatch.meter import Reading as MeterReading
+from stormwatch.models import load
 from stormwatch.records import Fragment, Outcomes
 from stormwatch.testing import HEARTBEAT, TICK, batch, drive
 
@@ -112,3 +116,24 @@ def test_a_broken_model_ends_the_process_with_the_file_and_the_mend(store, broke
     assert said.exit_code == 1
     assert "ModelError" in said.log and str(tmp_path) in said.log
     assert not said.of("ack")
+
+
+def test_while_a_model_hangs_heartbeats_are_answered_and_rules_alone_decide(
+    store, broker, monkeypatch
+):
+    released = threading.Event()
+    hung = load(SHIPPED)
+    monkeypatch.setattr(hung, "predict", lambda rows: released.wait(60) and [0.0] * len(rows))
+    monkeypatch.setattr("stormwatch.fraud.domain.load", lambda *a, **k: hung)
+    conf = {"stormwatch.model.deadline_s": 0.2}
+    began = monotonic()
+    first, *others = messages("fraud")
+    said = drive(fraud.FraudBolt, first, HEARTBEAT, *others, HEARTBEAT, TICK, conf=conf)
+    released.set()
+    assert monotonic() - began < 20
+    assert [m["id"] for m in said.of("ack", "fail")] == ["0", "1", "2", "tick"], said.log
+    assert len(said.of("sync")) == 2
+    assert said.log.count("The model has no scores of 40 records after 0.2 s") == 1
+    [body] = store.meters("test").values()
+    reading = msgspec.json.decode(body, type=MeterReading)
+    assert (reading.degraded, reading.ends) == (120, {"scored": 120})

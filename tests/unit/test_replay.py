@@ -98,6 +98,19 @@ def test_what_was_stored_comes_out_again_in_all_fields(world: World, first: int,
     assert proof.before == first
 
 
+def test_decisions_by_rules_alone_are_proven_by_rules_alone(world: World) -> None:
+    alone = world.decided(replace(SETTINGS, fraud_model="none"))
+    for key, row in world.store.tables["decisions"].items():
+        if msgspec.json.decode(row["body"][1])["offset"] % 3 == 0:
+            row.update(alone.tables["decisions"][key])
+    proof = world.replay().proof()
+    assert proof.same and proof.equal == proof.decisions
+    assert {version.split()[0] for version in proof.versions} > {"none"}
+    change = world.replay().change(SHIPPED)
+    assert change.score_max == 0, "a decision without a score has no distance"
+    assert sum(change.gained.values()) == change.gained.get("model", 0)
+
+
 def test_each_field_that_differs_is_named(world: World) -> None:
     key, row = world.row(120)
     body = msgspec.json.decode(row["body"][1])

@@ -51,6 +51,19 @@ def test_the_screen_shows_rates_latency_states_memory_and_alerts_in_words() -> N
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_decisions_by_rules_alone_are_shown_where_there_are_any() -> None:
+    calm = screen()
+    assert "degraded" not in rendered(calm) + "".join(plain(calm))
+    row = alert("C1", Reason("a", "large"))
+    body = row.body[:-1] + b',"degraded":true}'
+    row = msgspec.structs.replace(row, body=body)
+    now = Look(1, 1, 1, 0, {"scored": 9}, {}, 1, 0, 1, [row], degraded=4_321)
+    shown = Screen("r", RUNNING, 1, [Panel("fraud", now, None)], {})
+    assert re.search(r"by rules alone \(degraded\) +4,321", rendered(shown))
+    assert "degraded 4321" in plain(shown)[0]
+    assert in_words(row) == "by rules alone; large"
+
+
 def test_names_with_markup_or_escapes_stay_text() -> None:
     now = Look(1, 1, 1, 0, {"scored": 1}, {}, 1, 0, 1, [alert("[red]x[/red]", Reason("a", "[b]c"))])
     text = rendered(Screen("r", RUNNING, 1, [Panel("fraud", now, None)], {}))

@@ -11,7 +11,7 @@ from stormwatch.fraud.event import Transaction
 from stormwatch.fraud.parse import parse, to_wire
 from stormwatch.fraud.rules import RULES_VERSION, RuleSet
 from stormwatch.fraud.state import FEATURE_NAMES, FEATURE_SET, CustomerState, advance, new_state
-from stormwatch.models import Model, load
+from stormwatch.models import NONE, Model, Supply, load, now
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 
@@ -44,11 +44,13 @@ class Fraud:
         *,
         rule_set: RuleSet = rules.SHIPPED,
         future_skew_ms: int = 300_000,
+        supply: Supply = now,
     ) -> None:
         self._folder = model_folder or SHIPPED
         self._rules = rule_set
         self.rules_version = rule_set.version
         self._future_skew_ms = future_skew_ms
+        self._supply = supply
 
     @classmethod
     def load(
@@ -57,29 +59,42 @@ class Fraud:
         *,
         rule_set: RuleSet = rules.SHIPPED,
         future_skew_ms: int = 300_000,
+        supply: Supply = now,
     ) -> "Fraud":
         """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
         path = Path(folder) if folder else None
-        fraud = cls(path, rule_set=rule_set, future_skew_ms=future_skew_ms)
+        fraud = cls(path, rule_set=rule_set, future_skew_ms=future_skew_ms, supply=supply)
         fraud._scorer  # noqa: B018
         return fraud
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Fraud":
+    def from_settings(cls, settings: Settings, supply: Supply = now) -> "Fraud":
         """As the settings say, its model loaded. Raises ModelError, SettingsError for rules."""
         file = settings.fraud_rules
         return cls.load(
             settings.fraud_model,
             rule_set=rules.read(Path(file), FEATURE_NAMES) if file else rules.SHIPPED,
             future_skew_ms=settings.future_skew_s * 1000,
+            supply=supply,
         )
+
+    def by_rules(self) -> "Fraud":
+        """The same without a model: every decision is degraded."""
+        return type(self)(Path(NONE), rule_set=self._rules, future_skew_ms=self._future_skew_ms)
 
     @cached_property
     def model(self) -> Model:
         """The model in use. Raises ModelError."""
-        return load(self._folder, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES)
+        return self._supply(self._load)
 
-    @cached_property
+    def _load(self) -> Model:
+        from stormwatch.fraud.scoring import Limits
+
+        model = load(self._folder, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES)
+        Limits.of(model.card)
+        return model
+
+    @property
     def model_version(self) -> str:
         """Of the model in use. Raises ModelError."""
         return self.model.card.version

@@ -1,10 +1,12 @@
 """The model port: a folder with `card.json` and an artefact, scored one call a batch.
 
-A new kind of artefact is one class with `card` and `predict` and one line in `KINDS`.
+Where a model has no score the rules alone decide, and the decision says so: `degraded`. A new kind
+of artefact is one class with `card` and `predict` and one line in `KINDS`.
 """
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,25 +19,60 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Card", "Model", "load", "round6"]
+__all__ = ["KINDS", "NONE", "Card", "Model", "NoModel", "Supply", "load", "now", "round6", "scores"]
 
 
 class Model(Protocol):
     """A loaded model. Runs on the calling thread only."""
 
-    card: Card
+    @property
+    def card(self) -> Card:
+        """Of what gave the last scores."""
 
     def predict(self, rows: "Sequence[tuple[float, ...]] | NDArray[np.float64]") -> list[float]:
         """One score for each row, in order, unrounded; row i depends on row i alone.
 
         A row holds finite values in the order of `card.feature_names`. An empty batch gives an
-        empty list. Raises ValueError where the number of values is another.
+        empty list. A row of which there is no score gets nan. Raises ValueError where the number
+        of values is another.
         """
+
+
+NONE = "none"
+"""In place of a model's folder: rules alone decide. Also the version of what is so decided."""
+
+
+class NoModel:
+    """In the place of a model: has no score for any row."""
+
+    card = Card(
+        name=NONE, version=NONE, framework="", kind="", artefact="", sha256="", target="",
+        feature_set="", feature_names=(), thresholds={}, split="", metrics={}, data="",
+        data_hash="", seed=0, parameters={}, libraries={},
+    )  # fmt: skip
+
+    def predict(self, rows: "Sequence[tuple[float, ...]] | NDArray[np.float64]") -> list[float]:
+        """nan for each row."""
+        return [nan] * len(rows)
+
+
+Supply = Callable[[Callable[[], Model]], Model]
+"""Makes the model that a domain uses of how it is loaded (which raises ModelError)."""
+
+
+def now(load: Callable[[], Model]) -> Model:
+    """The plain supply: loaded now, used as it is. Raises ModelError."""
+    return load()
 
 
 def round6(score: float) -> float:
     """As scores are compared with thresholds and stored: no batch size shows in six decimals."""
     return round(score, 6)
+
+
+def scores(model: Model, rows: "Sequence[tuple[float, ...]] | NDArray[np.float64]") -> list[float]:
+    """The model's scores with six decimals; nan where it has none, or none that is a number."""
+    return [round(score, 6) if isfinite(score) else nan for score in model.predict(rows)]
 
 
 def _trees(card: Card, artefact: bytes) -> Model:
@@ -53,9 +90,12 @@ def load(
 ) -> Model:
     """The model in `folder`, checked against its card and, where given, a domain's features.
 
+    A folder of the name NONE is no model: `NoModel`.
     Raises ModelError, with the file and the mend, for a file that is missing, truncated, changed
     or of another kind, and for a model made for other features.
     """
+    if str(folder) == NONE:
+        return NoModel()
     card = _card(folder / "card.json")
     path = folder / card.artefact
     artefact = _read(path)

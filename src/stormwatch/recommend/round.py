@@ -86,6 +86,6 @@ def finish(batch: Round) -> Outcomes:
 
 
 def _filled(row: DecisionRow, verdict: Verdict) -> DecisionRow:
-    outcome, score, reasons = verdict
-    body = replace(_decode(row.body), outcome=outcome, score=score, reasons=reasons)
-    return replace(row, outcome=outcome, score=score, body=_encode(body))
+    made = {"outcome": verdict.outcome, "score": verdict.score}
+    body = replace(_decode(row.body), **made, reasons=verdict.reasons)
+    return replace(row, **made, body=_encode(body))

@@ -1,0 +1,107 @@
+"""Harm to the model: it becomes slow, or its file is cut off and the bolt that held it dies."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from apps.chaos import slow, tables
+from apps.chaos.errors import expect
+from apps.chaos.play import Play
+from apps.chaos.tables import Tables
+from apps.chaos.traffic import mixed
+from apps.verdict import degraded
+from stormwatch.fraud.domain import SHIPPED
+
+LATE = "The model has no scores of"
+BROKEN = "truncated or changed"
+AGAIN = "The model scores again"
+_LAST = 3000
+_SAID_S = 60.0
+_MORE = 200
+_MORE_S = 1.0
+
+
+@contextmanager
+def own(play: Play) -> Iterator[Mapping[str, object]]:
+    """A model folder of the run's own; where it cannot be read, rules decide alone."""
+    shutil.copytree(SHIPPED, _folder(play))
+    yield {"fraud_model": str(_folder(play)), "model_unusable": "rules", "model_probe_s": 2.0}
+
+
+@contextmanager
+def slowed(play: Play) -> Iterator[Mapping[str, object]]:
+    """The same, and a bolt whose model can be made slow."""
+    play.scene.add_bolt(Path(slow.__file__))
+    with own(play) as changes:
+        yield changes
+
+
+def become_slow(play: Play) -> None:
+    """2 s a record, while half of the records are decided nevertheless; then as fast as before."""
+    flag = _folder(play) / slow.FLAG
+    play.at(0.05)
+    flag.touch()
+    play.scene.tell(f"the model takes {slow.RECORD_S:g} s a record from here on")
+    play.scene.until_said(LATE, _SAID_S)
+    play.scene.tell(f"sparse says: {LATE} …")
+    play.at(0.5)
+    flag.unlink()
+    play.scene.tell("the model is as fast as it was")
+    _until_again(play)
+
+
+def be_cut_off(play: Play) -> None:
+    """The artefact loses its end, which nobody notices; a bolt dies and cannot read it; mended."""
+    artefact = _folder(play) / "trees.msgpack"
+    whole = artefact.read_bytes()
+    play.at(0.05)
+    artefact.write_bytes(whole[:-100])
+    play.scene.tell(f"cut 100 bytes off {artefact.name}")
+    play.kill(play.scene.bolt, 0.1)
+    play.scene.until_said(BROKEN, _SAID_S)
+    play.scene.tell(f"sparse says: … {BROKEN} …")
+    play.at(0.5)
+    artefact.write_bytes(whole)
+    play.scene.tell(f"{artefact.name} is whole again")
+    _until_again(play)
+
+
+def _until_again(play: Play) -> None:
+    """Records come until the model is tried again; a last lot is left to decide."""
+    play.fell()
+    turn = 0
+
+    def said() -> bool:
+        nonlocal turn
+        if AGAIN in play.scene.said():
+            return True
+        play.more(mixed(_MORE, run=f"again-{turn}"))
+        turn += 1
+        play.wait(_MORE_S)
+        return False
+
+    play.scene.until(said, AGAIN, _SAID_S)
+    play.scene.tell(f"sparse says: {AGAIN} …")
+    play.judge = partial(_judge, play)
+    play.more(mixed(_LAST, run="last"))
+    play.fell()
+
+
+def _judge(play: Play) -> Tables:
+    """The laws, and that both kinds of decisions are there."""
+    want = play.scene.check()
+    found = tables.of_cassandra(play.scene.settings)
+    alone = len(degraded.marked(found))
+    fallen = degraded.take_fallen(found)
+    expect(0 < alone < len(found.decisions), f"{alone} of {len(found.decisions)} by rules alone")
+    play.notes.append(
+        f"{alone:,} of {len(found.decisions):,} decisions were made by rules alone, marked so, and "
+        f"are byte for byte what the rules decide; {fallen} alerts of a first try were taken back."
+    )
+    return want
+
+
+def _folder(play: Play) -> Path:
+    return play.scene.project.root / "model"
