@@ -269,7 +269,7 @@ class _Batch(Generic[E, S]):
                 code,
                 cards.mask_text(reason),
                 self._component,
-                event.entity.encode(),
+                cards.mask(event.entity.encode()),
                 masking.mask(self._domain.to_wire(event), self._policy.masked),
             )
         )

@@ -103,3 +103,13 @@ def test_as_far_in_the_future_as_allowed(ahead: int, code: str) -> None:
     )  # fmt: skip
     assert len(made.parsed.events) == (not code)
     assert [row.code for row in made.rejected.rows if made.rejected] == [code] if code else True
+
+
+def test_of_what_is_set_aside_no_card_number_is_kept_in_key_reason_or_value() -> None:
+    card, twin = "4111111111111111", at(10 * S, "4111111111111111", who="4111111111111111")
+    contract = Contract(Toy(), POLICY, "toy")
+    parsed = Parsed([(0, 0, twin), (1, 0, Ping(card, card, twin.time, 2))], [], [])
+    made = contract.apply(Fragment("t", 0, 0, 0, 1, 1, 0), parsed, {card: Entry(0, b"")}, 0)
+    (row,) = made.aside
+    assert row.state == "conflict" and card not in row.reason and "************1111" in row.reason
+    assert card.encode() not in (row.key or b"") + (row.raw or b"")
