@@ -156,6 +156,10 @@ CAMPAIGNS = (
         harm.kill_bolt, stage=partial(stages.clock, hours=-1),
     ),
     Campaign(
+        "gauntlet", (1, 3, 4, 8, 9, 21, 23), "seven of these faults in one run, as chance has it",
+        harm.gauntlet, count=8000, settings=IMPATIENT,
+    ),
+    Campaign(
         "twins", (), "the topology runs twice for 20 s, on one group", beyond.twins, count=100_000
     ),
     Campaign(

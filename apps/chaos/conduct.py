@@ -1,13 +1,12 @@
 """Conducts one campaign in a scene: traffic, harm, drain, verdict."""
 
-import time
 from collections import Counter
 from typing import NamedTuple
 
 from apps.chaos.campaigns import Campaign
 from apps.chaos.errors import Invalid, expect
 from apps.chaos.play import SLOWEST, START_S, Play
-from apps.chaos.scene import Scene, committed
+from apps.chaos.scene import Scene
 from apps.chaos.tables import Tables
 
 GRACE_S = 30.0
@@ -50,9 +49,7 @@ def _judge(play: Play, campaign: Campaign, seed: int) -> Result:
             f"INVALID: every record was decided when the last fault of {campaign.name} (seed "
             f"{seed}) fell, so nothing was tested. Give it more with --records."
         )
-    with scene.watching() as ledger:
-        scene.until(lambda: committed(ledger()) > play.before, "progress", campaign.limit_s)
-    moved = time.monotonic() - play.ended_at
+    moved = play.moved(campaign.limit_s)
     scene.tell(f"commits move again {moved:.1f} s after the fault's end")
     drained = scene.drain(play.count, campaign.limit_s + left / SLOWEST)
     scene.stop()

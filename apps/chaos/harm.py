@@ -1,6 +1,8 @@
 """What is done to a running topology, by name of campaign."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 from apps.chaos.play import START_S, Play
 from apps.chaos.run import JVM, SPOUT
@@ -127,3 +129,25 @@ def slow_cassandra(play: Play) -> None:
 
 def _said_again(play: Play, words: str, times: int, limit_s: float) -> None:
     play.scene.until(lambda: play.scene.said().count(words) > times, words, limit_s)
+
+
+def gauntlet(play: Play) -> None:
+    """All of these in one run, in an order by chance; commits have to move again after each."""
+    parts = {"bolt": play.scene.bolt, "spout": SPOUT, "JVM": JVM}
+    harms: list[tuple[str, Callable[[], None]]] = [
+        (f"{name} killed", partial(play.kill, part, 0.0)) for name, part in parts.items()
+    ]
+    harms += [
+        ("bolt paused", partial(pause_bolt, play, 20)),
+        ("Kafka killed", partial(kill_kafka, play, 2)),
+        ("Cassandra hung", partial(hang_cassandra, play, 5)),
+        ("Cassandra stopped", partial(stop_cassandra, play, 5)),
+    ]
+    play.random.shuffle(harms)
+    some, took = play.count // 2, []
+    for number, (name, harm) in enumerate(harms):
+        play.more(mixed(some, play.random.randrange(1 << 30), run=f"part-{number}"))
+        harm()
+        took.append(f"{name} {play.moved(START_S):.1f} s")
+    play.restarts = play.kills
+    play.notes.append(f"Until commits moved again: {', '.join(took)}.")

@@ -122,6 +122,12 @@ class Play:
         self.ended_at = time.monotonic()
         self.before = committed(self._look())
 
+    def moved(self, limit_s: float) -> float:
+        """Wait for a commit after the last fault; seconds from its end."""
+        with self.scene.watching() as ledger:
+            self.scene.until(lambda: committed(ledger()) > self.before, "progress", limit_s)
+        return time.monotonic() - self.ended_at
+
     def _look(self) -> TopicLedger:
         end = time.monotonic() + RESTART_S
         while True:
