@@ -1,6 +1,7 @@
 """The kinds of events, a row for each domain: what commands must know to publish, run and prove.
 
-A new domain adds its row here, its setting `topic.<events>`, and files of its own: CONTRIBUTING.md.
+A new domain adds its row here, its setting `topic.<events>`, and files of its own:
+docs/add-a-domain.md.
 """
 
 from collections.abc import Callable, Iterator
