@@ -12,6 +12,7 @@ BOLTS = "tests/components/test_decide_bolts.py"
 REJECT = "tests/components/test_reject_bolt.py"
 REKEY = "tests/unit/test_rekey_laws.py"
 BRAKE = "tests/unit/test_brake.py"
+EDGES = "tests/unit/test_policy_edges.py"
 MACHINE = "tests/machine/test_machine.py"
 
 
@@ -114,6 +115,23 @@ MUTANTS = (
     Mutant(
         "a known id is found at its own place only", "stormwatch/entity.py",
         "        if at % _ID.size == 0:\n", "        if True:\n", "tests/unit/test_entity.py",
+    ),
+    Mutant(
+        "what is as late as allowed is decided", "stormwatch/contract.py",
+        "if event.time < newest - policy.lateness_ms:",
+        "if event.time <= newest - policy.lateness_ms:", EDGES,
+    ),
+    Mutant(
+        "an id is known up to its horizon", "stormwatch/contract.py",
+        "found[1] >= oldest", "found[1] > oldest", EDGES,
+    ),
+    Mutant(
+        "an id used again is known by its last use", "stormwatch/entity.py",
+        "    at = ids.rfind(digest)\n", "    at = ids.find(digest)\n", EDGES,
+    ),
+    Mutant(
+        "a card number that the size limit cuts is masked", "stormwatch/asides.py",
+        "cards.mask_end(value[:max_bytes])", "value[:max_bytes]", "tests/unit/test_masking.py",
     ),
     # The bolts
     Mutant(
