@@ -8,13 +8,16 @@ import msgspec
 from apps.replay.course import Range
 from apps.replay.needs import Needs, ReplayRefused
 from apps.verdict.ends import Ends
+from apps.verdict.epochs import aligned
 from apps.verdict.keys import cells_of
+from apps.verdict.oracle import Span
 from apps.verdict.orders import Step
 from apps.verdict.rekeyed import Log, Place
 from apps.verdict.tables import Stored, Table, Tables, Written
 from stormwatch.archive import Archive
 from stormwatch.domain import Domain
 from stormwatch.entity import EnvelopeCodec
+from stormwatch.ledger import segments
 from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Source
 from stormwatch.records import Decision, DecisionKey, EndState
@@ -89,8 +92,14 @@ class Stock:
                 ends.add(place, f.epoch, f.first, row.part, nth, row.bitmaps)
                 written.append(Written(place, f.epoch, f.first, f.last, row.part, row.age, nth))
         tables.ends = ends.table()
+        aligned(tables, [span for place in partitions for span in self._spans(place)])
         self._refuse_gone(log, tables, wanted)
         return Stored(tables, written, self._starts)
+
+    def _spans(self, partition: int) -> list[Span]:
+        starts = [(epoch, first) for place, epoch, first in self._starts if place == partition]
+        found = segments(starts, None, _NO_END)
+        return [Span(self._of.topic, partition, epoch, low, end) for epoch, low, end in found]
 
     def bodies(self, have: Stored) -> Iterator[Decision]:
         """Those that can be read."""

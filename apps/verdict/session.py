@@ -13,6 +13,7 @@ from apps.domains import MAKE, one
 from apps.kinds import BY_TOPOLOGY, named
 from apps.verdict import degraded, doubts, lists, oracle, rekeyed, shared
 from apps.verdict.doubts import Times
+from apps.verdict.epochs import aligned
 from apps.verdict.judge import FAIL, Verdict, judge
 from apps.verdict.kafka import Log
 from apps.verdict.oracle import Batch, Span
@@ -43,6 +44,7 @@ def verdict(
     with closing(Log(settings, stream.topic)) as log:
         marks = log.marks()
         spans, why = doubts.spans_of(stream.topic, have, marks)
+        aligned(have.tables, spans)
         times: Times = {}
         size = partial(Random(seed).randint, 1, CUT_MAX)
         batches = _batches(log, spans, size, _quarantined(have.tables), times)

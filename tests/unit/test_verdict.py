@@ -10,6 +10,7 @@ import pytest
 from apps.generate.transactions import Transactions
 from apps.verdict import oracle
 from apps.verdict.doubts import late_faults
+from apps.verdict.epochs import aligned
 from apps.verdict.judge import FAIL, INVALID, KINDS, PASS, Verdict, judge
 from apps.verdict.oracle import Batch, Span, cut
 from apps.verdict.tables import Stored, Tables, Written, of_memory
@@ -193,3 +194,20 @@ def test_quarantined_records_are_believed_and_counted(have: Tables, want: Tables
         some.dead_letters[key] = (KTIME, "kills_process", "", b"k", b"v")
     assert of(want, have).quarantined == 1
     del want.dead_letters[key]
+
+
+def test_a_batch_told_under_the_epoch_before_partitions_were_added_is_no_fault(
+    want: Tables, have: Tables
+) -> None:
+    """Epoch 3 is epoch 2 with one partition more; 32 is another topic of that name."""
+    late = sorted(key for key in have.dead_letters)[-1]
+    moved = [at for at in have.ends if at[2] >= late[5]]
+    assert moved
+    for at in moved:
+        have.ends[at[0], 2, at[2]] = have.ends.pop(at)
+    have.dead_letters[*late[:4], 2, late[5]] = have.dead_letters.pop(late)
+    aligned(have, [SPAN])
+    assert of(want, have).status == PASS
+    have.ends[0, 32, 1] = frozenset({"scored"})
+    aligned(have, [SPAN])
+    only(of(want, have), extra=1)
