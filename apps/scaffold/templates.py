@@ -136,23 +136,17 @@ class {cls}Spout(KafkaBatchSpout):
     topic_setting: ClassVar[str] = "topic_{name}"
 '''
 
-SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, Kafka in memory."""
+SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, and the laws that every spout keeps."""
 
 from collections.abc import Iterator
 
-import pytest
-
 from spouts.{name} import {cls}Spout
-from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySource
-from stormwatch.testing import Conversation, converse
+from stormwatch.adapters.kafka_memory import MemoryBroker
+from stormwatch.testing import Conversation, assert_spout_laws, converse
 
 
-def test_a_record_is_emitted_and_committed(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker = MemoryBroker()
-    MemoryAdmin(broker).ensure_topic("{topic}", 1, {{}})
+def test_a_record_is_emitted_and_committed(broker: MemoryBroker) -> None:
     broker.append("{topic}", b"key", b"value")
-    source = MemorySource(broker, "{topic}")
-    monkeypatch.setattr({cls}Spout, "source", lambda *_: source)
 
     def script(storm: Conversation) -> Iterator[dict[str, object]]:
         for _ in range(2):  # where reading starts, then the record
@@ -163,6 +157,10 @@ def test_a_record_is_emitted_and_committed(monkeypatch: pytest.MonkeyPatch) -> N
     storm = converse({cls}Spout, script)
     assert [m["stream"] for m in storm.emits] == ["notices", "default"], storm.log
     assert broker.commits["stormwatch", "{topic}"][0].offset == 1
+
+
+def test_it_keeps_the_laws() -> None:
+    assert_spout_laws({cls}Spout)
 '''
 
 TOPOLOGY = '''"""Records of the topic `{topic}` to {cls}."""
@@ -171,13 +169,14 @@ from streamparse import Grouping, Topology
 
 from bolts.{name} import {both}
 from spouts.{name} import {cls}Spout
+from stormwatch.adapters.wiring import Checked
 from stormwatch.settings import load
 from stormwatch.topology import storm_config
 
 settings = load()
 
 
-class {cls}Topology(Topology):
+class {cls}Topology(Checked, Topology):
     """spout -> {name} (fields: bucket); what the spout sets aside goes to reject."""
 
     config = storm_config(settings)

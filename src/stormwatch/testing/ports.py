@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,7 @@ from stormwatch.adapters import kafka, outside
 from stormwatch.adapters.kafka_memory import MemorySink, MemorySource
 from stormwatch.adapters.kafka_memory_broker import MemoryBroker
 from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.entity import Envelope
 from stormwatch.ports import Sink, Source, Store
 from stormwatch.records import Decision, LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
@@ -80,11 +81,12 @@ class ForgetfulSink:
 def effects(ports: Ports) -> Mapping[str, object]:
     """What was done to the outside, in a form that is equal when the effect is the same.
 
-    Cells by value, without their write timestamps; the ledger as end state of each offset, however
-    many tries wrote rows of it; Kafka's records as a set, for they come at least once.
+    Cells by value, without their write timestamps (an entity's state holds one, too); the ledger as
+    end state of each offset, however many tries wrote rows of it; Kafka's records as a set, for
+    they come at least once.
     """
     tables = {
-        table: {key: {c: v for c, (_, v) in row.items()} for key, row in rows.items()}
+        table: {key: {c: _bare(v) for c, (_, v) in row.items()} for key, row in rows.items()}
         for table, rows in ports.store.tables.items()
         if table != "ledger"
     }
@@ -106,3 +108,14 @@ def effects(ports: Ports) -> Mapping[str, object]:
         for record in log.records
     }
     return {"tables": tables, "ledger": ends, "kafka": told}
+
+
+def _bare(value: object) -> object:
+    """A cell's value; of an entity's state without the stamp that orders its writes."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        found = msgspec.msgpack.decode(value, type=Envelope[Any])
+    except msgspec.DecodeError:
+        return value
+    return msgspec.structs.replace(found, stamp=0)
