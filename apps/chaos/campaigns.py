@@ -134,11 +134,11 @@ CAMPAIGNS = (
     ),
     Campaign(
         "model-slow", (35,), "the model takes 2 s a record for a while", model.become_slow,
-        count=40_000, settings=HASTY, stage=model.slowed,
+        settings=HASTY, stage=model.slowed,
     ),
     Campaign(
         "model-truncated", (34,), "the model's file is cut off and the bolt that held it killed",
-        model.be_cut_off, count=40_000, stage=model.own,
+        model.be_cut_off, stage=model.own,
     ),
     Campaign(
         "idle", (13,), "nothing comes for ten minutes, then one record",

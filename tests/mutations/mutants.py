@@ -9,6 +9,8 @@ LAWS = "tests/unit/test_contract_laws.py"
 PARTITION = "tests/unit/test_partition.py"
 READER = "tests/unit/test_reader.py"
 BOLTS = "tests/components/test_decide_bolts.py"
+DEGRADED = "tests/unit/test_degraded.py"
+GUARD = "tests/unit/test_guard.py"
 REJECT = "tests/components/test_reject_bolt.py"
 REKEY = "tests/unit/test_rekey_laws.py"
 BRAKE = "tests/unit/test_brake.py"
@@ -27,6 +29,27 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = (
+    # Decisions by rules alone
+    Mutant(
+        "a decision by rules alone is marked", "stormwatch/contract.py",
+        "True if verdict.degraded else msgspec.UNSET", "msgspec.UNSET", DEGRADED,
+    ),
+    Mutant(
+        "a decision by rules alone names no model", "stormwatch/contract.py",
+        "NONE if verdict.degraded else domain.model_version", "domain.model_version", DEGRADED,
+    ),
+    Mutant(
+        "no call is made while a late one is under way", "stormwatch/adapters/guard.py",
+        "        if self._helper.busy:\n", "        if False:\n", GUARD,
+    ),
+    Mutant(
+        "a model that failed is left alone for a while", "stormwatch/adapters/guard.py",
+        "        if not self._breaker.ready(now):\n", "        if False:\n", GUARD,
+    ),
+    Mutant(
+        "a row that raises costs only itself", "stormwatch/adapters/guard.py",
+        "    for row in rows:\n", "    for row in []:\n", GUARD,
+    ),
     # The state contract
     Mutant(
         "a record at or below the mark is skipped", "stormwatch/contract.py",

@@ -174,7 +174,11 @@ def verdict_of(have: Tables) -> Verdict:
 
 
 def test_marked_decisions_are_believed_and_counted(some: set[degraded.Key]) -> None:
-    verdict = verdict_of(stored(some))
+    have = stored(some)
+    models = {k[3:6]: _decode(cells[2]).model for k, cells in have.decisions.items()}
+    assert {key for key, model in models.items() if model == NONE} == some
+    assert set(models.values()) == {NONE, FRAUD.model_version}
+    verdict = verdict_of(have)
     assert (verdict.status, verdict.degraded) == (PASS, len(some))
     assert not any(verdict.counts.values())
 

@@ -109,9 +109,9 @@ class Guard:
                 made.model.card.version, self._alone,
             )  # fmt: skip
             self._alone = 0
-        without = sum(not isfinite(score) for score in made.scores)
-        if without and now - self._said_at >= SAY_EVERY_S:
+        if not isfinite(sum(made.scores)) and now - self._said_at >= SAY_EVERY_S:
             self._said_at = now
+            without = sum(not isfinite(score) for score in made.scores)
             logger.warning(
                 "The model has no score of %d of %d records: %s. %s. Correct the model, or let the "
                 "parser reject such records", without, len(made.scores), made.cause, _BY_RULES,
