@@ -9,11 +9,13 @@ from apps.verdict.oracle import Batch
 from apps.verdict.orders import Step, Ways
 from apps.verdict.tables import Tables, of_memory
 from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.asides import kept
 from stormwatch.cache import Entry
 from stormwatch.codec import Parsed, Share
 from stormwatch.contract import Contract, Policy
 from stormwatch.domain import Domain
 from stormwatch.entity import EnvelopeCodec
+from stormwatch.masking import names
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment, Outcomes
 from stormwatch.rekey import Split, fan_out
@@ -54,6 +56,7 @@ def read(
 ) -> Log:
     """Parse and split the log."""
     out, store = Log(), MemoryStore(settings.layout_period_h)
+    masked = names(settings.mask_fields)
     for batch in batches:
         parsed = oracle.events(settings, batch, domain.name, parse_one, store)
         if parsed is None:
@@ -64,8 +67,8 @@ def read(
             to_wire=hop.to_wire, component="oracle", now=0,
         )  # fmt: skip
         if fanned.aside is not None:
-            stamp = outcome_stamp(fragment)
-            store.write_aside(domain.name, fanned.aside.rows, fanned.aside.ledger, stamp)
+            rows = [kept(row, settings.record_max_bytes, masked) for row in fanned.aside.rows]
+            store.write_aside(domain.name, rows, fanned.aside.ledger, outcome_stamp(fragment))
         for share in fanned.shares:
             _keep(out, fragment, share)
     out.certain = of_memory(store)
