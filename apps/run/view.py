@@ -65,6 +65,11 @@ def plain(screen: Screen) -> list[str]:
             continue
         latency = rates.latency if rates else None
         memory = screen.memory.get(panel.topology, {}).get("total", 0.0)
+        again = f", restarts {panel.restarts}" if panel.restarts else ""
+        if not look.decided:
+            head = f"{_when(screen)} {panel.topology}: nothing decided yet"
+            lines.append(f"{head}, lag {look.lag}, {memory:,.0f} MB{again}")
+            continue
         line = (
             f"{_when(screen)} {panel.topology}: "
             f"in {_rate(rates.incoming if rates else None)}/s, "
@@ -74,7 +79,7 @@ def plain(screen: Screen) -> list[str]:
             f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledger)}, {memory:,.0f} MB"
         )
         line += f", degraded {look.degraded}" if look.degraded else ""
-        lines.append(line + (f", restarts {panel.restarts}" if panel.restarts else ""))
+        lines.append(line + again)
     if screen.trouble:
         lines.append(f"{clock(screen.elapsed)} {screen.trouble}")
     return lines

@@ -93,6 +93,15 @@ def test_plain_lines_are_one_a_topology_and_name_the_phase() -> None:
     assert plain(screen())[0].startswith("1:05 fraud: ")
 
 
+def test_before_the_first_decision_plain_lines_are_short() -> None:
+    now = Look(1, 1, 30, 30, {}, {}, 0, 0, 0)
+    panels = [Panel("fraud", now, rates(now, now), restarts=2)]
+    (line,) = plain(Screen("r", "starting the topologies", 20, panels, {}))
+    assert line == (
+        "0:20, starting the topologies fraud: nothing decided yet, lag 30, 0 MB, restarts 2"
+    )
+
+
 def test_without_a_terminal_lines_come_every_five_seconds_and_without_escapes() -> None:
     now = 100.0
     out = io.StringIO()
