@@ -39,11 +39,15 @@ def check(
     """The oracle's tables, once all laws hold. Raises ChaosFailed naming what is wrong."""
     expect(ledger.sound and not ledger.in_flight, ledger)
     found = tables.of_cassandra(settings)
-    degraded.take_fallen(found)
-    believed = degraded.Partly(domain or Fraud(), degraded.marked(found))
-    want = expected(settings, kills, believed)
+    want = expected(settings, kills, believed(found, domain))
     compare(settings, want, found)
     return want
+
+
+def believed(found: Tables, domain: Fraud | None = None) -> degraded.Partly:
+    """The domain, without scores of what is marked as decided without; alerts that fell go."""
+    degraded.take_fallen(found)
+    return degraded.Partly(domain or Fraud(), degraded.marked(found))
 
 
 def compare(settings: Settings, want: Tables, found: Tables) -> None:

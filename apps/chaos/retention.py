@@ -11,7 +11,6 @@ from apps.chaos.tables import Tables
 from apps.verdict import oracle as core
 from apps.verdict.oracle import Span
 from stormwatch.adapters import kafka
-from stormwatch.fraud import Fraud
 from stormwatch.fraud.parse import parse
 from stormwatch.records import EndState, Record
 
@@ -59,7 +58,7 @@ def _judge(play: Play, copy: Copy) -> Tables:
             judge.nothing,
         )
     )
-    want = tables.of_memory(core.expected(settings, kept, Fraud(), parse))
+    want = tables.of_memory(core.expected(settings, kept, judge.believed(found), parse))
     want.ends |= dict.fromkeys(gone, frozenset({EndState.EXPIRED}))
     judge.compare(settings, want, found)
     play.notes.append(f"{len(gone):,} records were deleted unread, each is `expired`.")

@@ -60,8 +60,9 @@ class Stage:
         *,
         store_faults: Iterable[StoreFault] = (),
         together: bool = False,
+        until: Callable[[], bool] = lambda: False,
     ) -> TopicLedger:
-        """Until every record of the topic is committed; its ledger."""
+        """Until every record of the topic is committed, or `until`; its ledger."""
         self.world.store.faults = list(store_faults)
         clock, random = SimulatedClock(), Random(seed)
         plan = plans.read(topology(ROOT, name), name, to_conf(self.settings) | CONFIG)
@@ -72,7 +73,7 @@ class Stage:
         )  # fmt: skip
         with simulated(clock):
             engine.start()
-            engine.run(LIMIT_S, lambda: self._committed(topic))
+            engine.run(LIMIT_S, lambda: until() or self._committed(topic))
             engine.stop()
         self.happened, self.seconds = [str(fault) for fault in planted.happened], clock.now()
         admin = MemoryAdmin(self.world.broker)
