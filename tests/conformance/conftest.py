@@ -18,7 +18,7 @@ from tests.e2e.project import ROOT, Project
 HERE = Path(__file__).parent
 SPOUTS = {"islands": 17, "reefs": 21, "mortal": 1, "mutiny": 1, "refused": 12}
 """Topology -> how many say that they are done: spout tasks, and in `refused` its bolts."""
-STORM_LIMIT_S = 200
+STORM_LIMIT_S = 240
 
 ByRunner = Callable[..., seen.Notes]
 ByStorm = Callable[[str], seen.Notes]

@@ -63,14 +63,14 @@ def test_a_process_for_each_task_does_the_same(name: str, ours: Ours, by_runner:
 
 @pytest.mark.slow
 @pytest.mark.integration
-@pytest.mark.timeout(260)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["islands", "reefs"])
 def test_storm_does_the_same(name: str, ours: Ours, storm: ByStorm) -> None:
     by_storm = storm(name)
     mine, theirs = seen.comparable(ours(name)), seen.comparable(by_storm)
     assert mine.keys() == theirs.keys()
-    for component, said in theirs.items():
-        assert mine[component] == said, component
+    other = {name: (mine[name], said) for name, said in theirs.items() if mine[name] != said}
+    assert not other
     for component in seen.ANY_TASK & by_storm.keys():
         counts = seen.arrivals(by_storm, component).values()
         assert min(counts) > 0.4 * sum(counts) / len(counts), f"{component}: {counts}"
@@ -80,7 +80,7 @@ def test_storm_does_the_same(name: str, ours: Ours, storm: ByStorm) -> None:
 
 @pytest.mark.slow
 @pytest.mark.integration
-@pytest.mark.timeout(260)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("name", "bolt", "spout"), [("mortal", "dies", "few"), ("mutiny", "obeys", "rebel")]
 )
@@ -92,7 +92,7 @@ def test_after_a_component_raised_storm_does_the_same(
 
 @pytest.mark.slow
 @pytest.mark.integration
-@pytest.mark.timeout(260)
+@pytest.mark.timeout(300)
 def test_storm_refuses_the_same(storm: ByStorm) -> None:
     refusals(storm("refused"))
 

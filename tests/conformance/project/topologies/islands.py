@@ -1,12 +1,11 @@
 """Many small topologies in one: they share a worker, and nothing else."""
 
 import json
-import os
 
 from streamparse import Grouping, Topology
 
 from bolts.probe import Auto, Batches, Probe, Sender
-from spouts.script import Script, Stubborn
+from spouts.script import CALM, Script, Stubborn
 
 KEYS = ["", "a", "Aa", "BB", "zürich", "日本", "😀", "x" * 40, "customer-17", "T0001"]
 MIXED = [0, 1, -1, 17, -300, 2**31, -(2**40), 2**53, True, False, None, 0.5, -2.25, 1e300]
@@ -33,11 +32,9 @@ EMIT = [["default", True, None]]
 
 class Islands(Topology):
     config = {
-        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
-        "topology.message.timeout.secs": 10,
+        **CALM,
+        "topology.message.timeout.secs": 15,
         "topology.subprocess.timeout.secs": 120,
-        "topology.spout.wait.strategy": "org.apache.storm.policy.WaitStrategyPark",
-        "topology.bolt.wait.strategy": "org.apache.storm.policy.WaitStrategyPark",
     }
 
     # Every grouping, on one stream: a tree is done when all its readers are.

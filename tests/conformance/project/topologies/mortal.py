@@ -1,17 +1,16 @@
 """A bolt that raises: its tuples come again when it has been started again."""
 
 import json
-import os
 
 from streamparse import Topology
 
 from bolts.probe import Dies
-from spouts.script import Script
+from spouts.script import CALM, Script
 
 
 class Mortal(Topology):
     config = {
-        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
+        **CALM,
         "conformance.bolts": 1,
         "topology.message.timeout.secs": 6,
     }

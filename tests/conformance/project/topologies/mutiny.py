@@ -1,17 +1,16 @@
 """A spout that raises: it starts again from its beginning, and its worker with it."""
 
 import json
-import os
 
 from streamparse import Topology
 
 from bolts.probe import Probe
-from spouts.script import Raises
+from spouts.script import CALM, Raises
 
 
 class Mutiny(Topology):
     config = {
-        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
+        **CALM,
         "conformance.bolts": 1,
         "topology.message.timeout.secs": 6,
     }

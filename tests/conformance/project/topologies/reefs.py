@@ -1,12 +1,11 @@
 """More small topologies in one: what fails, comes late or comes in another way than usual."""
 
 import json
-import os
 
 from streamparse import Grouping, Topology
 
 from bolts.probe import Complains, Probe, Sender
-from spouts.script import Mute, Relay, Script
+from spouts.script import CALM, Mute, Relay, Script
 
 
 def script(rows, ids=str, **config):
@@ -30,12 +29,10 @@ PAIRS = [[a, b] for a in "xyz" for b in "uvw"]
 
 class Reefs(Topology):
     config = {
-        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
+        **CALM,
         "conformance.word": "everyone's",
-        "topology.message.timeout.secs": 10,
+        "topology.message.timeout.secs": 15,
         "topology.subprocess.timeout.secs": 120,
-        "topology.spout.wait.strategy": "org.apache.storm.policy.WaitStrategyPark",
-        "topology.bolt.wait.strategy": "org.apache.storm.policy.WaitStrategyPark",
     }
 
     # Two tasks of a spout: each is told of its own. Whole numbers as ids. More tasks than threads.

@@ -1,18 +1,17 @@
 """Each bolt says something else that Storm does not take, or takes though it is odd."""
 
 import json
-import os
 
 from streamparse import Topology
 
 from bolts.probe import Probe
 from bolts.wrongs import WRONGS, Wrong
-from spouts.script import Script
+from spouts.script import CALM, Script
 
 
 class Refused(Topology):
     config = {
-        "conformance.folder": os.environ.get("CONFORMANCE_FOLDER", ""),
+        **CALM,
         "conformance.bolts": len(WRONGS) + 1,
         "topology.message.timeout.secs": 300,  # a second tuple would end the worker
     }
