@@ -156,6 +156,10 @@ CAMPAIGNS = (
         harm.kill_bolt, stage=partial(stages.clock, hours=-1),
     ),
     Campaign(
+        "motley", (27, 28, 30, 36), "a hot key, poison, huge records, a clock ahead; a bolt killed",
+        harm.kill_bolt, records=traffic.motley, stage=stages.motley,
+    ),
+    Campaign(
         "gauntlet", (1, 3, 4, 8, 9, 21, 23), "seven of these faults in one run, as chance has it",
         harm.gauntlet, count=8000, settings=IMPATIENT,
     ),

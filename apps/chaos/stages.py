@@ -11,13 +11,15 @@ from apps.chaos.proxy import TcpProxy
 Stage = Callable[[Play], AbstractContextManager[Mapping[str, object]]]
 """Gives settings of the topology that differ."""
 
-_CLOCK = """\
+_SHIFT = """\
 import time
 
 _SHIFT_S = {seconds}
 _time, _time_ns = time.time, time.time_ns
 time.time = lambda: _time() + _SHIFT_S
 time.time_ns = lambda: _time_ns() + _SHIFT_S * 1_000_000_000
+"""
+_PLAIN = """\
 
 from bolts import fraud
 
@@ -64,6 +66,16 @@ def poison(play: Play) -> Iterator[Mapping[str, object]]:
 def clock(play: Play, hours: int) -> Iterator[Mapping[str, object]]:
     """The deciding bolts' wall clock is wrong."""
     module = play.scene.project.root / "shifted.py"
-    module.write_text(_CLOCK.format(seconds=hours * 3600))
+    module.write_text(_SHIFT.format(seconds=hours * 3600) + _PLAIN)
     play.scene.add_bolt(module)
+    yield {}
+
+
+@contextmanager
+def motley(play: Play) -> Iterator[Mapping[str, object]]:
+    """A domain that raises on some customers, in bolts whose clock is an hour ahead."""
+    module = play.scene.project.root / "motley.py"
+    module.write_text(_SHIFT.format(seconds=3600) + Path(poisoned.__file__).read_text())
+    play.scene.add_bolt(module)
+    play.domain = poisoned.Poisoned()
     yield {}

@@ -12,6 +12,9 @@ Good = tuple[bytes, bytes]
 _TEMPLATE = {
     "terminal": "T1", "time": "2010-01-02T00:00:00Z", "amount": 100, "currency": "EUR",
 }  # fmt: skip
+POISON = b"C-poison"
+"""How the customers begin on whom the poisoned domain raises."""
+_LARGE = 100_000
 BROKEN = (b"", b"{", None, b'{"id":"x"}', b"\xff\xfe", b'{"amount":NaN}')
 
 
@@ -33,7 +36,7 @@ def poisoned(count: int, seed: int = 1) -> Iterator[KeyValue]:
     """Mixed traffic; one record in 500 is of a customer on whom the poisoned domain raises."""
     for i, (key, value) in enumerate(mixed(count, seed)):
         if i % 500 == 250:
-            name = f"C-poison-{i % 3}"
+            name = f"{POISON.decode()}-{i % 3}"
             event = {**_TEMPLATE, "id": f"poison-{i}", "customer": name}
             yield name.encode(), msgspec.json.encode(event)
         else:
@@ -61,6 +64,17 @@ def hot(count: int, seed: int = 1) -> Iterator[KeyValue]:
             yield key, value
         else:
             yield record
+
+
+def motley(count: int, seed: int = 1) -> Iterator[KeyValue]:
+    """Half of one customer, and between the others what `poisoned` and `oversized` have."""
+    for half, poison, large in zip(
+        hot(count, seed), poisoned(count, seed), oversized(count, seed), strict=True
+    ):
+        if len(large[1] or b"") > _LARGE:
+            yield large
+        else:
+            yield poison if poison[0].startswith(POISON) else half
 
 
 def _spoilt(turn: int, value: bytes) -> bytes | None:

@@ -44,7 +44,7 @@ def test_an_unknown_name_is_told_with_the_known_ones() -> None:
     assert all(named(name) for name in PARTS)
 
 
-@pytest.mark.parametrize("make", [traffic.mixed, traffic.poisoned, traffic.hot])
+@pytest.mark.parametrize("make", [traffic.mixed, traffic.poisoned, traffic.hot, traffic.motley])
 def test_the_same_seed_makes_the_same_traffic(make) -> None:
     first = list(make(3000, 5))
     assert first == list(make(3000, 5)) != list(make(3000, 6))
