@@ -81,7 +81,7 @@ CAMPAIGNS = (
         harm.slow_cassandra, settings=IMPATIENT, stage=stages.behind_a_proxy,
     ),
     Campaign(
-        "burst", (7,), "30 kills -9, 0.1 to 1 s apart", harm.burst, count=60_000,
+        "burst", (7,), "30 kills -9 for 20,000 records, 0.1 to 1 s apart", harm.burst, count=20_000,
         settings={**SMALL, "quarantine_after": 1000},
     ),
     Campaign(

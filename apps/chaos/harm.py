@@ -42,9 +42,9 @@ def kill_late(play: Play) -> None:
 
 
 def burst(play: Play) -> None:
-    """Thirty, whatever runs."""
+    """Thirty for each 20,000 records, whatever runs."""
     play.at(0.02)
-    play.burst(30, (play.scene.bolt, SPOUT, JVM))
+    play.burst(30 * max(1, play.count // 20_000), (play.scene.bolt, SPOUT, JVM))
 
 
 def pause_bolt(play: Play, seconds: float) -> None:
