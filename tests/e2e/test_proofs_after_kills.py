@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -61,11 +62,20 @@ class Proven:
         assert not run.left()
 
     def _kill(self, run: Started, bolt: str) -> None:
-        found = [p for p in run.look() if bolt in " ".join(p.cmdline()).split()]
-        assert found, [p.cmdline() for p in run.look()]
+        end = time.monotonic() + 60
+        while not (found := self._find(run, bolt)):
+            assert time.monotonic() < end, f"{bolt} does not run:\n{run.text}"
+            time.sleep(0.2)
         found[0].kill()
-        psutil.wait_procs(found[:1], 10)
         self.killed.append(int(time.time() * 1000))
+
+    def _find(self, run: Started, bolt: str) -> list[psutil.Process]:
+        found = []
+        for process in run.look():
+            with suppress(psutil.Error):  # it ended meanwhile
+                if bolt in " ".join(process.cmdline()).split():
+                    found.append(process)
+        return found
 
     def call(self, *arguments: str) -> tuple[int, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("STORMWATCH_")}

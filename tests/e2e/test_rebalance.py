@@ -18,6 +18,7 @@ from tests.e2e.project import Until
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 
 COUNT = 30_000
+WORKER, LOGGER = "org.apache.storm.daemon.worker.Worker", "org.apache.storm.LogWriter"
 
 
 @pytest.fixture
@@ -75,6 +76,7 @@ def told(scene: Scene) -> dict[str, str]:
 
 
 def worker_count(settings: Settings, root: Path) -> int:
-    """Worker JVMs of this cluster."""
-    found = (psutil.Process(one.pid) for one in workers.processes(Home.of(settings, root)))
-    return sum(any(part.endswith("worker.Worker") for part in each.cmdline()) for each in found)
+    """Worker JVMs of this cluster, without those that write their logs."""
+    pids = {one.pid for one in workers.processes(Home.of(settings, root))}
+    commands = [psutil.Process(pid).cmdline() for pid in pids]
+    return sum(WORKER in command and LOGGER not in command for command in commands)
