@@ -195,6 +195,8 @@ def _cause(error: BaseException, settings: Settings) -> str:
             "It is tried again; see `./stormwatch doctor`."
         )
     told = "; ".join(sorted({f"{type(one).__name__}: {one}" for one in inner})) or str(error)
+    if "certificate" in told.lower():
+        return f"{told} ({where}). Correct {variable('cassandra.ssl_ca')}."
     return f"{told} ({where}). It is tried again; see `./stormwatch doctor`."
 
 

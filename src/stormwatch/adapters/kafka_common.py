@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from stormwatch.adapters import kafka_way_in as way_in
 from stormwatch.adapters.kafka_control import Control
 from stormwatch.errors import BrokerUnavailable, SettingsError, StormwatchError, TopicError
 from stormwatch.records import Record
@@ -36,9 +37,10 @@ def failure(what: str, bootstrap: str, code: int, detail: str) -> StormwatchErro
     """A driver's error in our terms: TopicError where trying again cannot help."""
     if code in _REFUSALS:
         return TopicError(f"Kafka refused to {what}: {detail}. {_REFUSALS[code]}")
+    detail = way_in.heard(bootstrap) or detail
     return BrokerUnavailable(
         f"Kafka at {bootstrap} did not {what}: {detail}. It is tried again; "
-        "see `./stormwatch doctor` if this goes on."
+        + (way_in.advice(detail) or "see `./stormwatch doctor` if this goes on.")
     )
 
 

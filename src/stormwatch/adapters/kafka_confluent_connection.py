@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from stormwatch.adapters import kafka_common as common
+from stormwatch.adapters import kafka_way_in as way_in
 from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.settings import Settings
 
@@ -37,6 +38,11 @@ logger.addFilter(_Sparingly())
 
 def connection(settings: Settings) -> dict[str, Any]:
     """Options of every client: where, and as whom."""
+
+    def told(error: KafkaError) -> None:
+        logger.warning("Kafka: %s", error.str())
+        way_in.hear(settings.kafka_bootstrap, error.str())
+
     options: dict[str, Any] = {
         "bootstrap.servers": settings.kafka_bootstrap,
         "client.id": "stormwatch",
@@ -44,7 +50,7 @@ def connection(settings: Settings) -> dict[str, Any]:
         "log_level": 4,
         "socket.timeout.ms": int(settings.kafka_request_timeout_s * 1000),
         "reconnect.backoff.max.ms": common.RECONNECT_MS,
-        "error_cb": lambda error: logger.warning("Kafka: %s", error.str()),
+        "error_cb": told,
     }
     if settings.kafka_security_protocol.startswith("SASL"):
         options |= {
