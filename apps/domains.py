@@ -1,14 +1,18 @@
 """The domains by name, for commands that work on one of them."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from apps.kinds import KINDS, Kind
 from apps.run.streams import ALL, Stream, every, streams
+from apps.topology_file import topology_class
 from stormwatch.domain import Domain
 from stormwatch.errors import SettingsError
 from stormwatch.settings import Settings
+
+_TOPOLOGIES = Path(__file__).parents[1] / "topologies"
 
 
 def _make(kind: Kind, settings: Settings) -> Domain[Any, Any]:
@@ -35,8 +39,23 @@ def one(settings: Settings, name: str) -> Stream:
 
 
 def chosen(settings: Settings, which: str) -> list[Stream]:
-    """One topology's stream, or of all there are. Raises SettingsError."""
-    return every(settings) if which == ALL else streams(settings, which)
+    """One topology's stream, or of all there are; then those of bolts that keep states of their
+    own, under their names. Raises SettingsError."""
+    found = every(settings) if which == ALL else streams(settings, which)
+    return [*found, *(s._replace(topology=own) for s in found for own in own_domains(s.topology))]
+
+
+def own_domains(name: str) -> list[str]:
+    """Names under which bolts of a topology store, beside the topology's own."""
+    topology = topology_class(_TOPOLOGIES / f"{name}.py")
+    found = [getattr(spec.component_cls, "domain", name) for spec in topology.specs]
+    return [own for own in dict.fromkeys(found) if own != name]
+
+
+@cache
+def beside() -> frozenset[str]:
+    """The `own_domains` of all topologies."""
+    return frozenset(own for kind in KINDS for own in own_domains(kind.topology))
 
 
 def of_topic(settings: Settings, topic: str) -> Stream:

@@ -80,11 +80,7 @@ def _place(row: "DecisionRow") -> str:
 
 def _known() -> list[str]:
     """Names under which alerts are stored: of the topologies, and of bolts that have their own."""
-    from apps.dev.load import names, topology
+    from apps.dev.load import names
+    from apps.domains import own_domains
 
-    known: dict[str, None] = {}
-    for name in names(shared.ROOT):
-        specs = topology(shared.ROOT, name).specs
-        own = [getattr(spec.component_cls, "domain", name) for spec in specs]
-        known |= dict.fromkeys([name, *own])
-    return list(known)
+    return [one for name in names(shared.ROOT) for one in (name, *own_domains(name))]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from apps.domains import of_topic
+from apps.domains import chosen, of_topic
 from apps.run.streams import Stream
 from stormwatch import masking
 from stormwatch.archive import Archive, LetterAct
@@ -91,9 +91,9 @@ def by_name(archive: Archive, settings: Settings, name: str) -> Letter:
             f"{name!r} names no record: it is topic/partition/epoch/offset, as "
             "`./stormwatch dlq list` shows them."
         ) from error
-    stream = of_topic(settings, place[0])
-    for stored in archive.find_asides(stream.topology, *place):
-        return _with_acts(archive, stream.topology, stored, {})
+    for stream in chosen(settings, of_topic(settings, place[0]).topology):
+        for stored in archive.find_asides(stream.topology, *place):
+            return _with_acts(archive, stream.topology, stored, {})
     raise SettingsError(
         f"{name} is not set aside: it was decided, never read, or is older than "
         f"{settings.ttl_dead_letters_d} days. `./stormwatch dlq list --all` shows what there is."

@@ -161,7 +161,7 @@ class Redriver:
         self._parsed(value)
         key = original.key if original is not None else None
         if key is None:  # what was kept of a key may be masked; the record has it too
-            key = str(msgspec.json.decode(value)[BY_TOPOLOGY[letter.domain].key]).encode()
+            key = str(msgspec.json.decode(value)[BY_TOPOLOGY[self._domain.name].key]).encode()
         if last is not None:
             return _Copy(letter, key, value, last.to_partition, last.to_offset)
         info = self._source.describe()

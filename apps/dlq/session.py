@@ -15,8 +15,12 @@ from stormwatch.settings import Settings
 def redrive_all(
     settings: Settings, archive: Archive, letters: Sequence[Letter], who: Who, *, dry: bool = False
 ) -> list[Result]:
-    """Results in the order of topics. Raises InfrastructureError, ModelError."""
+    """Results in the order of topics. Raises InfrastructureError, ModelError.
+
+    A record that several bolts set aside is sent once.
+    """
     results: list[Result] = []
+    letters = list({letter.name: letter for letter in reversed(letters)}.values())[::-1]
     for topic in dict.fromkeys(letter.stored.topic for letter in letters):
         name = domains.of_topic(settings, topic).topology
         if name not in domains.MAKE:

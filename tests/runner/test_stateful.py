@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamparse import Grouping, Topology
 
+from apps import domains
 from apps.generate.transactions import Transactions
+from apps.verdict import tables
 from bolts.fraud import FraudBolt
 from bolts.parse import ParseTransactions
 from bolts.reject import RejectTransactions
@@ -159,3 +161,18 @@ def test_any_faults_at_any_moments(seed: int, faults: int, stores: list[int]) ->
     with pytest.MonkeyPatch.context() as monkeypatch:
         planted = lambda plan: Faults.seeded(seed, plan, faults, within=40)  # noqa: E731
         holds(monkeypatch, seed, planted, stores)
+
+
+def test_commands_find_what_they_store_under_names_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(domains, "topology_class", lambda path: wired())
+    assert domains.own_domains("fraud") == ["totals", "takings"]
+
+
+def test_what_they_store_is_no_difference_of_the_topology(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "beside", lambda: frozenset({"totals"}))
+    found = tables.Tables(states={("totals", 1, "C1"): b"", ("fraud", 1, "C1"): b""})
+    assert tables.differences(tables.Tables(), found) == [
+        "states: 1 extra of 0: ('fraud', 1, 'C1')"
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from apps import domains
 from apps.dlq.letters import OPEN, Letter, Wanted, by_name, find
 from apps.dlq.redrive import Redriver, Result, Who, discard
 from apps.kinds import BY_TOPOLOGY
@@ -253,3 +254,21 @@ def test_what_is_shown_is_masked_and_safe_to_print(world: World) -> None:
     text = str(shown)
     assert "Bob" not in text and "411111" not in text and "\x1b" not in text
     assert shown["record"] == name and shown["status"] == OPEN
+
+
+def test_what_a_bolt_with_state_of_its_own_set_aside_is_found_and_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(domains, "own_domains", lambda name: ["spree"] if name == "fraud" else [])
+    world = World()
+    world.broker.append("t", b"c-1", GOOD % (1, 1), partition=0)
+    row = SetAside(0, NOW, "dead_lettered", "ValueError", "It broke.", "spree", b"c-1", b"{}")
+    nothing = LedgerRow(Fragment("t", 0, 0, 0, 0, 1, 0), "score/0", {}, 0)
+    world.store.write_aside("spree", [row], nothing, 1)
+    found = find(world.store, domains.chosen(SETTINGS, "all"), ANY, 9)
+    assert [(letter.domain, letter.name) for letter in found] == [("spree", "t/0/0/0")]
+    assert by_name(world.store, SETTINGS, "t/0/0/0").domain == "spree"
+    sink = MemorySink(world.broker)
+    redriver = Redriver(SETTINGS, world.store, world.source, sink, Fraud(), world.who)
+    assert [result.done for result in redriver.run(found)] == [REDRIVEN]
+    assert [value for _, _, value in world.copies()] == [GOOD % (1, 1)]
