@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stormwatch.feed import SUSPECTED
+
 _START = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z]+) +(?P<rest>.*)$")
 _LAUNCHED = re.compile(
     r"\[Thread-\d+-(?P<name>.+?)-executor.*Launched subprocess with pid (?P<pid>\d+)"
@@ -59,6 +61,8 @@ class Journal:
     exit_codes: dict[int, int] = field(default_factory=dict)
     tracebacks: list[tuple[str, str]] = field(default_factory=list)
     """(component or "", traceback), in order."""
+    suspicions: list[str] = field(default_factory=list)
+    """What a spout said of records that one process after the other died of."""
     last_error: str = ""
     _open: Entry | None = None
 
@@ -104,7 +108,10 @@ class Journal:
         if entry.level == "ERROR" and not said:
             self.last_error = "\n".join(entry.text.splitlines()[:4])
         if said and entry.level in ("WARN", "ERROR") and TRACEBACK not in entry.text:
-            return [f"{said['name']}: {_STAMP.sub('', said['text']).rstrip()}"]
+            text = f"{said['name']}: {_STAMP.sub('', said['text']).rstrip()}"
+            if SUSPECTED in text:
+                self.suspicions.append(text)
+            return [text]
         return []
 
     def _died(self, pid: int, code: int) -> None:

@@ -1,16 +1,23 @@
-"""How often a topology may be restarted in place."""
+"""How often a topology may be restarted in place.
+
+A record that kills its process is found by the deaths it causes and then set aside. A restart after
+a death that the spout counted on one record does not count here: each brings that to its end.
+"""
 
 from collections import deque
+from collections.abc import Iterable
 
 LIMIT = 3
 WINDOW_S = 600.0
 
 
 class Restarts:
-    """At most `LIMIT` within `WINDOW_S`; time is an argument."""
+    """At most `LIMIT` within `WINDOW_S`, but for the excused; time is an argument."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
+        self._excuses: set[str] = set()
+        self._excusable = False
 
     def allow(self, now: float) -> bool:
         """Count one more restart if it is allowed."""
@@ -19,6 +26,17 @@ class Restarts:
         if len(self._times) >= LIMIT:
             return False
         self._times.append(now)
+        self._excusable = True
+        return True
+
+    def excuse(self, reasons: Iterable[str]) -> bool:
+        """Do not count the last restart after all, if a reason was never heard before."""
+        fresh = set(reasons) - self._excuses
+        self._excuses |= fresh
+        if not (fresh and self._excusable):
+            return False
+        self._excusable = False
+        self._times.pop()
         return True
 
     @property

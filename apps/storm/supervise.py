@@ -26,8 +26,8 @@ _POLL_S = 0.25
 _START_LIMIT_S = 120.0
 """From the JVM's start to the last component's process; 6 s on two idle cores."""
 _BY_SIGNAL = 128
-_SETTLE_S = 0.5
-"""After a death: until Storm has written why."""
+_SETTLE_S, _SETTLE_LIMIT_S = 0.5, 2.0
+"""After a death: until Storm has written why, and on a busy machine the exit code."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,14 @@ class Supervisor:
                         return 0
                     time.sleep(_POLL_S)
                     self._say(journal.read(follower.lines()))
+                    if restarts.excuse(journal.suspicions):
+                        self._say(["a record is on trial: the restart before is not counted"])
                     if end is None and journal.running:
                         end = time.monotonic() + seconds
                     incident = self._look(cluster, journal, time.monotonic() - started)
                 if self._signal:
                     return 128 + self._signal
-                time.sleep(_SETTLE_S)
-                self._say([*journal.read(follower.lines()), *journal.flush()])
+                self._settle(cluster, follower, journal)
                 incident = self._look(cluster, journal, time.monotonic() - started) or incident
             finally:
                 cluster.stop()
@@ -89,6 +90,16 @@ class Supervisor:
                 [f"restarting the topology in place ({restarts.used} of at most {LIMIT} in "
                  f"{WINDOW_S / 60:.0f} minutes)"]
             )  # fmt: skip
+
+    def _settle(self, cluster: LocalCluster, follower: Follower, journal: Journal) -> None:
+        begin = time.monotonic()
+        while (waited := time.monotonic() - begin) < _SETTLE_LIMIT_S:
+            known = journal.exit_codes or cluster.exit_code() is not None
+            if known and waited >= _SETTLE_S:
+                break
+            time.sleep(_POLL_S)
+            self._say(journal.read(follower.lines()))
+        self._say(journal.flush())
 
     def _left_alone(self) -> bool:
         return os.getppid() != self._parent or not alive(self._sparse)

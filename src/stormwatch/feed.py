@@ -12,6 +12,8 @@ from stormwatch.ports import Source, TopicInfo
 DISCOVER_S = 30.0
 ABSENT_S = 3.0
 """How often the topic is looked at, and looked for."""
+SUSPECTED = "was alone in work when its process died"
+"""Said at a start after a death that is counted on one record: `storm` knows it by these words."""
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +97,13 @@ class Feed:
             partition.renew(epoch)
         self.partitions, self._info, self.opened_at = everything, info, self._clock()
         self._paused.clear()
+        for index, each in fresh.items():
+            if each.tries:
+                logger.warning(
+                    "%s[%d]: the first record from offset %d on %s (death %d of %d, then it is set "
+                    "aside)", self._log.topic, index, each.position, SUSPECTED, each.tries,
+                    self._rules.quarantine_after,
+                )  # fmt: skip
         starts = ", ".join(f"partition {i} from {p.backlog.read}" for i, p in fresh.items())
         logger.info("reading %r, epoch %d: %s", self._log.topic, epoch, starts or "nothing new")
 

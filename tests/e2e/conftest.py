@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.project import BOLT, ROOT, SPOUT, Project, Until
+from tests.e2e.started import Started
 
 
 @pytest.fixture
@@ -37,3 +38,22 @@ def until() -> Until:
             time.sleep(0.1)
 
     return wait
+
+
+@pytest.fixture
+def own_dir(tmp_path: Path) -> Path:
+    """A run directory of its own, with the class paths that were resolved before."""
+    jars = ROOT / ".stormwatch" / "jars"
+    jars.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "jars").symlink_to(jars)
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def runs() -> Iterator[list[Started]]:
+    """Runs that end with the test, however it ends."""
+    started: list[Started] = []
+    yield started
+    for run in started:
+        run.end()

@@ -59,15 +59,21 @@ def test_up_is_idempotent_and_down_leaves_nothing(tmp_path: Path, services_home:
     environ = {"STORMWATCH_RUN_DIR": str(tmp_path)}
     settings = load(environ, root=ROOT)
     seen = []
+    told: list[tuple[str, str]] = []
     for _ in range(2):
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if ports.is_free(9092):
                 other.bind((ports.HOST, 9092))
                 other.listen()
-            found = manage.up(settings, ROOT, silent, environ)
+            found = manage.up(
+                settings, ROOT, lambda step, detail: told.append((step, detail)), environ
+            )
             assert answers(found)
             assert found.kafka_bootstrap != "127.0.0.1:9092"
+            port = found.kafka_bootstrap.rpartition(":")[2]
+            taken = f"port 9092 is taken by another program; using {port} instead"
+            assert ("kafka", taken) in told
             assert load(environ, root=ROOT).kafka_bootstrap == found.kafka_bootstrap
             pids = {s.pid for s in manage.status(ROOT, settings)}
             assert manage.up(settings, ROOT, silent, environ) == found

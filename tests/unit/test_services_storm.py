@@ -10,6 +10,7 @@ from apps.services.errors import ServiceError
 from apps.storm import flux
 from apps.storm.journal import Follower, Journal
 from apps.storm.restarts import LIMIT, WINDOW_S, Restarts
+from stormwatch.feed import SUSPECTED
 
 LAUNCHED = (
     "2026-11-21 09:02:04.234 INFO  ShellBolt [Thread-41-count-executor[2, 2]] "
@@ -128,6 +129,48 @@ def test_restarts_are_bounded_in_every_window(times: list[int]) -> None:
     for time in allowed:
         assert len([t for t in allowed if time - WINDOW_S < t <= time]) <= LIMIT
     assert allowed[:LIMIT] == times[:LIMIT]
+
+
+@given(st.lists(st.sets(st.integers(0, 6), max_size=3), min_size=1, max_size=20))
+def test_a_reason_excuses_one_restart(heard: list[set[int]]) -> None:
+    """What is said again and again, or two at once, excuses no other."""
+    restarts, known = Restarts(), set()
+    for count, reasons in enumerate(heard):
+        if not restarts.allow(float(count)):
+            break
+        used = restarts.used
+        assert restarts.excuse(map(str, reasons)) == bool(reasons - known)
+        assert not restarts.excuse(map(str, reasons))
+        assert restarts.used == used - bool(reasons - known)
+        known |= reasons
+
+
+def test_a_record_that_kills_its_process_leaves_restarts_to_spare() -> None:
+    """Not first in line it takes four: two counted ones until it is alone, two that are excused."""
+    restarts = Restarts()
+    excused = []
+    for count in range(4):
+        assert restarts.allow(float(count))
+        excused.append(restarts.excuse([f"death {count}"] if count > 1 else []))
+    assert excused == [False, False, True, True]
+    assert restarts.used == 2
+
+
+def test_what_was_heard_before_the_first_restart_excuses_none() -> None:
+    restarts = Restarts()
+    assert not restarts.excuse(["of the run before"])
+    assert restarts.allow(0.0)
+    assert not restarts.excuse(["of the run before"])
+
+
+def test_a_spout_that_suspects_a_record_is_heard() -> None:
+    said = (
+        "2026-11-21 09:02:04.242 WARN  ShellSpout [Thread-43] ShellLog pid:77, name:spout "
+        "2026-11-21 09:02:04,238 - stormwatch.feed - transactions[0]: the first record from offset "
+        f"7 on {SUSPECTED} (death 1 of 2, then it is set aside)"
+    )
+    found = journal(said)
+    assert found.suspicions == [f"spout: {said.rpartition(' - ')[2]}"]
 
 
 def test_the_number_of_processes_is_that_of_the_flux_file(tmp_path: Path) -> None:
