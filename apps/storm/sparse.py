@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from apps.services import environment, prctl
+from apps.services.java import java
 from apps.services.locks import BUILD, locked
 from apps.storm.supervise import SPARSE_PID
 from stormwatch.errors import StormwatchError
@@ -28,6 +29,7 @@ DEFAULT_ENVIRONMENT = {"run": "local"}
 
 _WITHOUT_ENVIRONMENT = ("jar", "quickstart", "help", "visualize")
 _STARTING = ("run", "submit")
+_HELP = {"-h", "--help"}
 _CHILDREN_S = 10.0
 
 
@@ -35,6 +37,8 @@ def main() -> int:
     """Hand over to streamparse; exit code 130 or 143 when interrupted or terminated."""
     try:
         run_dir = Path.cwd() / load(root=Path.cwd()).run_dir
+        if sys.argv[1:2] and sys.argv[1] in _STARTING and not _HELP & set(sys.argv):
+            java()  # or Leiningen, which builds the jar, fails on it first and says less
     except StormwatchError as error:
         print(f"sparse: {error}", file=sys.stderr)
         return 2

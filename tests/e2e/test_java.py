@@ -1,11 +1,9 @@
 """Java is missing or too old: whatever needs it says so at once, and how to get it."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.project import Project
 from tests.e2e.started import Started
 
 pytestmark = pytest.mark.timeout(60)
@@ -46,16 +44,6 @@ def test_run_with_an_old_java(own_dir: Path, programs: Path, runs: list[Started]
     assert HOW in run.text
     assert not run.left()
     assert not (own_dir / "services.json").exists()
-
-
-def test_sparse_run_with_an_old_java(project: Project, programs: Path) -> None:
-    an_old_one(programs)
-    project.topology("tiny")
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    assert project.sparse("run", "-n", "tiny", PATH=path, JAVA_HOME="").wait(timeout=40) == 1
-    assert "is Java 11; Kafka, Cassandra and Storm need 17" in project.said()
-    assert HOW in project.said()
-    assert "Traceback" not in project.said()
 
 
 def test_doctor_with_an_old_java(own_dir: Path, programs: Path, runs: list[Started]) -> None:

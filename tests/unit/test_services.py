@@ -17,6 +17,7 @@ from apps.services.health import cassandra_answers, kafka_answers, listens, zook
 from apps.services.home import Home, silent
 from apps.services.java import java, major
 from apps.services.registry import Entry
+from apps.storm import sparse
 from apps.storm.sparse import with_environment
 from stormwatch.settings import Settings, load
 
@@ -82,6 +83,23 @@ def test_a_missing_java_is_refused_with_the_next_step(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServiceError, match="no `java` on PATH"):
         java()
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_sparse_refuses_to_start_without_java(
+    home: Home,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(home.root)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["sparse", command, "-n", "fraud"])
+    assert sparse.main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("sparse: There is no `java` on PATH. Install Java 17")
 
 
 def test_a_missing_leiningen_says_how_to_get_it(
