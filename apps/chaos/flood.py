@@ -6,7 +6,6 @@ from collections import defaultdict
 from apps.chaos.errors import expect
 from apps.chaos.play import Play
 from apps.chaos.scene import committed
-from apps.chaos.traffic import mixed
 from apps.soak.load import Load
 from apps.soak.samples import processes
 
@@ -24,14 +23,14 @@ def flood(play: Play, seconds: float) -> None:
     scene, proxy = play.scene, play.proxy
     assert proxy is not None
     proxy.pause = _LATE_S
-    play.more(mixed(20_000, run="capacity"))
+    play.more(play.later(20_000, "capacity"))
     play.wait(MEASURE_S)
     began, before = time.monotonic(), committed(scene.ledger())
     play.wait(MEASURE_S)
     capacity = (committed(scene.ledger()) - before) / (time.monotonic() - began)
     expect(capacity > 0, "nothing was decided before the flood")
     scene.tell(f"{capacity:,.0f} records/s are decided; now {TIMES} times as many come")
-    load = Load(scene.settings, mixed(1 << 40, run="flood"), TIMES * capacity)
+    load = Load(scene.settings, play.later(1 << 40, "flood"), TIMES * capacity)
     sizes: dict[tuple[str, int], list[float]] = defaultdict(list)
     load.start()
     try:

@@ -6,7 +6,6 @@ from functools import partial
 
 from apps.chaos.play import START_S, Play
 from apps.chaos.run import JVM, SPOUT
-from apps.chaos.traffic import mixed
 
 KAFKA_GONE = "Kafka does not answer, waiting for it"
 KAFKA_BACK = "Kafka answers again"
@@ -67,7 +66,7 @@ def kill_kafka(play: Play, seconds: float, times: int = 1) -> None:
         play.scene.tell("Kafka runs again")
         play.fell()
         _said_again(play, KAFKA_BACK, turn, START_S)
-        play.more(mixed(2000, run=f"after-{turn}"))
+        play.more(play.later(2000, f"after-{turn}"))
 
 
 def hang_cassandra(play: Play, seconds: float) -> None:
@@ -146,7 +145,7 @@ def gauntlet(play: Play) -> None:
     play.random.shuffle(harms)
     some, took = play.count // 2, []
     for number, (name, harm) in enumerate(harms):
-        play.more(mixed(some, play.random.randrange(1 << 30), run=f"part-{number}"))
+        play.more(play.later(some, f"part-{number}", play.random.randrange(1 << 30)))
         harm()
         took.append(f"{name} {play.moved(START_S):.1f} s")
     play.restarts = play.kills

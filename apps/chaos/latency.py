@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from apps.chaos import harm
 from apps.chaos.play import START_S, Play
 from apps.chaos.tables import stored
-from apps.chaos.traffic import KeyValue, hot, mixed
+from apps.chaos.traffic import KeyValue, hot
 from apps.generate.transactions import Transactions
 
 RATE, SECONDS, WARM = 400, 30, 5
@@ -32,7 +32,7 @@ def _measure(play: Play, with_hot: bool) -> int:
     """p99 of the others, ms from publishing to the decision: at most so much, for a record is taken
     to be as old as the oldest of its batch."""
     run = f"{'hot' if with_hot else 'even'}-phase"
-    others = mixed(RATE * SECONDS, 9, run=run)
+    others = play.later(RATE * SECONDS, run)
     one = iter(Transactions(8, run=f"{run}-one", customers=1))
     is_hot = [with_hot and number % 2 == 0 for number in range(RATE * SECONDS)]
 

@@ -11,7 +11,7 @@ from apps.chaos.proxy import TcpProxy
 from apps.chaos.run import JVM
 from apps.chaos.scene import Scene, committed
 from apps.chaos.tables import Tables
-from apps.chaos.traffic import KeyValue
+from apps.chaos.traffic import A_DAY, KeyValue, mixed
 from stormwatch.errors import InfrastructureError
 from stormwatch.fraud import Fraud
 from stormwatch.ledger import TopicLedger
@@ -58,6 +58,10 @@ class Play:
         places = self.scene.publish(records)
         self.count += len(places)
         return places
+
+    def later(self, count: int, run: str, seed: int = 1) -> Iterator[KeyValue]:
+        """Mixed traffic that is younger than all that was published."""
+        return mixed(count, seed, run, day=self.count // A_DAY + 1)
 
     def kill(self, part: str, share: float) -> None:
         """kill -9 of a process at that share; until the topology is started again."""

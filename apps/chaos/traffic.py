@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from apps.generate.transactions import Transactions
+from apps.generate.transactions import DAY, START, Transactions
 
 KeyValue = tuple[bytes, bytes | None]
 Good = tuple[bytes, bytes]
 
+A_DAY = 1000
+"""Records of a day of event time, with 500 customers."""
 _TEMPLATE = {
     "terminal": "T1", "time": "2010-01-02T00:00:00Z", "amount": 100, "currency": "EUR",
 }  # fmt: skip
@@ -18,9 +20,11 @@ _LARGE = 100_000
 BROKEN = (b"", b"{", None, b'{"id":"x"}', b"\xff\xfe", b'{"amount":NaN}')
 
 
-def mixed(count: int, seed: int = 1, run: str = "a", customers: int = 500) -> Iterator[KeyValue]:
-    """`count` records, always the same ones for the same arguments."""
-    generated = iter(Transactions(seed, run=run, customers=customers))
+def mixed(
+    count: int, seed: int = 1, run: str = "a", customers: int = 500, day: int = 0
+) -> Iterator[KeyValue]:
+    """`count` records from that day on, always the same ones for the same arguments."""
+    generated = iter(Transactions(seed, run=run, customers=customers, start=START + day * DAY))
     recent: list[Good] = []
     for i in range(count):
         again = recent[-40 * (i % 5) - 1] if len(recent) > 200 else None
