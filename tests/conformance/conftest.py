@@ -28,7 +28,7 @@ ByStorm = Callable[[str], seen.Notes]
 def by_runner(tmp_path_factory: pytest.TempPathFactory) -> ByRunner:
     """Runs a topology of the project through the runner: its notes."""
 
-    def run(name: str, mode: str = "threads", seconds: float = 90) -> seen.Notes:
+    def run(name: str, mode: str = "threads", seconds: float = 240) -> seen.Notes:
         folder = tmp_path_factory.mktemp(f"{name}-{mode}")
         path = os.pathsep.join([str(HERE / "project" / "src"), str(ROOT / "src")])
         environ = {
@@ -39,7 +39,7 @@ def by_runner(tmp_path_factory: pytest.TempPathFactory) -> ByRunner:
         script = [sys.executable, str(HERE / "by_runner.py"), name, name.title(), mode]
         done = subprocess.run(
             [*script, str(seconds), str(SPOUTS[name])], env=os.environ | environ, check=False,
-            capture_output=True, text=True, timeout=200,
+            capture_output=True, text=True, timeout=280,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return seen.notes(folder)

@@ -87,5 +87,7 @@ _DIED = re.compile(r"ShellBolt died\. Command: .*?name:(\w+).*?\n(\S+: .*)")
 
 
 def deaths(log: str) -> Notes:
-    """Bolts that Storm's log says it refused, with the exceptions' words."""
-    return {DEATHS: {0: [["died", name, why] for name, why in _DIED.findall(log)]}}
+    """Bolts that Storm's log says it refused, with the exceptions' words; not those whose end was
+    that of the run."""
+    died = [["died", name, why] for name, why in _DIED.findall(log) if "NoOutput" not in why]
+    return {DEATHS: {0: died}}

@@ -22,7 +22,7 @@ REFUSED = {
     "fails_acked": "Failed a non-existent or already acked/failed id: ",
     "anchors_late": "Anchored onto ",
     "anchors_strange": "Anchored onto 1234 after ack/fail",
-    "no_command": "Command not found in bolt message",
+    "no_command": "NullPointerException",
     "metric": "Could not find metric by name[speed]",
 }
 """Bolt of the topology `refused` -> what Storm says of it."""

@@ -186,7 +186,7 @@ class Engine:
             elif kind == "spout":  # a bolt's is passed over
                 raise EmitRefused(f"Unknown command received: {said.command}")
         elif not said.pid:
-            raise EmitRefused(f"Command not found in {kind} message")
+            raise EmitRefused("a message without a command: NullPointerException")
 
     def _every(self, seconds: float, action: Callable[[], None]) -> None:
         def again() -> None:
