@@ -22,7 +22,7 @@ from apps.services.java import java
 from apps.services.locks import BUILD, locked
 from apps.storm.supervise import SPARSE_PID
 from stormwatch.errors import StormwatchError
-from stormwatch.settings import load
+from stormwatch.settings import load, to_environ
 
 DEFAULT_ENVIRONMENT = {"run": "local"}
 """Of config.json, where -e is not given; every other subcommand speaks to `cluster`."""
@@ -36,13 +36,15 @@ _CHILDREN_S = 10.0
 def main() -> int:
     """Hand over to streamparse; exit code 130 or 143 when interrupted or terminated."""
     try:
-        run_dir = Path.cwd() / load(root=Path.cwd()).run_dir
+        settings = load(root=Path.cwd())
+        run_dir = Path.cwd() / settings.run_dir
         if sys.argv[1:2] and sys.argv[1] in _STARTING and not _HELP & set(sys.argv):
             java()  # or Leiningen, which builds the jar, fails on it first and says less
     except StormwatchError as error:
         print(f"sparse: {error}", file=sys.stderr)
         return 2
-    _become(environment.for_components())
+    # Components read no file: passwords of stormwatch.toml reach them as environment only.
+    _become(environment.for_components() | to_environ(settings))
     os.environ["LEIN_ROOT"] = "1"  # as root, lein else waits for a key
     os.environ[SPARSE_PID] = str(os.getpid())
     warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
