@@ -13,10 +13,10 @@ import psutil
 _BYTES_IN_MB = 1_000_000
 _COMPONENT_COMMAND = "streamparse_run"
 _JVM_MAIN = {
+    "org.apache.storm.shade.org.apache.zookeeper": "zookeeper",
     "org.apache.storm": "storm",
     "kafka.Kafka": "kafka",
     "org.apache.cassandra": "cassandra",
-    "org.apache.zookeeper": "zookeeper",
     "leiningen": "lein",
 }
 

@@ -73,16 +73,22 @@ class Crew:
             feed.stop()
         return "; ".join(feed.failure for feed in self.feeds.values() if feed.failure)
 
+    def begin_to_stop(self) -> None:
+        """Tell the topologies to end."""
+        for topology in self._running():
+            topology.signal_stop()
+
     def stop(self) -> None:
         """End what still runs."""
-        running = [t for t in self.topologies.values() if t.started]
-        for topology in running:
-            topology.signal_stop()
+        self.begin_to_stop()
         for feed in self.feeds.values():
             feed.stop(2.0)
-        for topology in running:
+        for topology in self._running():
             topology.wait_stopped(_TOPOLOGY_STOP_S)
 
     def pids(self) -> dict[str, list[int]]:
         """Topology -> pid of its command."""
-        return {name: [t.pid] for name, t in self.topologies.items() if t.started}
+        return {topology.name: [topology.pid] for topology in self._running()}
+
+    def _running(self) -> list[Topology]:
+        return [topology for topology in self.topologies.values() if topology.started]

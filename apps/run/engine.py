@@ -94,6 +94,7 @@ def _run(
         proofs = {s.topology: evidence.proof(outside, s.topic, published[s.topic]) for s in chosen}
         shown.close()
         shown.step("topologies", "stopping")
+        crew.begin_to_stop()  # first, as their spouts commit
         outside.begin_to_stop()
         return report.make(
             report.About(run, now, course.times(), options.rate, trouble),

@@ -79,7 +79,9 @@ class Topology:
         return f"The topology {self.name} ended with code {self.code}.\n{tail}\nLog: {self.log}"
 
     def signal_stop(self) -> None:
-        """End it as a Ctrl-C would; its last words are not shown."""
+        """End it as a Ctrl-C would; its last words are not shown. Once is enough."""
+        if self._quiet:
+            return
         self._quiet = True
         self._members = tree([self.pid])
         with suppress(ProcessLookupError):  # ended already

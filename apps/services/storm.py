@@ -21,6 +21,7 @@ NIMBUS_PORT = 6627
 _RESOURCES = Path(__file__).parent / "resources"
 _LIMIT_S = 90.0
 _SLOTS = 4
+ZOOKEEPER_MAIN = "org.apache.storm.shade.org.apache.zookeeper.server.ZooKeeperServerMain"
 _ZOO_CFG = """\
 clientPort={port}
 clientPortAddress={host}
@@ -38,20 +39,24 @@ def base(home: Home) -> Path:
 
 def zookeeper(home: Home, progress: Progress) -> Plan:
     """ZooKeeper of Storm's own jars; its data survives (DevZookeeper deletes it)."""
-    directory = base(home) / ZOOKEEPER
-    directory.mkdir(parents=True, exist_ok=True)
     port = ports.free(2181)
-    config = directory / "zoo.cfg"
-    config.write_text(_ZOO_CFG.format(port=port, host=ports.HOST, data=directory / "data"))
-    main = "org.apache.storm.shade.org.apache.zookeeper.server.ZooKeeperServerMain"
+    config = zookeeper_config(base(home) / ZOOKEEPER, port)
     return Plan(
         name=ZOOKEEPER,
-        command=[*_jvm(home, ZOOKEEPER, 128, progress), main, str(config)],
+        command=[*_jvm(home, ZOOKEEPER, 128, progress), ZOOKEEPER_MAIN, str(config)],
         ports={"client": port},
         ready=partial(zookeeper_answers, ports.HOST, port),
         waiting_for=f"ZooKeeper on port {port}",
         limit_s=_LIMIT_S,
     )
+
+
+def zookeeper_config(directory: Path, port: int) -> Path:
+    """The file that leads ZooKeeper to loopback and to the data in this directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = directory / "zoo.cfg"
+    config.write_text(_ZOO_CFG.format(port=port, host=ports.HOST, data=directory / "data"))
+    return config
 
 
 def daemons(home: Home, client: int, thrift: int) -> dict[str, Callable[[Home, Progress], Plan]]:

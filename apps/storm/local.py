@@ -1,50 +1,78 @@
-"""Storm's LocalCluster in a JVM, with the Python processes that hang on it."""
+"""Storm's LocalCluster in a JVM, with the Python processes that hang on it, and its ZooKeeper.
+
+The ZooKeeper that Storm would start within its own JVM listens on all interfaces and asks for no
+password; whoever writes to it directs Storm. So it gets one on loopback. That also turns on the
+message time-out, as on a cluster: with its own, Storm never takes back a tuple.
+"""
 
 import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
-from apps.services import jars
+from apps.services import jars, ports
 from apps.services.environment import for_components
 from apps.services.home import Home, Progress
 from apps.services.java import java
 from apps.services.prctl import end_with_parent
+from apps.services.storm import ZOOKEEPER_MAIN, zookeeper_config
 from apps.storm.journal import TRACEBACK
 
 _RESOURCES = Path(__file__).parent / "resources"
 _FOREVER = 2**31
 _TERM_S = 4.0
+_REST_S = 1.0
 _STDERR_CHARS = 8000
-_FLAGS = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
+_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
+_STORM = ("-Xms64m", "-Xmx512m")
+_ZOOKEEPER = ("-Xms16m", "-Xmx64m", "-XX:TieredStopAtLevel=1")
+
+
+class Commands(NamedTuple):
+    """The two JVMs of a run. Added at each start: where ZooKeeper is, and its configuration."""
+
+    storm: list[str]
+    zookeeper: list[str]
 
 
 class LocalCluster:
     """One start of a topology in local mode. `stop` leaves no process and no file in `tmp`."""
 
-    def __init__(self, command: list[str], out: Path, tmp: Path, stderr: Path, lock: int) -> None:
+    def __init__(self, commands: Commands, out: Path, tmp: Path, stderr: Path, lock: int) -> None:
         self._tmp = tmp
         self._stderr = stderr
+        self._out = out
+        self._lock = lock
         shutil.rmtree(tmp, ignore_errors=True)
         tmp.mkdir(parents=True)
-        with out.open("ab") as file:
-            self._jvm = subprocess.Popen(
+        port = ports.free()
+        config = zookeeper_config(tmp / "zookeeper", port)
+        self._zookeeper = self._start([*commands.zookeeper, str(config)])
+        java, *rest = commands.storm
+        self._jvm = self._start([java, f"-Dstorm.local.zookeeper={ports.HOST}:{port}", *rest])
+
+    def _start(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        with self._out.open("ab") as file:
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=_environment(stderr),
+                env=_environment(self._stderr),
                 start_new_session=True,  # a Ctrl-C reaches us, who then end it in order
-                pass_fds=[lock],
+                pass_fds=[self._lock],
                 preexec_fn=end_with_parent,  # noqa: PLW1509 (no thread runs here)
             )
 
     def exit_code(self) -> int | None:
-        """None while the JVM runs."""
-        return self._jvm.poll()
+        """None while Storm runs; of ZooKeeper if that has ended, for Storm then does nothing."""
+        code = self._jvm.poll()
+        return self._zookeeper.poll() if code is None else code
 
     def stderr(self, pid: int) -> str:
         """The end of what a component wrote to stderr, from its last traceback if there is one."""
@@ -53,6 +81,15 @@ class LocalCluster:
         except OSError:
             return ""
         return said[max(said.rfind(TRACEBACK), 0) :]
+
+    def rest(self, spouts: Iterable[int]) -> None:
+        """Before an orderly stop: let these processes commit and end. Storm would not tell them."""
+        asked = []
+        for pid in spouts:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                asked.append(psutil.Process(pid))
+                asked[-1].terminate()
+        psutil.wait_procs(asked, timeout=_REST_S)
 
     def stop(self) -> None:
         """End the JVM, then what is left of its Python processes (they end with their pipes)."""
@@ -63,6 +100,8 @@ class LocalCluster:
         except subprocess.TimeoutExpired:
             self._jvm.kill()
             self._jvm.wait()
+        self._zookeeper.kill()  # nothing that it holds is wanted again
+        self._zookeeper.wait()
         _, left = psutil.wait_procs(children, timeout=_TERM_S / 2)
         for child in left:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -78,27 +117,29 @@ class LocalCluster:
         return found
 
 
-def command(
+def commands(
     home: Home, jar: Path, flux: Path, log: Path, tmp: Path, progress: Progress
-) -> list[str]:
-    """The JVM's command. The topology's jar stands first: Storm takes resources/ from the first
+) -> Commands:
+    """How both are started. The topology's jar stands first: Storm takes resources/ from the first
     jar that has one."""
-    classpath = [jar, *jars.classpath(home, jars.STORM, progress)]
-    return [
-        java(),
-        *_FLAGS,
+    classpath = jars.classpath(home, jars.STORM, progress)
+    jvm = [java(), *_FLAGS, f"-XX:ErrorFile={log.parent}/hs_err_storm_%p.log"]
+    zookeeper = [*jvm, *_ZOOKEEPER, "-cp", jars.joined(classpath), ZOOKEEPER_MAIN]
+    storm = [
+        *jvm,
+        *_STORM,
         f"-Dstorm.jar={jar}",
         f"-Dstorm.local.sleeptime={_FOREVER}",  # we end it: at once, and without its stack traces
         f"-Djava.io.tmpdir={tmp}",
         f"-Dstormwatch.log={log}",
         f"-Dlog4j2.configurationFile={_RESOURCES / 'log4j2.xml'}",
-        f"-XX:ErrorFile={log.parent}/hs_err_storm_%p.log",
         "-cp",
-        jars.joined(classpath),
+        jars.joined([jar, *classpath]),
         "org.apache.storm.LocalCluster",
         "org.apache.storm.flux.Flux",
         str(flux),
     ]
+    return Commands(storm, zookeeper)
 
 
 def _environment(stderr: Path) -> dict[str, str]:

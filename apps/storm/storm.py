@@ -67,9 +67,9 @@ def _run(root: Path, jar: Path, file: Path, seconds: int) -> int:
     stderr = log.with_suffix(".stderr")
     shutil.rmtree(stderr, ignore_errors=True)
     stderr.mkdir()
-    command = local.command(home, jar.resolve(), file.resolve(), log, tmp, _progress)
+    commands = local.commands(home, jar.resolve(), file.resolve(), log, tmp, _progress)
     print(f"{topology.name}: starting; Storm's log is {log}", file=sys.stderr, flush=True)
-    launch = partial(local.LocalCluster, command, out, tmp, stderr, lock)
+    launch = partial(local.LocalCluster, commands, out, tmp, stderr, lock)
     return Supervisor(topology, launch, log, out).run(seconds)
 
 

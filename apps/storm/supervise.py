@@ -67,8 +67,10 @@ class Supervisor:
                 incident = None
                 while incident is None:
                     if self._signal or self._left_alone():
+                        cluster.rest(self._spouts(journal))
                         return 128 + (self._signal or signal.SIGHUP)
                     if end is not None and time.monotonic() >= end:
+                        cluster.rest(self._spouts(journal))
                         return 0
                     time.sleep(_POLL_S)
                     self._say(journal.read(follower.lines()))
@@ -100,6 +102,9 @@ class Supervisor:
             time.sleep(_POLL_S)
             self._say(journal.read(follower.lines()))
         self._say(journal.flush())
+
+    def _spouts(self, journal: Journal) -> list[int]:
+        return [pid for pid, name in journal.components.items() if name in self._topology.spouts]
 
     def _left_alone(self) -> bool:
         return os.getppid() != self._parent or not alive(self._sparse)

@@ -3,6 +3,8 @@
 Everything that decides is in `stormwatch.reader` and `stormwatch.partition`.
 """
 
+import signal
+import sys
 import time
 from random import Random
 from typing import Any, ClassVar
@@ -46,6 +48,9 @@ class KafkaBatchSpout(StrictComponent, Spout):
             RESEND_AFTER_TIMEOUTS * values.message_timeout_s, str(self.component_name),
             values.message_timeout_s,
         )  # fmt: skip
+        self._asked_to_end = False
+        if self.own_process:
+            signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
         log = Log(topic, values.kafka_group, values.expired)
         self.reader = Reader(
@@ -59,13 +64,23 @@ class KafkaBatchSpout(StrictComponent, Spout):
         return kafka.source(values, topic)
 
     def next_tuple(self) -> None:
-        """One turn of the reader; returns within milliseconds while Kafka answers."""
+        """One turn of the reader; returns within milliseconds while Kafka answers.
+
+        After a SIGTERM it commits instead and ends the process: Storm's local mode stops without a
+        `deactivate`, and what is in flight then would be suspected of having killed it.
+        """
+        if self._asked_to_end:
+            self.reader.rest()
+            sys.exit(0)
         items = self.reader.step()
         for item in items:
             values = to_values(item.fragment, item.payload)
             self.emit(values, tup_id=item.tup_id, stream=item.stream)
         if not items:
             time.sleep(self.reader.pause_s)
+
+    def _ask_to_end(self, number: int, frame: object) -> None:
+        self._asked_to_end = True
 
     def ack(self, tup_id: str) -> None:
         self.reader.ack(tup_id)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import time
 from typing import Any, ClassVar
 
@@ -165,3 +167,28 @@ def test_the_declared_streams():
     streams = {s.name: list(s.fields) for s in KafkaBatchSpout.outputs}
     assert streams == {"default": list(BATCH_FIELDS), "notices": list(BATCH_FIELDS)}
     assert TransactionSpout.spec(par=2) is not None
+
+
+def test_a_sigterm_commits_that_nothing_died_and_ends_it(broker, monkeypatch):
+    """What is in flight comes again, and is not suspected of anything."""
+    monkeypatch.setattr(MemorySpout, "own_process", True)
+    before = signal.getsignal(signal.SIGTERM)
+    broker.append("transactions", b"c", b"{}", 0)
+
+    def script(storm: Conversation) -> Any:
+        yield {"command": "activate"}
+        yield from storm.turns()
+        yield {"command": "ack", "id": storm.emits[-1]["id"]}
+        yield from storm.turns()
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield {"command": "next"}
+        pytest.fail("it went on")
+
+    try:
+        storm = run(script)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert storm.code == 0
+    assert storm.emits[-1]["stream"] == "default"
+    commit = broker.commits["stormwatch", "transactions"][0]
+    assert (commit.offset, json.loads(commit.metadata)["c"]) == (0, True)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from apps.services import health
 from apps.services.home import Home
+from stormwatch.adapters import kafka
 from stormwatch.settings import Settings
 from tests.e2e.started import Started
 
@@ -65,6 +67,10 @@ def test_ctrl_c_ends_it_with_130_and_leaves_services_that_were_up(
     assert time.monotonic() - began < 20  # 5 s on an idle machine
     assert json.loads(report.read_text())["topologies"]["fraud"]["published"] > 0
     assert not run.left()
+    with closing(kafka.admin(services)) as admin:
+        commits = admin.committed(services.kafka_group, services.topic_transactions)
+    assert commits
+    assert all(json.loads(commit.metadata)["c"] for commit in commits.values()), commits
     host, port = services.kafka_bootstrap.split(":")
     assert health.listens(host, int(port))
 

@@ -20,6 +20,16 @@ def pids(directory: Path) -> list[int]:
     return [int(p.suffix[1:]) for p in directory.glob("pid.*") if p.stat().st_size]
 
 
+def listening(project: Project) -> set[str]:
+    """The addresses on which its processes accept connections."""
+    found = set()
+    for process in project.processes():
+        for each in process.net_connections("inet"):
+            if each.status == psutil.CONN_LISTEN:
+                found.add(each.laddr.ip.removeprefix("::ffff:"))  # IPv4 by a socket of both kinds
+    return found
+
+
 def test_two_timed_runs_at_once_end_quietly(project: Project) -> None:
     seen = [project.topology(name) for name in ("one", "two")]
     runs = [project.sparse("run", "-n", name, "-t", "12") for name in ("one", "two")]
@@ -39,6 +49,7 @@ def test_a_killed_bolt_is_restarted_in_place(project: Project, until: Until) -> 
     run = project.sparse("run", "-n", "tiny")
     until(lambda: pids(seen) or run.poll() is not None, 90)
     (bolt,) = pids(seen)
+    assert listening(project) == {"127.0.0.1"}
     second = subprocess.run(
         [*_storm(), "jar", "x.jar", "org.apache.storm.flux.Flux", "--local", str(_flux(project))],
         cwd=project.root,

@@ -182,7 +182,7 @@ def test_the_number_of_processes_is_that_of_the_flux_file(tmp_path: Path) -> Non
         "className: org.apache.storm.flux.wrappers.bolts.FluxShellBolt}\n"
         "- {id: c, parallelism: 2, className: com.example.JavaBolt}\n"
     )
-    assert flux.read(file) == flux.Topology("tiny", 4)
+    assert flux.read(file) == flux.Topology("tiny", 4, frozenset("a"))
 
 
 @pytest.mark.parametrize("text", ["", "- a list", "name: tiny\nbolts: [{id: b}]", "{"])

@@ -79,6 +79,9 @@ class StrictComponent:
     - `kill -USR1 PID` writes where each thread stands to stderr, and the component goes on.
     """
 
+    own_process = False
+    """Whether Storm started this process for the component: then signals are its own too."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         loose = self.serializer  # type: ignore[has-type]
@@ -96,6 +99,7 @@ class StrictComponent:
             self.logger.level  # type: ignore[attr-defined]
         )
         if self.serializer.output_stream is getattr(sys.stdout, "buffer", None):
+            self.own_process = True
             sys.stdout = LogStream(logging.getLogger("pystorm.stdout"))
 
     def read_handshake(self) -> Any:
