@@ -33,7 +33,8 @@ def source_of(path: Path) -> Source:
                 return Source(source.componentId, event.__name__, event.__module__)
     raise StormwatchError(
         f"No component of {path.name} reads parsed events, so it is not clear what a new bolt "
-        "should. Make the bolt without --topology, and write its line by hand."
+        "should. Make the bolt without --topology, and write its line by hand; one with --state "
+        "needs parsed events first: docs/add-a-domain.md."
     )
 
 
