@@ -1,10 +1,14 @@
 """Harm to the model: it becomes slow, or its file is cut off and the bolt that held it dies."""
 
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
+
+import msgspec
 
 from apps.chaos import slow, tables
 from apps.chaos.errors import expect
@@ -13,11 +17,13 @@ from apps.chaos.tables import Tables
 from apps.chaos.traffic import mixed
 from apps.verdict import degraded
 from stormwatch.fraud.domain import SHIPPED
+from stormwatch.records import Decision
 
+_decode = msgspec.json.Decoder(Decision).decode
 LATE = "The model has no scores of"
 BROKEN = "truncated or changed"
 AGAIN = "The model scores again"
-_LAST = 3000
+_LAST = 8000
 _SAID_S = 60.0
 _MORE = 200
 _MORE_S = 1.0
@@ -71,31 +77,35 @@ def be_cut_off(play: Play) -> None:
 def _until_again(play: Play) -> None:
     """Records come until the model is tried again; a last lot is left to decide."""
     play.fell()
-    turn = 0
+    more = islice(mixed(sys.maxsize, play.seed), play.count, None)  # the traffic goes on
 
     def said() -> bool:
-        nonlocal turn
         if AGAIN in play.scene.said():
             return True
-        play.more(mixed(_MORE, run=f"again-{turn}"))
-        turn += 1
+        play.more(islice(more, _MORE))
         play.wait(_MORE_S)
         return False
 
     play.scene.until(said, AGAIN, _SAID_S)
     play.scene.tell(f"sparse says: {AGAIN} …")
     play.judge = partial(_judge, play)
-    play.more(mixed(_LAST, run="last"))
+    play.more(islice(more, _LAST))
     play.fell()
 
 
 def _judge(play: Play) -> Tables:
-    """The laws, and that both kinds of decisions are there."""
+    """The laws; and the first and last decision of each partition are the model's."""
     want = play.scene.check()
     found = tables.of_cassandra(play.scene.settings)
-    alone = len(degraded.marked(found))
     fallen = degraded.take_fallen(found)
-    expect(0 < alone < len(found.decisions), f"{alone} of {len(found.decisions)} by rules alone")
+    log: dict[int, list[tuple[int, bool]]] = {}
+    for cells in found.decisions.values():
+        made = _decode(cells[2])
+        log.setdefault(made.partition, []).append((made.offset, made.degraded is True))
+    alone = sum(by_rules for each in log.values() for _, by_rules in each)
+    expect(alone, "the model decided all")
+    for partition, each in log.items():
+        expect(not (min(each)[1] or max(each)[1]), f"partition {partition} begins or ends by rules")
     play.notes.append(
         f"{alone:,} of {len(found.decisions):,} decisions were made by rules alone, marked so, and "
         f"are byte for byte what the rules decide; {fallen} alerts of a first try were taken back."

@@ -29,7 +29,7 @@ class Play:
     """A scene with `count` records published, and chance from a seed."""
 
     def __init__(self, scene: Scene, seed: int, count: int) -> None:
-        self.scene, self.count = scene, count
+        self.scene, self.seed, self.count = scene, seed, count
         self.random = Random(seed)
         self.kills = 0
         self.restarts: int | None = 0

@@ -1,6 +1,7 @@
 """The bolts that decide, over the multilang bytes: chained and spread they do the same."""
 
 import threading
+from importlib import import_module
 from itertools import islice
 from time import monotonic
 
@@ -12,7 +13,6 @@ from apps.generate.transactions import Transactions
 from bolts import fraud, maintenance
 from stormwatch.bitmap import count
 from stormwatch.codec import Parsed, decoder
-from stormwatch.fraud.domain import SHIPPED
 from stormwatch.fraud.parse import parse as parse_transaction
 from stormwatch.maintenance.parse import parse as parse_reading
 from stormwatch.meter import Reading as MeterReading
@@ -118,17 +118,19 @@ def test_a_broken_model_ends_the_process_with_the_file_and_the_mend(store, broke
     assert not said.of("ack")
 
 
+@pytest.mark.parametrize("name", DOMAINS)
 def test_while_a_model_hangs_heartbeats_are_answered_and_rules_alone_decide(
-    store, broker, monkeypatch
+    name, store, broker, monkeypatch
 ):
     released = threading.Event()
-    hung = load(SHIPPED)
+    module = import_module(f"stormwatch.{name}.domain")
+    hung = load(module.SHIPPED)
     monkeypatch.setattr(hung, "predict", lambda rows: released.wait(60) and [0.0] * len(rows))
-    monkeypatch.setattr("stormwatch.fraud.domain.load", lambda *a, **k: hung)
+    monkeypatch.setattr(module, "load", lambda *a, **k: hung)
     conf = {"stormwatch.model.deadline_s": 0.2}
     began = monotonic()
-    first, *others = messages("fraud")
-    said = drive(fraud.FraudBolt, first, HEARTBEAT, *others, HEARTBEAT, TICK, conf=conf)
+    first, *others = messages(name)
+    said = drive(DOMAINS[name][0], first, HEARTBEAT, *others, HEARTBEAT, TICK, conf=conf)
     released.set()
     assert monotonic() - began < 20
     assert [m["id"] for m in said.of("ack", "fail")] == ["0", "1", "2", "tick"], said.log

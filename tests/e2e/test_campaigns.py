@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600
 SEED = 31
 
 
-@pytest.mark.parametrize("name", ["cassandra-slow", "burst"])
+@pytest.mark.parametrize("name", ["cassandra-slow", "burst", "model-slow"])
 def test_nothing_is_lost_doubled_or_changed(
     services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str], name: str
 ) -> None:
