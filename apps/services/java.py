@@ -19,7 +19,12 @@ _ADVICE = (
 
 
 def java() -> str:
-    """The `java` to run, of JAVA_HOME or PATH.
+    """The `java` to run, of JAVA_HOME or PATH. Raises ServiceError as `checked` does."""
+    return checked()[0]
+
+
+def checked() -> tuple[str, int]:
+    """The `java` to run and its major version.
 
     Raises ServiceError when there is none or it is older than `REQUIRED`.
     """
@@ -30,13 +35,13 @@ def java() -> str:
             f"{path} is Java {version}; Kafka, Cassandra and Storm need {REQUIRED} or newer. "
             f"{_ADVICE}"
         )
-    return path
+    return path, version
 
 
 def major(text: str) -> int:
     """The major version in the output of `java -version` (1.8 counts as 8); 0 if none is there."""
-    found = re.search(r'version "(?:1\.)?(\d+)', text)
-    return int(found[1]) if found else 0
+    number = re.search(r'version "(?:1\.)?(\d+)', text)
+    return int(number[1]) if number else 0
 
 
 def _find() -> str:
@@ -46,10 +51,10 @@ def _find() -> str:
         if not path.exists():
             raise ServiceError(f"JAVA_HOME is {home}, but {path} does not exist. {_ADVICE}")
         return str(path)
-    found = shutil.which("java")
-    if not found:
+    program = shutil.which("java")
+    if not program:
         raise ServiceError(f"There is no `java` on PATH. {_ADVICE}")
-    return found
+    return program
 
 
 def _version_text(path: str) -> str:

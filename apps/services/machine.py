@@ -10,7 +10,7 @@ from pathlib import Path
 
 from apps.services.errors import ServiceError
 from apps.services.finding import FAIL, OK, WARN, Finding
-from apps.services.java import java
+from apps.services.java import checked
 
 _PYTHON = (3, 11)
 _DISK_GB = {WARN: 5.0, FAIL: 1.0}
@@ -34,7 +34,8 @@ def check_python() -> Iterator[Finding]:
 def check_java() -> Iterator[Finding]:
     """Java, for every service and for Storm."""
     try:
-        yield Finding("Java", OK, f"{java()}.")
+        path, version = checked()
+        yield Finding("Java", OK, f"{version} at {path}.")
     except ServiceError as error:
         yield Finding("Java", FAIL, str(error))
 
