@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from hypothesis import Phase
 
 from apps.services import cassandra as cassandra_service
 from apps.services import kafka as kafka_service
@@ -83,4 +84,8 @@ def unique() -> Unique:
 
 # A busy machine is no defect: no deadline for one example; a failure prints how to repeat it.
 hypothesis.settings.register_profile("stormwatch", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("stormwatch")
+# Where only whether a test fails is asked, the smallest example is not looked for.
+hypothesis.settings.register_profile(
+    "mutants", deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "stormwatch"))

@@ -8,6 +8,7 @@ the one who asked hears only that the write was not confirmed.
 from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import cycle
+from typing import NamedTuple
 
 from stormwatch.adapters.store_memory import Fault, MemoryStore, Write
 from stormwatch.errors import StoreUnavailable
@@ -23,16 +24,19 @@ class Fate(Enum):
     __repr__ = Enum.__str__
 
 
-Trouble = Sequence[Fate]
-"""The fates of a request's rows, in turn and over again."""
+class Trouble(NamedTuple):
+    """The fates of a request's rows, in turn and over again; the requests `before` it succeed."""
+
+    before: int
+    fates: Sequence[Fate]
 
 
 class Cassandra(MemoryStore):
-    """`trouble` meets the next request, then it is over. `landed` is told of each row applied."""
+    """`trouble` meets one request, then it is over. `landed` is told of each row applied."""
 
     def __init__(self, landed: Callable[[Write], None]) -> None:
         super().__init__()
-        self.trouble: Trouble = ()
+        self.trouble: Trouble | None = None
         self.under_way: list[Write] = []
         self._landed = landed
 
@@ -41,13 +45,12 @@ class Cassandra(MemoryStore):
         self._apply([self.under_way.pop(which)])
 
     def _fail(self, method: str) -> Fault | None:
-        if self.trouble and not method.startswith("write"):
-            self.trouble = ()
+        if not method.startswith("write") and self._met():
             raise StoreUnavailable(f"no answer to {method}")
         return super()._fail(method)
 
     def _write(self, method: str, writes: list[Write]) -> None:
-        fates, self.trouble = self.trouble, ()
+        fates = self._met()
         if not fates:
             self._apply(writes)
             return
@@ -57,6 +60,14 @@ class Cassandra(MemoryStore):
             elif fate is Fate.LATER:
                 self.under_way.append(write)
         raise StoreUnavailable(f"{method} was not confirmed")
+
+    def _met(self) -> Sequence[Fate]:
+        """The fates of the request that is made now; nothing if all is well."""
+        trouble, self.trouble = self.trouble, None
+        if trouble is None or not trouble.before:
+            return trouble.fates if trouble else ()
+        self.trouble = Trouble(trouble.before - 1, trouble.fates)
+        return ()
 
     def _apply(self, writes: list[Write]) -> None:
         super()._write("", writes)

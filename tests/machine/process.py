@@ -34,6 +34,11 @@ class Message:
     payload: Any
     tup_id: str
 
+    @property
+    def empty(self) -> bool:
+        """Whether it is of no record: a start notice, a first batch after an unclean stop."""
+        return self.fragment.last < self.fragment.first
+
 
 class Asleep(BaseException):
     """The process stopped between two calls."""

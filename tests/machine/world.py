@@ -61,7 +61,8 @@ class World:
         self.admin.ensure_topic(TOPIC, partitions, {})
         self.wire: list[Message] = []
         self.trees: dict[str, tuple[Fragment, int]] = {}  # in flight -> tuples not acked yet
-        self.answers: list[tuple[str, bool]] = []
+        self.answers: list[tuple[str, Fragment, bool]] = []
+        self.flying: dict[int, Fragment] = {}  # partition -> the try that the spout waits for
         self.reached: dict[str, int] = {}  # key -> offset of the mark stored
         self.committed: dict[int, int] = {}
         self.processes: dict[tuple[str, int], Process] = {}
@@ -109,36 +110,38 @@ class World:
 
     def hear(self, which: int) -> None:
         """An ack or fail reaches the spout."""
-        tup_id, acked = self.answers.pop(which)
-        (self.reader.ack if acked else self.reader.fail)(tup_id)
+        self._told(*self.answers.pop(which))
 
     def time_out(self, which: int, seconds: float = TIMEOUT_S + 1) -> None:
         """Storm gives a tree up; its tuples are still under way."""
         tup_id = list(self.trees)[which]
-        del self.trees[tup_id]
+        fragment, _ = self.trees.pop(tup_id)
         self.now += seconds
-        self.reader.fail(tup_id)
+        self._told(tup_id, fragment, False)
 
     def crash_spout(self) -> None:
         """It dies; what it sent is still under way."""
         self.trees.clear()
+        self.flying.clear()
         self.reader = self._start_reader()
 
     # The bolts
 
-    def deliver(self, which: int) -> None:
-        """A tuple reaches its process, if that is idle."""
+    def deliver(self, which: int, calls: int, trouble: Trouble | None = None) -> Process:
+        """A tuple reaches its process, which takes it up if it is idle, and goes on."""
         process = self.process_of(self.wire[which])
         if process.at is None:
-            process.begin(self.wire.pop(which))
+            process.waiting.append(self.wire.pop(which))
+        self.work(process, calls, trouble)
+        return process
 
-    def work(self, process: Process, calls: int, trouble: Trouble = ()) -> None:
-        """The process goes on for so many calls; `trouble` meets the next one at Cassandra."""
+    def work(self, process: Process, calls: int, trouble: Trouble | None = None) -> None:
+        """The process goes on for so many calls; `trouble` may meet one of them at Cassandra."""
         self.store.trouble = trouble
         if process.at is None and process.waiting:
             process.begin(process.waiting.pop(0))
         process.go_on(calls)
-        self.store.trouble = ()
+        self.store.trouble = None
 
     def crash_bolt(self, process: Process, zombie: bool) -> None:
         """It is replaced. A zombie goes on with what it has, and nobody listens."""
@@ -182,7 +185,7 @@ class World:
         if acked and left > 1:
             self.trees[tup_id] = fragment, left - 1
         else:
-            self.answers.append((tup_id, acked))
+            self.answers.append((tup_id, fragment, acked))
 
     # All well
 
@@ -192,9 +195,7 @@ class World:
         for process in list(self.processes.values()):
             self.work(process, ENOUGH)
         while self.wire:
-            process = self.process_of(self.wire[0])
-            self.deliver(0)
-            self.work(process, ENOUGH)
+            self.deliver(0, ENOUGH)
         while self.answers:
             self.hear(0)
 
@@ -238,11 +239,10 @@ class World:
 
     def _sent(self, item: Item) -> None:
         fragment = item.fragment
-        for tup_id, (other, _) in list(self.trees.items()):
-            if other.partition == fragment.partition:  # the watchdog struck
-                assert other.first == fragment.first, f"two batches: {other}, {fragment}"
-                assert other.attempt < fragment.attempt, f"two tries: {other}, {fragment}"
-                del self.trees[tup_id]
+        if other := self.flying.get(fragment.partition):  # the watchdog struck
+            assert other.first == fragment.first, f"two batches: {other}, {fragment}"
+            assert other.attempt < fragment.attempt, f"two tries: {other}, {fragment}"
+        self.flying[fragment.partition] = fragment
         assert item.records <= LIMITS.records
         self.trees[item.tup_id] = fragment, 0
         cause = Message("", fragment, None, item.tup_id)
@@ -254,6 +254,12 @@ class World:
         self.emit(DECIDE, cause, encode(parsed))
         if rejected is not None:
             self.emit(REJECT, cause, rejected)
+
+    def _told(self, tup_id: str, fragment: Fragment, acked: bool) -> None:
+        """The spout hears of a try, perhaps of one that it has given up."""
+        if self.flying.get(fragment.partition) == fragment:
+            del self.flying[fragment.partition]
+        (self.reader.ack if acked else self.reader.fail)(tup_id)
 
     def _landed(self, write: Write) -> None:
         self.oracle.check(write)

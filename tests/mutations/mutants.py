@@ -376,3 +376,19 @@ MUTANTS = (
         "tests/unit/test_ledger.py",
     ),
 )  # fmt: skip
+
+BY_THE_MACHINE = (
+    "a record at or below the mark is skipped", "marks advance",
+    "decisions are written before states", "nothing is acked before the commit point is confirmed",
+    "any doubt about the commit drops the keys from the cache",
+    "the cache learns states only once they are committed",
+    "the keys of the batch in work are pinned",
+    "a replay publishes the alerts of stored decisions again",
+    "dead letters are published before the commit point",
+    "what was handed on and is tried again is not kept",
+    "one record that raises is set aside alone", "one item is in flight a partition",
+    "the commit stands behind what is acked, not what is sent",
+    "what the brake cuts off comes next", "the watchdog sends again what Storm is silent about",
+    "a word said under an older epoch counts",
+)  # fmt: skip
+"""Rules that the state machine alone sees broken, most of them within a few examples."""

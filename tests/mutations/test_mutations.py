@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.mutants import MUTANTS, Mutant
+from tests.mutations.mutants import BY_THE_MACHINE, MACHINE, MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("src", "tests", "apps", "topologies", "schema")
@@ -33,13 +33,28 @@ def run(root: Path, tests: str) -> subprocess.CompletedProcess[str]:
     path = f"{root / 'src'}:{root}"
     return subprocess.run(
         [sys.executable, "-B", "-m", "pytest", *chosen, *tests.split()],
-        cwd=root, env={**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=root, env={**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1",
+                       "HYPOTHESIS_PROFILE": "mutants"},
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.rule.replace(" ", "-"))
+def named(mutant: Mutant) -> str:
+    return mutant.rule.replace(" ", "-")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=named)
 def test_a_broken_rule_is_noticed(copy: Path, mutant: Mutant) -> None:
+    notice(copy, mutant)
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.rule in BY_THE_MACHINE], ids=named)
+def test_the_state_machine_notices_by_itself(copy: Path, mutant: Mutant) -> None:
+    notice(copy, mutant._replace(tests=MACHINE))
+
+
+def notice(copy: Path, mutant: Mutant) -> None:
+    """Break the rule in the copy, run the tests that have to notice, mend it."""
     path = copy / "src" / mutant.file
     sound = path.read_text()
     assert sound.count(mutant.old) == 1, f"{mutant.file} has changed: mend this mutant"
