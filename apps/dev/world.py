@@ -22,10 +22,11 @@ class WatchedStore(MemoryStore):
         super().__init__(period_h)
         self._watch = watch
 
-    def write_outcomes(self, outcomes: Outcomes) -> None:
+    def write_outcomes(self, *batches: Outcomes) -> None:
         """See the port."""
-        super().write_outcomes(outcomes)
-        self._watch(outcomes)
+        super().write_outcomes(*batches)
+        for outcomes in batches:
+            self._watch(outcomes)
 
 
 @contextmanager

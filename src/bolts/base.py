@@ -1,8 +1,9 @@
 """The base of every bolt here: one micro-batch in, acked or failed exactly once."""
 
 from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from streamparse import Bolt
 
@@ -15,6 +16,31 @@ from stormwatch.errors import InfrastructureError
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.topology import TICK_EVERY_SECOND
+
+GROUP_RECORDS = 200
+"""Once so many are in hand no further batch is waited for: larger ones gain nothing together."""
+
+
+class Work(NamedTuple):
+    """A batch as it came."""
+
+    fragment: Fragment
+    payload: Any
+    tup: Any
+
+
+def groups(works: Iterable[Work]) -> list[list[Work]]:
+    """The works in their order, cut where a partition comes again (Storm's replay of a batch)."""
+    made: list[list[Work]] = []
+    met: set[tuple[str, int]] = set()
+    for work in works:
+        place = (work.fragment.topic, work.fragment.partition)
+        if not made or place in met:
+            made.append([])
+            met = set()
+        made[-1].append(work)
+        met.add(place)
+    return made
 
 
 class BatchBolt(StrictComponent, Bolt):
@@ -31,6 +57,8 @@ class BatchBolt(StrictComponent, Bolt):
     """What arrives: the type that `codec.decoder` takes."""
     writes: ClassVar[tuple[str, ...]] = ()
     """Tables, and settings of topics, that it writes: for `./stormwatch draw`."""
+    together: ClassVar[bool] = False
+    """Whether small batches that wait already are worked on with the one that came first."""
 
     settings: Settings
     cache: StateCache | None = None
@@ -51,29 +79,62 @@ class BatchBolt(StrictComponent, Bolt):
     def handle(self, fragment: Fragment, payload: Any, tup: Any) -> None:
         """Do the work on one batch. Raises InfrastructureError to get the same batch again."""
 
+    def handle_all(self, works: Sequence[Work]) -> None:
+        """`handle` for a group, where `together` is set; no partition is there twice.
+
+        Raises InfrastructureError to get them all again.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes one batch at a time")
+
     def send(self, stream: str, fragment: Fragment, payload: object, tup: Any) -> None:
         """Emit a payload on `stream`, anchored to the batch it came of."""
         self.emit(codec.to_values(fragment, payload), stream=stream, anchors=[tup])
 
     def process(self, tup: Any) -> None:
-        """One batch."""
-        fragment = codec.to_fragment(tup.values)
-        try:
-            self.handle(fragment, self._decode(tup.values[-1]), tup)
-        except InfrastructureError as error:
-            if self._meets_outside():
-                self.outside.meter.failed += 1
-            self.logger.warning("%s will be tried again: %s", fragment, error)
-            self.fail(tup)
-        else:
-            self.ack(tup)
-        self._collect()
+        """One batch, or a group."""
+        works = [self._work(tup)]
+        if self.together:
+            works += self._waiting(works[0])
+        for group in groups(works):
+            try:
+                if len(group) > 1:
+                    self.handle_all(group)
+                else:
+                    self.handle(*group[0])
+            except InfrastructureError as error:
+                for fragment, _, each in group:
+                    if self._meets_outside():
+                        self.outside.meter.failed += 1
+                    self.logger.warning("%s will be tried again: %s", fragment, error)
+                    self.fail(each)
+            else:
+                for _, _, each in group:
+                    self.ack(each)
+            self._collect()
 
     def process_tick(self, tup: Any) -> None:
         """Once a second: the meter. Storm keeps each tick in memory until it is acked, too."""
         if self._meets_outside():
             self.outside.report(len(self.cache or ()))
         self.ack(tup)
+
+    def _work(self, tup: Any) -> Work:
+        return Work(codec.to_fragment(tup.values), self._decode(tup.values[-1]), tup)
+
+    def _waiting(self, first: Work) -> list[Work]:
+        """Small batches that Storm has sent already; ticks and heartbeats between are answered."""
+        found: list[Work] = []
+        records = first.fragment.last - first.fragment.first
+        while records < GROUP_RECORDS and self.serializer.waiting():
+            tup = self.read_tuple()
+            if self.is_heartbeat(tup):
+                self.send_message({"command": "sync"})
+            elif self.is_tick(tup):
+                self.process_tick(tup)
+            else:
+                found.append(work := self._work(tup))
+                records += work.fragment.last - work.fragment.first
+        return found
 
     def _meets_outside(self) -> bool:
         return "outside" in vars(self)

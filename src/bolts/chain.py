@@ -5,10 +5,10 @@ between them are therefore chained, in one line: `steps = (score, store)`. The s
 over two bolts, one each, behave the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from bolts.base import BatchBolt
+from bolts.base import BatchBolt, Work
 from stormwatch.records import Fragment
 from stormwatch.steps import Fate, Step
 
@@ -29,17 +29,28 @@ class ChainBolt(BatchBolt):
         self._links = [make(self) for make in self.steps]
 
     def handle(self, fragment: Fragment, payload: Any, tup: Any) -> None:
-        begun: list[Step] = []
-        fate = Fate.FAILED
-        try:
-            for link in self._links:
-                begun.append(link)
-                payload = link.work(fragment, payload)
-            if payload is None:
-                fate = Fate.DONE
-            else:
-                self.send("default", fragment, payload, tup)
+        through(self._links, [Work(fragment, payload, tup)], self.send)
+
+    def handle_all(self, works: Sequence[Work]) -> None:
+        through(self._links, works, self.send)
+
+
+def through(links: Sequence[Step], works: Sequence[Work], send: Callable[..., None]) -> None:
+    """Works of different partitions through the links; what the last one gives goes to `send`."""
+    begun: list[Step] = []
+    fate = Fate.FAILED
+    fragments = [work.fragment for work in works]
+    payloads = [work.payload for work in works]
+    try:
+        for link in links:
+            begun.append(link)
+            payloads = link.work_all(list(zip(fragments, payloads, strict=True)))
+        fate = Fate.DONE
+        for work, payload in zip(works, payloads, strict=True):
+            if payload is not None:
+                send("default", work.fragment, payload, work.tup)
                 fate = Fate.HANDED_ON
-        finally:
-            for link in begun:
+    finally:
+        for link in begun:
+            for fragment in fragments:
                 link.settle(fragment, fate)

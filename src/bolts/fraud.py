@@ -22,6 +22,7 @@ class FraudBolt(ChainBolt):
     """Score and store in one process. Guarantee: effects once (docs/guarantees)."""
 
     payload = Parsed[Transaction]
+    together = True
     steps = (score(_domain), store(ALERT_OUTCOMES))
 
 

@@ -22,6 +22,7 @@ class MaintenanceBolt(ChainBolt):
     """Score and store in one process. Guarantee: effects once."""
 
     payload = Parsed[Reading]
+    together = True
     steps = (score(_domain), store(ALERT_OUTCOMES))
 
 

@@ -148,8 +148,8 @@ class Store(Protocol):
     def next_term(self, domain: str) -> int:
         """A number greater than all given for this domain before, to whomever; from 1."""
 
-    def write_outcomes(self, outcomes: Outcomes) -> None:
-        """Decisions, alerts, set-aside rows and the ledger row; returns when all are confirmed."""
+    def write_outcomes(self, *batches: Outcomes) -> None:
+        """Decisions, alerts, set-aside rows and ledger rows; returns when all are confirmed."""
 
     def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
         """The commit point. A row whose stored stamp is higher stays as it is."""

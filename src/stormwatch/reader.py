@@ -72,7 +72,7 @@ class Reader:
                     logger.warning("%s: Storm was silent, sending it again", _name(partition))
         items: list[Item] = []
         if self._clock() >= self._round_at:
-            items = self._send() or self._fetch_and_send()
+            items = self._fetch_and_send()
         if self._clock() >= self._commit_at and self._patience.ready:
             self._commit_progress()
         return items
@@ -110,12 +110,20 @@ class Reader:
             source.close()
 
     def _fetch_and_send(self) -> list[Item]:
-        partitions = self._feed.partitions.values()
-        if not partitions:
+        """What came up to this moment goes out: what was polled a round ago is a round late."""
+        if not self._feed.partitions:
             return []
-        busy = any(p.item and p.item.sent_at is not None for p in partitions)
-        self._feed.fetch(BUSY_POLL_S if busy else IDLE_POLL_S)
+        self._feed.fetch(self._poll_s())
         return self._send()
+
+    def _poll_s(self) -> float:
+        now, busy = self._clock(), False
+        for partition in self._feed.partitions.values():
+            item = partition.item
+            if len(partition.backlog) if item is None else item.due(now):
+                return 0.0
+            busy |= item is not None and item.sent_at is not None
+        return BUSY_POLL_S if busy else IDLE_POLL_S
 
     def _send(self) -> list[Item]:
         partitions, now = self._feed.partitions.values(), self._clock()

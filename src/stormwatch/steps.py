@@ -8,8 +8,9 @@ the keys. Guarantee: effects once. A replay finds the marks and does nothing twi
 alerts of stored decisions, which are published again (they carry the decision's id).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from stormwatch.asides import message
@@ -19,11 +20,14 @@ from stormwatch.contract import Contract
 from stormwatch.domain import Event
 from stormwatch.errors import FatalError
 from stormwatch.ports import Sink, Store
-from stormwatch.records import Fragment, Outcomes, StateRow
+from stormwatch.records import DecisionRow, Fragment, Outcomes, StateRow
 from stormwatch.stamps import Fence
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
+
+
+NONE: Mapping[str, Entry] = MappingProxyType({})
 
 
 class Fate(Enum):
@@ -37,11 +41,14 @@ class Fate(Enum):
 class Step(Protocol):
     """One link of a chain: takes a fragment's payload and makes the next link's."""
 
-    def work(self, fragment: Fragment, payload: Any) -> Any:
-        """The next step's payload; None after the last. Raises InfrastructureError to try again."""
+    def work_all(self, batches: Sequence[tuple[Fragment, Any]]) -> list[Any]:
+        """The next step's payload of each, None after the last. No partition is there twice.
+
+        Raises InfrastructureError: all are to be tried again.
+        """
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
-        """Told once for each `work`, after the links behind it."""
+        """Told once for each batch worked on, after the links behind it."""
 
 
 class ScoreStep(Generic[E, S]):
@@ -71,7 +78,24 @@ class ScoreStep(Generic[E, S]):
         self._shared = False
         self._fence = Fence()
 
-    def work(self, fragment: Fragment, parsed: Parsed[E]) -> Outcomes:
+    def work_all(self, batches: Sequence[tuple[Fragment, Parsed[E]]]) -> list[Outcomes]:
+        """Decide each, write nothing. Raises StoreUnavailable if states cannot be read.
+
+        An entity that strayed to another partition of the group goes on from the batch before:
+        that one's decisions are confirmed before any state of the group is written.
+        """
+        decided: list[Outcomes] = []
+        ahead: dict[str, Entry] = {}
+        for fragment, parsed in batches:
+            outcomes = self.work(fragment, parsed, ahead)
+            decided.append(outcomes)
+            if len(decided) < len(batches):
+                ahead |= {row.entity: Entry(row.stripe, row.blob) for row in outcomes.states}
+        return decided
+
+    def work(
+        self, fragment: Fragment, parsed: Parsed[E], ahead: Mapping[str, Entry] = NONE
+    ) -> Outcomes:
         """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read."""
         self._resolve(fragment)
         self._shared = parsed.share is not None
@@ -83,7 +107,7 @@ class ScoreStep(Generic[E, S]):
                 self._fence = Fence(self._store().next_term(domain))
             floor = self._fence.take(len(parsed.events))
         names = {event.entity for _, _, event in parsed.events}
-        states = self._states(domain, names, floor)
+        states = self._states(domain, names, floor, ahead)
         outcomes = contract.apply(fragment, parsed, states, self._clock())
         self._open[fragment.partition] = (fragment, outcomes.states)
         return outcomes
@@ -123,11 +147,13 @@ class ScoreStep(Generic[E, S]):
         for row in states:
             self._cache.drop(row.entity)
 
-    def _states(self, domain: str, names: set[str], floor: int) -> dict[str, Entry]:
+    def _states(
+        self, domain: str, names: set[str], floor: int, ahead: Mapping[str, Entry]
+    ) -> dict[str, Entry]:
         states: dict[str, Entry] = {}
         missing: dict[int, list[str]] = {}
         for name in names:
-            entry = self._cache.get(name)
+            entry = ahead.get(name) or self._cache.get(name)
             if entry is None:
                 entry = Entry(self._stripe_of(name), b"")
                 missing.setdefault(entry.stripe, []).append(name)
@@ -164,33 +190,42 @@ class StoreStep:
         self._timeout = timeout
         self._committed = committed
 
-    def work(self, fragment: Fragment, outcomes: Outcomes) -> None:
-        """Write, commit, publish.
+    def work_all(self, batches: Sequence[tuple[Fragment, Outcomes]]) -> list[None]:
+        """Write, commit, publish: each kind of write in one go for all batches (of one domain).
 
         Raises StoreUnavailable (the states may be written in part) or BrokerUnavailable (they are
         written; the replay publishes the alerts again).
         """
         store = self._store()
-        store.write_outcomes(outcomes)
-        if outcomes.aside:  # before the commit: a replay would find them decided
-            letters = ((row.key, message(fragment, row)) for row in outcomes.aside)
-            self._publish(self._topics.dead_letters, letters)
-        if outcomes.states:
-            store.write_states(outcomes.domain, outcomes.states)  # the commit point
-        self._committed(outcomes)
-        alerts = [row for row in outcomes.decisions if row.alert]
-        if outcomes.replayed:
-            found = store.find_decisions(outcomes.domain, outcomes.replayed)
-            alerts += [row for row in found if row.outcome in self._alert_outcomes]
-        if alerts:
-            domain = outcomes.domain
-            told = ((row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts)
-            self._publish(self._topics.alerts, told)
+        store.write_outcomes(*(outcomes for _, outcomes in batches))
+        # Before the commit: a replay would find them decided.
+        letters = [(row.key, message(f, row)) for f, outcomes in batches for row in outcomes.aside]
+        self._publish(self._topics.dead_letters, letters)
+        domain = batches[0][1].domain
+        states = [row for _, outcomes in batches for row in outcomes.states]
+        if states:
+            store.write_states(domain, states)  # the commit point
+        alerts: list[DecisionRow] = []
+        for _, outcomes in batches:
+            self._committed(outcomes)
+            alerts += (row for row in outcomes.decisions if row.alert)
+            if outcomes.replayed:
+                found = store.find_decisions(domain, outcomes.replayed)
+                alerts += (row for row in found if row.outcome in self._alert_outcomes)
+        told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
+        self._publish(self._topics.alerts, told)
+        return [None] * len(batches)
+
+    def work(self, fragment: Fragment, outcomes: Outcomes) -> None:
+        """`work_all` of one batch."""
+        self.work_all([(fragment, outcomes)])
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
         """Nothing to keep or undo: what is written is written."""
 
-    def _publish(self, topic: str, records: Iterable[tuple[bytes | None, bytes]]) -> None:
+    def _publish(self, topic: str, records: Sequence[tuple[bytes | None, bytes]]) -> None:
+        if not records:
+            return
         sink = self._sink()
         for key, value in records:
             sink.send(topic, key, value)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from stormwatch.adapters.cassandra_rows import SHARED_BYTES, SHARED_BYTES_MAX, shared_bytes
+from stormwatch.adapters.cassandra_rows import (
+    SHARED_BYTES,
+    SHARED_BYTES_MAX,
+    SHARED_PARTITIONS,
+    SHARED_PARTITIONS_MAX,
+    shared,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +22,22 @@ from stormwatch.adapters.cassandra_rows import SHARED_BYTES, SHARED_BYTES_MAX, s
         ("null", SHARED_BYTES),
     ],
 )
-def test_shared_batches_stay_below_what_the_server_warns_of(
+def test_shared_batches_stay_below_the_bytes_that_the_server_warns_of(
     told: str | None, expected: int
 ) -> None:
-    assert shared_bytes(told) == expected
+    assert shared(told, None).bytes == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("10", 10),
+        ("40", 40),
+        ("100000", SHARED_PARTITIONS_MAX),
+        ("0", 1),
+        (None, SHARED_PARTITIONS),
+        ("-1", SHARED_PARTITIONS),
+    ],
+)
+def test_and_below_the_partitions_that_it_warns_of(told: str | None, expected: int) -> None:
+    assert shared(None, told).partitions == expected

@@ -69,15 +69,16 @@ class Outside:
     def next_term(self, domain):
         return self.store.next_term(domain)
 
-    def write_outcomes(self, outcomes):
+    def write_outcomes(self, *batches):
         if self.fault and self.fault.strike("decisions"):
-            rows = outcomes.decisions[: self.fault.rows]
-            ledger = (
-                outcomes.ledger if self.fault.rows % 2 else replace(outcomes.ledger, bitmaps={})
-            )
-            self.store.write_outcomes(replace(outcomes, decisions=rows, ledger=ledger))
+            for outcomes in batches:
+                rows = outcomes.decisions[: self.fault.rows]
+                ledger = (
+                    outcomes.ledger if self.fault.rows % 2 else replace(outcomes.ledger, bitmaps={})
+                )
+                self.store.write_outcomes(replace(outcomes, decisions=rows, ledger=ledger))
             raise self.fault.error(StoreUnavailable)
-        self.store.write_outcomes(outcomes)
+        self.store.write_outcomes(*batches)
 
     def write_states(self, domain, rows):
         if self.fault and self.fault.strike("states"):

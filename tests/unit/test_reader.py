@@ -28,9 +28,11 @@ class Counting(MemorySource):
     """Notes commits; never waits, as time is the test's."""
 
     commits: list[bool]
+    waits: list[float]
 
     def poll(self, max_records: int, timeout: float) -> Any:
-        assert 0 < timeout <= 0.01
+        assert 0 <= timeout <= 0.01
+        self.waits.append(timeout)
         return super().poll(max_records, 0)
 
     def commit(self, offsets: Any, *, wait: bool) -> None:
@@ -48,6 +50,7 @@ class World:
             self.admin.ensure_topic("t", partitions, {})
         self.now = 100.0
         self.commits: list[bool] = []
+        self.waits: list[float] = []
         self.expired = options.get("expired", "resume")
         self.reader = self.start()
 
@@ -58,7 +61,7 @@ class World:
     def connect(self) -> Counting:
         self.broker.check()
         source = Counting(self.broker, "t", "g")
-        source.commits = self.commits
+        source.commits, source.waits = self.commits, self.waits
         return source
 
     def write(self, partition: int, count: int, value: bytes = b"v") -> None:
@@ -111,6 +114,50 @@ def spans(items: list[Item], stream: str = BATCHES) -> list[tuple[int, int, int]
         (i.fragment.partition, i.fragment.first, i.fragment.last)
         for i in items if i.stream == stream and (stream == NOTICES or not i.empty)
     ]  # fmt: skip
+
+
+def test_a_batch_has_what_came_up_to_the_moment_it_is_sent() -> None:
+    world = World(partitions=1)
+    world.write(0, 1)
+    first = [item for item in world.drain(turns=3) if item.stream == BATCHES]
+    assert first
+    world.write(0, 2)
+    held = world.reader.step()  # in flight, with two records
+    while not held:
+        world.now += PACE_S
+        held = world.reader.step()
+    world.write(0, 3)
+    world.now += PACE_S
+    assert world.reader.step() == []  # polled, not sent: one batch is in flight
+    world.write(0, 4)
+    world.reader.ack(held[0].tup_id)
+    world.now += PACE_S
+    sent = world.reader.step()
+    assert [item.fragment.last - item.fragment.first + 1 for item in sent] == [7]
+
+
+def test_a_poll_waits_only_while_there_is_nothing_to_send() -> None:
+    world = World(partitions=1)
+    world.drain(turns=3)
+    world.waits.clear()
+    for _ in range(5):
+        world.now += PACE_S
+        world.reader.step()
+    assert all(wait > 0 for wait in world.waits), "an idle stream would spin"
+    world.write(0, 1)
+    sent: list[Item] = []
+    while not sent:
+        world.now += PACE_S
+        sent = world.reader.step()
+    world.write(0, 1)
+    for _ in range(5):
+        world.now += PACE_S
+        world.reader.step()
+    world.waits.clear()
+    world.reader.ack(sent[0].tup_id)
+    world.now += PACE_S
+    assert world.reader.step()
+    assert world.waits == [0.0]
 
 
 def test_every_record_in_order_each_start_told_and_the_end_committed():

@@ -17,7 +17,7 @@ from stormwatch.adapters.cassandra_lock import next_term
 from stormwatch.adapters.cassandra_migrations import apply, status
 from stormwatch.adapters.cassandra_reads import KEYS
 from stormwatch.adapters.cassandra_rows import Part, batches, execution
-from stormwatch.adapters.cassandra_schema import check_schema, warn_threshold
+from stormwatch.adapters.cassandra_schema import batch_limits, check_schema
 from stormwatch.adapters.cassandra_session import UNAVAILABLE, open_session, translated
 from stormwatch.ledger import START, split
 from stormwatch.records import Fragment, LedgerRow, Outcomes, SetAside, StateRow
@@ -53,7 +53,7 @@ class CassandraStore(CassandraArchive):
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__(session, settings)
-        self._shared_bytes = wire.shared_bytes(warn_threshold(session, settings))
+        self._limits = batch_limits(session, settings)
         self._days: set[Day] = set()  # confirmed
         self._new_days: set[Day] = set()  # in the write under way
 
@@ -78,18 +78,9 @@ class CassandraStore(CassandraArchive):
         with translated(self._settings, "give a term"):
             return next_term(self._session, self._settings.cassandra_keyspace, domain)
 
-    def write_outcomes(self, outcomes: Outcomes) -> None:
+    def write_outcomes(self, *batches: Outcomes) -> None:
         """See the port."""
-        o, f = outcomes, outcomes.fragment
-        rows = wire.decision_rows(o.domain.encode(), o.stamp, self._period_ms, o.decisions)
-        heaviest = max((len(row.body) for row in o.decisions), default=0)
-        self._write(
-            "decisions",
-            (Part(self._cql.decision, part, heaviest) for part in rows),
-            self._alerts(outcomes, heaviest),
-            self._aside(o.domain, o.aside, f, o.stamp),
-            self._ledger_rows(o.ledger, o.stamp),
-        )
+        self._write("decisions", *map(self._outcomes, batches))
 
     def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
         """See the port."""
@@ -116,12 +107,20 @@ class CassandraStore(CassandraArchive):
     def _write(self, what: str, *parts: Iterable[Part]) -> None:
         self._new_days.clear()
         with translated(self._settings, f"confirm a write of {what}"):
-            for _ in self._run(batches(chain(*parts), self._shared_bytes)):
+            for _ in self._run(batches(chain(*parts), self._limits)):
                 pass
         if self._new_days:
             if len(self._days) >= DAYS_KEPT:
                 self._days.clear()
             self._days |= self._new_days
+
+    def _outcomes(self, o: Outcomes) -> Iterator[Part]:
+        heaviest = max((len(row.body) for row in o.decisions), default=0)
+        for rows in wire.decision_rows(o.domain.encode(), o.stamp, self._period_ms, o.decisions):
+            yield Part(self._cql.decision, rows, heaviest)
+        yield from self._alerts(o, heaviest)
+        yield from self._aside(o.domain, o.aside, o.fragment, o.stamp)
+        yield from self._ledger_rows(o.ledger, o.stamp)
 
     def _alerts(self, o: Outcomes, heaviest: int) -> Iterator[Part]:
         alerts = [row for row in o.decisions if row.alert]

@@ -20,8 +20,8 @@ ROW_BYTES = 200  # of a row beside its large values
 SHARED_BYTES, SHARED_BYTES_MAX = 4500, 24_000
 """Of a batch over several partitions. Above batch_size_warn_threshold, 5 KiB unless it was changed,
 Cassandra fills its log with warnings; up to the greater size fewer requests pay."""
-SHARED_PARTITIONS = 10
-"""It warns above so many, too."""
+SHARED_PARTITIONS, SHARED_PARTITIONS_MAX = 10, 64
+"""It warns above so many, too: unlogged_batch_across_partitions_warn_threshold, 10 by default."""
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -34,6 +34,16 @@ _TUPLE_TIME = int32(8)
 Values = list[Any]  # bytes in wire form, or UNSET_VALUE
 
 
+class Shared(NamedTuple):
+    """How large a batch over several Cassandra partitions may be."""
+
+    bytes: int
+    partitions: int
+
+
+SMALL = Shared(SHARED_BYTES, SHARED_PARTITIONS)
+
+
 class Part(NamedTuple):
     """Rows of one Cassandra partition."""
 
@@ -42,32 +52,36 @@ class Part(NamedTuple):
     heaviest: int  # bytes of the largest row's large values
 
 
-def shared_bytes(warn_threshold: str | None) -> int:
-    """How large a batch over several partitions may be; the server's own word for its limit."""
-    told = re.fullmatch(r"(\d+)(B|KiB|MiB)", warn_threshold or "")
-    if told is None:
-        return SHARED_BYTES
-    limit = int(told[1]) << {"B": 0, "KiB": 10, "MiB": 20}[told[2]]
-    return min(limit * 9 // 10, SHARED_BYTES_MAX)
+def shared(warn_bytes: str | None, warn_partitions: str | None) -> Shared:
+    """As large as the server, by its own words, takes without a warning."""
+    told = re.fullmatch(r"(\d+)(B|KiB|MiB)", warn_bytes or "")
+    most = SHARED_BYTES
+    if told is not None:
+        limit = int(told[1]) << {"B": 0, "KiB": 10, "MiB": 20}[told[2]]
+        most = min(limit * 9 // 10, SHARED_BYTES_MAX)
+    partitions = SHARED_PARTITIONS
+    if warn_partitions and warn_partitions.isdecimal():
+        partitions = max(1, min(int(warn_partitions), SHARED_PARTITIONS_MAX))
+    return Shared(most, partitions)
 
 
-def batches(parts: Iterable[Part], shared_most: int = SHARED_BYTES) -> Iterator[Any]:
+def batches(parts: Iterable[Part], limits: Shared = SMALL) -> Iterator[Any]:
     """UNLOGGED batches: of one partition each, but small parts share one.
 
     Within one partition a batch is one write. A batch over partitions saves requests only; it is
-    kept below `shared_most` bytes and the number of partitions that Cassandra warns of.
+    kept within `limits`.
     """
     shared, size, partitions = _batch(), 0, 0
     for prepared, rows, heaviest in parts:
         weight = len(rows) * (heaviest + ROW_BYTES)
-        if weight > shared_most // 2:
+        if weight > limits.bytes // 2:
             most = max(1, min(BATCH_ROWS, BATCH_BYTES // (heaviest + ROW_BYTES)))
             for low in range(0, len(rows), most):
                 batch = _batch()
                 _fill(batch, prepared, rows[low : low + most])
                 yield batch
             continue
-        if size + weight > shared_most or partitions == SHARED_PARTITIONS:
+        if size + weight > limits.bytes or partitions == limits.partitions:
             yield shared
             shared, size, partitions = _batch(), 0, 0
         _fill(shared, prepared, rows)

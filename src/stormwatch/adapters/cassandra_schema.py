@@ -3,6 +3,7 @@
 from cassandra import InvalidRequest, Unauthorized
 from cassandra.cluster import Session
 
+from stormwatch.adapters.cassandra_rows import SMALL, Shared, shared
 from stormwatch.adapters.cassandra_session import keyspace_of, translated
 from stormwatch.errors import SchemaError
 from stormwatch.settings import Settings
@@ -10,6 +11,7 @@ from stormwatch.settings import Settings
 VERSION = 2
 """The newest migration under schema/cql that this code was written for."""
 
+_LIMITS = ("batch_size_warn_threshold", "unlogged_batch_across_partitions_warn_threshold")
 _MAKE = "Run `./stormwatch up` (services of this machine) or `./stormwatch schema apply` (yours)."
 
 
@@ -39,16 +41,16 @@ def check_schema(session: Session, settings: Settings) -> None:
     check_layout(layout, settings)
 
 
-def warn_threshold(session: Session, settings: Settings) -> str | None:
-    """Above which size of a batch this Cassandra warns; None where it does not tell."""
+def batch_limits(session: Session, settings: Settings) -> Shared:
+    """Up to which size of a batch over partitions this Cassandra does not warn."""
     with translated(settings, "tell its limits"):
         try:
             told = session.execute(
-                "SELECT value FROM system_views.settings WHERE name = 'batch_size_warn_threshold'"
-            ).one()
+                "SELECT name, value FROM system_views.settings WHERE name IN (%s, %s)", _LIMITS
+            )
         except (InvalidRequest, Unauthorized):  # an older one, or not ours to ask
-            return None
-    return str(told[0]) if told else None
+            return SMALL
+    return shared(*map(dict(told.all()).get, _LIMITS))
 
 
 def check_layout(layout: tuple[int, int], settings: Settings) -> None:

@@ -19,6 +19,7 @@ from pystorm.exceptions import StormWentAwayError
 from pystorm.serializers.serializer import Serializer
 
 from stormwatch.adapters import garbage
+from stormwatch.adapters.pipe import Pipe
 
 # A component is one process among many: numpy must not start a thread a core in each.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -43,6 +44,11 @@ class StrictJSONSerializer(Serializer):
                     raise StormWentAwayError
                 lines.append(line)
         return orjson.loads(b"".join(lines))
+
+    def waiting(self) -> bool:
+        """Whether the next message is here already; False where the stream cannot tell."""
+        told = getattr(self.input_stream, "waiting", None)
+        return told is not None and bool(told())
 
     def send_message(self, msg_dict: dict[str, Any]) -> None:
         """Serialise whole, then write at once."""
@@ -87,7 +93,7 @@ class StrictComponent:
         loose = self.serializer  # type: ignore[has-type]
         self.serializer = StrictJSONSerializer(
             # Detached, or the text wrappers would close the pipes when they are collected.
-            loose.input_stream.detach(),
+            _piped(loose.input_stream.detach()),
             loose.output_stream.detach(),
             self._reader_lock,  # type: ignore[attr-defined]
             self._writer_lock,  # type: ignore[attr-defined]
@@ -117,6 +123,15 @@ class StrictComponent:
         except Exception as error:
             self.raise_exception(error)  # type: ignore[attr-defined]
             raise
+
+
+def _piped(stream: Any) -> Any:
+    """Storm's pipe so that it tells what it holds; a stream of a test's or the runner's as it is.
+
+    The stream stays open as long as the descriptor is read: the component holds it as sys.stdin.
+    """
+    storms = stream is getattr(sys.stdin, "buffer", None)
+    return Pipe(stream.fileno()) if storms else stream
 
 
 def _refuse_non_finite(value: object) -> None:

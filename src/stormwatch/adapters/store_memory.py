@@ -70,9 +70,12 @@ class MemoryStore(MemoryArchive):
         self._terms[domain] = self._terms.get(domain, 0) + 1
         return self._terms[domain]
 
-    def write_outcomes(self, outcomes: Outcomes) -> None:
+    def write_outcomes(self, *batches: Outcomes) -> None:
         """See the port."""
-        o, f = outcomes, outcomes.fragment
+        self._write("write_outcomes", [each for o in batches for each in self._outcomes(o)])
+
+    def _outcomes(self, o: Outcomes) -> list[Write]:
+        f = o.fragment
         writes: list[Write] = []
         for r in o.decisions:
             cells = {"outcome": r.outcome, "score": r.score, "body": bytes(r.body)}
@@ -83,8 +86,7 @@ class MemoryStore(MemoryArchive):
             if r.alert:
                 key = (o.domain, f.topic, f.partition, r.timestamp, r.entity, r.id)
                 writes.append(("alerts", key, o.stamp, {"row": r}))
-        writes += _asides(o.domain, o.aside, o.ledger, o.stamp)
-        self._write("write_outcomes", writes)
+        return writes + _asides(o.domain, o.aside, o.ledger, o.stamp)
 
     def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
         """See the port."""

@@ -73,6 +73,10 @@ class Strand:
         out, self.out = self.out, []
         return b"".join(out)
 
+    def waiting(self) -> bool:
+        """Whether a whole message is there."""
+        return b"end\n" in self._lines
+
     def _line(self) -> bytes:
         while not self._lines:
             if self._closed:
@@ -85,7 +89,7 @@ class Strand:
         self._go.acquire()
         try:
             _embedded(self._component, self._handlers)(
-                _Inlet(self._line), _Outlet(self._hear), rdb_signal=None
+                _Inlet(self), _Outlet(self._hear), rdb_signal=None
             ).run()
             self.ended = Ended(0)
         except SystemExit as stop:
@@ -106,17 +110,20 @@ class Strand:
 class _Inlet(io.BufferedIOBase):
     """What a component reads; made for `readline`, and for a TextIOWrapper around it."""
 
-    def __init__(self, line: Callable[[], bytes]) -> None:
-        self._next = line
+    def __init__(self, strand: Strand) -> None:
+        self._strand = strand
 
     def readable(self) -> bool:
         return True
 
     def readline(self, size: int | None = -1) -> bytes:
-        return self._next()
+        return self._strand._line()
 
     def read1(self, size: int = -1) -> bytes:
-        return self._next()
+        return self._strand._line()
+
+    def waiting(self) -> bool:
+        return self._strand.waiting()
 
 
 class _Outlet(io.BufferedIOBase):

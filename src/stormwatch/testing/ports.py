@@ -53,7 +53,7 @@ def decisions(store: MemoryStore, domain: str) -> list[Decision]:
 class ForgetfulStore(MemoryStore):
     """Confirms every write and keeps none: what grows beside it is the component."""
 
-    def write_outcomes(self, outcomes: Outcomes) -> None:
+    def write_outcomes(self, *batches: Outcomes) -> None:
         """Nothing."""
 
     def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:
