@@ -3,8 +3,9 @@
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -13,7 +14,9 @@ import pytest
 from apps.chaos import oracle, tables
 from apps.chaos.traffic import mixed
 from apps.verdict import degraded
+from stormwatch.adapters.helper import Helper, Late
 from stormwatch.adapters.kafka_memory import MemorySource
+from stormwatch.adapters.store_memory import Fault as StoreFault
 from stormwatch.fraud import Fraud
 from stormwatch.fraud import domain as fraud
 from stormwatch.fraud.parse import parse
@@ -22,7 +25,8 @@ from stormwatch.models.trees import TreesModel
 from stormwatch.records import Decision
 from stormwatch.runner.events import Died, Logged
 from stormwatch.runner.faults import Act, Fault, Faults, Point
-from tests.runner.drive import Stage, stage
+from stormwatch.runner.plan import Plan
+from tests.runner.drive import Stage, stage, store_faults
 
 RECORDS = 1_500
 _decode = msgspec.json.Decoder(Decision).decode
@@ -42,14 +46,16 @@ def staged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
         yield made
 
 
-def run(made: Stage, *faults: Fault) -> list[bool]:
+def run(
+    made: Stage, faults: Callable[[Plan], Faults], store_faults: Iterable[StoreFault] = ()
+) -> list[bool]:
     """Until all is committed. Of each decision in the log's order: was it made by rules alone?
 
     Every one is, byte for byte, what the model or else the rules alone decide.
     """
     settings, broker = made.settings, made.world.broker
     topic = settings.topic_transactions
-    account = made.run("fraud", topic, lambda plan: Faults(faults), 1)
+    account = made.run("fraud", topic, faults, 1, store_faults=store_faults)
     assert account.sound and not account.in_flight
     assert sum(account.states.values()) == RECORDS
     found = tables.of_memory(made.world.store)
@@ -80,7 +86,7 @@ def test_while_the_model_hangs_rules_alone_decide_in_time(
 
     with monkeypatch.context() as patch:
         patch.setattr(TreesModel, "predict", predict)
-        alone = run(staged)
+        alone = run(staged, lambda plan: Faults())
     assert 300 < sum(alone) < len(alone) - 100, "some before, some after"
     assert not any(isinstance(event, Died) for event in staged.events)
     late = said(staged, "The model has no scores of 40 records after 0.2 s")
@@ -106,7 +112,7 @@ def test_a_model_cut_off_under_way_is_not_noticed_until_a_bolt_has_to_read_it_ag
 
     with monkeypatch.context() as patch:
         patch.setattr(fraud, "load", scripted)
-        alone = run(staged, Fault(Point.TUPLE, "decide", 9, Act.CRASH))
+        alone = run(staged, lambda plan: Faults([Fault(Point.TUPLE, "decide", 9, Act.CRASH)]))
     assert 0 < sum(alone) < len(alone)
     assert not any(alone[:20]), "the old one was kept until then"
     told = said(staged, "The model cannot be used: ")
@@ -114,3 +120,22 @@ def test_a_model_cut_off_under_way_is_not_noticed_until_a_bolt_has_to_read_it_ag
     assert said(staged, "The model scores again")
     (died,) = (event for event in staged.events if isinstance(event, Died))
     assert died.component == "decide"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_model_late_now_and_then_among_any_other_faults(
+    staged: Stage, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Tries at one batch decide differently: one of the decisions stands, whole, and its alert."""
+    random = Random(seed)
+
+    def call(self: Helper, function: Callable[[], Any], limit_s: float) -> Any:
+        if random.random() < 0.3:
+            raise Late
+        return function()
+
+    failing = store_faults(random.choices([-1, 0, 3, 17, 44, 60], k=8))
+    with monkeypatch.context() as patch:
+        patch.setattr(Helper, "call", call)
+        alone = run(staged, lambda plan: Faults.seeded(seed, plan, 8, within=40), failing)
+    assert 50 < sum(alone) < len(alone) - 50
