@@ -1,0 +1,138 @@
+"""Newer topologies and scaffolded ones by `sparse run`, and `dev --processes`: real services."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from apps.chaos.run import Run
+from apps.kinds import BY_TOPOLOGY
+from apps.scaffold import plan
+from apps.services.home import Home
+from stormwatch.adapters import kafka
+from stormwatch.settings import Settings, to_environ
+from tests.e2e.ground import Ground
+from tests.e2e.project import Until
+from tests.e2e.started import Started
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(500)]
+
+COUNT = 3000
+START_S, DRAIN_S = 240.0, 120.0
+
+
+@pytest.fixture
+def run(services: Settings, services_home: Home, tmp_path: Path) -> Iterator[Run]:
+    """A project of its own with our sources."""
+    made = Run(tmp_path, services_home.jars, services)
+    yield made
+    made.project.end()
+
+
+@pytest.mark.parametrize(
+    ("topology", "bolt"),
+    [("social", "bolts.social.SocialBolt"), ("recommend", "bolts.items.FirstItems")],
+)
+def test_a_killed_bolt_changes_nothing(
+    run: Run, services: Settings, unique: Callable[[str], str], topology: str, bolt: str
+) -> None:
+    ground = Ground(services, BY_TOPOLOGY[topology], unique(topology))
+    ground.publish(COUNT)
+    run.settings = replace(ground.settings, run_dir=".stormwatch", batch_max_records=100)
+    run.start(topology)
+    with ground.looking() as look:
+        run.until(lambda: look()[0] > COUNT // 10, "first tenth", START_S)
+        run.kill(bolt)
+        assert look()[1] < COUNT, "INVALID: all was decided before the kill"
+        run.until(lambda: look() == (COUNT, COUNT), "end and commit of all", DRAIN_S)
+    run.stop()
+    assert run.said().count("restarting the topology in place") == 1, run.said()
+    ground.passes()
+
+
+@pytest.mark.parametrize("topology", ["social", "recommend"])
+def test_the_one_command_runs_it_too(
+    services: Settings, services_home: Home, runs: list[Started], tmp_path: Path, topology: str
+) -> None:
+    report = tmp_path / "r.json"
+    told = ("--topology", topology, "--seconds", "10", "--rate", "100", "--report", str(report))
+    run = Started(services_home.run_dir, *told)
+    runs.append(run)
+    assert run.wait(400) == 0, run.text
+    made = json.loads(report.read_text())
+    found = made["topologies"][topology]
+    decided = sum(n for n in found["states"].values() if isinstance(n, int))
+    assert made["ok"] and found["published"] == decided > 500, made
+    assert found["unaccounted"] == 0 and found["latency_ms"]["p50"] is not None, made
+
+
+def test_dev_with_a_process_for_each_task_on_real_services(
+    services: Settings,
+    services_home: Home,
+    runs: list[Started],
+    until: Until,
+    unique: Callable[[str], str],
+) -> None:
+    ground = Ground(services, BY_TOPOLOGY["fraud"], unique("dev"))
+    ground.publish(COUNT)
+    told = to_environ(replace(ground.settings, batch_max_records=100))
+    told.pop("STORMWATCH_RUN_DIR", None)
+    run = Started(services_home.run_dir, "fraud", "--processes", command="dev", **told)
+    runs.append(run)
+
+    def components() -> dict[str, int]:
+        lines = {p.pid: p.cmdline() for p in run.look()}
+        return {line[-1]: pid for pid, line in lines.items() if "streamparse.run" in line}
+
+    def reached(condition: Callable[[], bool]) -> bool:
+        assert run.process.poll() is None, run.text
+        return condition()
+
+    with ground.looking() as look:
+        until(lambda: reached(lambda: look()[0] > COUNT // 10), START_S)
+        assert len(components()) >= 4, run.text
+        os.kill(components()["bolts.fraud.FraudBolt"], signal.SIGKILL)
+        assert look()[1] < COUNT, "INVALID: all was decided before the kill"
+        until(lambda: reached(lambda: look() == (COUNT, COUNT)), DRAIN_S)
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait(30) == 130, run.text
+    assert "decide " in run.text and "died" in run.text
+    assert "Traceback" not in run.text
+    assert not run.left()
+    ground.passes()
+
+
+def test_what_new_writes_runs_on_storm(
+    run: Run, services: Settings, unique: Callable[[str], str]
+) -> None:
+    """A bolt in a topology that there is, and a topology with spout and bolt of its own."""
+    plan("bolt", "scaffolded", run.project.root, "fraud").write()
+    plan("topology", "scaffolded_flow", run.project.root).write()
+    ground = Ground(services, BY_TOPOLOGY["fraud"], unique("scaffolded"))
+    ground.publish(COUNT)
+    run.settings = replace(ground.settings, run_dir=".stormwatch")
+    run.start("fraud")
+    with ground.looking() as look:
+        run.until(lambda: look() == (COUNT, COUNT), "end and commit of all", START_S)
+    assert run.pids("bolts.scaffolded.Scaffolded")
+    run.stop()
+    ground.passes()
+
+    flow, group = "scaffolded-flow", ground.settings.kafka_group
+    with closing(kafka.admin(services)) as admin, closing(kafka.sink(services)) as sink:
+        admin.ensure_topic(flow, 2, {})
+        for n in range(COUNT):
+            sink.send(flow, b"%d" % n, b"anything")
+        sink.flush(30)
+        run.start("scaffolded_flow")
+        run.until(
+            lambda: sum(c.offset for c in admin.committed(group, flow).values()) == COUNT,
+            "commit of all", START_S,
+        )  # fmt: skip
+    assert run.pids("spouts.scaffolded_flow.ScaffoldedFlowSpout")
+    run.stop()
