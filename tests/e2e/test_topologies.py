@@ -22,7 +22,8 @@ from tests.e2e.started import Started
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(500)]
 
-COUNT = 3000
+COUNT, BATCH = 6000, 20
+"""Small batches last long enough that a kill falls among them on a fast machine, too."""
 START_S, DRAIN_S = 240.0, 120.0
 
 
@@ -43,7 +44,7 @@ def test_a_killed_bolt_changes_nothing(
 ) -> None:
     ground = Ground(services, BY_TOPOLOGY[topology], unique(topology))
     ground.publish(COUNT)
-    run.settings = replace(ground.settings, run_dir=".stormwatch", batch_max_records=100)
+    run.settings = replace(ground.settings, run_dir=".stormwatch", batch_max_records=BATCH)
     run.start(topology)
     with ground.looking() as look:
         run.until(lambda: look()[0] > COUNT // 10, "first tenth", START_S)
@@ -52,58 +53,6 @@ def test_a_killed_bolt_changes_nothing(
         run.until(lambda: look() == (COUNT, COUNT), "end and commit of all", DRAIN_S)
     run.stop()
     assert run.said().count("restarting the topology in place") == 1, run.said()
-    ground.passes()
-
-
-@pytest.mark.parametrize("topology", ["social", "recommend"])
-def test_the_one_command_runs_it_too(
-    services: Settings, services_home: Home, runs: list[Started], tmp_path: Path, topology: str
-) -> None:
-    report = tmp_path / "r.json"
-    told = ("--topology", topology, "--seconds", "10", "--rate", "100", "--report", str(report))
-    run = Started(services_home.run_dir, *told)
-    runs.append(run)
-    assert run.wait(400) == 0, run.text
-    made = json.loads(report.read_text())
-    found = made["topologies"][topology]
-    decided = sum(n for n in found["states"].values() if isinstance(n, int))
-    assert made["ok"] and found["published"] == decided > 500, made
-    assert found["unaccounted"] == 0 and found["latency_ms"]["p50"] is not None, made
-
-
-def test_dev_with_a_process_for_each_task_on_real_services(
-    services: Settings,
-    services_home: Home,
-    runs: list[Started],
-    until: Until,
-    unique: Callable[[str], str],
-) -> None:
-    ground = Ground(services, BY_TOPOLOGY["fraud"], unique("dev"))
-    ground.publish(COUNT)
-    told = to_environ(replace(ground.settings, batch_max_records=100))
-    told.pop("STORMWATCH_RUN_DIR", None)
-    run = Started(services_home.run_dir, "fraud", "--processes", command="dev", **told)
-    runs.append(run)
-
-    def components() -> dict[str, int]:
-        lines = {p.pid: p.cmdline() for p in run.look()}
-        return {line[-1]: pid for pid, line in lines.items() if "streamparse.run" in line}
-
-    def reached(condition: Callable[[], bool]) -> bool:
-        assert run.process.poll() is None, run.text
-        return condition()
-
-    with ground.looking() as look:
-        until(lambda: reached(lambda: look()[0] > COUNT // 10), START_S)
-        assert len(components()) >= 4, run.text
-        os.kill(components()["bolts.fraud.FraudBolt"], signal.SIGKILL)
-        assert look()[1] < COUNT, "INVALID: all was decided before the kill"
-        until(lambda: reached(lambda: look() == (COUNT, COUNT)), DRAIN_S)
-    run.process.send_signal(signal.SIGINT)
-    assert run.wait(30) == 130, run.text
-    assert "decide " in run.text and "died" in run.text
-    assert "Traceback" not in run.text
-    assert not run.left()
     ground.passes()
 
 
@@ -136,3 +85,55 @@ def test_what_new_writes_runs_on_storm(
         )  # fmt: skip
     assert run.pids("spouts.scaffolded_flow.ScaffoldedFlowSpout")
     run.stop()
+
+
+@pytest.mark.parametrize("topology", ["social", "recommend"])
+def test_the_one_command_runs_it_too(
+    services: Settings, services_home: Home, runs: list[Started], tmp_path: Path, topology: str
+) -> None:
+    report = tmp_path / "r.json"
+    told = ("--topology", topology, "--seconds", "10", "--rate", "100", "--report", str(report))
+    run = Started(services_home.run_dir, *told)
+    runs.append(run)
+    assert run.wait(400) == 0, run.text
+    made = json.loads(report.read_text())
+    found = made["topologies"][topology]
+    decided = sum(n for n in found["states"].values() if isinstance(n, int))
+    assert made["ok"] and found["published"] == decided > 500, made
+    assert found["unaccounted"] == 0 and found["latency_ms"]["p50"] is not None, made
+
+
+def test_dev_with_a_process_for_each_task_on_real_services(
+    services: Settings,
+    services_home: Home,
+    runs: list[Started],
+    until: Until,
+    unique: Callable[[str], str],
+) -> None:
+    ground = Ground(services, BY_TOPOLOGY["fraud"], unique("dev"))
+    ground.publish(COUNT)
+    told = to_environ(replace(ground.settings, batch_max_records=BATCH))
+    told.pop("STORMWATCH_RUN_DIR", None)
+    run = Started(services_home.run_dir, "fraud", "--processes", command="dev", **told)
+    runs.append(run)
+
+    def components() -> dict[str, int]:
+        lines = {p.pid: p.cmdline() for p in run.look()}
+        return {line[-1]: pid for pid, line in lines.items() if "streamparse.run" in line}
+
+    def reached(condition: Callable[[], bool]) -> bool:
+        assert run.process.poll() is None, run.text
+        return condition()
+
+    with ground.looking() as look:
+        until(lambda: reached(lambda: look()[0] > COUNT // 10), START_S)
+        assert len(components()) >= 4, run.text
+        os.kill(components()["bolts.fraud.FraudBolt"], signal.SIGKILL)
+        assert look()[1] < COUNT, "INVALID: all was decided before the kill"
+        until(lambda: reached(lambda: look() == (COUNT, COUNT)), DRAIN_S)
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait(30) == 130, run.text
+    assert "decide " in run.text and "died" in run.text
+    assert "Traceback" not in run.text
+    assert not run.left()
+    ground.passes()
