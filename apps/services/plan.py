@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from apps.services import process, registry
+from apps.services import ports, process, registry
 from apps.services.errors import ServiceError
 from apps.services.home import Home, Progress
 from apps.services.registry import Entry
@@ -52,9 +52,11 @@ def wait(home: Home, started: list[tuple[Plan, Entry]], progress: Progress) -> N
     while left:
         now = time.monotonic()
         for plan, entry in list(left):
-            if plan.ready():
+            port = next(iter(plan.ports.values()))
+            # Who started at the same moment may have taken the port: that one would answer for us.
+            if plan.ready() and not ports.held_by_another(port, entry.pid):
                 left.remove((plan, entry))
-                progress(plan.name, f"ready on port {next(iter(plan.ports.values()))}")
+                progress(plan.name, f"ready on port {port}")
             elif process.find(entry.identity) is None:
                 raise ServiceError(_failed(home, plan, "ended while it started"))
             elif now - begin > plan.limit_s:

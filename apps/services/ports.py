@@ -4,10 +4,14 @@ import random
 import socket
 from collections.abc import Iterable
 
+import psutil
+
 from apps.services.errors import ServiceError
 from apps.services.home import Progress
 
 HOST = "127.0.0.1"
+_OURS = (HOST, f"::ffff:{HOST}", "0.0.0.0", "::")
+"""Whoever listens on one of these is reached at HOST."""
 _BELOW_EPHEMERAL = range(20_000, 32_000)
 """Outside the range from which Linux takes the ports of outgoing connections."""
 
@@ -21,6 +25,16 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def held_by_another(port: int, pid: int) -> bool:
+    """Whether another process than `pid` listens there, as far as we may know."""
+    try:
+        found = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS shows it to root only
+        return False
+    listening = (c for c in found if c.status == psutil.CONN_LISTEN and c.laddr.port == port)
+    return bool({c.pid for c in listening if c.laddr.ip in _OURS} - {pid, None})
 
 
 def default_or_other(default: int, name: str, progress: Progress) -> int:

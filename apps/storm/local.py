@@ -123,8 +123,14 @@ def commands(
     """How both are started. The topology's jar stands first: Storm takes resources/ from the first
     jar that has one."""
     classpath = jars.classpath(home, jars.STORM, progress)
-    jvm = [java(), *_FLAGS, f"-XX:ErrorFile={log.parent}/hs_err_storm_%p.log"]
-    zookeeper = [*jvm, *_ZOOKEEPER, "-cp", jars.joined(classpath), ZOOKEEPER_MAIN]
+    jvm = [
+        java(),
+        *_FLAGS,
+        f"-XX:ErrorFile={log.parent}/hs_err_storm_%p.log",
+        f"-Dlog4j2.configurationFile={_RESOURCES / 'log4j2.xml'}",
+    ]
+    own_log = f"-Dstormwatch.log={log.with_name(f'{log.stem}-zookeeper.log')}"
+    zookeeper = [*jvm, own_log, *_ZOOKEEPER, "-cp", jars.joined(classpath), ZOOKEEPER_MAIN]
     storm = [
         *jvm,
         *_STORM,
@@ -132,7 +138,6 @@ def commands(
         f"-Dstorm.local.sleeptime={_FOREVER}",  # we end it: at once, and without its stack traces
         f"-Djava.io.tmpdir={tmp}",
         f"-Dstormwatch.log={log}",
-        f"-Dlog4j2.configurationFile={_RESOURCES / 'log4j2.xml'}",
         "-cp",
         jars.joined([jar, *classpath]),
         "org.apache.storm.LocalCluster",

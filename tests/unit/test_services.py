@@ -16,6 +16,7 @@ from apps.services.errors import ServiceError
 from apps.services.health import cassandra_answers, kafka_answers, listens, zookeeper_answers
 from apps.services.home import Home, silent
 from apps.services.java import java, major
+from apps.services.plan import Plan, start, wait
 from apps.services.registry import Entry
 from apps.storm import sparse
 from apps.storm.sparse import with_environment
@@ -314,3 +315,24 @@ def test_doctor_tells_of_settings_that_will_hurt_later(home: Home) -> None:
 )
 def test_sparse_has_an_environment_when_none_is_given(given: list[str], wanted: list[str]) -> None:
     assert with_environment(given) == wanted
+
+
+def test_another_program_on_the_port_does_not_answer_for_ours(home: Home, listener: int) -> None:
+    ours = Plan(
+        name="kafka",
+        command=[sys.executable, "-c", "raise SystemExit('Address already in use')"],
+        ports={"broker": listener},
+        ready=lambda: listens(ports.HOST, listener),
+        waiting_for="its port",
+        limit_s=20,
+    )
+    told: list[str] = []
+    home.run_dir.mkdir(parents=True)
+    with pytest.raises(ServiceError, match=r"(?s)kafka ended while it started.*already in use"):
+        wait(home, [(ours, start(home, ours))], lambda step, detail: told.append(detail))
+    assert not any("ready" in detail for detail in told)
+
+
+def test_a_port_that_ours_holds_is_its_own(listener: int) -> None:
+    assert not ports.held_by_another(listener, os.getpid())
+    assert ports.held_by_another(listener, os.getpid() + 1)
