@@ -67,11 +67,26 @@ def main() -> int:
             run.jar_for_deploy, run_dir, Path(scratch)
         )
         try:
-            sparse.main()
-        except KeyboardInterrupt:
-            return 130
+            return handed_over(sparse.main)
         finally:
             psutil.wait_procs(psutil.Process().children(recursive=True), timeout=_CHILDREN_S)
+
+
+def handed_over(streamparse: Callable[[], object]) -> int:
+    """The exit code; a Nimbus that is not there is told without a traceback."""
+    from thriftpy2.transport import TTransportException
+
+    try:
+        streamparse()
+    except KeyboardInterrupt:
+        return 130
+    except TTransportException as error:
+        print(
+            f"sparse: Nimbus does not answer: {error.message}. `./stormwatch cluster up` starts "
+            "one on this machine; -e names another environment of config.json.",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from thriftpy2.rpc import make_client
 
 from apps.services import jars, manage, ports, process, registry
 from apps.services.doctor import examine
@@ -101,6 +102,16 @@ def test_sparse_refuses_to_start_without_java(
     assert sparse.main() == 2
     said = capsys.readouterr().err
     assert said.startswith("sparse: There is no `java` on PATH. Install Java 17")
+
+
+def test_sparse_tells_that_no_nimbus_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    def submit() -> None:
+        make_client(None, "127.0.0.1", 1)
+
+    assert sparse.handed_over(submit) == 1
+    said = capsys.readouterr().err
+    assert "Nimbus does not answer" in said
+    assert "./stormwatch cluster up" in said
 
 
 def test_a_missing_leiningen_says_how_to_get_it(
