@@ -94,7 +94,8 @@ def _until_again(play: Play) -> None:
 
 
 def _judge(play: Play) -> Tables:
-    """The laws; and the first and last decision of each partition are the model's."""
+    """The laws; and the model decided first everywhere, and last in a partition at least: each bolt
+    tries its own again, one may come later than the last record."""
     want = play.scene.check()
     found = tables.of_cassandra(play.scene.settings)
     fallen = degraded.take_fallen(found)
@@ -104,8 +105,8 @@ def _judge(play: Play) -> Tables:
         log.setdefault(made.partition, []).append((made.offset, made.degraded is True))
     alone = sum(by_rules for each in log.values() for _, by_rules in each)
     expect(alone, "the model decided all")
-    for partition, each in log.items():
-        expect(not (min(each)[1] or max(each)[1]), f"partition {partition} begins or ends by rules")
+    expect(not any(min(each)[1] for each in log.values()), "the first decision is by rules alone")
+    expect(not all(max(each)[1] for each in log.values()), "the last decisions are by rules alone")
     play.notes.append(
         f"{alone:,} of {len(found.decisions):,} decisions were made by rules alone, marked so, and "
         f"are byte for byte what the rules decide; {fallen} alerts of a first try were taken back."
