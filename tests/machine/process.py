@@ -110,11 +110,11 @@ class Process:
     def __init__(self, world: "World", cache_bytes: int) -> None:
         self._world = world
         self.cache = StateCache(cache_bytes)
-        self.at: Message | None = None
+        self.at: list[Message] = []
         self.waiting: list[Message] = []
         self.heard = True
         self._calls = Calls(world)
-        self._outcomes: Outcomes | None = None
+        self._outcomes: list[Outcomes] = []
         self._score = ScoreStep(
             lambda: world.oracle.contract, self.cache, lambda name: stripe_of(name, STRIPES),
             lambda: self._calls, lambda: 0,
@@ -124,36 +124,49 @@ class Process:
             Toy.alert_outcomes, 1.0, lambda _: None,
         )  # fmt: skip
 
-    def begin(self, message: Message) -> None:
-        """Take a tuple up; what is to be scored is decided at once."""
-        self.at, self._calls = message, Calls(self._world)
-        if message.to == STORE:
-            self._outcomes = message.payload
-        elif message.to == DECIDE:
-            with self._failing(message):
-                self._outcomes = self._score.work(message.fragment, _parsed(message.payload))
+    def begin(self) -> None:
+        """Take up what waits, in a group where that may be; what is to be scored is decided now."""
+        self.at, self._calls = self._group(), Calls(self._world)
+        if self.at[0].to == STORE:
+            self._outcomes = [message.payload for message in self.at]
+        elif self.at[0].to == DECIDE:
+            with self._failing():
+                self._outcomes = self._score.work_all(
+                    [(message.fragment, _parsed(message.payload)) for message in self.at]
+                )
                 if self._world.spread:
-                    self._score.settle(message.fragment, Fate.HANDED_ON)
-                    if self.heard:
-                        self._world.emit(STORE, message, self._outcomes)
+                    self._settle(Fate.HANDED_ON)
+                    for message, outcomes in zip(self.at, self._outcomes, strict=True):
+                        if self.heard:
+                            self._world.emit(STORE, message, outcomes)
                     self._end(True)
 
     def go_on(self, calls: int) -> None:
-        """So many calls to the outside; then asleep, or done with the tuple."""
-        if (message := self.at) is None:
+        """So many calls to the outside; then asleep, or done with what is in work."""
+        if not self.at:
             return
-        with self._failing(message):
-            if self._calls.run(lambda: self._work(message), calls):
-                if message.to == DECIDE:
-                    self._score.settle(message.fragment, Fate.DONE)
+        with self._failing():
+            if self._calls.run(self._work, calls):
+                self._settle(Fate.DONE)
                 self._end(True)
 
-    def _work(self, message: Message) -> None:
-        if message.to == REJECT:
-            self._reject(message.fragment, message.payload)
+    def _group(self) -> list[Message]:
+        """As `bolts.base.groups`: what waits, one batch of a partition. Reject takes one by one."""
+        group = [self.waiting.pop(0)]
+        met = {group[0].fragment.partition}
+        while self.waiting and group[0].to != REJECT:
+            if self.waiting[0].fragment.partition in met:
+                break
+            group.append(self.waiting.pop(0))
+            met.add(group[-1].fragment.partition)
+        return group
+
+    def _work(self) -> None:
+        if self.at[0].to == REJECT:
+            self._reject(self.at[0].fragment, self.at[0].payload)
         else:
-            assert self._outcomes is not None
-            self._store.work(message.fragment, self._outcomes)
+            fragments = [message.fragment for message in self.at]
+            self._store.work_all(list(zip(fragments, self._outcomes, strict=True)))
 
     def _reject(self, fragment: Fragment, aside: Asides) -> None:
         self._calls.write_aside("toy", aside.rows, aside.ledger, outcome_stamp(fragment))
@@ -162,15 +175,19 @@ class Process:
         self._calls.flush(1.0)
 
     @contextmanager
-    def _failing(self, message: Message) -> Iterator[None]:
+    def _failing(self) -> Iterator[None]:
         try:
             yield
         except InfrastructureError:
-            if message.to == DECIDE:
-                self._score.settle(message.fragment, Fate.FAILED)
+            self._settle(Fate.FAILED)
             self._end(False)
 
+    def _settle(self, fate: Fate) -> None:
+        if self.at[0].to == DECIDE:
+            for message in self.at:
+                self._score.settle(message.fragment, fate)
+
     def _end(self, acked: bool) -> None:
-        message, self.at = self.at, None
-        if self.heard and message is not None:
+        ended, self.at = self.at, []
+        for message in ended if self.heard else ():
             self._world.answer(message.tup_id, acked)

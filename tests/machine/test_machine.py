@@ -94,7 +94,7 @@ def _turn(name: str) -> Any:
                 if world.wire[nth].empty and which % 4:  # most trouble is for records
                     world.deliver(nth, ENOUGH)
                     continue
-                process = world.deliver(nth, calls, trouble)
+                process = world.deliver(nth, calls, trouble, together=which % 2 == 0)
             elif busy:
                 process = busy[which % len(busy)]
                 world.work(process, calls, trouble)

@@ -127,19 +127,28 @@ class World:
 
     # The bolts
 
-    def deliver(self, which: int, calls: int, trouble: Trouble | None = None) -> Process:
-        """A tuple reaches its process, which takes it up if it is idle, and goes on."""
+    def deliver(
+        self, which: int, calls: int, trouble: Trouble | None = None, together: bool = False
+    ) -> Process:
+        """A tuple reaches its process, which takes it up if it is idle, and goes on.
+
+        `together`: and all that is under way to the same process.
+        """
         process = self.process_of(self.wire[which])
-        if process.at is None:
+        if not process.at:
+            place = self._place(self.wire[which])
             process.waiting.append(self.wire.pop(which))
+            if together:
+                process.waiting += [each for each in self.wire if self._place(each) == place]
+                self.wire = [each for each in self.wire if self._place(each) != place]
         self.work(process, calls, trouble)
         return process
 
     def work(self, process: Process, calls: int, trouble: Trouble | None = None) -> None:
         """The process goes on for so many calls; `trouble` may meet one of them at Cassandra."""
         self.store.trouble = trouble
-        if process.at is None and process.waiting:
-            process.begin(process.waiting.pop(0))
+        if not process.at and process.waiting:
+            process.begin()
         process.go_on(calls)
         self.store.trouble = None
 
