@@ -27,6 +27,7 @@ from stormwatch.settings import load, to_environ
 DEFAULT_ENVIRONMENT = {"run": "local"}
 """Of config.json, where -e is not given; every other subcommand speaks to `cluster`."""
 
+_ROOT = Path(__file__).resolve().parents[2]
 _WITHOUT_ENVIRONMENT = ("jar", "quickstart", "help", "visualize")
 _STARTING = ("run", "submit")
 _HELP = {"-h", "--help"}
@@ -35,6 +36,8 @@ _CHILDREN_S = 10.0
 
 def main() -> int:
     """Hand over to streamparse; exit code 130 or 143 when interrupted or terminated."""
+    if told := of_another(Path.cwd()):
+        print(f"sparse: {told}", file=sys.stderr)
     try:
         settings = load(root=Path.cwd())
         run_dir = Path.cwd() / settings.run_dir
@@ -70,6 +73,17 @@ def main() -> int:
             return handed_over(sparse.main)
         finally:
             psutil.wait_procs(psutil.Process().children(recursive=True), timeout=_CHILDREN_S)
+
+
+def of_another(project: Path) -> str:
+    """What to tell where the project has a `sparse` of its own, and this is not it; else ""."""
+    if project.resolve() == _ROOT or not (project / ".venv" / "bin" / "sparse").exists():
+        return ""
+    return (
+        f"this is the `sparse` of {_ROOT}: bolts and spouts are looked for there. Use .venv/bin/"
+        "sparse. If it came by `source .venv/bin/activate`, the virtualenv was copied or moved: "
+        "delete .venv, and ./stormwatch makes it anew."
+    )
 
 
 def handed_over(streamparse: Callable[[], object]) -> int:

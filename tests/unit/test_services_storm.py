@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.services.errors import ServiceError
-from apps.storm import flux
+from apps.storm import flux, sparse
 from apps.storm.journal import Follower, Journal
 from apps.storm.restarts import LIMIT, WINDOW_S, Restarts
 from stormwatch.feed import SUSPECTED
@@ -191,3 +191,13 @@ def test_what_is_not_a_flux_file_is_named(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ServiceError, match="is not a Flux topology"):
         flux.read(file)
+
+
+def test_sparse_tells_that_it_is_of_another_project(tmp_path: Path) -> None:
+    """As after a copy of a virtualenv, whose `activate` leads to where it came from."""
+    own = tmp_path / ".venv" / "bin" / "sparse"
+    assert sparse.of_another(tmp_path) == "", "a project without one is run with this one"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert "the virtualenv was copied or moved: delete .venv" in sparse.of_another(tmp_path)
+    assert sparse.of_another(Path(__file__).parents[2]) == ""
