@@ -254,7 +254,11 @@ class _Batch(Generic[E, S]):
         if not entry.blob:
             return Envelope(known.VERSION, entry.floor, [], 0, b"", self._domain.new_state())
         envelope = self._codec.decode(entry.blob, name)
-        envelope.stamp = max(envelope.stamp, entry.floor)
+        if entry.floor:
+            # Written again also where all is decided: this batch is acked for what this state
+            # says, and a write that was not confirmed, of a state without it, may still land.
+            envelope.stamp = max(envelope.stamp, entry.floor + 1)
+            self._touched[name] = envelope
         return envelope
 
     def _set_aside(

@@ -103,9 +103,10 @@ class ScoreStep(Generic[E, S]):
         domain = contract.domain.name
         floor = 0
         if self._shared:
-            if not self._fence.has(len(parsed.events)):
+            count = 1 + len(parsed.events)  # what a key is opened with, and one more an event
+            if not self._fence.has(count):
                 self._fence = Fence(self._store().next_term(domain))
-            floor = self._fence.take(len(parsed.events))
+            floor = self._fence.take(count)
         names = {event.entity for _, _, event in parsed.events}
         states = self._states(domain, names, floor, ahead)
         outcomes = contract.apply(fragment, parsed, states, self._clock())

@@ -325,3 +325,18 @@ def test_the_ledger_goes_by_the_last_try_of_a_shared_offset_and_by_all_other_wor
     found = reconcile(0, rows, 0, 4, 4)
     assert found.states == {"scored": 3, "rejected": 1, "late": 1}
     assert [(r.first, r.last) for r in found.conflicting_ranges] == [(3, 3)]
+
+
+def test_what_a_replay_finds_decided_outlasts_a_later_stamped_write_under_way():
+    outside = Doubtful(MemoryStore())
+    process = Process(outside, False)
+    [share] = share_of([Post("x", ("ann",), 1, 1)]).shares
+    tries = [Fragment(TOPIC, p, 33, 0, 0, 1, 0) for p in (0, 1)]
+    for fragment in tries:
+        outside.fault = Fault("limbo", 0, False)
+        with pytest.raises(StoreUnavailable):
+            deliver(process, fragment, share)
+    for fragment in tries:  # the second was decided before the first had landed
+        outside.store.write_states(*outside.late.pop(0))
+        deliver(process, msgspec.structs.replace(fragment, attempt=1), share)
+    assert bodies(outside)["ann"].marks == [(0, 33, 0), (1, 33, 0)]

@@ -119,11 +119,12 @@ class Items:
                 copy = copies[name] = self._open(name, states[name])
             decided = known.is_decided(copy.marks, fragment.partition, fragment.epoch, offset)
             told.append(take(copy.body, ask, decided=decided))
+            if ask.learned:  # written again also where it was: see `Contract`
+                touched[name] = copy
             if ask.learned and not decided:
                 known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
                 copy.stamp = max(copy.stamp + 1, state_stamp(fragment.epoch, offset))
                 copy.newest = max(copy.newest, ask.time)
-                touched[name] = copy
         rows = [
             StateRow(states[name].stripe, name, self._codec.encode(copy), copy.stamp)
             for name, copy in touched.items()
@@ -134,5 +135,5 @@ class Items:
         if not entry.blob:
             return Envelope(known.VERSION, entry.floor, [], 0, b"", ItemState())
         envelope = self._codec.decode(entry.blob, name)
-        envelope.stamp = max(envelope.stamp, entry.floor)
+        envelope.stamp = max(envelope.stamp, entry.floor + 1)
         return envelope
