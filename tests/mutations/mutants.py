@@ -368,7 +368,11 @@ MUTANTS = (
     ),
     Mutant(
         "shared states are stamped behind the fence", "stormwatch/contract.py",
-        "        envelope.stamp = max(envelope.stamp, entry.floor)\n", "        pass\n", REKEY,
+        "            envelope.stamp = max(envelope.stamp, entry.floor + 1)\n", "", REKEY,
+    ),
+    Mutant(
+        "what a replay finds decided behind the hop is written again", "stormwatch/contract.py",
+        "            self._touched[name] = envelope\n", "", REKEY,
     ),
     # The proof
     Mutant(
