@@ -20,8 +20,8 @@ The contract:
 - **Chained**: score and store are one bolt; `steps.ScoreStep` refuses to hand on.
 - **Fenced**: a process takes a term when it first decides (one conditional write, then none), and
   its state writes are stamped by (term, order of writing). So whatever was not confirmed, of a
-  process that died or of this one, loses to what is written after it, whenever Cassandra applies it;
-  its batch was not acked and comes again. What a replay finds decided it writes again, for that.
+  process that died or of this one, loses to what is written after it, whenever it is applied; its
+  batch was not acked and comes again. What a replay finds decided it writes again, for that.
 - `split` is pure: the same event always gives the same events in the same order, each with another
   entity and the same id; the number of buckets may be changed between two starts.
 """
