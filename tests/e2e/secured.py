@@ -1,11 +1,13 @@
 """A Kafka with TLS and SASL and a Cassandra with TLS and a user, as somebody else runs them."""
 
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from cassandra.cluster import Session
 from confluent_kafka.admin import (
     AdminClient,
     ScramCredentialInfo,
@@ -19,6 +21,7 @@ from apps.services.home import Home, Progress
 from apps.services.plan import Plan
 from stormwatch.adapters.cassandra_session import open_session
 from stormwatch.adapters.kafka_confluent_connection import connection
+from stormwatch.errors import StoreUnavailable
 from stormwatch.settings import Settings, variable
 
 USER, PASSWORD = "watcher", "s3cret-of-the-watcher"
@@ -115,12 +118,24 @@ def admit(settings: Settings) -> None:
     admin = AdminClient(connection(settings))
     for future in admin.alter_user_scram_credentials([user]).values():
         future.result(30)
-    first = replace(settings, cassandra_username="cassandra", cassandra_password="cassandra")
-    session = open_session(first)
+    session = _first_session(settings)
     try:
         session.execute(f"CREATE ROLE {USER} WITH PASSWORD = '{PASSWORD}' AND LOGIN = true")
     finally:
         session.cluster.shutdown()
+
+
+def _first_session(settings: Settings) -> Session:
+    """As the user that Cassandra makes for itself, a moment after it accepts connections."""
+    first = replace(settings, cassandra_username="cassandra", cassandra_password="cassandra")
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return open_session(first)
+        except StoreUnavailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def environ(settings: Settings, changed: Mapping[str, str]) -> dict[str, str]:
