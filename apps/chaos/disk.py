@@ -16,6 +16,7 @@ SIZE_MIB = 512
 _PIECES = (1 << 20, 1 << 12)
 """First large, then what is left."""
 _FULL_S = 15
+_WORDS = ("No space left", "SIGBUS", "unsafe memory access")
 _TOLD = {"cassandra": CASSANDRA_GONE, "kafka": KAFKA_GONE}
 
 
@@ -49,7 +50,8 @@ def fill(play: Play, service: str) -> None:
         for _ in range(_FULL_S):
             _fill(ballast)
             play.wait(1)
-        said = _complaint(scene.stand.home.log(service))
+        home = scene.stand.home
+        said = complaint(home.log(service), home.run_dir / service)
         scene.tell(f"{service} says: {said}")
         play.notes.append(f"{service} said: {said}")
     finally:
@@ -78,12 +80,14 @@ def _fill(ballast: Path) -> None:
                     raise
 
 
-def _complaint(log: Path) -> str:
-    """The first line of a service's log that tells of the disk."""
-    for line in log.read_text(errors="replace").splitlines():
-        if "No space left" in line or "SIGBUS" in line or "unsafe memory access" in line:
-            return line.strip()[:300]
-    return f"nothing of its disk; the end of its log: {process.tail(log, 3)}"
+def complaint(log: Path, folder: Path) -> str:
+    """The first line that tells of the disk, in a service's log or in what its JVM left when a
+    page of a mapped file could not be written."""
+    for path in (log, *sorted(folder.glob("hs_err_*.log"))):
+        for line in path.read_text(errors="replace").splitlines():
+            if any(word in line for word in _WORDS):
+                return line.strip("# ")[:200]
+    return f"nothing of its disk; the end of its log: {process.tail(log, 1)}"
 
 
 def _call(*command: str) -> None:

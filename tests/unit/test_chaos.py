@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos import flood, migration, traffic, versions
+from apps.chaos import disk, flood, migration, traffic, versions
 from apps.chaos.campaigns import CAMPAIGNS, named
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.live import PARTS
@@ -87,3 +87,13 @@ def test_a_newer_state_is_read_back_as_the_older_one() -> None:
     made = entity.Envelope(2, 7, [(0, 1, 5)], 9, b"", Fraud().new_state())
     blob = entity.EnvelopeCodec(Fraud.state).encode(made)
     assert entity.EnvelopeCodec(Fraud.state).decode(migration.as_older(blob), "c").version == 1
+
+
+def test_what_a_service_says_of_its_disk_is_found(tmp_path: Path) -> None:
+    log = tmp_path / "cassandra.log"
+    log.write_text("INFO all is well\n")
+    assert "nothing of its disk" in disk.complaint(log, tmp_path)
+    (tmp_path / "hs_err_7.log").write_text("#\n#  SIGBUS (0x7) at pc=0x1, pid=7\n")
+    assert disk.complaint(log, tmp_path).startswith("SIGBUS (0x7)")
+    log.write_text("ERROR No space left on device\n")
+    assert disk.complaint(log, tmp_path) == "ERROR No space left on device"
