@@ -66,7 +66,7 @@ def plain(screen: Screen) -> list[str]:
         latency = rates.latency if rates else None
         memory = screen.memory.get(panel.topology, {}).get("total", 0.0)
         again = f", restarts {panel.restarts}" if panel.restarts else ""
-        if not look.decided:
+        if not look.decided and (panel.ledger is None or panel.ledger.sound):
             head = f"{_when(screen)} {panel.topology}: nothing decided yet"
             lines.append(f"{head}, lag {look.lag}, {memory:,.0f} MB{again}")
             continue
