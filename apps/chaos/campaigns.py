@@ -145,7 +145,8 @@ CAMPAIGNS = (
         partial(idle.idle, seconds=600), count=2000,
     ),
     Campaign(
-        "retention-cut", (14,), "Kafka deletes half of the log unread while nothing runs", retention.cut,
+        "retention-cut", (14,), "Kafka deletes half of the log unread while nothing runs",
+        retention.cut,
     ),
     Campaign(
         "clock-ahead", (27,), "a bolt's clock is an hour ahead; and kill -9 of a bolt",

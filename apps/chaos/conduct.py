@@ -26,6 +26,7 @@ class Result(NamedTuple):
     drained_s: float  # from there until everything was decided and committed
     want: Tables
     notes: list[str]
+    unaccounted: int = 0  # 0, but where the harm was to the ledger itself
 
 
 def conduct(scene: Scene, campaign: Campaign, seed: int, count: int = 0) -> Result:
@@ -63,5 +64,5 @@ def _judge(play: Play, campaign: Campaign, seed: int) -> Result:
     expect(moved <= limit, f"no commit moved for {moved:.1f} s after the fault, over {limit:g} s")
     return Result(
         campaign.name, seed, play.count, play.kills, dict(states), left, moved, drained, want,
-        play.notes,
+        play.notes, scene.ledger().unaccounted,
     )  # fmt: skip
