@@ -42,5 +42,6 @@ def verdict(result: Result) -> str:
         f"HOLDS: {result.campaign}, seed {result.seed}: {result.records:,} records, "
         f"{result.kills} kills, {result.left:,} left when the last fault ended. 0 missing, "
         f"0 doubled, 0 different from the oracle; unaccounted {result.unaccounted:,} ({states}). "
-        f"Commits moved again after {result.moved_s:.1f} s, all was decided {result.drained_s:.1f} s later.{notes}"
+        f"Commits moved again after {result.moved_s:.1f} s, all was decided "
+        f"{result.drained_s:.1f} s later.{notes}"
     )
