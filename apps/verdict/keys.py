@@ -8,6 +8,7 @@ from apps.verdict.judge import Finding, body_differences
 from apps.verdict.orders import Step, Way, find
 from apps.verdict.rekeyed import Core, Log, Place, end_of
 from apps.verdict.tables import Stored
+from stormwatch import cards
 from stormwatch.domain import Domain
 from stormwatch.errors import StateError
 from stormwatch.partitioner import stripe_of
@@ -38,8 +39,8 @@ class Keys:
         self._log, self._have = log, have.tables
         self._core = Core(settings, domain, topic)
         self._rows: dict[tuple[int, int, str], tuple[Any, ...]] = {}
-        self._wrong: dict[str, list[Step]] = {}
-        """By key: events of whose decisions nothing is known, so that any will do."""
+        self._free: set[tuple[str, Place]] = set()
+        """Events of whose decisions nothing is known, so that any will do."""
         self._told: dict[tuple[str, Place], str] = {}
         self.tried = {row.partition for row in have.written if row.nth > _FIRST_TRY}
         """Partitions where batches came again: a try that was not committed may have left rows."""
@@ -83,14 +84,14 @@ class Keys:
             if key in self._have.decisions:
                 if len(steps) > 1:  # one row for all of them: which have none cannot be known
                     other = [step for step in steps if self.row(step) is None]
-                    self._wrong.setdefault(key[3], []).extend(other)
+                    self._free |= {(key[3], step.place) for step in other}
             elif any(map(self._is_scored, steps)) or (len(steps) == 1 and self._is_lost(*steps)):
                 self._blame("missing", key, steps, "no decision is stored")
 
     def _blame(self, kind: str, key: tuple[Any, ...], steps: list[Step], told: str) -> None:
         shown = "" if kind == "missing" else told
         self.findings.append(Finding(kind, "decisions", repr(key), shown))
-        self._wrong.setdefault(key[3], []).extend(steps)
+        self._free |= {(key[3], step.place) for step in steps}
         self._told.update(((key[3], step.place), told) for step in steps)
 
     def _is_scored(self, step: Step) -> bool:
@@ -110,14 +111,13 @@ class Keys:
             found.append(Finding("missing", "states", repr(key)))
         readable = blob is not None and self._readable(blob)
         same = lambda mine: not readable or self._core.same(mine, blob or b"")  # noqa: E731
-        known = self._wrong.get(name, [])
         lanes = [lane for _, lane in sorted(self._log.lanes[name].items())]
-        way = find(lanes, self._core.ways(self._misfit, same), known)
-        new = [step for step in way.wrong if step not in known]
+        way = find(lanes, self._core.ways(self._misfit, same))
         blamed = [
             (step, self._misfit(step, made))
             for step, made in way.order
-            if step in new and (self.row(step) or not made.aside)  # else its own row is told of
+            if step in way.wrong
+            and (self.row(step) or not made.aside)  # else its own row is told of
         ]
         for step, why in [*blamed, *way.stuck]:
             late = any(other.partition == step.partition for other in way.ahead)
@@ -140,13 +140,24 @@ class Keys:
         return True
 
     def _misfit(self, step: Step, made: Outcomes) -> str:
-        state, row = end_of(made), self.row(step)
+        state = end_of(made)
         said = self._have.ends.get(step.place, frozenset()) if step.accounts else frozenset()
         if said and state not in said:
             return f"its end is {'+'.join(sorted(said))}, not {state}"
-        if not made.decisions:
-            left = row is None or step.partition in self.tried
-            return self._aside(step, made) if left else f"a decision is stored, and it is {state}"
+        other = self._other(step, state)
+        if other:
+            return f"it is set aside as {other}, not {state}"
+        if made.decisions:
+            return self._decided(step, made)
+        free = (step.event.entity, step.place) in self._free
+        if self.row(step) is not None and not free and step.partition not in self.tried:
+            return f"a decision is stored, and it is {state}"
+        return self._aside(step, made)
+
+    def _decided(self, step: Step, made: Outcomes) -> str:
+        row = self.row(step)
+        if (step.event.entity, step.place) in self._free:
+            return ""
         if row is None:
             return "no decision is stored"
         (mine,) = made.decisions
@@ -155,11 +166,21 @@ class Keys:
             return ""
         return body_differences(mine.body, row[2]) or f"stored is {row!r}"[:_LONG]
 
+    def _other(self, step: Step, state: str) -> str:
+        """Another state that its row says, where no try can have left it."""
+        if step.partition in self.tried:
+            return ""
+        key, letters = cards.mask(step.event.entity.encode()), self._have.dead_letters
+        rows = ((other, letters.get(self.letter_key(step, other))) for other in ASIDE)
+        return next((o for o, row in rows if o != state and row is not None and row[3] == key), "")
+
     def _aside(self, step: Step, made: Outcomes) -> str:
         """How a row set aside differs; its reason tells how far the key was when it was late."""
         for row in made.aside:
             stored = self._have.dead_letters.get(self.letter_key(step, row.state))
             mine = cells_of(row)
+            if stored is None and not step.accounts:
+                return f"nothing is set aside of it as {row.state}"
             if stored is not None and stored[3] == mine[3] and stored[2] != mine[2]:
                 return f"{stored[2]!r} is stored, not {mine[2]!r}"
         return ""

@@ -65,15 +65,14 @@ _WRONG = 3
 """So many events of a key are taken as wrong at most, to see whether all the others fit."""
 
 
-def find(lanes: Sequence[Sequence[Step]], ways: Ways, wrong: Sequence[Step] = ()) -> Way:
-    """An order of the partitions' events (`lanes`). Of those known to be `wrong`, any will do.
+def find(lanes: Sequence[Sequence[Step]], ways: Ways) -> Way:
+    """An order of the partitions' events (`lanes`).
 
-    Where there is no order, it is looked whether there is one but for a few events: those are
-    added to `wrong`.
+    Where there is none, it is looked whether there is one but for a few events: the `wrong` ones.
     """
-    taken = list(wrong)
+    taken: list[Step] = []
     found = _Search(lanes, ways, taken).run()
-    while not found.whole and not found.given_up and len(taken) < len(wrong) + _WRONG:
+    while not found.whole and not found.given_up and len(taken) < _WRONG:
         tried = [
             (_Search(lanes, ways, [*taken, step]).run(), step) for step, _ in found.stuck
         ]  # fmt: skip
@@ -83,7 +82,7 @@ def find(lanes: Sequence[Sequence[Step]], ways: Ways, wrong: Sequence[Step] = ()
         if len(best.order) <= len(found.order) + 1 and not best.whole:
             break  # it was not this event
         taken.append(step)
-        found = best._replace(ahead=found.ahead if best.whole else best.ahead)
+        found = best._replace(ahead=[*found.ahead, *best.ahead])
     return found._replace(wrong=taken)
 
 

@@ -4,7 +4,8 @@ StormwatchError
 ├── SettingsError        a setting is missing or wrong: fix it and start again
 ├── InfrastructureError  Kafka or Cassandra did not answer: the same work is tried again
 │   ├── BrokerUnavailable
-│   └── StoreUnavailable
+│   ├── StoreUnavailable
+│   └── Overtaken        a batch came after a later try at it, which stands
 └── FatalError           further work is pointless until a person acts
     ├── TopicError       the log is not the one that was read before
     ├── SchemaError      Cassandra's tables are not the ones this version needs
@@ -33,6 +34,10 @@ class BrokerUnavailable(InfrastructureError):
 
 class StoreUnavailable(InfrastructureError):
     """Cassandra did not answer or did not confirm a read or write."""
+
+
+class Overtaken(InfrastructureError):
+    """A later try at the same work was begun: this one is nobody's any more."""
 
 
 class FatalError(StormwatchError):

@@ -22,6 +22,8 @@ The contract:
   its state writes are stamped by (term, order of writing). So whatever was not confirmed, of a
   process that died or of this one, loses to what is written after it, whenever it is applied; its
   batch was not acked and comes again. What a replay finds decided it writes again, for that.
+- **A try that comes after its successor** in the same process is not worked on: what it decided
+  would be committed beside the decision that its successor had left (`stormwatch.tries`).
 - `split` is pure: the same event always gives the same events in the same order, each with another
   entity and the same id; the number of buckets may be changed between two starts.
 """

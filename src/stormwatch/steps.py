@@ -22,6 +22,7 @@ from stormwatch.errors import FatalError
 from stormwatch.ports import Sink, Store
 from stormwatch.records import DecisionRow, Fragment, Outcomes, StateRow
 from stormwatch.stamps import Fence
+from stormwatch.tries import Tries
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
@@ -77,6 +78,7 @@ class ScoreStep(Generic[E, S]):
         self._open: dict[int, tuple[Fragment, list[StateRow]]] = {}
         self._shared = False
         self._fence = Fence()
+        self._tries = Tries()
 
     def work_all(self, batches: Sequence[tuple[Fragment, Parsed[E]]]) -> list[Outcomes]:
         """Decide each, write nothing. Raises StoreUnavailable if states cannot be read.
@@ -96,7 +98,12 @@ class ScoreStep(Generic[E, S]):
     def work(
         self, fragment: Fragment, parsed: Parsed[E], ahead: Mapping[str, Entry] = NONE
     ) -> Outcomes:
-        """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read."""
+        """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read.
+
+        Behind a re-key hop also Overtaken.
+        """
+        if parsed.share is not None:
+            self._tries.begin(fragment, parsed.share.bucket)
         self._resolve(fragment)
         self._shared = parsed.share is not None
         contract = self._contract()

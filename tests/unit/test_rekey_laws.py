@@ -5,6 +5,8 @@ A fragment fans out to buckets; each bucket's share is delivered, failed, killed
 one word on each offset.
 """
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.codec import Parsed, Share, decoder, to_fragment, to_values
 from stormwatch.entity import EnvelopeCodec
-from stormwatch.errors import FatalError, InfrastructureError, StoreUnavailable
+from stormwatch.errors import FatalError, InfrastructureError, Overtaken, StoreUnavailable
 from stormwatch.ledger import reconcile
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.rekey import fan_out
@@ -100,7 +102,7 @@ def play(logs, draw_turns, faults, cache_bytes=1 << 20):
             stamp = outcome_stamp(fragment)
             outside.store.write_aside("toy", out.aside.rows, out.aside.ledger, stamp)
         done = True
-        for share in out.shares:
+        for nth, share in enumerate(out.shares):
             task = share.share.bucket % TASKS
             outside.fault = next(faults, None)
             try:
@@ -109,8 +111,8 @@ def play(logs, draw_turns, faults, cache_bytes=1 << 20):
                 done = False
             except Crash:
                 processes[task], done = Process(outside, False, cache_bytes), False
-            if leave and not done:  # still on its way when the spout tries again
-                stragglers.append((fragment, share))
+            if leave and not done:  # the next is still on its way when the spout tries again
+                stragglers += [(fragment, late) for late in out.shares[nth + 1 : nth + 2]]
                 break
         if outside.late and leave:
             outside.store.write_states(*outside.late.pop(0))
@@ -119,7 +121,8 @@ def play(logs, draw_turns, faults, cache_bytes=1 << 20):
             if stragglers:
                 outside.fault = None
                 old, share = stragglers.pop()
-                deliver(processes[share.share.bucket % TASKS], old, share)
+                with suppress(Overtaken):
+                    deliver(processes[share.share.bucket % TASKS], old, share)
         else:
             tried[partition] = (max(batch[-1][0], tried[partition][0]), attempt + 1)
     while outside.late:
@@ -325,6 +328,24 @@ def test_the_ledger_goes_by_the_last_try_of_a_shared_offset_and_by_all_other_wor
     found = reconcile(0, rows, 0, 4, 4)
     assert found.states == {"scored": 3, "rejected": 1, "late": 1}
     assert [(r.first, r.last) for r in found.conflicting_ranges] == [(3, 3)]
+
+
+def test_a_try_that_comes_after_its_successor_is_not_worked_on():
+    """It would commit what it decides, beside the decision that its successor has left."""
+    process = Process(outside := Outside(MemoryStore()), False)
+    [share] = share_of([Post("a", ("ann",), 1, 1)]).shares
+    [other] = share_of([Post("b", ("ann",), 1, 1)]).shares
+    first = Fragment(TOPIC, 0, 33, 0, 0, 1, 0)
+    outside.fault = Fault("states", 0, False)
+    with pytest.raises(StoreUnavailable):
+        deliver(process, msgspec.structs.replace(first, attempt=1), share)
+    deliver(process, Fragment(TOPIC, 1, 33, 0, 0, 1, 0), other)
+    with pytest.raises(Overtaken, match="were tried again before this try came"):
+        deliver(process, first, share)
+    deliver(process, msgspec.structs.replace(first, attempt=2), share)
+    assert bodies(outside)["ann"].body.count == 2
+    rows = {key[-1]: json.loads(row["body"]) for key, row in table(outside, "decisions").items()}
+    assert [rows[name]["features"][0] for name in ("b", "a")] == [0.0, 1.0]
 
 
 def test_what_a_replay_finds_decided_outlasts_a_later_stamped_write_under_way():

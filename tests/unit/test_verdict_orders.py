@@ -22,12 +22,21 @@ from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, StateRow
 from stormwatch.settings import Settings
 from tests.toy import Toy
 from tests.unit.test_contract_laws import POLICY, TOPIC
-from tests.unit.test_rekey_laws import Post, bad, faults, good, play, split, turns
+from tests.unit.test_rekey_laws import Post, faults, good, logs_of, play, split, turns
 
 SETTINGS = Settings(
     layout_stripes=8, lateness_s=POLICY.lateness_ms // 1000,
     dedup_horizon_s=POLICY.horizon_ms // 1000, dedup_max_ids=POLICY.max_ids,
 )  # fmt: skip
+
+
+odd = logs_of(
+    st.integers(0, 60).map(lambda s: s * 1000), st.sampled_from([1, 1, 50, 99]),
+    st.integers(0, 9).map(str),
+)  # fmt: skip
+"""Twice, changed, late, or not to be split; nothing on which some keys raise and others do not."""
+calm = turns.map(lambda drawn: [(partition, size, False) for partition, size, _ in drawn])
+"""Without the same tuple twice, which Storm does not deliver."""
 
 
 class Hop:
@@ -55,16 +64,16 @@ def judged(logs: list[list[Post]], have: Stored) -> Verdict:
     return shared.judge(SETTINGS, Toy(), TOPIC, read(logs), have, 1)
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.one_of(good, bad), turns, faults)
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(good, odd), calm, faults)
 def test_there_is_an_order_whatever_failed(logs, turns, faults):
     have = stored_in_memory(play(logs, turns, faults).store, "toy", TOPIC)
     verdict = judged(logs, have)
     assert verdict.status == PASS, (verdict.findings, verdict.why)
 
 
-@settings(max_examples=80, deadline=None)
-@given(good, turns, faults, st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+@given(good, calm, faults, st.integers(0, 2**32))
 def test_one_wrong_thing_is_seen(logs, turns, faults, seed):
     have = stored_in_memory(play(logs, turns, faults).store, "toy", TOPIC)
     random, tables = Random(seed), have.tables
