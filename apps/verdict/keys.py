@@ -78,8 +78,7 @@ class Keys:
             if mine is not None:
                 self._rows[mine.partition, mine.offset, key[3]] = cells
                 continue
-            told = "the body is of no record with this id in the log"
-            self._blame("different", key, steps, told)
+            self._blame("different", key, steps, "the body is of no record with this id in the log")
         for key, steps in by_key.items():
             if key in self._have.decisions:
                 if len(steps) > 1:  # one row for all of them: which have none cannot be known
@@ -161,8 +160,7 @@ class Keys:
         if row is None:
             return "no decision is stored"
         (mine,) = made.decisions
-        cells = mine.outcome, mine.score, mine.body, mine.timestamp, mine.alert
-        if (*row[:2], bytes(row[2]), *row[3:]) == cells:
+        if row == (mine.outcome, mine.score, mine.body, mine.timestamp, mine.alert):
             return ""
         return body_differences(mine.body, row[2]) or f"stored is {row!r}"[:_LONG]
 
