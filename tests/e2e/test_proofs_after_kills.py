@@ -11,13 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.e2e.started import Started
 
 from apps.services.home import Home
 from stormwatch.fraud.domain import SHIPPED as FRAUD_MODEL
 from stormwatch.maintenance.domain import SHIPPED as MAINTENANCE_MODEL
 from stormwatch.settings import Settings
 from tests.e2e.project import ROOT
+from tests.e2e.started import Started
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 
