@@ -123,7 +123,7 @@ MUTANTS = (
     ),
     Mutant(
         "a replay publishes the alerts of stored decisions again", "stormwatch/steps.py",
-        "            if outcomes.replayed:\n", "            if False:\n", LAWS,
+        "            if outcomes.replayed:\n", "            if False:\n", f"{LAWS} {MACHINE}",
     ),
     Mutant(
         "dead letters are published before the commit point", "stormwatch/steps.py",
