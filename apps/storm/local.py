@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,7 @@ _RESOURCES = Path(__file__).parent / "resources"
 _FOREVER = 2**31
 _TERM_S = 4.0
 _REST_S = 1.0
+_LOOK_S = 0.02
 _STDERR_CHARS = 8000
 _FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
 _STORM = ("-Xms64m", "-Xmx512m")
@@ -102,19 +104,37 @@ class LocalCluster:
             self._jvm.wait()
         self._zookeeper.kill()  # nothing that it holds is wanted again
         self._zookeeper.wait()
-        _, left = psutil.wait_procs(children, timeout=_TERM_S / 2)
-        for child in left:
+        for child in _ended(children, _TERM_S / 2):
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
-        psutil.wait_procs(left, timeout=1)
+        _ended(children, 1.0)
         shutil.rmtree(self._tmp, ignore_errors=True)
 
     def _children(self) -> list[psutil.Process]:
-        try:
-            found: list[psutil.Process] = psutil.Process(self._jvm.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
-        return found
+        """All below us but the JVMs: those of a JVM that died are ours by now."""
+        ours = (self._jvm.pid, self._zookeeper.pid)
+        return [p for p in psutil.Process().children(recursive=True) if p.pid not in ours]
+
+
+def _ended(children: Iterable[psutil.Process], limit: float) -> list[psutil.Process]:
+    """Wait for them, so that none stays as a zombie; those that are left after `limit` s.
+
+    Most become our children only when their JVM ends, which `psutil.wait_procs` does not see.
+    """
+    until = time.monotonic() + limit
+    left = list(children)
+    while left := [child for child in left if not _reaped(child)]:
+        if time.monotonic() > until:
+            break
+        time.sleep(_LOOK_S)
+    return left
+
+
+def _reaped(child: psutil.Process) -> bool:
+    try:
+        return os.waitpid(int(child.pid), os.WNOHANG)[0] != 0
+    except ChildProcessError:  # not ours, or not yet
+        return not alive(child.pid)
 
 
 def commands(

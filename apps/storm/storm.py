@@ -12,6 +12,7 @@ from pathlib import Path
 from apps.services import jars
 from apps.services.errors import ServiceError
 from apps.services.home import Home
+from apps.services.prctl import adopt_orphans
 from apps.storm import flux, local
 from apps.storm.supervise import Supervisor
 from stormwatch.errors import StormwatchError
@@ -67,6 +68,7 @@ def _run(root: Path, jar: Path, file: Path, seconds: int) -> int:
     stderr = log.with_suffix(".stderr")
     shutil.rmtree(stderr, ignore_errors=True)
     stderr.mkdir()
+    adopt_orphans()  # components of a JVM that died: waited for, or each stays as a zombie
     commands = local.commands(home, jar.resolve(), file.resolve(), log, tmp, _progress)
     print(f"{topology.name}: starting; Storm's log is {log}", file=sys.stderr, flush=True)
     launch = partial(local.LocalCluster, commands, out, tmp, stderr, lock)
