@@ -53,7 +53,7 @@ def spans(settings: Settings, source: Source) -> list[Span]:
 
 
 def records(source: Source, span: Span) -> Iterator[list[Record]]:
-    """Its records, as Kafka gives them. Raises ChaosFailed where it stops."""
+    """Its records, as Kafka gives them. Raises ChaosFailed once none came for READ_LIMIT_S."""
     source.assign({span.partition: span.first})
     position, deadline = span.first, time.monotonic() + READ_LIMIT_S
     while position < span.end:
@@ -62,3 +62,4 @@ def records(source: Source, span: Span) -> Iterator[list[Record]]:
         if found:
             position = found[-1].offset + 1
             yield found
+            deadline = time.monotonic() + READ_LIMIT_S  # what the caller did with it took its time

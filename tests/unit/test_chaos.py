@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos import disk, flood, migration, traffic, versions
+from apps.chaos import disk, flood, migration, oracle, traffic, versions
 from apps.chaos.campaigns import CAMPAIGNS, named
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.live import PARTS
 from apps.chaos.screen import Screen
+from apps.verdict.oracle import Span
 from stormwatch import entity
+from stormwatch.adapters.kafka_memory import MemoryAdmin, MemorySource
+from stormwatch.adapters.kafka_memory_broker import MemoryBroker
 from stormwatch.fraud import Fraud
 from stormwatch.fraud.parse import parse
 from stormwatch.ledger import PartitionLedger, total
@@ -97,3 +100,19 @@ def test_what_a_service_says_of_its_disk_is_found(tmp_path: Path) -> None:
     assert disk.complaint(log, tmp_path).startswith("SIGBUS (0x7)")
     log.write_text("ERROR No space left on device\n")
     assert disk.complaint(log, tmp_path) == "ERROR No space left on device"
+
+
+def test_a_log_that_takes_long_to_judge_is_read_to_its_end(monkeypatch) -> None:
+    """As after hours of load: only Kafka that gives nothing for a while has stopped."""
+    clock = [0.0]
+    monkeypatch.setattr(oracle.time, "monotonic", lambda: clock[0])
+    broker = MemoryBroker(clock=lambda: 0)
+    MemoryAdmin(broker).ensure_topic("t", 1, {})
+    for _ in range(oracle.BATCH * 4):
+        broker.append("t", b"k", b"v", 0)
+    seen = 0
+    span = Span("t", 0, 1, 0, oracle.BATCH * 4)
+    for batch in oracle.records(MemorySource(broker, "t", "g"), span):
+        seen += len(batch)
+        clock[0] += oracle.READ_LIMIT_S * 0.9
+    assert seen == oracle.BATCH * 4
