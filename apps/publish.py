@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.ports import Sink
 
-TICK_S = 0.005
+TICK_S = 0.010
 """Records due within one tick leave together."""
 CHUNK = 5_000
 """Records between two confirmations at most."""

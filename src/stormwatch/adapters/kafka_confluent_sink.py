@@ -10,7 +10,7 @@ from stormwatch.adapters.kafka_confluent_connection import connection, opened, t
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings
 
-LINGER_MS = 5
+LINGER_MS = 1
 _QUEUE_KB = 32 << 10
 
 
