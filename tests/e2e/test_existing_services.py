@@ -64,7 +64,7 @@ def test_what_the_settings_name_is_used_and_nothing_is_started(
     given = replace(theirs, kafka_client=client, kafka_sasl_mechanism=mechanism)
     run = Started(own_dir, *FRAUD, "--report", str(report), **secured.environ(given, names))
     runs.append(run)
-    run.until(", warming up fraud:")
+    run.until(" scored ")
     running = commands(run)
     assert any("LocalCluster" in command for command in running)
     assert not any("kafka.Kafka" in c or "CassandraDaemon" in c for c in running)

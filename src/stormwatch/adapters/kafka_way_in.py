@@ -16,7 +16,12 @@ _USER = (
     f"Correct {variable('kafka.username')}, {variable('kafka.password')} or "
     f"{variable('kafka.sasl_mechanism')}."
 )
-_WORDS = {"sasl": _USER, "authentication": _USER, "ssl": _TLS, "certificate": _TLS}
+_EITHER = f"see `./stormwatch doctor` that it runs. If it asks for TLS or a user: {_TLS} {_USER}"
+"""kafka-python says no more than that no broker let it in."""
+_WORDS = {
+    "sasl": _USER, "authentication": _USER, "ssl": _TLS, "certificate": _TLS,
+    "unable to bootstrap": _EITHER,
+}  # fmt: skip
 
 _heard: dict[str, tuple[float, str]] = {}
 
