@@ -82,7 +82,7 @@ def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[st
                 fragment, batch, fraud.parse, component="bare",
                 record_max_bytes=settings.record_max_bytes, now=now_ms(),
             )  # fmt: skip
-            keep.work(fragment, score.work(fragment, parsed))
+            keep.work_all([(fragment, score.work(fragment, parsed))])
             score.settle(fragment, Fate.DONE)
             position[p] = last + 1
             done += len(batch)

@@ -10,7 +10,6 @@ alerts of stored decisions, which are published again (they carry the decision's
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
-from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from stormwatch.asides import message
@@ -26,9 +25,6 @@ from stormwatch.tries import Tries
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
-
-
-NONE: Mapping[str, Entry] = MappingProxyType({})
 
 
 class Fate(Enum):
@@ -96,7 +92,7 @@ class ScoreStep(Generic[E, S]):
         return decided
 
     def work(
-        self, fragment: Fragment, parsed: Parsed[E], ahead: Mapping[str, Entry] = NONE
+        self, fragment: Fragment, parsed: Parsed[E], ahead: Mapping[str, Entry] | None = None
     ) -> Outcomes:
         """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read.
 
@@ -115,7 +111,7 @@ class ScoreStep(Generic[E, S]):
                 self._fence = Fence(self._store().next_term(domain))
             floor = self._fence.take(count)
         names = {event.entity for _, _, event in parsed.events}
-        states = self._states(domain, names, floor, ahead)
+        states = self._states(domain, names, floor, ahead or {})
         outcomes = contract.apply(fragment, parsed, states, self._clock())
         self._open[fragment.partition] = (fragment, outcomes.states)
         return outcomes
@@ -223,10 +219,6 @@ class StoreStep:
         told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
         self._publish(self._topics.alerts, told)
         return [None] * len(batches)
-
-    def work(self, fragment: Fragment, outcomes: Outcomes) -> None:
-        """`work_all` of one batch."""
-        self.work_all([(fragment, outcomes)])
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
         """Nothing to keep or undo: what is written is written."""

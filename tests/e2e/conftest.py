@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from apps.chaos.scene import Scene, opened
+from apps.chaos.stand import Stand
+from apps.services.home import Home
+from stormwatch.settings import Settings
 from tests.e2e.project import BOLT, ROOT, SPOUT, Project, Until
 from tests.e2e.started import Started
 
@@ -38,6 +42,20 @@ def until() -> Until:
             time.sleep(0.1)
 
     return wait
+
+
+@pytest.fixture
+def scene(
+    request: pytest.FixtureRequest,
+    services: Settings,
+    services_home: Home,
+    tmp_path: Path,
+    unique: Callable[[str], str],
+) -> Iterator[Scene]:
+    """Topics, tables and a project of this test's own, named after its module."""
+    name = request.module.__name__.rpartition(".test_")[2].removeprefix("faults_")
+    with opened(services, Stand(services_home), tmp_path, unique(name)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Processes of a running topology are killed; afterwards nothing is lost, doubled or changed."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,22 +8,11 @@ from apps.chaos.campaigns import Campaign, named
 from apps.chaos.conduct import Result, conduct
 from apps.chaos.play import Play
 from apps.chaos.run import BOLT, SPOUT
-from apps.chaos.scene import Scene, opened
-from apps.chaos.stand import Stand
-from apps.services.home import Home
-from stormwatch.settings import Settings
+from apps.chaos.scene import Scene
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 SCORE, STORE = "bolts.fraud.ScoreTransactions", "bolts.fraud.StoreFraudDecisions"
-
-
-@pytest.fixture
-def scene(
-    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
-) -> Iterator[Scene]:
-    with opened(services, Stand(services_home), tmp_path, unique("kills")) as made:
-        yield made
 
 
 def held(scene: Scene, campaign: Campaign, seed: int) -> Result:

@@ -1,18 +1,14 @@
 """Bad records among good ones, on a topic that is made after the start: one verdict each."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import zip_longest
-from pathlib import Path
 
 import pytest
 
 from apps.chaos import oracle, tables
-from apps.chaos.scene import ANY_TIME, Scene, opened
-from apps.chaos.stand import Stand
+from apps.chaos.scene import ANY_TIME, Scene
 from apps.generate.transactions import Transactions
-from apps.services.home import Home
 from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySource
 from stormwatch.fraud import Fraud
 from stormwatch.fraud.parse import parse
@@ -25,14 +21,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 VALID = {"scored", "duplicate", "conflict", "late"}
 """How a record of verdict A or N may end: they share ids and customers."""
 Outcome = dict[tuple[str, str], tuple[str, float]]
-
-
-@pytest.fixture
-def scene(
-    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
-) -> Iterator[Scene]:
-    with opened(services, Stand(services_home), tmp_path, unique("bad")) as made:
-        yield made
 
 
 def test_each_bad_record_has_its_verdict_and_the_good_ones_do_not_notice(scene: Scene) -> None:

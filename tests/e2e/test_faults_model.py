@@ -1,33 +1,21 @@
 """A model that cannot be used: the run ends and says why; no record is touched."""
 
 import shutil
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from apps.chaos import tables
-from apps.chaos.scene import Scene, opened
-from apps.chaos.stand import Stand
+from apps.chaos.scene import Scene
 from apps.chaos.traffic import mixed
-from apps.services.home import Home
 from apps.storm.restarts import LIMIT
 from stormwatch.adapters import kafka
 from stormwatch.fraud.domain import SHIPPED
-from stormwatch.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 COUNT = 500
-
-
-@pytest.fixture
-def scene(
-    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
-) -> Iterator[Scene]:
-    with opened(services, Stand(services_home), tmp_path, unique("model")) as made:
-        yield made
 
 
 def broken(scene: Scene, folder: Path) -> str:

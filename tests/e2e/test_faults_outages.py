@@ -1,16 +1,11 @@
 """Kafka or Cassandra away: at the start, in mid-run, stopped or hung. Waited for, nothing lost."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from apps.chaos.scene import Scene, opened
-from apps.chaos.stand import Stand
+from apps.chaos.scene import Scene
 from apps.chaos.traffic import mixed
-from apps.services.home import Home
-from stormwatch.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(500)]
 
@@ -21,14 +16,6 @@ AGAIN_S = 120
 KAFKA_GONE = "Kafka does not answer, waiting for it"
 KAFKA_BACK = "Kafka answers again"
 CASSANDRA_GONE = "will be tried again: Cassandra"
-
-
-@pytest.fixture
-def scene(
-    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
-) -> Iterator[Scene]:
-    with opened(services, Stand(services_home), tmp_path, unique("outage")) as made:
-        yield made
 
 
 def run_until_begun(scene: Scene) -> None:

@@ -1,14 +1,9 @@
 """A record that kills its process, whatever reads it: set aside, and the rest goes on."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
-from apps.chaos.scene import Scene, opened
-from apps.chaos.stand import Stand
+from apps.chaos.scene import Scene
 from apps.chaos.traffic import mixed
-from apps.services.home import Home
 from stormwatch.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(500)]
@@ -32,14 +27,6 @@ RECORD = (
     b'{"id":"p-1","customer":"C-poison","terminal":"T1","time":"2010-01-02T00:00:00Z",'
     b'"amount":100,"currency":"EUR"}'
 )
-
-
-@pytest.fixture
-def scene(
-    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
-) -> Iterator[Scene]:
-    with opened(services, Stand(services_home), tmp_path, unique("poison")) as made:
-        yield made
 
 
 @pytest.mark.slow

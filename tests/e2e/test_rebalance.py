@@ -1,14 +1,12 @@
 """A running cluster is rebalanced in mid-stream, to two workers and back: nothing is lost."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import psutil
 import pytest
 
-from apps.chaos.scene import Scene, committed, opened
-from apps.chaos.stand import Stand
+from apps.chaos.scene import Scene, committed
 from apps.chaos.traffic import mixed
 from apps.services import cluster, nimbus, ports, workers
 from apps.services.home import Home, silent
@@ -19,14 +17,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900
 
 COUNT = 30_000
 WORKER, LOGGER = "org.apache.storm.daemon.worker.Worker", "org.apache.storm.LogWriter"
-
-
-@pytest.fixture
-def scene(
-    services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str]
-) -> Iterator[Scene]:
-    with opened(services, Stand(services_home), tmp_path, unique("rebalance")) as made:
-        yield made
 
 
 def test_a_rebalanced_cluster_loses_and_doubles_nothing(scene: Scene, until: Until) -> None:

@@ -126,11 +126,11 @@ class Process:
         outcomes = self.decide(fragment, batch)
         if self._spread:  # the store is another process; this one learns by what comes next
             self.score.settle(fragment, Fate.HANDED_ON)
-            self.store.work(fragment, outcomes)
+            self.store.work_all([(fragment, outcomes)])
             return
         fate = Fate.FAILED
         try:
-            self.store.work(fragment, outcomes)
+            self.store.work_all([(fragment, outcomes)])
             fate = Fate.DONE
         finally:
             self.score.settle(fragment, fate)
@@ -179,7 +179,7 @@ def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20):
         if asleep and position % 3 == 0:
             old, outcomes, twin = asleep.pop(0)
             outside.fault = None
-            twin.store.work(old, outcomes)  # the zombie wakes
+            twin.store.work_all([(old, outcomes)])  # the zombie wakes
     return outside
 
 

@@ -113,7 +113,7 @@ class World:
         if self.asleep:
             twin, fragment, outcomes = self.asleep.pop(0)
             self.outside.fault = None
-            twin.store.work(fragment, outcomes)
+            twin.store.work_all([(fragment, outcomes)])
 
     def key(self) -> str:
         """Worlds with the same key have the same future."""

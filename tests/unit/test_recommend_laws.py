@@ -66,7 +66,7 @@ class Topology:
                 fate = Fate.DONE
             finally:
                 step.settle(fragment, fate)
-        self.store.work(fragment, finish(whole))
+        self.store.work_all([(fragment, finish(whole))])
 
 
 def play(log, cuts=(), faults=(), cache_bytes=1 << 20):

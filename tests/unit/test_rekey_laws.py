@@ -67,7 +67,7 @@ def deliver(process: Process, fragment: Fragment, share: Parsed) -> None:
     fate = Fate.FAILED
     try:
         outcomes = process.score.work(to_fragment(values), parsed)
-        process.store.work(fragment, outcomes)
+        process.store.work_all([(fragment, outcomes)])
         fate = Fate.DONE
     finally:
         process.score.settle(fragment, fate)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.domain import UNSCORED, Verdict
-from stormwatch.errors import ModelError
 from stormwatch.fraud.event import Transaction
 from stormwatch.fraud.money import money
 from stormwatch.fraud.rules import MONEY, SHIPPED, Rule, RuleSet
@@ -32,13 +31,8 @@ class Limits(NamedTuple):
         """Those of a model. Raises ModelError for a card without the two thresholds."""
         if card.version == NONE:
             return cls(inf, inf)
-        try:
-            return cls(card.thresholds["review"], card.thresholds["decline"])
-        except KeyError as error:
-            raise ModelError(
-                f"The card of model {card.version} has no threshold {error}. "
-                "Add it under `thresholds`, a probability, or train again: ./stormwatch train fraud"
-            ) from error
+        words = ("a probability", "./stormwatch train fraud")
+        return cls(card.threshold("review", *words), card.threshold("decline", *words))
 
 
 class Scorer:

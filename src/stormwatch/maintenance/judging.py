@@ -5,7 +5,6 @@ from heapq import nlargest
 from typing import NamedTuple
 
 from stormwatch.domain import UNSCORED, Verdict
-from stormwatch.errors import ModelError
 from stormwatch.maintenance.event import Reading
 from stormwatch.maintenance.features import DRIFTS, FEATURES, STUCK_AFTER
 from stormwatch.maintenance.sensors import ALL, WEARING
@@ -35,13 +34,8 @@ class Limits(NamedTuple):
         """Those of a model. Raises ModelError for a card without the two thresholds."""
         if card.version == NONE:
             return cls(UNSCORED, UNSCORED)
-        try:
-            return cls(card.thresholds["service"], card.thresholds["watch"])
-        except KeyError as error:
-            raise ModelError(
-                f"The card of model {card.version} has no threshold {error}. "
-                "Add it under `thresholds`, in cycles, or train again: ./stormwatch train"
-            ) from error
+        words = ("in cycles", "./stormwatch train")
+        return cls(card.threshold("service", *words), card.threshold("watch", *words))
 
 
 def judge(event: Reading, row: tuple[float, ...], life: float, limits: Limits) -> Verdict:

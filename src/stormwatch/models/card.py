@@ -2,6 +2,8 @@
 
 import msgspec
 
+from stormwatch.errors import ModelError
+
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`card.json` beside the artefact. Holds all that is needed to use and to judge a model."""
@@ -24,3 +26,13 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     parameters: dict[str, float | int | str]  # of the training
     libraries: dict[str, str]  # name -> version, of the training
     notes: tuple[str, ...] = ()  # limits a reader must know
+
+    def threshold(self, outcome: str, unit: str, command: str) -> float:
+        """Of that outcome. Raises ModelError, with the unit and how to train, if there is none."""
+        try:
+            return self.thresholds[outcome]
+        except KeyError as error:
+            raise ModelError(
+                f"The card of model {self.version} has no threshold {error}. "
+                f"Add it under `thresholds`, {unit}, or train again: {command}"
+            ) from error

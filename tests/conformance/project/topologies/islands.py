@@ -1,30 +1,14 @@
 """Many small topologies in one: they share a worker, and nothing else."""
 
-import json
-
 from streamparse import Grouping, Topology
 
-from bolts.probe import Auto, Batches, Probe, Sender
-from spouts.script import CALM, Script, Stubborn
+from bolts.probe import Auto, Batches, Probe, Sender, probe
+from spouts.script import CALM, Script, Stubborn, numbers, script
 
 KEYS = ["", "a", "Aa", "BB", "zürich", "日本", "😀", "x" * 40, "customer-17", "T0001"]
 MIXED = [0, 1, -1, 17, -300, 2**31, -(2**40), 2**53, True, False, None, 0.5, -2.25, 1e300]
 MIXED += [0.1 + 0.2, -1 / 3, 1 / 7, 2 / 3, 1e22, 5e-7, 1234567890.1234567]
 LISTS = [[], [1], ["a", 2], [[1, 2], None], {"k": 1}, {"a": "b", "c": [1]}]
-
-
-def script(rows, stream="default", direct=None, ids=True):
-    """`n` counts from 1; rows are [a, b]."""
-    lines = [[stream, [n, *row], str(n) if ids else None, direct] for n, row in enumerate(rows, 1)]
-    return {"script": json.dumps(lines)}  # Flux passes on texts and numbers
-
-
-def numbers(count, **more):
-    return script([["a", "b"]] * count, **more)
-
-
-def probe(**plan):
-    return {"probe": json.dumps(plan)}
 
 
 EMIT = [["default", True, None]]
@@ -90,13 +74,7 @@ class Islands(Topology):
     slow = Script.spec(config=numbers(3))
     holder = Probe.spec(inputs=[slow], config=probe(hold_once=[2]))
     unheard = Script.spec(config=numbers(3))
-    nameless = Script.spec(
-        config={
-            "script": json.dumps(
-                [["default", [n, "a", "b"], None if n < 4 else "4", None] for n in (1, 2, 3, 4)]
-            )
-        }
-    )
+    nameless = Script.spec(config=numbers(4, ids=lambda n: None if n < 4 else str(n)))
     shrug = Probe.spec(inputs=[nameless], config=probe(fail_once=[1, 4]))
 
     # Ticks, limits of what is pending, streamparse's own habits.

@@ -1,11 +1,9 @@
 """A spout that raises: it starts again from its beginning, and its worker with it."""
 
-import json
-
 from streamparse import Topology
 
 from bolts.probe import Probe
-from spouts.script import CALM, Raises
+from spouts.script import CALM, Raises, numbers
 
 
 class Mutiny(Topology):
@@ -14,9 +12,5 @@ class Mutiny(Topology):
         "conformance.bolts": 1,
         "topology.message.timeout.secs": 6,
     }
-    rebel = Raises.spec(
-        config={
-            "script": json.dumps([["default", [n, "a", "b"], str(n), None] for n in range(1, 5)])
-        }
-    )
+    rebel = Raises.spec(config=numbers(4))
     obeys = Probe.spec(inputs=[rebel])

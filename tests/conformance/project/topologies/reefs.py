@@ -4,23 +4,8 @@ import json
 
 from streamparse import Grouping, Topology
 
-from bolts.probe import Complains, Probe, Sender
-from spouts.script import CALM, Mute, Relay, Script
-
-
-def script(rows, ids=str, **config):
-    """`n` counts from 1; rows are [a, b]."""
-    lines = [["default", [n, *row], ids(n), None] for n, row in enumerate(rows, 1)]
-    return {"script": json.dumps(lines), **config}  # Flux passes on texts and numbers
-
-
-def numbers(count, **more):
-    return script([["a", "b"]] * count, **more)
-
-
-def probe(tasks=None, **plan):
-    return {"probe": json.dumps(plan), **({"topology.tasks": tasks} if tasks else {})}
-
+from bolts.probe import Complains, Probe, Sender, probe
+from spouts.script import CALM, Mute, Relay, Script, numbers, script
 
 EMIT = [["default", True, None]]
 ONE = {"topology.max.spout.pending": 1}

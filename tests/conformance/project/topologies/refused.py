@@ -1,12 +1,10 @@
 """Each bolt says something else that Storm does not take, or takes though it is odd."""
 
-import json
-
 from streamparse import Topology
 
 from bolts.probe import Probe
 from bolts.wrongs import WRONGS, Wrong
-from spouts.script import CALM, Script
+from spouts.script import CALM, Script, numbers
 
 
 class Refused(Topology):
@@ -15,7 +13,7 @@ class Refused(Topology):
         "conformance.bolts": len(WRONGS) + 1,
         "topology.message.timeout.secs": 300,  # a second tuple would end the worker
     }
-    asks = Script.spec(config={"script": json.dumps([["default", [1, "a", "b"], "1", None]])})
+    asks = Script.spec(config=numbers(1))
     _wrongs = {}
     for _name in WRONGS:
         _wrongs[_name] = Wrong.spec(name=_name, inputs=[asks])

@@ -18,6 +18,11 @@ class Fresh:
         return list(self.fields)
 
 
+def probe(tasks=None, **plan):
+    """Configuration of a `Probe`: its plan, and of how many tasks it is."""
+    return {"probe": json.dumps(plan), **({"topology.tasks": tasks} if tasks else {})}
+
+
 class Probe(Diary, Bolt):
     """`probe`: {emit: [[stream, anchored, to]], fail_once, fail, hold_once: [n], join: k, …}.
 
