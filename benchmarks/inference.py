@@ -54,7 +54,8 @@ def level_wise(folder: Path) -> Predict:
 
     from stormwatch.models.trees import decode
 
-    feature, threshold, child, value, roots = [], [], [], [], []
+    feature: list[int] = []
+    threshold, child, value, roots = [], [], [], []
     for tree in decode((folder / "trees.msgpack").read_bytes()).trees:
         start, nodes = len(feature), len(tree.feature)
         where = [start + (c if c >= 0 else nodes - 1 - c) for c in range(-nodes - 1, nodes)]

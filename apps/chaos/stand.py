@@ -65,8 +65,13 @@ class Stand:
 
 
 @contextmanager
-def own(root: Path, progress: Progress) -> Iterator[tuple[Settings, Stand]]:
-    """A Kafka and a Cassandra for one campaign, on free ports; gone at the end, with their data."""
+def own(
+    root: Path, progress: Progress, *, touched: bool = False
+) -> Iterator[tuple[Settings, Stand]]:
+    """A Kafka and a Cassandra for one campaign, on free ports; gone at the end, with their data.
+
+    `touched`: their heaps are resident as a whole from the start.
+    """
     with tempfile.TemporaryDirectory(prefix="stormwatch-chaos-", ignore_cleanup_errors=True) as at:
         home = Home(root, Path(at), root / ".stormwatch" / "jars")
         taken: list[int] = []
@@ -78,7 +83,9 @@ def own(root: Path, progress: Progress) -> Iterator[tuple[Settings, Stand]]:
         }
         try:
             entries = manage.ensure(
-                home, {n: partial(_ours, _PLANS[n], chosen=p) for n, p in plans.items()}, progress
+                home,
+                {n: partial(_ours, _PLANS[n], chosen=p, touched=touched) for n, p in plans.items()},
+                progress,
             )
             yield manage.with_entries(Settings(run_dir=str(home.run_dir)), entries), Stand(home)
         finally:
@@ -86,7 +93,20 @@ def own(root: Path, progress: Progress) -> Iterator[tuple[Settings, Stand]]:
 
 
 def _ours(
-    plan: Callable[..., Plan], home: Home, progress: Progress, chosen: dict[str, int]
+    plan: Callable[..., Plan],
+    home: Home,
+    progress: Progress,
+    chosen: dict[str, int],
+    touched: bool = False,
 ) -> Plan:
     """A plan on these ports; a campaign that is killed takes its services along."""
-    return replace(plan(home, progress, **chosen), with_parent=True)
+    made = plan(home, progress, **chosen)
+    command = whole_heap(made.command) if touched else made.command
+    return replace(made, command=command, with_parent=True)
+
+
+def whole_heap(command: list[str]) -> list[str]:
+    """The same JVM with its greatest heap from the start, every page of it touched."""
+    most = next(word for word in command if word.startswith("-Xmx"))
+    first = command.index(most) + 1
+    return [*command[:first], most.replace("-Xmx", "-Xms"), "-XX:+AlwaysPreTouch", *command[first:]]

@@ -15,7 +15,7 @@ from apps.cli import app as shared
 from stormwatch.errors import StormwatchError
 
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-_CHECKED = ("src/stormwatch", "src/bolts", "src/spouts", "apps")
+_CHECKED = ("src/stormwatch", "src/bolts", "src/spouts", "apps", "benchmarks")
 _DEV_TOOLS = ("pytest", "ruff", "mypy", "hypothesis")
 
 

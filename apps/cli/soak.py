@@ -21,7 +21,9 @@ def soak(
     hours: Annotated[float, typer.Option(min=0, help="How long, with --minutes.")] = 0.0,
     minutes: Annotated[float, typer.Option(min=0, help="Added to --hours.")] = 0.0,
     rate: Annotated[float, typer.Option(min=1, help="Records/s.")] = 200.0,
-    every: Annotated[float, typer.Option(min=10, help="Seconds between kills, about.")] = 240.0,
+    every: Annotated[
+        float, typer.Option(min=10, help="Seconds between kills, on average.")
+    ] = 240.0,
     seed: Annotated[int, typer.Option(help="Of the load and the kills.")] = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Report; one with samples is gone on with.")
@@ -29,7 +31,9 @@ def soak(
 ) -> None:
     """Publish steadily, kill a process every few minutes, sample memory, handles and latency.
 
-    It starts its own Kafka, Cassandra and topology and ends them. DIR gets samples.jsonl (as they
+    It starts its own Kafka, Cassandra and topology and ends them. Kills come ten close together,
+    then none for a while; the JVMs have their whole heap from the start, and what lives in it is
+    looked at every ten minutes. DIR gets samples.jsonl (as they
     come), soak.json (slopes with their 95 % intervals) and soak.svg. An interrupted soak goes on
     when started again with the same DIR. Exit code 1 when a law is broken or something grows.
     """
@@ -44,6 +48,8 @@ def soak(
     folder = out or shared.ROOT / settings.run_dir / "soak" / f"seed-{seed}"
     options = Options(seconds, rate, seed, every, folder, shared.ROOT)
     made = Soak(options, lambda words: print(words, flush=True)).run()
+    for name, live in made.heaps.items():
+        print(f"heap: {name}, MB that lived in it: {', '.join(f'{each:g}' for each in live)}")
     for each in made.slopes:
         word = "holds" if each.holds else "GROWS"
         print(

@@ -21,15 +21,23 @@ from apps.run.figures import Look, rates
 from apps.run.streams import Stream
 from apps.run.watch import take
 from apps.services import registry
+from apps.soak.heaps import live
 from apps.soak.load import Load
 from apps.soak.report import Report, curves, report
 from apps.soak.samples import Journal, Sample, processes
+from apps.storm.local import JVM_OPTIONS
 from stormwatch.adapters.outside import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
 SAMPLE_S = 10.0
+HEAPS_S = 600.0
+"""Between full collections, which tell what lives in the heaps."""
+BURST = 10
+"""Kills come so many close together, then a calm follows in which each process shows its slope."""
+WHOLE_HEAP = "-Xms512m -XX:+AlwaysPreTouch"
+"""Storm's, too, is resident as a whole from the start: growth is then not the heap's."""
 CALM_S = 45.0
 """No kill so close to the end: what it did has to be seen."""
 START_S = 240.0
@@ -43,7 +51,7 @@ class Options(NamedTuple):
     seconds: float
     rate: float
     seed: int
-    every_s: float  # between kills, give or take a third
+    every_s: float  # between kills, on average
     folder: Path
     root: Path
 
@@ -71,6 +79,7 @@ class Soak:
     def run(self) -> Report:
         """Raises ChaosFailed when a law is broken at the end."""
         with _scene(self._options, self._tell) as scene:
+            os.environ[JVM_OPTIONS] = WHOLE_HEAP
             scene.prepare()
             seed = self._options.seed + int(self._before.at)
             load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate)
@@ -95,7 +104,8 @@ class Soak:
         began, options = time.monotonic(), self._options
         began_ms = now_ms()
         left = options.seconds - self._before.at
-        sample_at, kill_at = 0.0, self._pause()
+        pauses = between_kills(self._random, options.every_s)
+        sample_at, heaps_at, kill_at = 0.0, HEAPS_S, next(pauses)
         with scene.ports() as (admin, store):
             ports = _Ports(scene.settings, admin, store)
             while (now := time.monotonic() - began) < left:
@@ -104,18 +114,21 @@ class Soak:
                     scene.start("fraud")
                 if now >= sample_at:
                     sample_at = now + SAMPLE_S
-                    self._sample(scene, load, ports, now, began_ms)
+                    self._sample(scene, load, ports, now, began_ms, heaps=now >= heaps_at)
+                    heaps_at += HEAPS_S * (now >= heaps_at)
                 if kill_at <= now < left - CALM_S:
-                    kill_at = now + self._pause()
+                    kill_at = now + next(pauses)
                     self._kill(scene)
                 time.sleep(0.5)
 
-    def _sample(self, scene: Scene, load: Load, ports: _Ports, now: float, began_ms: int) -> None:
+    def _sample(
+        self, scene: Scene, load: Load, ports: _Ports, now: float, began_ms: int, *, heaps: bool
+    ) -> None:
         services = [entry.pid for entry in registry.read(scene.stand.home).values()]
         seen = processes([scene.run.pid, *services], time.time())
         sample = Sample(
             round(self._before.at + now, 1), seen, self._before.published + load.published,
-            kills=self._before.kills + self._kills,
+            kills=self._before.kills + self._kills, heaps=live(seen) if heaps else {},
         )  # fmt: skip
         try:
             stream = Stream("fraud", scene.settings.topic_transactions, "transactions")
@@ -143,8 +156,13 @@ class Soak:
                 self._kills += 1
                 self._tell(f"killed pid {pids[0]} with SIGKILL")
 
-    def _pause(self) -> float:
-        return self._options.every_s * self._random.uniform(2 / 3, 4 / 3)
+
+def between_kills(random: Random, every_s: float) -> Iterator[float]:
+    """Seconds to wait before each kill, endlessly; `every_s` on average."""
+    while True:
+        close = [every_s * random.uniform(1 / 6, 1 / 2) for _ in range(BURST - 1)]
+        yield from close
+        yield BURST * every_s - sum(close)
 
 
 def write(options: Options) -> Report:
@@ -164,7 +182,10 @@ def write(options: Options) -> Report:
 def _scene(options: Options, tell: Callable[[str], None]) -> Iterator[Scene]:
     with (
         tempfile.TemporaryDirectory(prefix="stormwatch-soak-", ignore_cleanup_errors=True) as at,
-        stand.own(options.root, lambda step, detail: tell(f"{step}: {detail}")) as (found, under),
+        stand.own(options.root, lambda step, detail: tell(f"{step}: {detail}"), touched=True) as (
+            found,
+            under,
+        ),
         opened(found, under, Path(at), f"soak_{options.seed}") as scene,
     ):
         yield scene

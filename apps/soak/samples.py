@@ -17,6 +17,7 @@ class Seen(msgspec.Struct, frozen=True):
     name: str
     pid: int
     rss: float  # MB, 10^6 bytes
+    own: float  # MB of it that is not a mapped file's: those pages the kernel takes back
     files: int
     threads: int
     age: float  # s since it started
@@ -33,6 +34,7 @@ class Sample(msgspec.Struct, frozen=True):
     p50: int | None = None  # ms, over the time since the sample before
     p99: int | None = None
     kills: int = 0
+    heaps: dict[str, float] = {}  # JVM -> MB that live in its heap; seldom, for it costs a pause
 
 
 def processes(roots: Iterable[int], now: float) -> list[Seen]:
@@ -41,11 +43,13 @@ def processes(roots: Iterable[int], now: float) -> list[Seen]:
     for each in tree(roots):
         try:
             with each.oneshot():
+                memory = each.memory_info()
                 found.append(
                     Seen(
                         component_of(each.cmdline(), each.name()),
                         each.pid,
-                        round(each.memory_info().rss / _MB, 2),
+                        round(memory.rss / _MB, 2),
+                        round((memory.rss - memory.shared) / _MB, 2),
                         each.num_fds(),
                         each.num_threads(),
                         round(now - each.create_time(), 1),
@@ -79,17 +83,19 @@ class Journal:
 
 
 WARM_UP_S = 60.0
-"""A process fills its caches first: younger ones do not count for a slope."""
+JVM_WARM_UP_S = 300.0
+"""A process fills its caches first, and a JVM compiles: younger ones do not count for a slope."""
+JVMS = frozenset({"storm", "zookeeper", "kafka", "cassandra"})
 
 
 def lives(
-    samples: Sequence[Sample], field: str, warm_up: float = WARM_UP_S
+    samples: Sequence[Sample], field: str, *, young: bool = False
 ) -> Mapping[str, list[list[tuple[float, float]]]]:
-    """Component -> for each process of it, its curve (s, value)."""
+    """Component -> for each process of it, its curve (s, value); from its start on if `young`."""
     found: dict[str, dict[int, list[tuple[float, float]]]] = {}
     for sample in samples:
         for seen in sample.processes:
-            if seen.age >= warm_up:
+            if young or seen.age >= (JVM_WARM_UP_S if seen.name in JVMS else WARM_UP_S):
                 curve = found.setdefault(seen.name, {}).setdefault(seen.pid, [])
                 curve.append((sample.at, float(getattr(seen, field))))
     return {name: list(pids.values()) for name, pids in sorted(found.items())}

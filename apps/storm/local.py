@@ -7,6 +7,7 @@ message time-out, as on a cluster: with its own, Storm never takes back a tuple.
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -32,6 +33,8 @@ _LOOK_S = 0.02
 _STDERR_CHARS = 8000
 _FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
 _STORM = ("-Xms64m", "-Xmx512m")
+JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
+"""Environment: options of Storm's JVM, added after ours, as Storm's own `storm jar` takes them."""
 _ZOOKEEPER = ("-Xms16m", "-Xmx64m", "-XX:TieredStopAtLevel=1")
 
 
@@ -154,6 +157,7 @@ def commands(
     storm = [
         *jvm,
         *_STORM,
+        *shlex.split(os.environ.get(JVM_OPTIONS, "")),
         f"-Dstorm.jar={jar}",
         f"-Dstorm.local.sleeptime={_FOREVER}",  # we end it: at once, and without its stack traces
         f"-Djava.io.tmpdir={tmp}",

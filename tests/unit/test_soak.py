@@ -1,5 +1,6 @@
 """The soak's figures: slopes with their uncertainty, samples that survive, curves that show."""
 
+from itertools import islice
 from pathlib import Path
 from random import Random
 from xml.etree import ElementTree
@@ -8,6 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.chaos.stand import whole_heap
+from apps.soak.course import BURST, between_kills
+from apps.soak.heaps import total
 from apps.soak.report import curves, report
 from apps.soak.samples import Journal, Sample, Seen, lives
 from apps.soak.slopes import slope, student
@@ -45,6 +49,42 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert 365 <= held <= 394  # 95 % of 400, give or take three standard deviations
 
 
+def wandering(per_hour: float, seed: int, count: int = 300) -> list[tuple[float, float]]:
+    """Each value much like the one before it."""
+    random, level, out = Random(seed), 0.0, []
+    for i in range(count):
+        level = 0.9 * level + random.gauss(0, 1)
+        out.append((10.0 * i, 80 + per_hour * 10.0 * i / 3600 + level))
+    return out
+
+
+def test_samples_that_are_alike_widen_the_interval() -> None:
+    held = 0
+    for seed in range(200):
+        found = slope([wandering(5.0, seed)])
+        assert found is not None
+        held += found.low <= 5.0 <= found.high
+    assert held >= 176  # independent ones would be taken for sure and hold in fewer than 100
+
+
+def test_kills_come_close_together_and_then_none_for_a_while() -> None:
+    waits = list(islice(between_kills(Random(3), 120.0), 4 * BURST))
+    assert sum(waits) == pytest.approx(4 * BURST * 120.0)
+    calms = waits[BURST - 1 :: BURST]
+    assert min(calms) > 600.0 and max(set(waits) - set(calms)) <= 60.0
+
+
+def test_the_heap_s_total_is_the_histogram_s_last_line() -> None:
+    said = " num #instances #bytes class name\n 1: 9 720 [B\nTotal       9     7200000\n"
+    assert total(said) == 7.2
+    assert total("1234: No such process") is None
+
+
+def test_a_whole_heap_is_as_large_as_it_may_get() -> None:
+    made = whole_heap(["java", "-Xms16m", "-Xmx64m", "Main"])
+    assert made == ["java", "-Xms16m", "-Xmx64m", "-Xms64m", "-XX:+AlwaysPreTouch", "Main"]
+
+
 def test_growth_is_seen_and_no_growth_let_pass() -> None:
     assert not slope([line(20.0, 80, 1.0, 3)]).flat
     assert slope([line(0.0, 80, 1.0, 4)]).flat
@@ -56,7 +96,7 @@ def samples(leak: float) -> list[Sample]:
     for i, (at, rss) in enumerate(line(leak, 100, 0.2, 5, 200)):
         pid = 1 if i < 100 else 2
         age = at + 100 if pid == 1 else at - 1000 + 0.1
-        bolt = Seen("FraudBolt", pid, rss, 20, 5, age)
+        bolt = Seen("FraudBolt", pid, rss + 30, rss, 20, 5, age)
         out.append(Sample(at, [bolt], i * 100, i * 99, 7, 20, 90, pid - 1))
     return out
 
@@ -71,7 +111,7 @@ def test_a_leak_fails_the_report_and_its_absence_does_not() -> None:
 
 
 def test_young_processes_do_not_count() -> None:
-    (first, second) = lives(samples(0.0), "rss")["FraudBolt"]
+    (first, second) = lives(samples(0.0), "own")["FraudBolt"]
     assert len(first) == 100
     assert len(second) == 94  # the first minute of its life is left out
 
@@ -92,8 +132,16 @@ def test_samples_survive_a_soak_that_was_killed(tmp_path: Path) -> None:
 def test_curves_are_well_formed_and_hold_every_figure() -> None:
     tree = ElementTree.fromstring(curves(samples(1.0), "a <title> & more"))
     text = " ".join(tree.itertext())
-    for word in ("a <title> & more", "resident memory, MB", "handles", "threads", "p99", "lag"):
+    for word in (
+        "a <title> & more",
+        "resident memory, MB",
+        "of its own, MB",
+        "handles",
+        "threads",
+        "p99",
+        "lag",
+    ):
         assert word in text
     drawn = tree.findall(".//{http://www.w3.org/2000/svg}polyline")
-    assert len(drawn) == 2 + 2 + 2 + 2 + 1
+    assert len(drawn) == 2 + 2 + 2 + 2 + 2 + 1
     ElementTree.fromstring(curves([], "nothing yet"))
