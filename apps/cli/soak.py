@@ -31,7 +31,7 @@ def soak(
 ) -> None:
     """Publish steadily, kill a process every few minutes, sample memory, handles and latency.
 
-    It starts its own Kafka, Cassandra and topology and ends them. Kills come ten close together,
+    It starts its own Kafka, Cassandra and topology and ends them. Kills come thirty close together,
     then none for a while; the JVMs have their whole heap from the start, and what lives in it is
     looked at every ten minutes. DIR gets samples.jsonl (as they
     come), soak.json (slopes with their 95 % intervals) and soak.svg. An interrupted soak goes on

@@ -21,7 +21,7 @@ from apps.run.figures import Look, rates
 from apps.run.streams import Stream
 from apps.run.watch import take
 from apps.services import registry
-from apps.soak.heaps import live
+from apps.soak.heaps import Heaps
 from apps.soak.load import Load
 from apps.soak.report import Report, curves, report
 from apps.soak.samples import Journal, Sample, processes
@@ -32,9 +32,7 @@ from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
 SAMPLE_S = 10.0
-HEAPS_S = 600.0
-"""Between full collections, which tell what lives in the heaps."""
-BURST = 10
+BURST = 30
 """Kills come so many close together, then a calm follows in which each process shows its slope."""
 WHOLE_HEAP = "-Xms512m -XX:+AlwaysPreTouch"
 """Storm's, too, is resident as a whole from the start: growth is then not the heap's."""
@@ -75,6 +73,7 @@ class Soak:
         self._random = Random(options.seed + len(before))
         self._kills = 0
         self._look: Look | None = None
+        self._heaps = Heaps()
 
     def run(self) -> Report:
         """Raises ChaosFailed when a law is broken at the end."""
@@ -105,7 +104,7 @@ class Soak:
         began_ms = now_ms()
         left = options.seconds - self._before.at
         pauses = between_kills(self._random, options.every_s)
-        sample_at, heaps_at, kill_at = 0.0, HEAPS_S, next(pauses)
+        sample_at, kill_at = 0.0, next(pauses)
         with scene.ports() as (admin, store):
             ports = _Ports(scene.settings, admin, store)
             while (now := time.monotonic() - began) < left:
@@ -114,21 +113,18 @@ class Soak:
                     scene.start("fraud")
                 if now >= sample_at:
                     sample_at = now + SAMPLE_S
-                    self._sample(scene, load, ports, now, began_ms, heaps=now >= heaps_at)
-                    heaps_at += HEAPS_S * (now >= heaps_at)
+                    self._sample(scene, load, ports, now, began_ms)
                 if kill_at <= now < left - CALM_S:
                     kill_at = now + next(pauses)
                     self._kill(scene)
                 time.sleep(0.5)
 
-    def _sample(
-        self, scene: Scene, load: Load, ports: _Ports, now: float, began_ms: int, *, heaps: bool
-    ) -> None:
+    def _sample(self, scene: Scene, load: Load, ports: _Ports, now: float, began_ms: int) -> None:
         services = [entry.pid for entry in registry.read(scene.stand.home).values()]
         seen = processes([scene.run.pid, *services], time.time())
         sample = Sample(
             round(self._before.at + now, 1), seen, self._before.published + load.published,
-            kills=self._before.kills + self._kills, heaps=live(seen) if heaps else {},
+            kills=self._before.kills + self._kills, heaps=self._heaps.due(seen),
         )  # fmt: skip
         try:
             stream = Stream("fraud", scene.settings.topic_transactions, "transactions")

@@ -3,20 +3,32 @@
 import shutil
 import subprocess
 
-from apps.soak.samples import JVMS, Seen
+from apps.soak.samples import JVM_WARM_UP_S, JVMS, Seen
 
+EVERY_S = 600.0
+_FIRST_S = JVM_WARM_UP_S - 30.0
+"""The first look leaves a thread and a handle in the JVM: before those are compared."""
 _LIMIT_S = 60.0
 _MB = 1_000_000
 
 
-def live(processes: list[Seen]) -> dict[str, float]:
-    """JVM -> MB that a full collection leaves, which is made for it; without a JDK's `jcmd` or an
-    answer of the JVM, nothing."""
-    jcmd = shutil.which("jcmd")
-    if jcmd is None:
-        return {}
-    found = {each.name: _live(jcmd, each.pid) for each in processes if each.name in JVMS}
-    return {name: megabytes for name, megabytes in found.items() if megabytes is not None}
+class Heaps:
+    """Looks into each JVM when it is warm and every ten minutes after."""
+
+    def __init__(self) -> None:
+        self._jcmd = shutil.which("jcmd")
+        self._next: dict[int, float] = {}  # pid -> age at which it is looked into
+
+    def due(self, processes: list[Seen]) -> dict[str, float]:
+        """JVM -> MB that a full collection leaves, which is made for it. Without a JDK's `jcmd` or
+        an answer of the JVM, nothing."""
+        found: dict[str, float] = {}
+        for each in processes:
+            if each.name in JVMS and each.age >= self._next.get(each.pid, _FIRST_S) and self._jcmd:
+                self._next[each.pid] = each.age + EVERY_S
+                if (megabytes := _live(self._jcmd, each.pid)) is not None:
+                    found[each.name] = megabytes
+        return found
 
 
 def _live(jcmd: str, pid: int) -> float | None:

@@ -83,7 +83,7 @@ class Journal:
 
 
 WARM_UP_S = 60.0
-JVM_WARM_UP_S = 300.0
+JVM_WARM_UP_S = 600.0
 """A process fills its caches first, and a JVM compiles: younger ones do not count for a slope."""
 JVMS = frozenset({"storm", "zookeeper", "kafka", "cassandra"})
 

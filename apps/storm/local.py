@@ -35,7 +35,7 @@ _FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
 _STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
 """Environment: options of Storm's JVM, added after ours, as Storm's own `storm jar` takes them."""
-_ZOOKEEPER = ("-Xms16m", "-Xmx64m", "-XX:TieredStopAtLevel=1")
+_ZOOKEEPER = ("-Xms32m", "-Xmx32m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1")
 
 
 class Commands(NamedTuple):
