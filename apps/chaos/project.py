@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from apps.services.prctl import end_with_parent
+
 
 @dataclass
 class Project:
@@ -29,6 +31,7 @@ class Project:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 (it calls one function, loaded before)
             )
         self.running.append(child)
         return child

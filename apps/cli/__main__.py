@@ -1,6 +1,7 @@
 """`python -m apps.cli`: what ./stormwatch hands over to."""
 
 import logging
+import signal
 import sys
 
 import typer
@@ -60,5 +61,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _terminated(number: int, frame: object) -> None:
+    """A command that is told to end ends what it started, as at Ctrl-C."""
+    raise SystemExit(128 + number)
+
+
 if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # else: nohup
+            signal.signal(number, _terminated)
     sys.exit(main())

@@ -1,5 +1,7 @@
 """Campaigns that `./stormwatch test --all` runs; the others are run by name (docs/faults.md)."""
 
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from apps.chaos.scene import opened
 from apps.chaos.stand import Stand
 from apps.services.home import Home
 from stormwatch.settings import Settings
+from tests.e2e.started import Started
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -24,3 +27,20 @@ def test_nothing_is_lost_doubled_or_changed(
     with opened(services, Stand(services_home), tmp_path, unique("campaign")) as scene:
         result = conduct(scene, named(name), SEED)
     assert sum(result.states.values()) == result.records
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_campaign_that_is_ended_leaves_no_process(
+    services_home: Home, tmp_path: Path, runs: list[Started], number: signal.Signals
+) -> None:
+    (tmp_path / "jars").symlink_to(services_home.jars)
+    campaign = Started(tmp_path, "kill-bolt", "--seed", "3", command="chaos")
+    runs.append(campaign)
+    campaign.until("ledger: ")
+    assert any("storm" in " ".join(each.cmdline()) for each in campaign.look())
+    campaign.process.send_signal(number)
+    assert campaign.wait(60) == (128 + number if number == signal.SIGTERM else -number)
+    end = time.monotonic() + 30
+    while left := campaign.left():
+        assert time.monotonic() < end, left
+        time.sleep(0.2)
