@@ -87,7 +87,8 @@ class Stock:
         for place, epoch in {(place, epoch) for place, epoch, _ in self._starts}:
             if place not in partitions:
                 continue
-            for row in self._archive.ledger(self._of.topic, place, epoch, 0, _NO_END):
+            last = self._source.watermarks(place).high - 1
+            for row in self._archive.ledger(self._of.topic, place, epoch, 0, last):
                 f, nth = row.fragment, (row.fragment.generation, row.fragment.attempt)
                 ends.add(place, f.epoch, f.first, row.part, nth, row.bitmaps)
                 written.append(Written(place, f.epoch, f.first, f.last, row.part, row.age, nth))

@@ -1,7 +1,7 @@
 """Storm's log as a local run reads it: entries, and what they say of the Python components."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,9 +66,12 @@ class Journal:
     last_error: str = ""
     _open: Entry | None = None
 
-    def read(self, lines: Iterable[str]) -> list[str]:
-        """Take lines in; what components said at WARN or ERROR comes back, for the screen."""
-        spoken = []
+    def read(self, lines: Sequence[str]) -> list[str]:
+        """Take lines in; what components said at WARN or ERROR comes back, for the screen.
+
+        An entry ends where the next one begins, or when nothing has come since the call before.
+        """
+        spoken = [] if lines else self.flush()
         for line in lines:
             start = _START.match(line)
             if start:

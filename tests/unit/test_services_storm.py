@@ -106,6 +106,17 @@ def test_warnings_of_components_are_for_the_screen() -> None:
     assert out.read([said.format(level="INFO ")]) + out.flush() == []
 
 
+def test_the_last_word_before_a_silence_is_said() -> None:
+    said = (
+        "2026-11-21 18:57:31.973 WARN  ShellSpout [Thread-39] ShellLog pid:6611, name:transactions "
+        "2026-11-21 18:57:31,973 - stormwatch.patience - Kafka answers again"
+    )
+    out = Journal()
+    assert out.read([said]) == []  # it may still grow
+    assert out.read([]) == ["transactions: Kafka answers again"]
+    assert out.read([]) == []
+
+
 def test_a_log_is_followed_by_whole_lines_and_across_a_roll(tmp_path: Path) -> None:
     log = tmp_path / "storm.log"
     log.write_text("before\n")
