@@ -167,7 +167,8 @@ class Store(Protocol):
     ) -> Iterator[LedgerRow]:
         """Ledger rows that touch offsets first..last, ascending by fragment.first.
 
-        A row longer than `tally.BLOCK` comes back in pieces; rows of part "start" do not come.
+        A row longer than `tally.BLOCK` comes back in pieces; rows of part "start" do not come. Each
+        BLOCK of the range is a request: ask no further than the log goes.
         """
 
     def ledger_starts(self, topic: str) -> list[tuple[int, int, int]]:
