@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from apps.run.view import in_words
 from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.records import Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged, Settled
-from stormwatch.settings import Settings, load
+from stormwatch.settings import Settings, load, to_environ
 
 ROOT = Path(__file__).resolve().parents[2]
 SUM_EVERY_S, RATE = 5.0, 50.0
@@ -81,7 +81,8 @@ def once(name: str, seconds: float, processes: bool, say: Callable[[str], None])
             "Start Kafka and Cassandra first: ./stormwatch up. Or leave --processes out."
         )
     watch = Watch(say)
-    with nullcontext() if found.real else world.environment():
+    # Components read no file: passwords of stormwatch.toml reach them as environment only.
+    with world.environment(to_environ(settings) if found.real else world.MEMORY):
         settings = load(root=ROOT)
         with _outside(found.real, settings, watch, name) as feeds, Signals() as signals:
             signals.only_ask()

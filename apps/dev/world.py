@@ -1,7 +1,7 @@
 """Kafka and the store in memory, watched, for topologies in this process."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from apps.run import prepare
@@ -30,10 +30,10 @@ class WatchedStore(MemoryStore):
 
 
 @contextmanager
-def environment() -> Iterator[None]:
-    """Settings read while this lasts lead to memory, whatever files or the environment say."""
-    before = {name: os.environ.get(name) for name in MEMORY}
-    os.environ.update(MEMORY)
+def environment(values: Mapping[str, str] = MEMORY) -> Iterator[None]:
+    """Settings read while this lasts have these values (lead to memory), whatever files say."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from apps.dev.demo import Options, demo
 from apps.dev.load import names, topology
 from stormwatch.adapters import kafka
 from stormwatch.errors import SettingsError
-from stormwatch.settings import Settings
+from stormwatch.settings import Settings, load
 from tests.e2e.project import ROOT
 
 
@@ -34,6 +34,28 @@ def test_every_topology_can_be_loaded() -> None:
         assert topology(ROOT, name).specs
     with pytest.raises(SettingsError, match=r"no topologies/nope\.py\. Choose one of: .*fraud"):
         topology(ROOT, "nope")
+
+
+def test_a_password_of_the_file_reaches_components(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "stormwatch.toml").write_text('[kafka]\npassword = "of the file"\n')
+    for name in [name for name in os.environ if name.startswith("STORMWATCH_")]:
+        monkeypatch.delenv(name)
+    seen: list[str] = []
+    monkeypatch.setattr(once, "load", lambda root: load(root=tmp_path))
+    monkeypatch.setattr(once, "check", lambda *_: None)
+    monkeypatch.setattr(once.places, "find", lambda *_: places.Places(True, "said to be there"))
+
+    def components(*_: object) -> None:
+        seen.append(load(conf={}).kafka_password)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(once, "_outside", components)
+    with pytest.raises(KeyboardInterrupt):
+        once.once("fraud", 1.0, False, lambda _: None)
+    assert seen == ["of the file"]
+    assert "STORMWATCH_KAFKA_PASSWORD" not in os.environ
 
 
 def test_memory_is_refused_outside_of_the_runner() -> None:
