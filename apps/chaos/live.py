@@ -42,13 +42,15 @@ def execute(name: str, settings: Settings, root: Path, screen: Screen) -> str:
         os.kill(found[0], signal.SIGKILL)
         began = time.monotonic()
         screen.tell(f"killed {PARTS[name]} (pid {found[0]}) with SIGKILL")
-        before = committed(ledgers.topic(settings, admin, store, topic))
+        level: int | None = None  # committed when its successor was first seen
         while True:
             seen = ledgers.topic(settings, admin, store, topic)
             screen.show(seen)
             took = time.monotonic() - began
             again = [pid for pid in running(PARTS[name], root) if pid not in found]
-            if committed(seen) > before and again and seen.sound:
+            if again and level is None:
+                level = committed(seen)
+            if again and level is not None and committed(seen) > level and seen.sound:
                 return f"HOLDS: pid {again[0]} goes on after {took:.1f} s: {in_words(seen)}"
             if took > limit:
                 if seen.sound and not seen.in_flight:
