@@ -12,7 +12,7 @@ from stormwatch.adapters.garbage import Collector
 from stormwatch.adapters.multilang import StrictComponent
 from stormwatch.adapters.outside import Outside
 from stormwatch.cache import StateCache
-from stormwatch.errors import InfrastructureError
+from stormwatch.errors import InfrastructureError, StateError
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.topology import TICK_EVERY_SECOND
@@ -47,8 +47,11 @@ class BatchBolt(StrictComponent, Bolt):
     """Decodes a batch's payload and hands it to `handle`.
 
     Guarantee: the tuple is acked once after `handle` returned, or failed once if it raised an
-    InfrastructureError: then the same batch comes again. Any other exception ends the process with
-    its traceback, for bad data is never an exception and going on would be wrong.
+    InfrastructureError or a StateError: then the same batch comes again. Any other exception ends
+    the process with its traceback, for bad data is never an exception and going on would be wrong.
+
+    A state that this version cannot read does not end it, though a person has to act: each start
+    would die of the same records, and the spout would take these good ones for what kills it.
     """
 
     auto_ack = auto_anchor = auto_fail = False
@@ -101,7 +104,7 @@ class BatchBolt(StrictComponent, Bolt):
                     self.handle_all(group)
                 else:
                     self.handle(*group[0])
-            except InfrastructureError as error:
+            except (InfrastructureError, StateError) as error:
                 for fragment, _, each in group:
                     if self._meets_outside():
                         self.outside.meter.failed += 1

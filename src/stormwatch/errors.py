@@ -9,7 +9,7 @@ StormwatchError
 └── FatalError           further work is pointless until a person acts
     ├── TopicError       the log is not the one that was read before
     ├── SchemaError      Cassandra's tables are not the ones this version needs
-    ├── StateError       a stored state cannot be read by this version
+    ├── StateError       a stored state cannot be read by this version; its batch waits
     └── ModelError       a model file is missing, corrupt or of the wrong shape
 
 Bad *data* is never an exception: see `records.Rejection`.
@@ -53,7 +53,8 @@ class SchemaError(FatalError):
 
 
 class StateError(FatalError):
-    """A state blob has a version this code cannot read."""
+    """A state blob has a version this code cannot read. In a bolt the batch is tried again, until a
+    version runs that can."""
 
 
 class ModelError(FatalError):

@@ -86,6 +86,22 @@ def test_a_store_that_is_down_fails_the_batch_and_nothing_is_kept(store, broker)
     assert not store.tables
 
 
+def test_a_state_of_a_newer_version_is_waited_for_and_no_record_suffers(store, broker):
+    first, *others = messages("fraud")
+    drive(fraud.FraudBolt, first)
+    before = {table: dict(rows) for table, rows in store.tables.items()}
+    for row in store.tables["states"].values():
+        stamp, blob = row["state"]
+        row["state"] = (stamp, blob[:1] + bytes([blob[1] + 1]) + blob[2:])
+    said = drive(fraud.FraudBolt, *others)
+    assert "Traceback" not in said.log
+    assert [m["command"] for m in said.of("ack", "fail")] == ["fail"] * len(others)
+    assert "will be tried again: the stored state of 'C" in said.log
+    assert "Run the version of Stormwatch that wrote it." in said.log
+    assert store.tables["decisions"] == before["decisions"]
+    assert "dead_letters" not in store.tables
+
+
 def test_a_replay_writes_nothing_but_publishes_alerts_again(store, broker):
     drive(fraud.FraudBolt, *messages("fraud"))
     before = {t: dict(rows) for t, rows in store.tables.items()}

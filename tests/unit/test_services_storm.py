@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from apps.services.errors import ServiceError
 from apps.storm import flux, sparse
 from apps.storm.journal import Follower, Journal
-from apps.storm.restarts import LIMIT, WINDOW_S, Restarts
+from apps.storm.restarts import EXCUSED, LIMIT, WINDOW_S, Restarts
 from stormwatch.feed import SUSPECTED
 
 LAUNCHED = (
@@ -145,15 +145,27 @@ def test_restarts_are_bounded_in_every_window(times: list[int]) -> None:
 @given(st.lists(st.sets(st.integers(0, 6), max_size=3), min_size=1, max_size=20))
 def test_a_reason_excuses_one_restart(heard: list[set[int]]) -> None:
     """What is said again and again, or two at once, excuses no other."""
-    restarts, known = Restarts(), set()
+    restarts, known, excused = Restarts(), set(), 0
     for count, reasons in enumerate(heard):
         if not restarts.allow(float(count)):
             break
         used = restarts.used
-        assert restarts.excuse(map(str, reasons)) == bool(reasons - known)
+        fits = bool(reasons - known) and excused < EXCUSED
+        assert restarts.excuse(map(str, reasons)) == fits
         assert not restarts.excuse(map(str, reasons))
-        assert restarts.used == used - bool(reasons - known)
+        assert restarts.used == used - fits
+        excused += fits
         known |= reasons
+
+
+def test_when_every_record_kills_its_process_the_run_ends() -> None:
+    restarts, deaths = Restarts(), 0
+    while restarts.allow(float(deaths)):
+        restarts.excuse([f"death {deaths}"])
+        deaths += 1
+    assert deaths == EXCUSED + LIMIT
+    assert restarts.allow(deaths + WINDOW_S)
+    assert restarts.excuse(["much later"])
 
 
 def test_a_record_that_kills_its_process_leaves_restarts_to_spare() -> None:
