@@ -88,7 +88,9 @@ class Needs:
         )  # fmt: skip
         for row in log_rows(read, self._starts):
             for state, bits in row.bitmaps.items():
-                ends.update((offset, state) for offset in offsets(bits, row.fragment.first))
+                for offset in offsets(bits, row.fragment.first):
+                    if state != EndState.EXPIRED or offset not in ends:  # as in `stormwatch.tally`
+                        ends[offset] = state
         missing = [offset for offset in range(of.first, of.last + 1) if offset not in ends]
         if missing:
             raise ReplayRefused(

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from stormwatch.bitmap import offsets
-from stormwatch.records import SHARED
+from stormwatch.records import SHARED, EndState
 
+_EXPIRED = str(EndState.EXPIRED)
 Place = tuple[int, int, int]  # partition, epoch, offset
 Try = tuple[int, int]  # generation, attempt
 
@@ -14,7 +15,8 @@ class Ends:
     """(partition, epoch, offset) -> every end state that was said of it.
 
     Behind a re-key hop batches of other partitions may come between two tries at an offset and
-    change what becomes of it: there the last try stands. Elsewhere every word counts.
+    change what becomes of it: there the last try stands. Elsewhere every word counts, but that a
+    record expired: that is said of whole ranges, in which some may have met their end before.
     """
 
     def __init__(self) -> None:
@@ -42,4 +44,4 @@ class Ends:
         out: dict[tuple[Any, ...], Any] = dict(self._own)
         for place, (_, said) in self._shared.items():
             out[place] = out.get(place, frozenset()) | said
-        return out
+        return {place: said - {_EXPIRED} or said for place, said in out.items()}

@@ -18,6 +18,7 @@ EXAMPLES = 20
 N = TypeVar("N", np.uint8, np.int64)
 
 _STATES = tuple(EndState)  # eight: one bit each of a byte
+_EXPIRED = np.uint8(1 << _STATES.index(EndState.EXPIRED))
 _WINDOW = 4 * BLOCK
 
 
@@ -31,6 +32,9 @@ class Range(msgspec.Struct, frozen=True):
 
 class Tally:
     """A window of one byte an offset that slides over the range; each bit is an end state.
+
+    `expired` counts only where nothing else was said: a batch that was under way when its topology
+    ended may have been decided in part, and be deleted from Kafka before it could come again.
 
     Behind a re-key hop the batches of other partitions come between two tries at an offset, and may
     change what becomes of it: the last try that decided it is the one that committed, and stands.
@@ -83,7 +87,7 @@ class Tally:
         while self._base < offset:
             done = min(offset - self._base, len(self._seen))
             seen = self._seen[:done]
-            self._count(seen if self._shared is None else seen | self._shared[:done])
+            self._count(_standing(seen if self._shared is None else seen | self._shared[:done]))
             self._base += done
             room = max(0, min(_WINDOW, self._end - self._base))
             self._seen = _slide(self._seen, done, room)
@@ -118,6 +122,12 @@ class Tally:
             if len(ranges) >= EXAMPLES:
                 return
             ranges.append(Range(self._base + int(low), self._base + int(high) - 1, named))
+
+
+def _standing(seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Without `expired` where another state stands, too."""
+    others = seen & ~_EXPIRED
+    return np.where(others > 0, others, seen)
 
 
 def _slide(window: NDArray[N], done: int, room: int) -> NDArray[N]:
