@@ -189,6 +189,11 @@ MUTANTS = (
         f"{BOLTS} {REJECT} tests/components/test_parse_bolt.py",
     ),
     Mutant(
+        "a state of a newer version ends no process", "bolts/base.py",
+        "            except (InfrastructureError, StateError) as error:\n",
+        "            except InfrastructureError as error:\n", BOLTS,
+    ),
+    Mutant(
         "a quarantined record is acked once it is stored", "bolts/reject.py",
         "        outside.store().write_aside(self.domain, rows, payload.ledger,"
         " outcome_stamp(fragment))\n",
@@ -286,6 +291,11 @@ MUTANTS = (
     Mutant(
         "what retention deleted is counted as expired", "stormwatch/feed.py",
         "        partition.expire(low)\n", "        partition.backlog.read = low\n", READER,
+    ),
+    Mutant(
+        "what met its end before it was deleted is not expired", "stormwatch/tally.py",
+        "    return np.where(others > 0, others, seen)\n", "    return seen\n",
+        "tests/unit/test_ledger.py",
     ),
     Mutant(
         "expired=stop stops", "stormwatch/opening.py",
