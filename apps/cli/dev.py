@@ -46,7 +46,8 @@ def dev(
 ) -> None:
     """Run one topology without Java; begin again when a file in src/ or topologies/ changes.
 
-    Each start is linted first: an error waits for the change that mends it.
+    Each start is linted first: an error waits for the change that mends it, or, with --seconds,
+    ends it with exit code 1.
     Kafka and Cassandra are those that the settings name, where they answer (./stormwatch up);
     otherwise both are in memory, with generated events. Exit code: 0, 130 after Ctrl-C.
     """
@@ -57,4 +58,6 @@ def dev(
         raise load.unknown(shared.ROOT, topology)
     how = "processes" if processes else "threads"
     command = [sys.executable, "-m", "apps.dev.once", topology, str(seconds), how]
-    raise typer.Exit(keep_running(command, shared.ROOT, lambda line: print(line, flush=True)))
+    raise typer.Exit(
+        keep_running(command, shared.ROOT, lambda line: print(line, flush=True), wait=not seconds)
+    )

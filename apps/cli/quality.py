@@ -16,6 +16,10 @@ from stormwatch.errors import StormwatchError
 
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 _CHECKED = ("src/stormwatch", "src/bolts", "src/spouts", "apps", "benchmarks")
+_MENDS = {
+    "ruff check": ".venv/bin/ruff check --fix .",
+    "ruff format": ".venv/bin/ruff format .",
+}
 _DEV_TOOLS = ("pytest", "ruff", "mypy", "hypothesis")
 
 
@@ -65,6 +69,9 @@ def test(
     if ctx.args:
         steps = {"pytest": steps["pytest"]}
     failed = [name for name, command in steps.items() if not _step(name, command)]
+    for name in failed:
+        if name in _MENDS:
+            print(f"{name}: to mend what can be mended: {_MENDS[name]}")
     print(f"failed: {', '.join(failed)}" if failed else "all passed")
     if failed:
         raise typer.Exit(1)

@@ -36,10 +36,13 @@ def changed(before: Times, after: Times) -> list[Path]:
     return sorted(path for path in either if before.get(path) != after.get(path))
 
 
-def keep_running(command: Sequence[str], root: Path, say: Callable[[str], None]) -> int:
+def keep_running(
+    command: Sequence[str], root: Path, say: Callable[[str], None], *, wait: bool = True
+) -> int:
     """Run `command` again at each change, until Ctrl-C or until it ends by itself with 0.
 
-    The exit code: 0, or 130 after Ctrl-C. A run that fails waits for the change that mends it.
+    The exit code: 0, or 130 after Ctrl-C. A run that fails waits for the change that mends it;
+    without `wait` its exit code is ours.
     """
     with Signals() as signals:
         signals.only_ask()
@@ -51,8 +54,8 @@ def keep_running(command: Sequence[str], root: Path, say: Callable[[str], None])
             while not signals.asked and not files:
                 signals.pause(LOOK_EVERY_S)
                 code = child.poll()
-                if code == 0:
-                    return 0
+                if code == 0 or (code is not None and not wait and not signals.asked):
+                    return code
                 if code is not None and not told and not signals.asked:
                     say(
                         f"it ended with code {code}; waiting for a change in {' or '.join(FOLDERS)}"

@@ -14,6 +14,7 @@ SOURCES: tuple[Callable[[Path, str, Any], Iterable[Finding]], ...] = (
     sources.prints,
     sources.direct_emits,
     sources.assigned_twice,
+    sources.shared_states,
     sources.heavy_imports,
     sources.missing_requirements,
 )

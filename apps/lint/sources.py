@@ -71,6 +71,23 @@ def assigned_twice(root: Path, name: str, topology: Any) -> Iterable[Finding]:
             seen[target] = node.lineno
 
 
+def shared_states(root: Path, name: str, topology: Any) -> Iterable[Finding]:
+    """SW112: a bolt's states and decisions under a name that another one writes under."""
+    owners = {path.stem: f"the topology {path.stem}" for path in (root / "topologies").glob("*.py")}
+    bolts = {spec.component_cls for spec in topology.specs}
+    for cls in sorted(bolts, key=lambda each: str(each.__name__)):
+        if not hasattr(cls, "make_judge"):  # of a StatefulBolt; other projects may have none
+            continue
+        owner = owners.setdefault(cls.domain, cls.__name__)
+        if owner != cls.__name__:
+            yield error(
+                "SW112", str(Path(inspect.getfile(cls)).relative_to(root)),
+                f"{cls.__name__} keeps its states under domain = {cls.domain!r}, as {owner} does",
+                "each writes over the other's states and decisions",
+                f"a domain of its own: domain = {cls.__name__.lower()!r}",
+            )  # fmt: skip
+
+
 def heavy_imports(root: Path, name: str, topology: Any) -> Iterable[Finding]:
     """SW107: a heavy package imported when the component's module is."""
     for path in _files(root, topology):

@@ -65,11 +65,26 @@ def check_state(name: str, state: Any) -> None:
         fresh = state()
         blob = msgspec.msgpack.encode(fresh)
         msgspec.msgpack.decode(blob, type=state)
+        if _has_set(msgspec.inspect.type_info(state), set()):
+            raise TypeError("a set has another order in each process: keep a sorted list")
     except (TypeError, msgspec.MsgspecError) as error:
         raise TypeError(
             f"{name}.state cannot be kept: {error}. Make it a msgspec.Struct(array_like=True) of "
             "ints, floats, strings, bytes and lists of those, each field with a default."
         ) from error
+
+
+def _has_set(info: msgspec.inspect.Type, seen: set[int]) -> bool:
+    if isinstance(info, msgspec.inspect.SetType | msgspec.inspect.FrozenSetType):
+        return True
+    if id(info) in seen:  # a type may hold itself
+        return False
+    seen.add(id(info))
+    if isinstance(info, msgspec.inspect.StructType):
+        return any(_has_set(field.type, seen) for field in info.fields)
+    inner = (getattr(info, name, None) for name in ("item_type", "key_type", "value_type"))
+    several = (*getattr(info, "item_types", ()), *getattr(info, "types", ()))
+    return any(_has_set(each, seen) for each in (*inner, *several) if each is not None)
 
 
 def beside(parsed: Parsed[E], bucket: int) -> Parsed[E]:

@@ -109,7 +109,13 @@ class NoDefault(msgspec.Struct, array_like=True):
     count: int
 
 
-@pytest.mark.parametrize(("state", "why"), [(NoDefault, "count"), (object, "object")])
+class HasSet(msgspec.Struct, array_like=True):
+    seen: list[set[str]] = []
+
+
+@pytest.mark.parametrize(
+    ("state", "why"), [(NoDefault, "count"), (object, "object"), (HasSet, "sorted list")]
+)
 def test_a_state_that_cannot_be_kept_is_refused_when_the_class_is_made(
     state: type, why: str
 ) -> None:

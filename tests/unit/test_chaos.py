@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos import disk, flood, migration, oracle, traffic, versions
+from apps.chaos import disk, flood, judge, migration, oracle, traffic, versions
 from apps.chaos.campaigns import CAMPAIGNS, named
 from apps.chaos.errors import ChaosFailed
 from apps.chaos.live import PARTS
@@ -116,3 +116,11 @@ def test_a_log_that_takes_long_to_judge_is_read_to_its_end(monkeypatch) -> None:
         seen += len(batch)
         clock[0] += oracle.READ_LIMIT_S * 0.9
     assert seen == oracle.BATCH * 4
+
+
+def test_alerts_of_a_bolt_beside_the_topology_s_are_not_the_campaign_s() -> None:
+    alerts = [
+        {"domain": domain, "entity": "C1", "id": f"{domain}-1"} for domain in ("fraud", "spree")
+    ]
+    assert judge.alerts_of(alerts, {"spree"}) == {("C1", "fraud-1")}
+    assert len(judge.alerts_of(alerts, frozenset())) == 2

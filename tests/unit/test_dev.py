@@ -102,6 +102,19 @@ def test_a_change_of_a_file_begins_the_run_again(tmp_path: Path) -> None:
     child.stdout.close()
 
 
+def test_a_run_of_a_given_length_that_fails_ends_with_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
+    for folder in reload.FOLDERS:
+        (tmp_path / folder).mkdir()
+    (tmp_path / "part.py").write_text("raise SystemExit(3)")
+    said: list[str] = []
+    command = [sys.executable, "part.py"]
+    assert reload.keep_running(command, tmp_path, said.append, wait=False) == 3
+    assert not said
+
+
 def test_a_run_is_linted_first_and_an_error_stops_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

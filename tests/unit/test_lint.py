@@ -246,6 +246,10 @@ SOURCES = {
         "class Count(StrictComponent, Bolt):\n    def process(self, tup):\n"
         "        self.emit([1], None, [tup], None, need_task_ids=True)",
     ),
+    "SW112 error": (
+        "class Count(StrictComponent, Bolt):\n    make_judge = True\n    domain = 't'",
+        "class Count(StrictComponent, Bolt):\n    make_judge = True\n    domain = 'count'",
+    ),
     "SW107 warning": ("import numpy as np", "def late():\n    import numpy as np"),
 }
 
