@@ -56,8 +56,9 @@ def journey(
             f = row.fragment
             for state, bits in row.bitmaps.items():
                 if place.offset in offsets(bits, f.first):
+                    part, _, _ = row.part.partition(":")
                     yield (
-                        f"ledger    {row.part}: {state} (batch {f.first}-{f.last}, generation "
+                        f"ledger    {part}: {state} (batch {f.first}-{f.last}, generation "
                         f"{f.generation}, try {f.attempt}, epoch {epoch}, {row.age:,} ms after its "
                         "oldest record)"
                     )

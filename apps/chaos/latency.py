@@ -49,7 +49,7 @@ def _measure(play: Play, with_hot: bool) -> int:
     spans = sorted(
         (each.partition, each.first, each.last, each.age)
         for each in stored(play.scene.settings).written
-        if each.part == "score"
+        if each.part.startswith("score")
     )
     took = []
     for (partition, offset), hot_now in list(zip(places, is_hot, strict=True))[WARM * RATE :]:

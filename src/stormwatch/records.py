@@ -137,7 +137,8 @@ class LedgerRow(msgspec.Struct, frozen=True, array_like=True):
     """What one component did to a fragment: end state -> bitmap of offsets from `first`.
 
     Bit i of a bitmap (byte i // 8, bit i % 8, least significant first) is offset `first + i`.
-    `part` tells the writers of one fragment apart (`score`, `reject`, `spout`, `rekey`, `score/7`).
+    `part` tells the writers of one fragment apart (`score:3f9a1c.7`, the eighth work of a process;
+    `reject`, `spout`, `rekey`, `score/7`).
     """
 
     fragment: Fragment

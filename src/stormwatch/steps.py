@@ -8,9 +8,13 @@ the keys. Guarantee: effects once. A replay finds the marks and does nothing twi
 alerts of stored decisions, which are published again (they carry the decision's id).
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
+from itertools import count
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from stormwatch.asides import message
 from stormwatch.cache import Entry, StateCache
@@ -75,6 +79,9 @@ class ScoreStep(Generic[E, S]):
         self._shared = False
         self._fence = Fence()
         self._tries = Tries()
+        # A ledger row for each work: where two processes work at one try (one of them is a zombie),
+        # each with what the other has not committed yet, neither takes back the other's word.
+        self._who, self._works = secrets.token_hex(3), count()
 
     def work_all(self, batches: Sequence[tuple[Fragment, Parsed[E]]]) -> list[Outcomes]:
         """Decide each, write nothing. Raises StoreUnavailable if states cannot be read.
@@ -106,13 +113,16 @@ class ScoreStep(Generic[E, S]):
         domain = contract.domain.name
         floor = 0
         if self._shared:
-            count = 1 + len(parsed.events)  # what a key is opened with, and one more an event
-            if not self._fence.has(count):
+            stamps = 1 + len(parsed.events)  # what a key is opened with, and one more an event
+            if not self._fence.has(stamps):
                 self._fence = Fence(self._store().next_term(domain))
-            floor = self._fence.take(count)
+            floor = self._fence.take(stamps)
         names = {event.entity for _, _, event in parsed.events}
         states = self._states(domain, names, floor, ahead or {})
         outcomes = contract.apply(fragment, parsed, states, self._clock())
+        if not self._shared:
+            part = f"{outcomes.ledger.part}:{self._who}.{next(self._works)}"
+            outcomes.ledger = replace(outcomes.ledger, part=part)
         self._open[fragment.partition] = (fragment, outcomes.states)
         return outcomes
 

@@ -132,7 +132,10 @@ def test_another_end_state_is_told(world: World) -> None:
     """As when a record broke the code of then, and does not break that of now."""
     for row in world.store.tables["ledger"].values():
         stamp, ledger = row["row"]
-        if ledger.part == "score" and ledger.fragment.first <= 120 <= ledger.fragment.last:
+        if (
+            ledger.part.startswith("score:")
+            and ledger.fragment.first <= 120 <= ledger.fragment.last
+        ):
             bit = 120 - ledger.fragment.first
             bits = bytearray(ledger.bitmaps["scored"])
             bits[bit // 8] &= ~(1 << bit % 8)
