@@ -132,11 +132,9 @@ def test_another_end_state_is_told(world: World) -> None:
     """As when a record broke the code of then, and does not break that of now."""
     for row in world.store.tables["ledger"].values():
         stamp, ledger = row["row"]
-        if (
-            ledger.part.startswith("score:")
-            and ledger.fragment.first <= 120 <= ledger.fragment.last
-        ):
-            bit = 120 - ledger.fragment.first
+        of = ledger.fragment
+        if ledger.part.startswith("score") and of.first <= 120 <= of.last:
+            bit = 120 - of.first
             bits = bytearray(ledger.bitmaps["scored"])
             bits[bit // 8] &= ~(1 << bit % 8)
             late = bytes(bit // 8) + bytes([1 << bit % 8])
