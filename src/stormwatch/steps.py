@@ -23,7 +23,7 @@ from stormwatch.contract import Contract
 from stormwatch.domain import Event
 from stormwatch.errors import FatalError
 from stormwatch.ports import Sink, Store
-from stormwatch.records import DecisionRow, Fragment, Outcomes, StateRow
+from stormwatch.records import SHARED, DecisionRow, Fragment, LedgerRow, Outcomes, StateRow
 from stormwatch.stamps import Fence
 from stormwatch.tries import Tries
 
@@ -79,9 +79,6 @@ class ScoreStep(Generic[E, S]):
         self._shared = False
         self._fence = Fence()
         self._tries = Tries()
-        # A ledger row for each work: where two processes work at one try (one of them is a zombie),
-        # each with what the other has not committed yet, neither takes back the other's word.
-        self._who, self._works = secrets.token_hex(3), count()
 
     def work_all(self, batches: Sequence[tuple[Fragment, Parsed[E]]]) -> list[Outcomes]:
         """Decide each, write nothing. Raises StoreUnavailable if states cannot be read.
@@ -120,9 +117,6 @@ class ScoreStep(Generic[E, S]):
         names = {event.entity for _, _, event in parsed.events}
         states = self._states(domain, names, floor, ahead or {})
         outcomes = contract.apply(fragment, parsed, states, self._clock())
-        if not self._shared:
-            part = f"{outcomes.ledger.part}:{self._who}.{next(self._works)}"
-            outcomes.ledger = replace(outcomes.ledger, part=part)
         self._open[fragment.partition] = (fragment, outcomes.states)
         return outcomes
 
@@ -203,6 +197,7 @@ class StoreStep:
         self._alert_outcomes = alert_outcomes
         self._timeout = timeout
         self._committed = committed
+        self._who, self._works = secrets.token_hex(3), count()
 
     def work_all(self, batches: Sequence[tuple[Fragment, Outcomes]]) -> list[None]:
         """Write, commit, publish: each kind of write in one go for all batches (of one domain).
@@ -211,6 +206,8 @@ class StoreStep:
         written; the replay publishes the alerts again).
         """
         store = self._store()
+        for _, outcomes in batches:
+            outcomes.ledger = self._own(outcomes.ledger)
         store.write_outcomes(*(outcomes for _, outcomes in batches))
         # Before the commit: a replay would find them decided.
         letters = [(row.key, message(f, row)) for f, outcomes in batches for row in outcomes.aside]
@@ -229,6 +226,13 @@ class StoreStep:
         told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
         self._publish(self._topics.alerts, told)
         return [None] * len(batches)
+
+    def _own(self, row: LedgerRow) -> LedgerRow:
+        """A row for each work: where two processes work at one try (one of them is a zombie), each
+        with what the other has not committed yet, neither takes back the other's word."""
+        if row.part.startswith(SHARED):  # there the last try stands, whole
+            return row
+        return replace(row, part=f"{row.part}:{self._who}.{next(self._works)}")
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
         """Nothing to keep or undo: what is written is written."""
