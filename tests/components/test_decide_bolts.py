@@ -86,6 +86,17 @@ def test_a_store_that_is_down_fails_the_batch_and_nothing_is_kept(store, broker)
     assert not store.tables
 
 
+def test_two_works_at_one_try_take_back_nothing_of_each_other(store, broker):
+    """A zombie and its successor: each finds some of it committed by the other."""
+    said = drive(fraud.ScoreTransactions, next(messages("fraud")))
+    outcomes = decoder(Outcomes)(said.of("emit")[0]["tuple"][-1])
+    for bits in ({"conflict": b"\x01"}, {"scored": b"\x02"}):
+        outcomes.ledger = msgspec.structs.replace(outcomes.ledger, bitmaps=bits)
+        drive(fraud.StoreFraudDecisions, batch(outcomes.fragment, outcomes))
+    told = [row.bitmaps for row in store.ledger("fraud", 0, 1, 0, 200)]
+    assert {"conflict": b"\x01"} in told and {"scored": b"\x02"} in told
+
+
 def test_a_state_of_a_newer_version_is_waited_for_and_no_record_suffers(store, broker):
     first, *others = messages("fraud")
     drive(fraud.FraudBolt, first)

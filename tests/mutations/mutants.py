@@ -189,6 +189,11 @@ MUTANTS = (
         f"{BOLTS} {REJECT} tests/components/test_parse_bolt.py",
     ),
     Mutant(
+        "each work has a row of the ledger for itself", "stormwatch/steps.py",
+        "        return replace(row, part=f\"{row.part}:{self._who}.{next(self._works)}\")\n",
+        "        return row\n", BOLTS,
+    ),
+    Mutant(
         "a state of a newer version ends no process", "bolts/base.py",
         "            except (InfrastructureError, StateError) as error:\n",
         "            except InfrastructureError as error:\n", BOLTS,
