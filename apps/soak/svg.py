@@ -24,6 +24,10 @@ def page(panels: Mapping[str, Mapping[str, Sequence[Curve]]], title: str) -> str
     return "\n".join([*out, "</svg>\n"])
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _panel(name: str, curves: Mapping[str, Sequence[Curve]]) -> str:
     points = [point for pieces in curves.values() for piece in pieces for point in piece]
     last = max([x for x, _ in points], default=1.0) or 1.0
@@ -32,10 +36,10 @@ def _panel(name: str, curves: Mapping[str, Sequence[Curve]]) -> str:
     for step in range(5):
         y = _TOP + _HEIGHT * (1 - step / 4)
         out.append(f'<line x2="{_WIDTH}" y1="{y}" y2="{y}" stroke="#d5d8dc"/>')
-        label = f"{most * step / 4:,.4g}"
+        label = _number(most * step / 4)
         out.append(f'<text x="-6" y="{y + 4}" text-anchor="end">{label}</text>')
         x = _WIDTH * step / 4
-        minutes = f"{last * step / 4 / 60:.4g} min"
+        minutes = f"{_number(last * step / 4 / 60)} min"
         out.append(f'<text x="{x}" y="{_TOP + _HEIGHT + 16}" text-anchor="middle">{minutes}</text>')
     for row, ((label, pieces), colour) in enumerate(
         zip(curves.items(), cycle(_COLOURS), strict=False)
