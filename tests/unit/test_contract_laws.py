@@ -154,10 +154,11 @@ def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20):
         [],
     )
     cuts, faults, zombies = iter(cuts), iter(faults), iter(zombies)
-    size = next(cuts, 3)
+    size, tried = next(cuts, 3), -1
     while position < len(log):
         batch = list(enumerate(log))[position : position + size]
         fragment = Fragment(TOPIC, 0, 33, batch[0][0], batch[-1][0], generation, attempt)
+        tried = max(tried, fragment.last)
         outside.fault = next(faults, None)
         if next(zombies, False):  # another process decided this, then was paused before writing
             twin = Process(outside, spread, cache_bytes)
@@ -175,7 +176,9 @@ def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20):
             process, generation, attempt = Process(outside, spread, cache_bytes), generation + 1, 0
             size = next(cuts, 3)
             continue
-        position, attempt, size = batch[-1][0] + 1, 0, next(cuts, 3)
+        position, size = batch[-1][0] + 1, next(cuts, 3)
+        # What a brake cut off was tried already: the spout's later tries at it stand above those.
+        attempt = attempt if position <= tried else 0
         if asleep and position % 3 == 0:
             old, outcomes, twin = asleep.pop(0)
             outside.fault = None
