@@ -50,7 +50,7 @@ def execute(name: str, settings: Settings, root: Path, screen: Screen) -> str:
             again = [pid for pid in running(PARTS[name], root) if pid not in found]
             if again and level is None:
                 level = committed(seen)
-            if again and level is not None and committed(seen) > level and seen.sound:
+            elif again and level is not None and committed(seen) > level and seen.sound:
                 return f"HOLDS: pid {again[0]} goes on after {took:.1f} s: {in_words(seen)}"
             if took > limit:
                 if seen.sound and not seen.in_flight:

@@ -16,7 +16,6 @@ _REFUSAL = f"version {_NEWER}, this code reads version {VERSION}. Run the versio
 _WAITS = "will be tried again: the stored state of"
 _RESTARTS = "restarting the topology in place"
 _REFUSES_S = 20.0
-ASIDE = str(EndState.DEAD_LETTERED)
 _READS = "        if envelope.version != VERSION:\n"
 _VERSION = f"VERSION = {VERSION}\n"
 
@@ -41,7 +40,8 @@ def there_and_back(play: Play) -> None:
     scene.until_said(_REFUSAL, START_S)
     play.wait(_REFUSES_S)
     ledger = scene.ledger()
-    expect(ledger.sound and ledger.in_flight and not ledger.states.get(ASIDE), ledger)
+    aside = ledger.states.get(EndState.DEAD_LETTERED)
+    expect(ledger.sound and ledger.in_flight and not aside, ledger)
     expect(scene.said().count(_REFUSAL) > 1 and _RESTARTS not in scene.said(), scene.said())
     scene.tell(f"it waits, sets no record aside, and says: … {_WAITS}: … {_REFUSAL} …")
     scene.stop()

@@ -25,7 +25,7 @@ from apps.soak.heaps import Heaps
 from apps.soak.load import Load
 from apps.soak.report import Report, curves, report
 from apps.soak.samples import Journal, Sample, processes
-from apps.storm.local import JVM_OPTIONS
+from apps.storm.local import JVM_OPTIONS, STORM
 from stormwatch.adapters.outside import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ports import Admin, Store
@@ -34,8 +34,6 @@ from stormwatch.settings import Settings
 SAMPLE_S = 10.0
 BURST = 30
 """Kills come so many close together, then a calm follows in which each process shows its slope."""
-WHOLE_HEAP = "-Xms512m -XX:+AlwaysPreTouch"
-"""Storm's, too, is resident as a whole from the start: growth is then not the heap's."""
 CALM_S = 45.0
 """No kill so close to the end: what it did has to be seen."""
 START_S = 240.0
@@ -78,7 +76,8 @@ class Soak:
     def run(self) -> Report:
         """Raises ChaosFailed when a law is broken at the end."""
         with _scene(self._options, self._tell) as scene:
-            os.environ[JVM_OPTIONS] = WHOLE_HEAP
+            # Storm's heap, too, is resident as a whole from the start: what grows is beside it.
+            os.environ[JVM_OPTIONS] = " ".join(stand.whole_heap([*STORM]))
             scene.prepare()
             seed = self._options.seed + int(self._before.at)
             load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate)

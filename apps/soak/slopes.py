@@ -12,7 +12,6 @@ allow (Santer et al., Journal of Geophysical Research 105 (2000), 7337, equation
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import inf, sqrt
-from typing import NamedTuple
 
 import msgspec
 
@@ -34,25 +33,19 @@ class Slope(msgspec.Struct, frozen=True):
         return self.low <= 0.0
 
 
-class _Sums(NamedTuple):
-    xx: float
-    xy: float
-    yy: float
-
-
 def slope(lives: Iterable[Sequence[Point]]) -> Slope | None:
     """The common slope of several lives; None where too few points were seen."""
     kept = [life for life in lives if len(life) >= 3]
     points = sum(map(len, kept))
     free = points - len(kept) - 1
-    sums = [_centred(life) for life in kept]
-    xx = sum(each.xx for each in sums)
+    centred = [_centred(life) for life in kept]
+    xx = sum(x * x for life in centred for x, _ in life)
     if free < 1 or not xx:
         return None
-    xy, yy = sum(each.xy for each in sums), sum(each.yy for each in sums)
-    estimate = xy / xx
-    left = max(0.0, yy - estimate * xy)
-    alike = _correlation([_residuals(life, estimate) for life in kept])
+    estimate = sum(x * y for life in centred for x, y in life) / xx
+    residuals = [[y - estimate * x for x, y in life] for life in centred]
+    left = sum(each * each for life in residuals for each in life)
+    alike = _correlation(residuals)
     worth = max(1, round(points * (1 - alike) / (1 + alike)) - len(kept) - 1)
     error = sqrt(left / worth / xx) * student(worth)
     scale = 3600.0
@@ -75,12 +68,6 @@ _SMALL = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """Where the series is not good to three places."""
 
 
-def _residuals(life: Sequence[Point], estimate: float) -> list[float]:
-    mean_x = sum(x for x, _ in life) / len(life)
-    mean_y = sum(y for _, y in life) / len(life)
-    return [y - mean_y - estimate * (x - mean_x) for x, y in life]
-
-
 def _correlation(residuals: Iterable[Sequence[float]]) -> float:
     """Of each with the one before it in the same life; none below 0, as noise may have it."""
     both = square = 0.0
@@ -90,12 +77,7 @@ def _correlation(residuals: Iterable[Sequence[float]]) -> float:
     return min(max(both / square, 0.0), 0.99) if square else 0.0
 
 
-def _centred(life: Sequence[Point]) -> _Sums:
-    count = len(life)
-    mean_x = sum(x for x, _ in life) / count
-    mean_y = sum(y for _, y in life) / count
-    return _Sums(
-        sum((x - mean_x) ** 2 for x, _ in life),
-        sum((x - mean_x) * (y - mean_y) for x, y in life),
-        sum((y - mean_y) ** 2 for _, y in life),
-    )
+def _centred(life: Sequence[Point]) -> list[Point]:
+    mean_x = sum(x for x, _ in life) / len(life)
+    mean_y = sum(y for _, y in life) / len(life)
+    return [(x - mean_x, y - mean_y) for x, y in life]

@@ -32,7 +32,7 @@ _REST_S = 1.0
 _LOOK_S = 0.02
 _STDERR_CHARS = 8000
 _FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
-_STORM = ("-Xms64m", "-Xmx512m")
+STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
 """Environment: options of Storm's JVM, added after ours, as Storm's own `storm jar` takes them."""
 _ZOOKEEPER = ("-Xms32m", "-Xmx32m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1")
@@ -156,7 +156,7 @@ def commands(
     zookeeper = [*jvm, own_log, *_ZOOKEEPER, "-cp", jars.joined(classpath), ZOOKEEPER_MAIN]
     storm = [
         *jvm,
-        *_STORM,
+        *STORM,
         *shlex.split(os.environ.get(JVM_OPTIONS, "")),
         f"-Dstorm.jar={jar}",
         f"-Dstorm.local.sleeptime={_FOREVER}",  # we end it: at once, and without its stack traces
