@@ -7,7 +7,7 @@ from pathlib import Path
 from apps.services import jars, ports
 from apps.services.health import cassandra_answers
 from apps.services.home import Home, Progress
-from apps.services.java import java
+from apps.services.java import FRUGAL, java
 from apps.services.plan import Plan
 
 NAME = "cassandra"
@@ -62,6 +62,6 @@ def _jvm_options(base: Path) -> list[str]:
         "-XX:+UseG1GC",
         "-XX:MaxGCPauseMillis=50",
         "-XX:+ExitOnOutOfMemoryError",
-        "-XX:-UsePerfData",
+        *FRUGAL,
         f"-XX:ErrorFile={base}/hs_err_%p.log",
     ]

@@ -11,7 +11,7 @@ from apps.services import jars, ports
 from apps.services.errors import ServiceError
 from apps.services.health import kafka_answers
 from apps.services.home import Home, Progress
-from apps.services.java import java
+from apps.services.java import FRUGAL, java
 from apps.services.plan import Plan
 
 NAME = "kafka"
@@ -67,7 +67,7 @@ def plan(
             host=ports.HOST, broker=broker, controller=controller, data=base / "data"
         )
     )
-    jvm = [java(), "-XX:-UsePerfData", f"-Djava.io.tmpdir={tmp}", "-cp", classpath]
+    jvm = [java(), *FRUGAL, f"-Djava.io.tmpdir={tmp}", "-cp", classpath]
     _format(jvm, config, base / "data", progress)
     flags = ["-Xms128m", f"-Xmx{_HEAP_MB}m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
     flags += ["-XX:+ExitOnOutOfMemoryError", f"-XX:ErrorFile={base}/hs_err_%p.log"]

@@ -10,7 +10,7 @@ from apps.services.environment import for_components
 from apps.services.errors import ServiceError
 from apps.services.health import zookeeper_answers
 from apps.services.home import Home, Progress
-from apps.services.java import java
+from apps.services.java import FRUGAL, java
 from apps.services.plan import Plan
 
 ZOOKEEPER, NIMBUS, SUPERVISOR = "zookeeper", "nimbus", "supervisor"
@@ -160,7 +160,7 @@ def _jvm(home: Home, name: str, heap_mb: int, progress: Progress) -> list[str]:
         "-Xms64m",
         f"-Xmx{heap_mb}m",
         "-XX:+UseSerialGC",
-        "-XX:-UsePerfData",
+        *FRUGAL,
         f"-XX:ErrorFile={home.run_dir}/logs/hs_err_{name}_%p.log",
         f"-Dlog4j2.configurationFile={_RESOURCES / 'daemon.xml'}",
         "-cp",

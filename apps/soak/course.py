@@ -34,6 +34,9 @@ from stormwatch.settings import Settings
 SAMPLE_S = 10.0
 BURST = 30
 """Kills come so many close together, then a calm follows in which each process shows its slope."""
+AHEAD = 600_000
+"""Records that wait when it begins: the services' caches, pools and logs fill, and their JVMs
+compile, as a flood makes them, which is more than steady load asks of them afterwards."""
 CALM_S = 45.0
 """No kill so close to the end: what it did has to be seen."""
 START_S = 240.0
@@ -80,7 +83,7 @@ class Soak:
             os.environ[JVM_OPTIONS] = " ".join(stand.whole_heap([*STORM]))
             scene.prepare()
             seed = self._options.seed + int(self._before.at)
-            load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate)
+            load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate, self._ahead())
             scene.start("fraud")
             load.start()
             try:
@@ -97,6 +100,9 @@ class Soak:
             out.write(said + "\n")
         self._tell(said)
         return write(self._options)
+
+    def _ahead(self) -> int:
+        return min(AHEAD, int(self._options.rate * self._options.seconds / 4))
 
     def _course(self, scene: Scene, load: Load) -> None:
         began, options = time.monotonic(), self._options
@@ -120,7 +126,7 @@ class Soak:
 
     def _sample(self, scene: Scene, load: Load, ports: _Ports, now: float, began_ms: int) -> None:
         services = [entry.pid for entry in registry.read(scene.stand.home).values()]
-        seen = processes([scene.run.pid, *services], time.time())
+        seen = processes([scene.run.pid, *services], time.time(), scene.stand.home.run_dir)
         sample = Sample(
             round(self._before.at + now, 1), seen, self._before.published + load.published,
             kills=self._before.kills + self._kills, heaps=self._heaps.due(seen),

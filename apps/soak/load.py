@@ -10,17 +10,22 @@ from apps.chaos.traffic import KeyValue
 from stormwatch.settings import Settings
 
 _TICK_S = 0.05
+_AT_ONCE = 500
+"""Records between two looks at what the client has confirmed: its queue never fills."""
 _LIMIT_S = 60.0
 
 
 class Load(threading.Thread):
-    """Publishes `rate` records a second until it is stopped; `published` counts what was given to
-    the client, `lost` what Kafka refused."""
+    """Publishes `ahead` records as fast as it can, and `rate` a second beside until it is stopped;
+    `published` counts what was given to the client, `lost` what Kafka refused."""
 
-    def __init__(self, settings: Settings, records: Iterator[KeyValue], rate: float) -> None:
+    def __init__(
+        self, settings: Settings, records: Iterator[KeyValue], rate: float, ahead: int = 0
+    ) -> None:
         super().__init__(name="load", daemon=True)
         self.published = self.lost = 0
-        self._records, self._rate, self._topic = records, rate, settings.topic_transactions
+        self._records, self._rate, self._ahead = records, rate, ahead
+        self._topic = settings.topic_transactions
         self._ended = threading.Event()
         self._producer = confluent_kafka.Producer(
             {"bootstrap.servers": settings.kafka_bootstrap, "partitioner": "murmur2_random"}
@@ -29,7 +34,8 @@ class Load(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         while not self._ended.wait(_TICK_S):
-            due = int((time.monotonic() - began) * self._rate)
+            due = self._ahead + int((time.monotonic() - began) * self._rate)
+            due = min(due, self.published + _AT_ONCE)
             while self.published < due:
                 key, value = next(self._records)
                 self._producer.produce(self._topic, value, key, on_delivery=self._delivered)

@@ -69,7 +69,8 @@ def report(samples: Sequence[Sample], seed: int, rate: float, parts: list[str]) 
 def curves(samples: Sequence[Sample], title: str) -> str:
     """All figures over time, as SVG."""
     panels: dict[str, dict[str, Sequence[Curve]]] = {}
-    for field, name in {"rss": "resident memory, MB", **FIELDS, "own": "of its own, MB"}.items():
+    names = {"rss": "resident memory, MB", **FIELDS, "own": "of its own, MB", "data": "data files"}
+    for field, name in names.items():
         panels[name] = dict(lives(samples, field, young=True))
     panels["latency, ms"] = {
         "p50": [[(s.at, float(s.p50)) for s in samples if s.p50 is not None]],

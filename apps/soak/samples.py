@@ -1,6 +1,7 @@
 """What is looked at every ten seconds, one JSON line each, so that a soak survives its own end."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,10 @@ class Seen(msgspec.Struct, frozen=True):
     pid: int
     rss: float  # MB, 10^6 bytes
     own: float  # MB of it that is not a mapped file's: those pages the kernel takes back
-    files: int
+    files: int  # handles that are not those of its data
     threads: int
     age: float  # s since it started
+    data: int = 0  # files of its data that it holds open, each counted once
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -37,27 +39,43 @@ class Sample(msgspec.Struct, frozen=True):
     heaps: dict[str, float] = {}  # JVM -> MB that live in its heap; seldom, for it costs a pause
 
 
-def processes(roots: Iterable[int], now: float) -> list[Seen]:
-    """The living processes that descend from `roots`; `now` is the wall clock, s."""
+def processes(roots: Iterable[int], now: float, data: Path | None = None) -> list[Seen]:
+    """The living processes that descend from `roots`; `now` is the wall clock, s.
+
+    `data`: the folder of the services' data. A store keeps each of its files open, so their number
+    follows what is stored; a file held twice, or deleted and still held, counts as a handle.
+    """
     found = []
     for each in tree(roots):
         try:
             with each.oneshot():
                 memory = each.memory_info()
+                held = _held(each.pid, data) if data else 0
                 found.append(
                     Seen(
                         component_of(each.cmdline(), each.name()),
                         each.pid,
                         round(memory.rss / _MB, 2),
                         round((memory.rss - memory.shared) / _MB, 2),
-                        each.num_fds(),
+                        each.num_fds() - held,
                         each.num_threads(),
                         round(now - each.create_time(), 1),
+                        held,
                     )
                 )
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return found
+
+
+def _held(pid: int, data: Path) -> int:
+    """Distinct files below `data` that exist and are open in the process (Linux; elsewhere 0)."""
+    targets = set()
+    with suppress(OSError):
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed since
+                targets.add(handle.readlink())
+    return sum(each.is_relative_to(data) and each.exists() for each in targets)
 
 
 class Journal:
@@ -83,7 +101,7 @@ class Journal:
 
 
 WARM_UP_S = 60.0
-JVM_WARM_UP_S = 600.0
+JVM_WARM_UP_S = 900.0
 """A process fills its caches first, and a JVM compiles: younger ones do not count for a slope."""
 JVMS = frozenset({"storm", "zookeeper", "kafka", "cassandra"})
 

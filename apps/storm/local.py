@@ -20,7 +20,7 @@ import psutil
 from apps.services import jars, ports
 from apps.services.environment import for_components
 from apps.services.home import Home, Progress
-from apps.services.java import java
+from apps.services.java import FRUGAL, java
 from apps.services.prctl import end_with_parent
 from apps.services.storm import ZOOKEEPER_MAIN, zookeeper_config
 from apps.storm.journal import TRACEBACK
@@ -31,11 +31,11 @@ _TERM_S = 4.0
 _REST_S = 1.0
 _LOOK_S = 0.02
 _STDERR_CHARS = 8000
-_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
+_FLAGS = ("-XX:+UseSerialGC", *FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1")
 STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
 """Environment: options of Storm's JVM, added after ours, as Storm's own `storm jar` takes them."""
-_ZOOKEEPER = ("-Xms32m", "-Xmx32m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1")
+_ZOOKEEPER = ("-Xms32m", "-Xmx32m", "-XX:+AlwaysPreTouch")
 
 
 class Commands(NamedTuple):

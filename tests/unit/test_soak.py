@@ -1,5 +1,8 @@
 """The soak's figures: slopes with their uncertainty, samples that survive, curves that show."""
 
+import os
+import time
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -13,7 +16,7 @@ from apps.chaos.stand import whole_heap
 from apps.soak.course import BURST, between_kills
 from apps.soak.heaps import total
 from apps.soak.report import curves, report
-from apps.soak.samples import Journal, Sample, Seen, lives
+from apps.soak.samples import Journal, Sample, Seen, lives, processes
 from apps.soak.slopes import slope, student
 
 
@@ -110,6 +113,25 @@ def test_a_leak_fails_the_report_and_its_absence_does_not() -> None:
     assert (sound.p99_ms, sound.lag, sound.kills) == ([90, 90], [7, 7], 1)
 
 
+def test_files_of_the_data_are_counted_apart_from_handles(tmp_path: Path) -> None:
+    own = tmp_path / "log"
+    with ExitStack() as held:
+        for _ in range(2):  # twice: one of them is a handle
+            held.enter_context((tmp_path / "table").open("w"))
+        gone = held.enter_context((tmp_path / "gone").open("w"))
+        (tmp_path / "gone").unlink()
+        held.enter_context(own.open("w"))
+        (inside,) = _me(tmp_path)
+        (outside,) = _me(None)
+        assert not gone.closed
+    assert (inside.data, outside.data) == (2, 0)
+    assert inside.files == outside.files - 2
+
+
+def _me(data: Path | None) -> list[Seen]:
+    return [each for each in processes([os.getpid()], time.time(), data) if each.pid == os.getpid()]
+
+
 def test_young_processes_do_not_count() -> None:
     (first, second) = lives(samples(0.0), "own")["FraudBolt"]
     assert len(first) == 100
@@ -137,11 +159,12 @@ def test_curves_are_well_formed_and_hold_every_figure() -> None:
         "resident memory, MB",
         "of its own, MB",
         "handles",
+        "data files",
         "threads",
         "p99",
         "lag",
     ):
         assert word in text
     drawn = tree.findall(".//{http://www.w3.org/2000/svg}polyline")
-    assert len(drawn) == 2 + 2 + 2 + 2 + 2 + 1
+    assert len(drawn) == 2 + 2 + 2 + 2 + 2 + 2 + 1
     ElementTree.fromstring(curves([], "nothing yet"))
