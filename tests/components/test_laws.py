@@ -3,13 +3,16 @@
 import time
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from streamparse import Bolt, Stream
 
 import bolts
 from bolts.base import BatchBolt
+from bolts.stateful import StatefulBolt
 from stormwatch.adapters.multilang import StrictComponent
 from stormwatch.codec import BATCH_FIELDS, Parsed
+from stormwatch.domain import Verdict
 from stormwatch.fraud.event import Transaction
 from stormwatch.testing import LAWS, LawBroken, assert_laws, tup
 from stormwatch.testing.laws import Case
@@ -99,6 +102,24 @@ class Hoarder(Honest):
         self.__dict__.setdefault("kept", set()).update(e.id for _, _, e in payload.events)
 
 
+class Diary(msgspec.Struct, array_like=True):
+    """A state that only grows."""
+
+    seen: list[int] = []
+
+
+class Diarist(StatefulBolt):
+    payload = Parsed[Transaction]
+    outputs: ClassVar[Any] = []
+    domain = "diary"
+    state = Diary
+
+    @staticmethod
+    def judge(state: Diary, event: Transaction) -> Verdict:
+        state.seen.append(event.time)
+        return Verdict("ok", 0.0)
+
+
 class Sleeper(Honest):
     def handle(self, fragment: Any, payload: Any, tup: Any) -> None:
         time.sleep(0.15)
@@ -125,6 +146,7 @@ BROKEN = [
     (Counting, "replay_has_no_second_effect", "another effect on kafka"),
     (CountingOn, "replay_has_no_second_effect", "emits something else"),
     (Hoarder, "memory_is_bounded", "kept .* bytes that it read"),
+    (Diarist, "state_is_bounded", "keeps more of a key with each event of it"),
     (Sleeper, "answers_heartbeats", "held the protocol's thread for 0.[12]"),
     (LateStarter, "answers_heartbeats", "held the protocol's thread for 0.[12]"),
     (Printer, "never_writes_to_stdout", "wrote to stdout: b'hello"),
@@ -140,7 +162,7 @@ def test_each_law_can_be_broken_and_says_what_it_costs(bolt: type, law: str, tol
     with pytest.raises(LawBroken, match=f"(?s){told}.*At run time: .*To mend it: "):
         LAWS[law](Case(bolt, patience_s=0.1))
     others = {name for name in LAWS if name not in (law, "answers_heartbeats")}
-    if bolt in (LateStarter, Printer, Hoarder):  # the fault is that law's alone
+    if bolt in (LateStarter, Printer, Hoarder, Diarist):  # the fault is that law's alone
         for name in others:
             LAWS[name](Case(bolt))
 

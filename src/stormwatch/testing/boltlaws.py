@@ -6,7 +6,7 @@ import tempfile
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, pairwise
 
 from stormwatch.testing import storm
 from stormwatch.testing.clock import Clock
@@ -22,6 +22,9 @@ from stormwatch.testing.lawchecks import (
 from stormwatch.testing.ports import ForgetfulSink, ForgetfulStore, effects, memory_ports
 from stormwatch.testing.storm import HEARTBEAT, TICK, drive
 
+EVENTS = (0, 400, 800, 1600)
+"""Of the law on states: how many events of one key were seen when its size is taken. It grows if
+every event adds a byte or more, as well at the end as before."""
 WINDOWS, MANY, LARGE = 8, 10, 100
 """Of the memory law: it is bounded as soon as one window of so many batches leaves nothing."""
 _GROWTH, _NOISE = 0.3, 4096
@@ -135,6 +138,24 @@ def memory(case: Case) -> None:
         )  # fmt: skip
 
 
+def states(case: Case) -> None:
+    """A key's state does not grow with its events (asked of bolts that read parsed ones)."""
+    sizes = []
+    with memory_ports() as ports:
+        for first, end in pairwise(EVENTS):
+            drive(case.bolt, *case.of_one_key(range(first, end)), conf=case.conf)
+            rows = ports.store.tables.get("states", {}).values()
+            sizes.append(sum(len(row["state"][1]) for row in rows))
+    steps = zip(pairwise(sizes), pairwise(EVENTS[1:]), strict=True)
+    if all(large - small >= end - first for (small, large), (first, end) in steps):
+        broken(
+            case, f"keeps more of a key with each event of it: {sizes[-1]:,} bytes after "
+            f"{EVENTS[-1]:,} of them, and no end",
+            "each batch reads and writes the whole state of its keys, more slowly every day",
+            "keep sums, counts, or the last few; drop what is older than any window",
+        )  # fmt: skip
+
+
 def heartbeats(case: Case) -> None:
     """`initialize` and every tuple leave the thread that answers heartbeats in time."""
     mixed = [m for one in case.batches() for m in (HEARTBEAT, one)]
@@ -171,6 +192,7 @@ LAWS: Mapping[str, Callable[[Case], None]] = {
     "survives_bad_records": bad_records,
     "replay_has_no_second_effect": replay,
     "memory_is_bounded": memory,
+    "state_is_bounded": states,
     "answers_heartbeats": heartbeats,
     "never_writes_to_stdout": stdout,
 }

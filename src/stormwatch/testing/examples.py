@@ -10,6 +10,8 @@ from msgspec import inspect
 from stormwatch.testing.clock import START_MS
 
 _DEEP = 8
+_WORDS = 100
+_QUARTER_DAY_MS = 6 * 3_600_000
 _ODD_TEXTS = ("", "\x00", "\N{SNOWMAN}" * 300, "' OR 1=1 --", "x" * 5000)
 _ODD_NUMBERS = (0, -1, 2**53, -(2**53), 1)
 
@@ -22,6 +24,21 @@ def example(kind: Any, number: int = 0, **fields: Any) -> Any:
     builder = _Builder(number, lambda name: f"{name or 'text'}-{number}")
     made = builder.value(_type_info(kind))
     return msgspec.structs.replace(made, **fields) if fields else made
+
+
+def of_one_key(kind: Any, number: int) -> Any:
+    """The `number`-th event of one key: ids unlike, times a quarter of a day apart, so that windows
+    of weeks pass; what else it says comes again and again, as words of a language do."""
+    first, fresh = example(kind), example(kind, number)
+    told = msgspec.structs.asdict(example(kind, number % _WORDS))
+    for name, value in msgspec.structs.asdict(first).items():
+        if value == first.entity:
+            told[name] = value
+        elif name == "id":
+            told[name] = fresh.id
+        elif value == first.time:
+            told[name] = value + number * _QUARTER_DAY_MS
+    return kind(**told)
 
 
 def odd(kind: Any) -> list[Any]:

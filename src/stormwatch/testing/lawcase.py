@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol, get_args, get_origin
 from stormwatch.codec import RECORDS, Parsed
 from stormwatch.testing import storm
 from stormwatch.testing.events import ODD, payload
-from stormwatch.testing.examples import odd
+from stormwatch.testing.examples import odd, of_one_key
 from stormwatch.testing.storm import Message, batch, fragment
 
 BATCHES, SIZE = 4, 5
@@ -52,6 +52,15 @@ class Case:
             given = list(self.inputs) * (1 + (count * size) // (BATCHES * SIZE * len(self.inputs)))
             return list(storm.numbered(given))
         return list(storm.numbered(self._made(range(start, start + count * size, size), identity)))
+
+    def of_one_key(self, offsets: range) -> list[Message]:
+        """One tuple of events of one key, years of them; none where the bolt reads no events."""
+        kind = self._kind() if not self.inputs else None
+        if get_origin(kind) is not Parsed:
+            return []
+        whole = fragment(offsets.start, offsets.stop - 1)
+        events = [of_one_key(get_args(kind)[0], offset) for offset in offsets]
+        return list(storm.numbered([batch(whole, payload(kind, whole, events=events))]))
 
     def bad(self) -> list[Message]:
         """The corpus: as records where the bolt reads records, else events that nobody expects."""
