@@ -74,6 +74,8 @@ def assigned_twice(root: Path, name: str, topology: Any) -> Iterable[Finding]:
 def shared_states(root: Path, name: str, topology: Any) -> Iterable[Finding]:
     """SW112: a bolt's states and decisions under a name that another one writes under."""
     owners = {path.stem: f"the topology {path.stem}" for path in (root / "topologies").glob("*.py")}
+    for domain, bolt in _domains(root):  # of whichever topology: the tables are the same
+        owners.setdefault(domain, bolt)
     bolts = {spec.component_cls for spec in topology.specs}
     for cls in sorted(bolts, key=lambda each: str(each.__name__)):
         if not hasattr(cls, "make_judge"):  # of a StatefulBolt; other projects may have none
@@ -125,6 +127,20 @@ def missing_requirements(root: Path, name: str, topology: Any) -> Iterable[Findi
                 "ModuleNotFoundError",
                 f"add a line {min(names)} with its version",
             )  # fmt: skip
+
+
+def _domains(root: Path) -> Iterator[tuple[str, str]]:
+    """Each `domain = "…"` of a class that src/bolts defines a judge in, and the class's name."""
+    for path in sorted((root / "src" / "bolts").glob("*.py")):
+        for owner in ast.parse(path.read_text()).body:
+            if not isinstance(owner, ast.ClassDef):
+                continue
+            names = {ast.unparse(target): node.value for node in owner.body
+                     if isinstance(node, ast.Assign) for target in node.targets}  # fmt: skip
+            judges = {node.name for node in owner.body if isinstance(node, ast.FunctionDef)}
+            domain = names.get("domain")
+            if isinstance(domain, ast.Constant) and {"judge", "make_judge"} & (judges | {*names}):
+                yield str(domain.value), owner.name
 
 
 def _modules(topology: Any) -> set[str]:

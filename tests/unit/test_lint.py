@@ -262,6 +262,15 @@ def test_sources(told: str, project: Project) -> None:
     assert project.codes(FINE, f"{PARTS}\n{mended}\n") == []
 
 
+def test_a_domain_that_a_bolt_of_another_topology_has(project: Project) -> None:
+    bolt = "class {}(StrictComponent, Bolt):\n    make_judge = True\n    domain = 'visits'\n"
+    other = project.root / "src" / "bolts" / "another.py"
+    other.write_text(bolt.format("Another"))
+    (found,) = project.findings(FINE, f"{PARTS}\n{bolt.format('Count')}")
+    assert found.code == "SW112"
+    assert "domain = 'visits', as Another does" in found.what
+
+
 def test_print_in_a_plain_bolt_breaks_the_protocol(project: Project) -> None:
     plain = "class Count(Bolt):\n    def process(self, tup):\n        print(tup)"
     assert project.codes(FINE, f"{PARTS}\n{plain}\n") == ["SW106 error"]
