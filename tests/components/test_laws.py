@@ -56,6 +56,13 @@ class Silent(Honest):
         """Neither ack nor fail."""
 
 
+class Untold(Honest):
+    """Storm keeps each tick until it is acked."""
+
+    def process_tick(self, tup: Any) -> None:
+        """Neither ack nor fail."""
+
+
 class Undeclared(Honest):
     def handle(self, fragment: Any, payload: Any, tup: Any) -> None:
         self.send("elsewhere", fragment, payload, tup)
@@ -139,6 +146,7 @@ class Printer(Honest):
 BROKEN = [
     (AcksTwice, "acks_or_fails_once", "more than once: 1, 2"),
     (Silent, "acks_or_fails_once", "neither acked nor failed the tuples 1, 2"),
+    (Untold, "acks_or_fails_once", "neither acked nor failed the tuples tick"),
     (Undeclared, "emits_what_it_declares", "stream 'elsewhere', which it does not declare"),
     (TooFew, "emits_what_it_declares", "emits 1 values on 'default', which has .* fields"),
     (Unanchored, "emits_what_it_declares", "without an anchor"),

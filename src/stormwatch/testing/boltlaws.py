@@ -32,14 +32,14 @@ _GROWTH, _NOISE = 0.3, 4096
 
 
 def once(case: Case) -> None:
-    """Each input is acked or failed, exactly once, also while the store and Kafka are down."""
-    sent = case.batches()
+    """Each input, a tick as well, is acked or failed once, also while store and Kafka are down."""
+    sent = [*case.batches(), TICK]
     with memory_ports():
-        settled_once(case, drive(case.bolt, *sent, TICK, conf=case.conf), sent, "")
+        settled_once(case, drive(case.bolt, *sent, conf=case.conf), sent, "")
     with memory_ports() as ports:
         ports.store.down = True
         ports.broker.down()
-        said = drive(case.bolt, *sent, TICK, conf=case.conf)
+        said = drive(case.bolt, *sent, conf=case.conf)
         settled_once(case, said, sent, " while the store and Kafka are down")
 
 

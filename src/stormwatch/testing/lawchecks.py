@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from stormwatch.testing.lawcase import Case, Held, broken
-from stormwatch.testing.storm import TICK, Message, Said
+from stormwatch.testing.storm import Message, Said
 
 
 def settled_once(case: Case, said: Said, sent: Iterable[Message], when: str) -> None:
     """Each input is acked or failed once, and the process lives."""
     alive(case, said.exit_code, said.log, when)
-    told = Counter([*said.acks, *said.fails])
-    told.pop(TICK["id"], None)  # a tick is no one's record
-    expected = {m["id"] for m in sent}
-    silent = sorted(expected - set(told), key=int)
+    told = Counter(m["id"] for m in said.of("ack", "fail"))
+    expected = [m["id"] for m in sent]
+    silent = [one for one in expected if one not in told]
     if silent:
         broken(
             case, f"neither acked nor failed the tuples {', '.join(silent)}{when}",
