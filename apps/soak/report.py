@@ -10,8 +10,9 @@ from apps.soak.svg import Curve, page
 
 MB_AN_HOUR = 1.0
 """Growth of resident memory that is let pass."""
-SETTLE = 0.25
-"""Share of a soak that is left out of slopes: caches fill."""
+SETTLE = 0.5
+"""Share of a soak that is left out of slopes: caches fill, and a large JVM compiles its rarer paths
+for an hour."""
 JUDGED_S = 1800.0
 """A shorter soak shows slopes, but fails for none."""
 FIELDS = {"own": "MB", "files": "handles", "threads": "threads"}
