@@ -13,23 +13,28 @@ from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.settings import Settings
 
 REPEAT_AFTER_S = 30.0
+RETRY_S = 5.0
 
 
 class _Sparingly(logging.Filter):
-    """Drops what was said in the last REPEAT_AFTER_S: librdkafka tells of every attempt."""
+    """Drops what was said in the last REPEAT_AFTER_S: librdkafka tells of every attempt. What it
+    tries again by itself is told if it goes on for RETRY_S; a new broker needs a second."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, float] = {}
+        self._due: dict[str, float] = {}  # what was said, or tried again -> when it may be told
 
     def filter(self, record: logging.LogRecord) -> bool:
-        shape = re.sub(r"\d+", "", record.getMessage())[-80:]
-        if record.created - self._said.get(shape, 0.0) < REPEAT_AFTER_S:
-            return False
-        if len(self._said) > 100:
-            self._said.clear()
-        self._said[shape] = record.created
-        return True
+        message = record.getMessage()
+        shape = re.sub(r"\d+", "", message)[-80:]
+        if len(self._due) > 100:
+            self._due.clear()
+        due = self._due.get(shape, 0.0)
+        if record.created > due + REPEAT_AFTER_S:  # new, or silent since
+            due = record.created + (RETRY_S if message.endswith("retrying") else 0.0)
+        told = record.created >= due
+        self._due[shape] = record.created + REPEAT_AFTER_S if told else due
+        return told
 
 
 logger = logging.getLogger(__name__)
