@@ -32,6 +32,8 @@ class Run:
         self.settings = settings
         self.bolt = BOLT
         """What the command line of the deciding bolt names."""
+        self.environ: dict[str, str] = {}
+        """Of each `sparse run`, beside ours and the settings."""
         for each in ("project.clj", "config.json"):
             shutil.copy(ROOT / each, root / each)
         for each in ("src", "topologies", "virtualenvs"):
@@ -47,7 +49,7 @@ class Run:
             value = getattr(self.settings, each.name)
             if value != getattr(default, each.name):
                 told[variable(each.metadata["key"])] = str(value)
-        self.project.sparse("run", "-n", topology, **told)
+        self.project.sparse("run", "-n", topology, **told, **self.environ)
 
     @property
     def run(self) -> "subprocess.Popen[str]":

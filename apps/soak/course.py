@@ -80,7 +80,7 @@ class Soak:
         """Raises ChaosFailed when a law is broken at the end."""
         with _scene(self._options, self._tell) as scene:
             # Storm's heap, too, is resident as a whole from the start: what grows is beside it.
-            os.environ[JVM_OPTIONS] = " ".join(stand.whole_heap([*STORM]))
+            scene.environ[JVM_OPTIONS] = " ".join(stand.whole_heap([*STORM]))
             scene.prepare()
             seed = self._options.seed + int(self._before.at)
             load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate, self._ahead())
