@@ -27,26 +27,28 @@ class Load(threading.Thread):
         self._records, self._rate, self._ahead = records, rate, ahead
         self._topic = settings.topic_transactions
         self._ended = threading.Event()
-        self._producer = confluent_kafka.Producer(
-            {"bootstrap.servers": settings.kafka_bootstrap, "partitioner": "murmur2_random"}
-        )
+        self._options = {
+            "bootstrap.servers": settings.kafka_bootstrap,
+            "partitioner": "murmur2_random",
+        }
 
     def run(self) -> None:
+        producer = confluent_kafka.Producer(self._options)  # gone, with its threads, at the end
         began = time.monotonic()
         while not self._ended.wait(_TICK_S):
             due = self._ahead + int((time.monotonic() - began) * self._rate)
             due = min(due, self.published + _AT_ONCE)
             while self.published < due:
                 key, value = next(self._records)
-                self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
+                producer.produce(self._topic, value, key, on_delivery=self._delivered)
                 self.published += 1
-            self._producer.poll(0)
+            producer.poll(0)
+        self.lost += producer.flush(_LIMIT_S)
 
     def stop(self) -> None:
         """Returns when all is confirmed, or after a minute."""
         self._ended.set()
         self.join()
-        self.lost += self._producer.flush(_LIMIT_S)
 
     def _delivered(self, error: object, message: confluent_kafka.Message) -> None:
         self.lost += error is not None
