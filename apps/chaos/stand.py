@@ -65,12 +65,10 @@ class Stand:
 
 
 @contextmanager
-def own(
-    root: Path, progress: Progress, *, touched: bool = False
-) -> Iterator[tuple[Settings, Stand]]:
+def own(root: Path, progress: Progress, *, old: bool = False) -> Iterator[tuple[Settings, Stand]]:
     """A Kafka and a Cassandra for one campaign, on free ports; gone at the end, with their data.
 
-    `touched`: their heaps are resident as a whole from the start.
+    `old`: their JVMs are soon as they would be after hours (see `aged`).
     """
     with tempfile.TemporaryDirectory(prefix="stormwatch-chaos-", ignore_cleanup_errors=True) as at:
         home = Home(root, Path(at), root / ".stormwatch" / "jars")
@@ -84,7 +82,7 @@ def own(
         try:
             entries = manage.ensure(
                 home,
-                {n: partial(_ours, _PLANS[n], chosen=p, touched=touched) for n, p in plans.items()},
+                {n: partial(_ours, _PLANS[n], chosen=p, old=old) for n, p in plans.items()},
                 progress,
             )
             yield manage.with_entries(Settings(run_dir=str(home.run_dir)), entries), Stand(home)
@@ -97,16 +95,18 @@ def _ours(
     home: Home,
     progress: Progress,
     chosen: dict[str, int],
-    touched: bool = False,
+    old: bool = False,
 ) -> Plan:
     """A plan on these ports; a campaign that is killed takes its services along."""
     made = plan(home, progress, **chosen)
-    command = whole_heap(made.command) if touched else made.command
+    command = aged(made.command) if old else made.command
     return replace(made, command=command, with_parent=True)
 
 
-def whole_heap(command: list[str]) -> list[str]:
-    """The same JVM with its greatest heap from the start, every page of it touched."""
+def aged(command: list[str]) -> list[str]:
+    """The same JVM, soon as it would be after hours: its greatest heap, every page of it touched,
+    and what it runs compiled after a fiftieth of the usual calls."""
     most = next(word for word in command if word.startswith("-Xmx"))
     first = command.index(most) + 1
-    return [*command[:first], most.replace("-Xmx", "-Xms"), "-XX:+AlwaysPreTouch", *command[first:]]
+    more = [most.replace("-Xmx", "-Xms"), "-XX:+AlwaysPreTouch", "-XX:CompileThresholdScaling=0.02"]
+    return [*command[:first], *more, *command[first:]]

@@ -31,9 +31,10 @@ def soak(
 ) -> None:
     """Publish steadily, kill a process every few minutes, sample memory, handles and latency.
 
-    It starts its own Kafka, Cassandra and topology and ends them. Kills come thirty close together,
-    then none for a while; the JVMs have their whole heap from the start, and what lives in it is
-    looked at every ten minutes. DIR gets samples.jsonl (as they
+    It starts its own Kafka, Cassandra and topology and ends them. It begins with a flood. Kills
+    come thirty close together, then none for a while; growth is judged where it is calm, without
+    the first quarter. The JVMs have their whole heap from the start and compile early: neither is
+    growth. What lives in a heap is looked at every ten minutes. DIR gets samples.jsonl (as they
     come), soak.json (slopes with their 95 % intervals) and soak.svg. An interrupted soak goes on
     when started again with the same DIR. Exit code 1 when a law is broken or something grows.
     """

@@ -79,8 +79,8 @@ class Soak:
     def run(self) -> Report:
         """Raises ChaosFailed when a law is broken at the end."""
         with _scene(self._options, self._tell) as scene:
-            # Storm's heap, too, is resident as a whole from the start: what grows is beside it.
-            scene.environ[JVM_OPTIONS] = " ".join(stand.whole_heap([*STORM]))
+            # Storm, too: what grows from here on is neither a heap that fills nor compiled code.
+            scene.environ[JVM_OPTIONS] = " ".join(stand.aged([*STORM]))
             scene.prepare()
             seed = self._options.seed + int(self._before.at)
             load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate, self._ahead())
@@ -183,7 +183,7 @@ def write(options: Options) -> Report:
 def _scene(options: Options, tell: Callable[[str], None]) -> Iterator[Scene]:
     with (
         tempfile.TemporaryDirectory(prefix="stormwatch-soak-", ignore_cleanup_errors=True) as at,
-        stand.own(options.root, lambda step, detail: tell(f"{step}: {detail}"), touched=True) as (
+        stand.own(options.root, lambda step, detail: tell(f"{step}: {detail}"), old=True) as (
             found,
             under,
         ),

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.soak.samples import Sample, lives
+from apps.soak.samples import Sample, calm, lives
 from apps.soak.slopes import Slope, slope
 from apps.soak.svg import Curve, page
 
 MB_AN_HOUR = 1.0
 """Growth of resident memory that is let pass."""
-SETTLE = 0.5
-"""Share of a soak that is left out of slopes: caches fill, and a large JVM compiles its rarer paths
-for an hour."""
+SETTLE = 0.25
+"""Share of a soak that is left out of slopes: caches fill."""
 JUDGED_S = 1800.0
 """A shorter soak shows slopes, but fails for none."""
 FIELDS = {"own": "MB", "files": "handles", "threads": "threads"}
@@ -44,10 +43,10 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report(samples: Sequence[Sample], seed: int, rate: float, parts: list[str]) -> Report:
-    """Verdicts over all samples but the first. A slope holds if its interval includes zero or less,
-    or, for memory, if it is under 1 MB an hour."""
+    """Verdicts over the calm samples but the first. A slope holds if its interval includes zero or
+    less, or, for memory, if it is under 1 MB an hour."""
     last = samples[-1] if samples else Sample(0.0, [], 0)
-    settled = [each for each in samples if each.at >= SETTLE * last.at]
+    settled = [each for each in calm(samples) if each.at >= SETTLE * last.at]
     verdicts = [
         Verdict(name, figure, found, found.flat or (field == "own" and found.high < MB_AN_HOUR))
         for field, figure in FIELDS.items()
@@ -70,7 +69,12 @@ def report(samples: Sequence[Sample], seed: int, rate: float, parts: list[str]) 
 def curves(samples: Sequence[Sample], title: str) -> str:
     """All figures over time, as SVG."""
     panels: dict[str, dict[str, Sequence[Curve]]] = {}
-    names = {"rss": "resident memory, MB", **FIELDS, "own": "of its own, MB", "data": "data files"}
+    names = {
+        "rss": "resident memory, MB",
+        **FIELDS,
+        "own": "of its own, MB",
+        "data": "handles of data",
+    }
     for field, name in names.items():
         panels[name] = dict(lives(samples, field, young=True))
     panels["latency, ms"] = {

@@ -1,6 +1,6 @@
 """What is looked at every ten seconds, one JSON line each, so that a soak survives its own end."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,10 +19,10 @@ class Seen(msgspec.Struct, frozen=True):
     pid: int
     rss: float  # MB, 10^6 bytes
     own: float  # MB of it that is not a mapped file's: those pages the kernel takes back
-    files: int  # handles that are not those of its data
+    files: int  # handles but those of its data
     threads: int
     age: float  # s since it started
-    data: int = 0  # files of its data that it holds open, each counted once
+    data: int = 0  # handles of files of its data
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -42,8 +42,8 @@ class Sample(msgspec.Struct, frozen=True):
 def processes(roots: Iterable[int], now: float, data: Path | None = None) -> list[Seen]:
     """The living processes that descend from `roots`; `now` is the wall clock, s.
 
-    `data`: the folder of the services' data. A store keeps each of its files open, so their number
-    follows what is stored; a file held twice, or deleted and still held, counts as a handle.
+    `data`: the folder of the services' data. A store keeps its files open, some of them twice, so
+    that these handles follow what is stored; of a file that is deleted and still held they do not.
     """
     found = []
     for each in tree(roots):
@@ -69,13 +69,14 @@ def processes(roots: Iterable[int], now: float, data: Path | None = None) -> lis
 
 
 def _held(pid: int, data: Path) -> int:
-    """Distinct files below `data` that exist and are open in the process (Linux; elsewhere 0)."""
-    targets = set()
+    """The process's handles of files below `data` that exist (Linux; elsewhere 0)."""
+    found = 0
     with suppress(OSError):
         for handle in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):  # closed since
-                targets.add(handle.readlink())
-    return sum(each.is_relative_to(data) and each.exists() for each in targets)
+                target = handle.readlink()
+                found += target.is_relative_to(data) and target.exists()
+    return found
 
 
 class Journal:
@@ -100,8 +101,21 @@ class Journal:
         return msgspec.json.Decoder(Sample).decode_lines(self._path.read_bytes())
 
 
+CALM_S = 60.0
+
+
+def calm(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Those with no kill in the CALM_S before: the others show who is just gone or coming."""
+    kills, killed_at = 0, -CALM_S
+    for sample in samples:
+        if sample.kills != kills:
+            kills, killed_at = sample.kills, sample.at
+        if sample.at - killed_at >= CALM_S:
+            yield sample
+
+
 WARM_UP_S = 60.0
-JVM_WARM_UP_S = 900.0
+JVM_WARM_UP_S = 600.0
 """A process fills its caches first, and a JVM compiles: younger ones do not count for a slope."""
 JVMS = frozenset({"storm", "zookeeper", "kafka", "cassandra"})
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.chaos.stand import whole_heap
+from apps.chaos.stand import aged
 from apps.soak.course import BURST, between_kills
 from apps.soak.heaps import total
 from apps.soak.report import curves, report
-from apps.soak.samples import Journal, Sample, Seen, lives, processes
+from apps.soak.samples import Journal, Sample, Seen, calm, lives, processes
 from apps.soak.slopes import slope, student
 
 
@@ -83,9 +83,10 @@ def test_the_heap_s_total_is_the_histogram_s_last_line() -> None:
     assert total("1234: No such process") is None
 
 
-def test_a_whole_heap_is_as_large_as_it_may_get() -> None:
-    made = whole_heap(["java", "-Xms16m", "-Xmx64m", "Main"])
-    assert made == ["java", "-Xms16m", "-Xmx64m", "-Xms64m", "-XX:+AlwaysPreTouch", "Main"]
+def test_an_old_jvm_has_its_whole_heap() -> None:
+    made = aged(["java", "-Xms16m", "-Xmx64m", "Main"])
+    assert made[:5] == ["java", "-Xms16m", "-Xmx64m", "-Xms64m", "-XX:+AlwaysPreTouch"]
+    assert made[-1] == "Main"
 
 
 def test_growth_is_seen_and_no_growth_let_pass() -> None:
@@ -113,10 +114,16 @@ def test_a_leak_fails_the_report_and_its_absence_does_not() -> None:
     assert (sound.p99_ms, sound.lag, sound.kills) == ([90, 90], [7, 7], 1)
 
 
-def test_files_of_the_data_are_counted_apart_from_handles(tmp_path: Path) -> None:
+def test_the_minute_after_a_kill_is_not_calm() -> None:
+    kills = [0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2]
+    taken = [Sample(10.0 * i, [], 0, kills=n) for i, n in enumerate(kills)]
+    assert [each.at for each in calm(taken)] == [0.0, 10.0, 80.0]
+
+
+def test_handles_of_the_data_are_counted_apart(tmp_path: Path) -> None:
     own = tmp_path / "log"
     with ExitStack() as held:
-        for _ in range(2):  # twice: one of them is a handle
+        for _ in range(2):
             held.enter_context((tmp_path / "table").open("w"))
         gone = held.enter_context((tmp_path / "gone").open("w"))
         (tmp_path / "gone").unlink()
@@ -124,8 +131,8 @@ def test_files_of_the_data_are_counted_apart_from_handles(tmp_path: Path) -> Non
         (inside,) = _me(tmp_path)
         (outside,) = _me(None)
         assert not gone.closed
-    assert (inside.data, outside.data) == (2, 0)
-    assert inside.files == outside.files - 2
+    assert (inside.data, outside.data) == (3, 0)
+    assert inside.files == outside.files - 3
 
 
 def _me(data: Path | None) -> list[Seen]:
@@ -159,7 +166,7 @@ def test_curves_are_well_formed_and_hold_every_figure() -> None:
         "resident memory, MB",
         "of its own, MB",
         "handles",
-        "data files",
+        "handles of data",
         "threads",
         "p99",
         "lag",
