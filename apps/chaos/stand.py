@@ -105,8 +105,9 @@ def _ours(
 
 def aged(command: list[str]) -> list[str]:
     """The same JVM, soon as it would be after hours: its greatest heap, every page of it touched,
-    and what it runs compiled after a fiftieth of the usual calls."""
+    and what it runs compiled after a fiftieth of the usual calls, and once (by C1)."""
     most = next(word for word in command if word.startswith("-Xmx"))
     first = command.index(most) + 1
-    more = [most.replace("-Xmx", "-Xms"), "-XX:+AlwaysPreTouch", "-XX:CompileThresholdScaling=0.02"]
-    return [*command[:first], *more, *command[first:]]
+    heap = [most.replace("-Xmx", "-Xms"), "-XX:+AlwaysPreTouch"]
+    code = ["-XX:CompileThresholdScaling=0.02", "-XX:TieredStopAtLevel=1"]
+    return [*command[:first], *heap, *code, *command[first:]]
