@@ -130,6 +130,7 @@ def _write(home: Home, client: int, thrift: int, progress: Progress) -> tuple[in
             supervisor=own,
             slots=slots,
             home=directory,
+            frugal=" ".join(FRUGAL),
         )
     )
     shutil.copy(_RESOURCES / "worker.xml", directory / "log4j2" / "worker.xml")

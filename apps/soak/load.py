@@ -10,8 +10,8 @@ from apps.chaos.traffic import KeyValue
 from stormwatch.settings import Settings
 
 _TICK_S = 0.05
-_AT_ONCE = 500
-"""Records between two looks at what the client has confirmed: its queue never fills."""
+_AHEAD_AT_ONCE = 500
+"""Of those ahead, between two looks at what the client has confirmed: its queue never fills."""
 _LIMIT_S = 60.0
 
 
@@ -34,10 +34,10 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         producer = confluent_kafka.Producer(self._options)  # gone, with its threads, at the end
-        began = time.monotonic()
+        began, ahead = time.monotonic(), 0
         while not self._ended.wait(_TICK_S):
-            due = self._ahead + int((time.monotonic() - began) * self._rate)
-            due = min(due, self.published + _AT_ONCE)
+            ahead = min(self._ahead, ahead + _AHEAD_AT_ONCE)
+            due = ahead + int((time.monotonic() - began) * self._rate)
             while self.published < due:
                 key, value = next(self._records)
                 producer.produce(self._topic, value, key, on_delivery=self._delivered)

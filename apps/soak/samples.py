@@ -101,16 +101,16 @@ class Journal:
         return msgspec.json.Decoder(Sample).decode_lines(self._path.read_bytes())
 
 
-CALM_S = 60.0
+AFTER_KILL_S = 60.0
 
 
 def calm(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Those with no kill in the CALM_S before: the others show who is just gone or coming."""
-    kills, killed_at = 0, -CALM_S
+    """Those with no kill in the AFTER_KILL_S before: the others show who is just gone or coming."""
+    kills, killed_at = 0, -AFTER_KILL_S
     for sample in samples:
         if sample.kills != kills:
             kills, killed_at = sample.kills, sample.at
-        if sample.at - killed_at >= CALM_S:
+        if sample.at - killed_at >= AFTER_KILL_S:
             yield sample
 
 

@@ -32,6 +32,7 @@ _REST_S = 1.0
 _LOOK_S = 0.02
 _STDERR_CHARS = 8000
 _FLAGS = ("-XX:+UseSerialGC", *FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1")
+"""C1 alone: Storm hands bytes on to Python, whose speed decides; C2 would only cost memory."""
 STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
 """Environment: options of Storm's JVM, added after ours, as Storm's own `storm jar` takes them."""

@@ -83,10 +83,11 @@ def test_the_heap_s_total_is_the_histogram_s_last_line() -> None:
     assert total("1234: No such process") is None
 
 
-def test_an_old_jvm_has_its_whole_heap() -> None:
+def test_an_old_jvm_has_its_whole_heap_and_compiles_early() -> None:
     made = aged(["java", "-Xms16m", "-Xmx64m", "Main"])
-    assert made[:5] == ["java", "-Xms16m", "-Xmx64m", "-Xms64m", "-XX:+AlwaysPreTouch"]
-    assert made[-1] == "Main"
+    code = ["-XX:CompileThresholdScaling=0.02", "-XX:TieredStopAtLevel=1"]
+    heap = ["-Xms16m", "-Xmx64m", "-Xms64m", "-XX:+AlwaysPreTouch"]
+    assert made == ["java", *heap, *code, "Main"]
 
 
 def test_growth_is_seen_and_no_growth_let_pass() -> None:
