@@ -105,9 +105,11 @@ def _ours(
 
 def aged(command: list[str]) -> list[str]:
     """The same JVM, soon as it would be after hours: its greatest heap, every page of it touched,
-    and what it runs compiled after a fiftieth of the usual calls, and once (by C1)."""
+    and what it runs compiled after a fiftieth of the usual calls, and once (by C1). It counts what
+    it takes beside its heap: `jcmd PID VM.native_memory` tells what grows."""
     most = next(word for word in command if word.startswith("-Xmx"))
     first = command.index(most) + 1
     heap = [most.replace("-Xmx", "-Xms"), "-XX:+AlwaysPreTouch"]
     code = ["-XX:CompileThresholdScaling=0.02", "-XX:TieredStopAtLevel=1"]
-    return [*command[:first], *heap, *code, *command[first:]]
+    count = ["-XX:NativeMemoryTracking=summary"]
+    return [*command[:first], *heap, *code, *count, *command[first:]]

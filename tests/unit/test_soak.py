@@ -87,7 +87,8 @@ def test_an_old_jvm_has_its_whole_heap_and_compiles_early() -> None:
     made = aged(["java", "-Xms16m", "-Xmx64m", "Main"])
     code = ["-XX:CompileThresholdScaling=0.02", "-XX:TieredStopAtLevel=1"]
     heap = ["-Xms16m", "-Xmx64m", "-Xms64m", "-XX:+AlwaysPreTouch"]
-    assert made == ["java", *heap, *code, "Main"]
+    count = ["-XX:NativeMemoryTracking=summary"]
+    assert made == ["java", *heap, *code, *count, "Main"]
 
 
 def test_growth_is_seen_and_no_growth_let_pass() -> None:
