@@ -19,6 +19,8 @@ _PLANS: dict[str, Callable[..., Plan]] = {kafka.NAME: kafka.plan, cassandra.NAME
 _STOP_S = 30.0
 _PERIODIC = "commitlog_sync: periodic\ncommitlog_sync_period: 10s\n"
 _GROUP = "commitlog_sync: group\ncommitlog_sync_group_window: 1ms\n"
+_OFF_HEAP = "memtable_allocation_type: offheap_objects\n"
+_ON_HEAP = "memtable_allocation_type: heap_buffers\n"
 
 
 @dataclass
@@ -57,10 +59,7 @@ class Stand:
     ) -> Plan:
         made = plan(home, progress)
         if self.durable and made.name == cassandra.NAME:
-            config = home.run_dir / cassandra.NAME / "cassandra.yaml"
-            text = config.read_text()
-            expect(_PERIODIC in text, f"{config} has changed: {_PERIODIC!r} is not in it")
-            config.write_text(text.replace(_PERIODIC, _GROUP))
+            _reconfigure(home, _PERIODIC, _GROUP)
         return made
 
 
@@ -68,7 +67,8 @@ class Stand:
 def own(root: Path, progress: Progress, *, old: bool = False) -> Iterator[tuple[Settings, Stand]]:
     """A Kafka and a Cassandra for one campaign, on free ports; gone at the end, with their data.
 
-    `old`: their JVMs are soon as they would be after hours (see `aged`).
+    `old`: their JVMs are soon as they would be after hours (see `aged`); memtables, which fill and
+    empty every quarter of an hour, are in Cassandra's heap, so that beside it a leak shows.
     """
     with tempfile.TemporaryDirectory(prefix="stormwatch-chaos-", ignore_cleanup_errors=True) as at:
         home = Home(root, Path(at), root / ".stormwatch" / "jars")
@@ -99,8 +99,18 @@ def _ours(
 ) -> Plan:
     """A plan on these ports; a campaign that is killed takes its services along."""
     made = plan(home, progress, **chosen)
+    if old and made.name == cassandra.NAME:
+        _reconfigure(home, _OFF_HEAP, _ON_HEAP)
     command = aged(made.command) if old else made.command
     return replace(made, command=command, with_parent=True)
+
+
+def _reconfigure(home: Home, shipped: str, wanted: str) -> None:
+    """Another line of cassandra.yaml; raises ChaosFailed when the shipped one is not in it."""
+    config = home.run_dir / cassandra.NAME / "cassandra.yaml"
+    text = config.read_text()
+    expect(shipped in text, f"{config} has changed: {shipped!r} is not in it")
+    config.write_text(text.replace(shipped, wanted))
 
 
 def aged(command: list[str]) -> list[str]:
