@@ -18,7 +18,9 @@ class TcpProxy:
         self._listener: socket.socket | None = None
         self.port = 0
         self.pause = 0.0
-        """Seconds between two pieces of 64 KiB at most."""
+        """Seconds before each piece."""
+        self.piece = 1 << 16
+        """Bytes of a piece, at most."""
         self.mend()
 
     def cut(self) -> None:
@@ -58,10 +60,12 @@ class TcpProxy:
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
+            sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while data := source.recv(1 << 16):
                 self._flowing.wait()
-                time.sleep(self.pause)
-                sink.sendall(data)
+                for begin in range(0, len(data), self.piece):
+                    time.sleep(self.pause)
+                    sink.sendall(data[begin : begin + self.piece])
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

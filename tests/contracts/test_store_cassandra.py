@@ -198,6 +198,19 @@ def test_a_full_socket_is_waited_for(keyspace: Settings, unique: Callable[[str],
 
 
 @pytest.mark.integration
+def test_answers_may_come_in_crumbs(keyspace: Settings, unique: Callable[[str], str]) -> None:
+    proxy, name = TcpProxy(keyspace.cassandra_port), unique("d")
+    store = adapter.connect(replace(keyspace, cassandra_port=proxy.port))
+    batch = outcomes(name, [decision(i) for i in range(3)])
+    store.write_outcomes(batch)
+    proxy.piece, proxy.pause = 3, 0.002
+    keys = [DecisionKey(r.stripe, r.entity, r.time, r.id) for r in batch.decisions]
+    assert len(store.find_decisions(name, keys)) == 3
+    store.close()
+    proxy.cut()
+
+
+@pytest.mark.integration
 def test_connecting_is_bounded_and_leaves_no_thread(keyspace: Settings) -> None:
     proxy = TcpProxy(keyspace.cassandra_port)
     limited = replace(keyspace, cassandra_port=proxy.port, cassandra_request_timeout_s=1.0)

@@ -16,6 +16,7 @@ from cassandra import (
     DriverException,
     InvalidRequest,
     OperationTimedOut,
+    ProtocolVersion,
     Unauthorized,
 )
 from cassandra.auth import PlainTextAuthProvider
@@ -54,6 +55,10 @@ CONNECT_TIMEOUT_S = 5.0
 """To open one connection; with several contact points the limit holds for each."""
 RECONNECT_MAX_S = 5.0
 """Longest wait between two tries to reach a node again; the driver's own default is 600."""
+
+PROTOCOL = ProtocolVersion.V4
+"""Cassandra 2.2 and newer speak it. In version 5 the driver (3.30.1) loses what it has read when
+that ends within a segment's first six bytes: the answer never comes, or is a "CRC mismatch"."""
 
 NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 """The driver leaves Nagle's algorithm on: with the server's delayed acks a small batch that goes
@@ -124,6 +129,7 @@ def open_session(settings: Settings, request_timeout_s: float | None = None) -> 
             port=settings.cassandra_port,
             auth_provider=_credentials(settings),
             ssl_context=_tls(settings),
+            protocol_version=PROTOCOL,
             compression=False,
             sockopts=NO_DELAY,
             connect_timeout=timeout,
