@@ -8,7 +8,7 @@ from cassandra.cluster import Session
 
 from apps.domains import beside
 from apps.verdict.ends import Ends, Try
-from stormwatch.adapters.cassandra_session import open_session
+from stormwatch.adapters.cassandra_session import open_session, translated
 from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.records import EndState
 from stormwatch.settings import Settings
@@ -121,11 +121,12 @@ def of_cassandra(settings: Settings) -> Tables:
 def stored(settings: Settings, domain: str | None = None, topic: str | None = None) -> Stored:
     """A keyspace read whole; rows of other domains and topics left out, where one is named.
 
-    Raises the driver's errors.
+    Raises StoreUnavailable when Cassandra does not answer, SchemaError for other tables.
     """
     session = open_session(settings, request_timeout_s=_TIMEOUT_S)
     try:
-        return _stored(_Rows(session, settings.cassandra_keyspace), domain, topic)
+        with translated(settings, "give its tables whole"):
+            return _stored(_Rows(session, settings.cassandra_keyspace), domain, topic)
     finally:
         session.cluster.shutdown()
 

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.chaos.proxy import TcpProxy
+from apps.verdict.tables import stored
 from stormwatch.adapters import cassandra as adapter
 from stormwatch.adapters import cassandra_rows as wire
 from stormwatch.adapters import cassandra_session
@@ -208,6 +209,12 @@ def test_answers_may_come_in_crumbs(keyspace: Settings, unique: Callable[[str], 
     assert len(store.find_decisions(name, keys)) == 3
     store.close()
     proxy.cut()
+
+
+@pytest.mark.integration
+def test_tables_that_are_not_there_are_told_with_their_remedy(keyspace: Settings) -> None:
+    with pytest.raises(SchemaError, match=r"give its tables whole.*schema apply"):
+        stored(replace(keyspace, cassandra_keyspace="nowhere"))
 
 
 @pytest.mark.integration
