@@ -26,6 +26,10 @@ FRUGAL = (
 """Options of every JVM: no files in /tmp, and memory that it freed beside its heap goes back to the
 system once a minute instead of staying in glibc's arenas (Java 17.0.9, 21.0.1; older ignore it)."""
 
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""Environment of every JVM. By itself glibc gives each thread an arena, up to eight a core; what is
+freed in one is of use to no other, so that the more threads come by, the more memory is held."""
+
 
 def java() -> str:
     """The `java` to run, of JAVA_HOME or PATH. Raises ServiceError as `checked` does."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from apps.services import ports, process, registry
 from apps.services.errors import ServiceError
 from apps.services.home import Home, Progress
+from apps.services.java import FEW_ARENAS
 from apps.services.registry import Entry
 
 _POLL_S = 0.1
@@ -34,9 +35,8 @@ class Plan:
 def start(home: Home, plan: Plan) -> Entry:
     """Spawn and record it; it may not answer yet."""
     log = home.log(plan.name)
-    identity = process.spawn(
-        plan.command, log, plan.environ or os.environ, home.run_dir, plan.with_parent
-    )
+    environ = FEW_ARENAS | dict(plan.environ or os.environ)
+    identity = process.spawn(plan.command, log, environ, home.run_dir, plan.with_parent)
     entry = Entry(plan.name, identity.pid, identity.started, plan.ports, str(log), plan.settings)
     registry.put(home, entry)
     return entry

@@ -20,7 +20,7 @@ import psutil
 from apps.services import jars, ports
 from apps.services.environment import for_components
 from apps.services.home import Home, Progress
-from apps.services.java import FRUGAL, java
+from apps.services.java import FEW_ARENAS, FRUGAL, java
 from apps.services.prctl import end_with_parent
 from apps.services.storm import ZOOKEEPER_MAIN, zookeeper_config
 from apps.storm.journal import TRACEBACK
@@ -36,6 +36,8 @@ _FLAGS = ("-XX:+UseSerialGC", *FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1"
 STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
 """Environment: options of Storm's JVM, added after ours, as Storm's own `storm jar` takes them."""
+_UNWATCHED = "storm.metricstore.class=org.apache.storm.metricstore.NoOpMetricStore"
+"""Storm's own figures, which only its UI shows, would go to a RocksDB in this JVM, every minute."""
 _ZOOKEEPER = ("-Xms32m", "-Xmx32m", "-XX:+AlwaysPreTouch")
 
 
@@ -160,6 +162,7 @@ def commands(
         *STORM,
         *shlex.split(os.environ.get(JVM_OPTIONS, "")),
         f"-Dstorm.jar={jar}",
+        f"-Dstorm.options={_UNWATCHED}",
         f"-Dstorm.local.sleeptime={_FOREVER}",  # we end it: at once, and without its stack traces
         f"-Djava.io.tmpdir={tmp}",
         f"-Dstormwatch.log={log}",
@@ -173,7 +176,7 @@ def commands(
 
 
 def _environment(stderr: Path) -> dict[str, str]:
-    environ = for_components()
+    environ = FEW_ARENAS | for_components()
     path = environ["PATH"]
     environ["STORMWATCH_STREAMPARSE_RUN"] = shutil.which("streamparse_run", path=path) or ""
     environ["STORMWATCH_STDERR"] = str(stderr)

@@ -76,6 +76,7 @@ def test_up_is_idempotent_and_down_leaves_nothing(tmp_path: Path, services_home:
             assert ("kafka", taken) in told
             assert load(environ, root=ROOT).kafka_bootstrap == found.kafka_bootstrap
             pids = {s.pid for s in manage.status(ROOT, settings)}
+            assert {psutil.Process(pid).environ()["MALLOC_ARENA_MAX"] for pid in pids} == {"2"}
             assert manage.up(settings, ROOT, silent, environ) == found
             assert {s.pid for s in manage.status(ROOT, settings)} == pids
         begin = time.monotonic()

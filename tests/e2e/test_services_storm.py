@@ -30,6 +30,10 @@ def listening(project: Project) -> set[str]:
     return found
 
 
+def jvms(project: Project) -> list[psutil.Process]:
+    return [each for each in project.processes() if each.name() == "java"]
+
+
 def test_two_timed_runs_at_once_end_quietly(project: Project) -> None:
     seen = [project.topology(name) for name in ("one", "two")]
     runs = [project.sparse("run", "-n", name, "-t", "12") for name in ("one", "two")]
@@ -50,6 +54,10 @@ def test_a_killed_bolt_is_restarted_in_place(project: Project, until: Until) -> 
     until(lambda: pids(seen) or run.poll() is not None, 90)
     (bolt,) = pids(seen)
     assert listening(project) == {"127.0.0.1"}
+    assert [each.environ()["MALLOC_ARENA_MAX"] for each in jvms(project)] == ["2", "2"]
+    mapped = "".join(m.path for each in jvms(project) for m in each.memory_maps())
+    assert "libjvm" in mapped
+    assert "rocksdb" not in mapped  # Storm's own figures are not stored
     second = subprocess.run(
         [*_storm(), "jar", "x.jar", "org.apache.storm.flux.Flux", "--local", str(_flux(project))],
         cwd=project.root,
