@@ -160,9 +160,9 @@ def commands(
     storm = [
         *jvm,
         *STORM,
+        f"-Dstorm.options={_UNWATCHED}",
         *shlex.split(os.environ.get(JVM_OPTIONS, "")),
         f"-Dstorm.jar={jar}",
-        f"-Dstorm.options={_UNWATCHED}",
         f"-Dstorm.local.sleeptime={_FOREVER}",  # we end it: at once, and without its stack traces
         f"-Djava.io.tmpdir={tmp}",
         f"-Dstormwatch.log={log}",
