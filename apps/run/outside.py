@@ -50,7 +50,7 @@ class Outside:
             prepare.ensure(self.settings, self._root, self.admin, self._progress)
             self.store = cassandra.connect(self.settings)
             self._open.append(self.store)
-        except BaseException:
+        except BaseException:  # also at Ctrl-C: without `with` nobody else closes it
             self.close()
             raise
         return self

@@ -22,7 +22,7 @@ def up(
             (keeper,) = lifecycle.ensure(home, plans, progress)
             for name, plan in storm.daemons(home, keeper.ports["client"], thrift).items():
                 lifecycle.ensure(home, {name: plan}, progress)
-        except BaseException:
+        except BaseException:  # also at Ctrl-C: what runs half ends
             lifecycle.halt(home, [n for n in storm.ALL if n not in before], silent)
             raise
     progress(

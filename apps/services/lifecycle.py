@@ -36,7 +36,7 @@ def ensure(
             progress(name, "starting")
             started.append((plan, start(home, plan)))
         wait(home, started, progress)
-    except BaseException:
+    except BaseException:  # also at Ctrl-C: what runs half ends
         process.stop([entry.identity for _, entry in started])
         registry.remove(home, *(entry.name for _, entry in started))
         raise

@@ -125,7 +125,7 @@ def stored(settings: Settings, domain: str | None = None, topic: str | None = No
     """
     session = open_session(settings, request_timeout_s=_TIMEOUT_S)
     try:
-        with translated(settings, "give its tables whole"):
+        with translated(settings, "give its tables whole", _TIMEOUT_S):
             return _stored(_Rows(session, settings.cassandra_keyspace), domain, topic)
     finally:
         session.cluster.shutdown()

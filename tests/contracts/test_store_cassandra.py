@@ -293,6 +293,11 @@ def test_causes_are_sentences() -> None:
         assert "secret" not in str(told.value)
         assert told.value.__cause__ is error
     with (
+        pytest.raises(StoreUnavailable, match="no answer within 60 s"),
+        cassandra_session.translated(settings, "give its tables whole", 60.0),
+    ):
+        raise driver.OperationTimedOut
+    with (
         pytest.raises(SchemaError, match="schema apply"),
         cassandra_session.translated(settings, "read states"),
     ):

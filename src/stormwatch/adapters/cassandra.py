@@ -43,7 +43,7 @@ def connect(settings: Settings) -> "CassandraStore":
         check_schema(session, settings)
         with translated(settings, "prepare statements"):
             return CassandraStore(session, settings)
-    except BaseException:
+    except BaseException:  # also at Ctrl-C: its threads would keep the process
         session.cluster.shutdown()
         raise
 

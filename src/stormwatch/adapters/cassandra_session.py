@@ -89,8 +89,13 @@ UNAVAILABLE = (
 
 
 @contextmanager
-def translated(settings: Settings, action: str) -> Iterator[None]:
-    """Raise what the driver raises as StoreUnavailable (or SchemaError for a wrong request)."""
+def translated(
+    settings: Settings, action: str, request_timeout_s: float | None = None
+) -> Iterator[None]:
+    """Raise what the driver raises as StoreUnavailable (or SchemaError for a wrong request).
+
+    `request_timeout_s` is that of the session, where it is not the setting's.
+    """
     try:
         yield
     except REFUSED as error:
@@ -100,7 +105,9 @@ def translated(settings: Settings, action: str) -> Iterator[None]:
             "large. Run `./stormwatch schema apply`."
         ) from error
     except UNAVAILABLE as error:
-        raise StoreUnavailable(f"Cassandra did not {action}: {_cause(error, settings)}") from error
+        limit = request_timeout_s or settings.cassandra_request_timeout_s
+        cause = _cause(error, settings, limit)
+        raise StoreUnavailable(f"Cassandra did not {action}: {cause}") from error
 
 
 def open_session(settings: Settings, request_timeout_s: float | None = None) -> Session:
@@ -141,7 +148,7 @@ def open_session(settings: Settings, request_timeout_s: float | None = None) -> 
         )
         try:
             return cluster.connect()
-        except BaseException:
+        except BaseException:  # also at Ctrl-C: its threads would keep the process
             known = {str(host.datacenter) for host in cluster.metadata.all_hosts()} - {"None"}
             cluster.shutdown()
             if known and settings.cassandra_datacenter not in known:
@@ -186,8 +193,8 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         ) from error
 
 
-def _cause(error: BaseException, settings: Settings) -> str:
-    """The driver's error as a sentence, with what to do."""
+def _cause(error: BaseException, settings: Settings, limit_s: float) -> str:
+    """The driver's error as a sentence, with what to do. Whoever tries again says so itself."""
     where = f"{settings.cassandra_contact_points} port {settings.cassandra_port}"
     inner = _errors(error)
     if any(isinstance(one, FORBIDDEN) for one in inner):
@@ -196,14 +203,11 @@ def _cause(error: BaseException, settings: Settings) -> str:
             f"{variable('cassandra.username')} and {variable('cassandra.password')}."
         )
     if isinstance(error, OperationTimedOut):
-        return (
-            f"no answer within {settings.cassandra_request_timeout_s:g} s from {where}. "
-            "It is tried again; see `./stormwatch doctor`."
-        )
+        return f"no answer within {limit_s:g} s from {where}. See `./stormwatch doctor`."
     told = "; ".join(sorted({f"{type(one).__name__}: {one}" for one in inner})) or str(error)
     if "certificate" in told.lower():
         return f"{told} ({where}). Correct {variable('cassandra.ssl_ca')}."
-    return f"{told} ({where}). It is tried again; see `./stormwatch doctor`."
+    return f"{told} ({where}). See `./stormwatch doctor`."
 
 
 def _errors(error: BaseException) -> list[BaseException]:

@@ -67,7 +67,7 @@ class KafkaPythonSink:
                 self._producer.flush(timeout)
                 if self._errors:
                     raise self._errors[0]
-        except BaseException:
+        except BaseException:  # also at Ctrl-C: nobody knows which of it arrived
             self._discard()
             raise
         self._queued = 0
