@@ -36,8 +36,14 @@ _FLAGS = ("-XX:+UseSerialGC", *FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1"
 STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
 """Environment: options of Storm's JVM, added after ours, as Storm's own `storm jar` takes them."""
-_UNWATCHED = "storm.metricstore.class=org.apache.storm.metricstore.NoOpMetricStore"
-"""Storm's own figures, which only its UI shows, would go to a RocksDB in this JVM, every minute."""
+_SPARED = (
+    "storm.metricstore.class=org.apache.storm.metricstore.NoOpMetricStore",
+    "supervisor.localizer.update.blob.interval.secs=2000000000",
+    "supervisor.localizer.cleanup.interval.ms=2000000000",
+)
+"""What local mode need not do: write figures, which only Storm's UI shows, into a RocksDB each
+minute; look for a newer jar of the topology, and for jars to delete, every 30 s, by up to 28
+threads and their connections to ZooKeeper, made for each look and ended after it."""
 _ZOOKEEPER = ("-Xms32m", "-Xmx32m", "-XX:+AlwaysPreTouch")
 
 
@@ -160,7 +166,7 @@ def commands(
     storm = [
         *jvm,
         *STORM,
-        f"-Dstorm.options={_UNWATCHED}",
+        f"-Dstorm.options={','.join(_SPARED)}",
         *shlex.split(os.environ.get(JVM_OPTIONS, "")),
         f"-Dstorm.jar={jar}",
         f"-Dstorm.local.sleeptime={_FOREVER}",  # we end it: at once, and without its stack traces

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -96,6 +97,21 @@ def test_a_killed_sparse_leaves_nothing(project: Project, until: Until) -> None:
     until(lambda: pids(seen) or run.poll() is not None, 90)
     run.kill()
     until(lambda: project.processes() == [], 15)
+
+
+@pytest.mark.slow
+def test_storm_at_rest_makes_no_threads(project: Project, until: Until) -> None:
+    """By itself it looks for newer and older jars every 30 s, by 28 threads that end at once."""
+    seen = project.topology("tiny")
+    run = project.sparse("run", "-n", "tiny")
+    until(lambda: pids(seen) or run.poll() is not None, 90)
+    (storm,) = [each for each in jvms(project) if "org.apache.storm.LocalCluster" in each.cmdline()]
+    time.sleep(20)  # until all has begun
+    end, threads = time.monotonic() + 65, []
+    while time.monotonic() < end:
+        threads.append(storm.num_threads())
+        time.sleep(0.02)
+    assert max(threads) - min(threads) < 10
 
 
 def test_storm_names_the_version_of_project_clj(project: Project) -> None:
