@@ -115,11 +115,13 @@ def _reconfigure(home: Home, shipped: str, wanted: str) -> None:
 
 def aged(command: list[str]) -> list[str]:
     """The same JVM, soon as it would be after hours: its greatest heap, every page of it touched,
-    and what it runs compiled after a fiftieth of the usual calls, and once (by C1). It counts what
-    it takes beside its heap: `jcmd PID VM.native_memory` tells what grows."""
+    and what it runs compiled after a fiftieth of the usual calls, and once (by C1), by threads that
+    do not come and go (each leaves some memory behind). It counts what it takes beside its heap:
+    `jcmd PID VM.native_memory` tells what grows."""
     most = next(word for word in command if word.startswith("-Xmx"))
     first = command.index(most) + 1
     heap = [most.replace("-Xmx", "-Xms"), "-XX:+AlwaysPreTouch"]
     code = ["-XX:CompileThresholdScaling=0.02", "-XX:TieredStopAtLevel=1"]
+    code += ["-XX:-UseDynamicNumberOfCompilerThreads"]
     count = ["-XX:NativeMemoryTracking=summary"]
     return [*command[:first], *heap, *code, *count, *command[first:]]

@@ -86,6 +86,7 @@ def test_the_heap_s_total_is_the_histogram_s_last_line() -> None:
 def test_an_old_jvm_has_its_whole_heap_and_compiles_early() -> None:
     made = aged(["java", "-Xms16m", "-Xmx64m", "Main"])
     code = ["-XX:CompileThresholdScaling=0.02", "-XX:TieredStopAtLevel=1"]
+    code += ["-XX:-UseDynamicNumberOfCompilerThreads"]
     heap = ["-Xms16m", "-Xmx64m", "-Xms64m", "-XX:+AlwaysPreTouch"]
     count = ["-XX:NativeMemoryTracking=summary"]
     assert made == ["java", *heap, *code, *count, "Main"]
