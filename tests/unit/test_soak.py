@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from apps.chaos.stand import aged
 from apps.soak.course import BURST, between_kills
-from apps.soak.heaps import total
+from apps.soak.heaps import used
 from apps.soak.report import curves, report
 from apps.soak.samples import Journal, Sample, Seen, calm, lives, processes
 from apps.soak.slopes import slope, student
@@ -77,10 +77,13 @@ def test_kills_come_close_together_and_then_none_for_a_while() -> None:
     assert min(calms) > 1800.0 and max(set(waits) - set(calms)) <= 60.0
 
 
-def test_the_heap_s_total_is_the_histogram_s_last_line() -> None:
-    said = " num #instances #bytes class name\n 1: 9 720 [B\nTotal       9     7200000\n"
-    assert total(said) == 7.2
-    assert total("1234: No such process") is None
+def test_what_a_heap_holds_is_the_sum_of_its_generations() -> None:
+    young = " def new generation   total 19K, used 1000K [0x0,"
+    old = " tenured generation   total 43K, used 2000K"
+    rest = " Metaspace       used 8591K, committed 8832K, reserved 1114112K\n"
+    assert used(f"26017:\n{young}\n  eden space 17472K,   7% used [0x0\n{old}\n{rest}") == 3.072
+    assert used(" garbage-first heap   total 37888K, used 1000K [0x0\n") == 1.024
+    assert used("1234: No such process") is None
 
 
 def test_an_old_jvm_has_its_whole_heap_and_compiles_early() -> None:
