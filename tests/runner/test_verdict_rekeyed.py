@@ -226,7 +226,8 @@ def test_two_posts_of_a_partition_learned_in_the_wrong_order_are_told(
         and came[a.event.id] == came[b.event.id] == 1  # no duplicate, no conflict
     )
     keys = Keys(calm.settings, calm.domain, calm.topic, calm.log, have)
-    swapped = {one: one._replace(event=other.event), other: other._replace(event=one.event)}
+    as_came = lambda at, it: at._replace(event=it.event, timestamp=it.timestamp)  # noqa: E731
+    swapped = {one: as_came(one, other), other: as_came(other, one)}
     real = {one.event.id: one.offset, other.event.id: other.offset}
     core, blob = rekeyed.Core(calm.settings, calm.domain, calm.topic), b""
     for step, _ in keys.look(brand).way.order:
