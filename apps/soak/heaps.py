@@ -34,7 +34,7 @@ class Heaps:
 
 def _live(jcmd: str, pid: int) -> float | None:
     """MB in use right after a full collection. Not from GC.class_histogram: it builds a table of
-    all classes in native memory, which left 0.1 MB behind at each look, as a leak would."""
+    all classes in native memory, which left up to 0.3 MB behind at a look, as a leak would."""
     try:
         done = subprocess.run(
             [jcmd, str(pid), "-f", "/dev/stdin"], input="GC.run\nGC.heap_info\n",
