@@ -7,9 +7,7 @@ from types import TracebackType
 
 from apps import services
 from apps.run import prepare
-from apps.services import lifecycle, process, registry
-from apps.services.java import java
-from apps.services.leiningen import lein
+from apps.services import jars, java, lifecycle, process, registry
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
@@ -40,11 +38,12 @@ class Outside:
     def __enter__(self) -> "Outside":
         from stormwatch.adapters import cassandra, kafka
 
-        preflight(self._progress)
+        java.java(java.storm(self._home.root))  # before anything is fetched or started
         before = set(self.pids())
         self.settings = services.up(self.settings, self._root, self._progress)
         self._started = [name for name in self.pids() if name not in before]
         try:
+            jars.classpath(self._home, jars.STORM, self._progress)
             self.admin = kafka.admin(self.settings)
             self._open.append(self.admin)
             prepare.ensure(self.settings, self._root, self.admin, self._progress)
@@ -95,9 +94,3 @@ class Outside:
         if self._started:
             with registry.locked(self._home):
                 lifecycle.halt(self._home, self._started, self._progress)
-
-
-def preflight(progress: Progress) -> None:
-    """What the topologies need even where no service is started. Raises ServiceError."""
-    java()
-    lein(progress)

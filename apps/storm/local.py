@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 import psutil
 
-from apps.services import jars, ports
+from apps.services import jars, java, ports
 from apps.services.environment import for_components
 from apps.services.home import Home, Progress
-from apps.services.java import FEW_ARENAS, FRUGAL, java
 from apps.services.prctl import end_with_parent
 from apps.services.storm import ZOOKEEPER_MAIN, zookeeper_config
 from apps.storm.journal import TRACEBACK
@@ -31,7 +30,7 @@ _TERM_S = 4.0
 _REST_S = 1.0
 _LOOK_S = 0.02
 _STDERR_CHARS = 8000
-_FLAGS = ("-XX:+UseSerialGC", *FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1")
+_FLAGS = ("-XX:+UseSerialGC", *java.FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1")
 """C1 alone: Storm hands bytes on to Python, whose speed decides; C2 would only cost memory."""
 STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
@@ -67,8 +66,8 @@ class LocalCluster:
         port = ports.free()
         config = zookeeper_config(tmp / "zookeeper", port)
         self._zookeeper = self._start([*commands.zookeeper, str(config)])
-        java, *rest = commands.storm
-        self._jvm = self._start([java, f"-Dstorm.local.zookeeper={ports.HOST}:{port}", *rest])
+        program, *rest = commands.storm
+        self._jvm = self._start([program, f"-Dstorm.local.zookeeper={ports.HOST}:{port}", *rest])
 
     def _start(self, command: list[str]) -> "subprocess.Popen[bytes]":
         with self._out.open("ab") as file:
@@ -154,9 +153,10 @@ def commands(
 ) -> Commands:
     """How both are started. The topology's jar stands first: Storm takes resources/ from the first
     jar that has one."""
+    program = java.java(java.storm(home.root)).path
     classpath = jars.classpath(home, jars.STORM, progress)
     jvm = [
-        java(),
+        program,
         *_FLAGS,
         f"-XX:ErrorFile={log.parent}/hs_err_storm_%p.log",
         f"-Dlog4j2.configurationFile={_RESOURCES / 'log4j2.xml'}",
@@ -182,7 +182,7 @@ def commands(
 
 
 def _environment(stderr: Path) -> dict[str, str]:
-    environ = FEW_ARENAS | for_components()
+    environ = java.FEW_ARENAS | for_components()
     path = environ["PATH"]
     environ["STORMWATCH_STREAMPARSE_RUN"] = shutil.which("streamparse_run", path=path) or ""
     environ["STORMWATCH_STDERR"] = str(stderr)
