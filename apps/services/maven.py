@@ -197,14 +197,19 @@ def _of(module: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _checked(module: Path, name: str, asked: Sequence[Dependency]) -> list[Path]:
-    """The class path, if each jar that is wanted is on it and whole."""
+    """The class path, if each jar that is wanted is on it and whole.
+
+    What was asked for stands before what that brought along, as Leiningen has it: flux-core 2.4
+    holds another snakeyaml than Storm brings, and runs with its own only.
+    """
     text = (module / "classpath.txt").read_text().strip()
     jars = [Path(entry) for entry in text.split(os.pathsep) if entry]
     names = {jar.name for jar in jars}
     wanted = {
         f"{artifact}-{'-'.join(rest.split(':')[::-1])}.jar" for _, artifact, rest in _of(module)
     }
-    wanted |= {f"{each.name.artifact}-{each.version}.jar" for each in asked}
+    first = {f"{each.name.artifact}-{each.version}.jar" for each in asked}
+    wanted |= first
     if absent := sorted(wanted - names):
         raise ServiceError(
             f"Maven left out of the jars of {name}: {', '.join(absent)}. Start again; if that "
@@ -215,4 +220,4 @@ def _checked(module: Path, name: str, asked: Sequence[Dependency]) -> list[Path]
             f"These jars of {name} are cut off or damaged: {', '.join(broken)}. Delete them and "
             "start again: Maven fetches them anew."
         )
-    return jars
+    return sorted(jars, key=lambda jar: jar.name not in first)

@@ -63,14 +63,18 @@ class World:
         (self.bin / "mvn").chmod(0o755)
         self.wanted = {
             "": ["| +- a:a:jar:1"],
-            "storm": ["+- org.apache.storm:storm-core:jar:2.8.3", "   \\- z:reload4j:jar:1"],
+            "storm": [
+                "+- org.apache.storm:storm-core:jar:2.8.3",
+                "   +- a:a:jar:1",
+                "   \\- z:reload4j:jar:1",
+            ],
             "worker": ["+- org.apache.storm:storm-client:jar:2.8.3"],
             "kafka": ["+- org.apache.kafka:kafka_2.13:jar:4.4.0", "\\- n:n:jar:linux:7"],
             "cassandra": ["+- org.apache.cassandra:cassandra-all:jar:5.0.9"],
         }
         self.brought = {
             "": ["a-1.jar"],
-            "storm": ["storm-core-2.8.3.jar", "reload4j-1.jar"],
+            "storm": ["reload4j-1.jar", "a-1.jar", "storm-core-2.8.3.jar"],
             "worker": ["storm-client-2.8.3.jar"],
             "kafka": ["kafka_2.13-4.4.0.jar", "n-7-linux.jar"],
             "cassandra": ["cassandra-all-5.0.9.jar"],
@@ -133,7 +137,9 @@ def test_what_is_no_project_is_told_with_its_file(tmp_path: Path, text: str) -> 
 
 def test_one_maven_brings_all_class_paths_and_they_are_cached(world: World) -> None:
     assert world.names(jars.KAFKA) == ["kafka_2.13-4.4.0.jar", "n-7-linux.jar"]
-    assert world.names(jars.STORM) == ["storm-core-2.8.3.jar"], "without the loop of loggers"
+    assert world.names(jars.STORM) == ["storm-core-2.8.3.jar", "a-1.jar"], (
+        "what is asked for first, and without the loop of loggers"
+    )
     assert world.calls == 1
     poms = (world.bin / "poms").read_text()
     excluded = "<groupId>org.y</groupId><artifactId>left-out</artifactId></exclusion>"
@@ -151,7 +157,7 @@ def test_progress_is_one_line_that_counts_to_all(world: World) -> None:
     jars.classpath(world.home, jars.KAFKA, lambda step, detail: told.append((step, detail)))
     assert {step for step, _ in told} == {"jars"}
     assert told[0] == ("jars", "asking Maven")
-    assert told[-1] == ("jars", "6 of 6 downloaded")
+    assert told[-1] == ("jars", "7 of 7 downloaded")
 
 
 def test_a_resolver_that_drops_jars_is_not_believed(world: World) -> None:
