@@ -69,8 +69,8 @@ CAMPAIGNS = (
         partial(harm.stop_cassandra, seconds=60), settings=IMPATIENT,
     ),
     Campaign(
-        "cassandra-killed", (21,), "kill -9 of a Cassandra that syncs before it confirms, 3 times",
-        partial(harm.kill_cassandra, times=3), settings=IMPATIENT, stage=stages.durable,
+        "cassandra-killed", (21,), "kill -9 of Cassandra, three times",
+        partial(harm.kill_cassandra, times=3), settings=IMPATIENT,
     ),
     Campaign(
         "cassandra-hung", (23,), "Cassandra hung (SIGSTOP) for 20 s",

@@ -7,15 +7,21 @@ from typing import Any, ClassVar
 from streamparse import Stream
 
 from bolts.base import BatchBolt
-from stormwatch import masking
+from stormwatch import codec, masking
 from stormwatch.adapters.outside import now_ms
 from stormwatch.codec import BATCH_FIELDS, RECORDS
+from stormwatch.domain import check_storable
 from stormwatch.fraud.parse import parse as parse_transaction
 from stormwatch.maintenance.parse import parse as parse_reading
 from stormwatch.parse import parse_batch
 from stormwatch.records import Fragment, Record
 
 REJECTED = "rejected"
+
+
+def _check_sendable(event: Any) -> None:
+    check_storable(event)
+    codec.encode(event)
 
 
 class ParseBolt(BatchBolt):
@@ -31,7 +37,8 @@ class ParseBolt(BatchBolt):
     parse_one: ClassVar[Callable[..., Any]]
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
-        batch = parse_batch(
+        parse = partial(
+            parse_batch,
             fragment,
             payload,
             partial(type(self).parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
@@ -40,9 +47,15 @@ class ParseBolt(BatchBolt):
             masked=masking.names(self.settings.mask_fields),
             now=now_ms(),
         )
+        batch = parse(check=check_storable)
+        try:
+            values = codec.to_values(fragment, batch.parsed)
+        except Exception:  # some event cannot be sent: found one by one, and set aside alone
+            batch = parse(check=_check_sendable)
+            values = codec.to_values(fragment, batch.parsed)
         if batch.rejected is not None:
             self.send(REJECTED, fragment, batch.rejected, tup)
-        self.send("default", fragment, batch.parsed, tup)
+        self.emit(values, stream="default", anchors=[tup])
 
 
 class ParseTransactions(ParseBolt):
