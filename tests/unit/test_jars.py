@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from apps.services import jars, maven, project_clj
-from apps.services.errors import ServiceError
-from apps.services.home import Home, silent
-from apps.services.project_clj import Dependency, Name
-from apps.storm import jar as topology_jar
+from apps.local.services import jars, maven, project_clj
+from apps.local.services.errors import ServiceError
+from apps.local.services.home import Home, silent
+from apps.local.services.project_clj import Dependency, Name
+from apps.local.storm import jar as topology_jar
 from stormwatch.settings import Settings
 
 ROOT = Path(__file__).parents[2]

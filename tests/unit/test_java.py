@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.services import cassandra, java, machine
-from apps.services.errors import ServiceError
-from apps.services.home import Home, silent
-from apps.services.java import CASSANDRA, KAFKA, cassandra_options, major
+from apps.local.services import cassandra, java, machine
+from apps.local.services.errors import ServiceError
+from apps.local.services.home import Home, silent
+from apps.local.services.java import CASSANDRA, KAFKA, cassandra_options, major
 from stormwatch.settings import Settings
 
 Fake = Callable[[str], Path]
