@@ -17,7 +17,7 @@ from apps.local.services.project_clj import Dependency, Name
 from apps.local.storm import jar as topology_jar
 from stormwatch.settings import Settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 CLJ = """\
 (defproject x "1"
   :dependencies [[org.apache.storm/storm-core "2.8.3"]]
