@@ -115,16 +115,17 @@ class LocalCluster:
             self._jvm.wait()
         self._zookeeper.kill()  # nothing that it holds is wanted again
         self._zookeeper.wait()
+        children |= self._children()  # one that it started as it ended is ours only now
         for child in _ended(children, _TERM_S / 2):
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
         _ended(children, 1.0)
         shutil.rmtree(self._tmp, ignore_errors=True)
 
-    def _children(self) -> list[psutil.Process]:
+    def _children(self) -> set[psutil.Process]:
         """All below us but the JVMs: those of a JVM that died are ours by now."""
         ours = (self._jvm.pid, self._zookeeper.pid)
-        return [p for p in psutil.Process().children(recursive=True) if p.pid not in ours]
+        return {p for p in psutil.Process().children(recursive=True) if p.pid not in ours}
 
 
 def _ended(children: Iterable[psutil.Process], limit: float) -> list[psutil.Process]:
