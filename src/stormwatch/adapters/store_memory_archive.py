@@ -7,9 +7,9 @@ from typing import Any
 from stormwatch.archive import LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionRow
+from stormwatch.stamps import epoch_of
 
 _DAY_MS = 86_400_000
-_EPOCH_SHIFT = 36  # stormwatch.stamps
 
 
 class MemoryArchive:
@@ -56,7 +56,7 @@ class MemoryArchive:
                 cells = {column: value for column, (_, value) in row.items()}
                 _, stripe, _, entity, time, name = key
                 stored = DecisionRow(stripe, entity, time, name, **cells)
-                yield StoredDecision(row["body"][0] >> _EPOCH_SHIFT, stored)
+                yield StoredDecision(epoch_of(row["body"][0]), stored)
 
     def _letters(self, domain: str) -> list[StoredAside]:
         return [
