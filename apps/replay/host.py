@@ -4,7 +4,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from bolts.chain import ChainBolt
+from bolts.base import Work
+from bolts.chain import ChainBolt, through
 from bolts.recommend import PlanBolt, RecommendBolt
 from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySink
 from stormwatch.adapters.store_memory import MemoryStore
@@ -33,7 +34,7 @@ class Host:
         settings: Settings,
         store: Store | None = None,
         sink: Sink | None = None,
-        handle: Callable[..., None] | None = None,
+        prepare: Callable[..., Any] | None = None,
     ) -> None:
         self.settings = settings
         self.store = MemoryStore(settings.layout_period_h)
@@ -44,7 +45,7 @@ class Host:
         )
         made: Any = self
         self._links = [make(made) for make in bolt.steps]
-        self._handle: Callable[..., None] = handle or bolt.handle
+        self._prepare: Callable[..., Any] = prepare or bolt.prepare
         self.sent: list[Any] = []
         """What it would have handed on."""
 
@@ -54,7 +55,8 @@ class Host:
 
     def decide(self, fragment: Fragment, payload: object) -> None:
         """One batch through the bolt. Raises what the bolt raises, ModelError among it."""
-        self._handle(self, fragment, payload, None)
+        prepared = self._prepare(self, fragment, payload)
+        through(self._links, [Work(fragment, prepared, None)], self.send)
 
     def forget(self) -> None:
         """All that was stored but the states: what comes next is looked at alone."""
@@ -70,7 +72,7 @@ class RoundHost:
     def __init__(self, settings: Settings) -> None:
         self._plan = Host(PlanBolt, settings)
         self.store = self._plan.store
-        self._recommend = Host(RecommendBolt, settings, self.store, handle=ChainBolt.handle)
+        self._recommend = Host(RecommendBolt, settings, self.store, prepare=ChainBolt.prepare)
         self.plans: dict[int, Plan] = {}
         """What each decided offset asks of the items."""
 
@@ -79,7 +81,7 @@ class RoundHost:
         self._plan.decide(fragment, payload)
         begun = begin(self._plan.sent.pop())
         self.plans.update((one.offset, one.plan) for one in begun.planned)
-        self._recommend.decide(fragment, finish(begun))  # as RecommendBolt.handle does
+        self._recommend.decide(fragment, finish(begun))  # as RecommendBolt.prepare does
 
     def forget(self) -> None:
         """As `Host.forget`."""

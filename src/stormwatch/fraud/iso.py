@@ -36,7 +36,7 @@ WITHDRAWN = {
         ("ANG", date(2025, 6, 30)), ("BGN", date(2026, 1, 31)),
     )
 }  # fmt: skip
-"""Money withdrawn since 2023, still in stored data: until when (ms) it could be paid with (CLDR)."""
+"""Money withdrawn since 2023, still in stored data: till when (ms) it could be paid with (CLDR)."""
 
 COUNTRIES = frozenset(_COUNTRIES.split())
 """ISO 3166-1 alpha-2, and XK, which card networks use for Kosovo."""
