@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from stormwatch.fraud.iso import CURRENCIES, WITHDRAWN
-from stormwatch.fraud.parse import parse
+from stormwatch.domains.fraud.iso import CURRENCIES, WITHDRAWN
+from stormwatch.domains.fraud.parse import parse
 from stormwatch.records import Rejection
 
 NEVER_LATE = 4_000_000_000_000
