@@ -1,6 +1,5 @@
 """A topology's bolts in memory: the same chains of steps, a store and a sink that are lists."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +18,7 @@ from stormwatch.state.cache import StateCache
 
 
 class Host:
-    """What the steps of a ChainBolt ask of the bolt that they are in; `handle` is the bolt's own.
+    """What the steps of a ChainBolt ask of the bolt that they are in.
 
     Unless others are given, the store is in memory, and alerts and dead letters go to a broker in
     memory that nobody reads.
@@ -34,7 +33,6 @@ class Host:
         settings: Settings,
         store: Store | None = None,
         sink: Sink | None = None,
-        prepare: Callable[..., Any] | None = None,
     ) -> None:
         self.settings = settings
         self.store = MemoryStore(settings.layout_period_h)
@@ -45,7 +43,6 @@ class Host:
         )
         made: Any = self
         self._links = [make(made) for make in bolt.steps]
-        self._prepare: Callable[..., Any] = prepare or bolt.prepare
         self.sent: list[Any] = []
         """What it would have handed on."""
 
@@ -54,9 +51,8 @@ class Host:
         self.sent.append(payload)
 
     def decide(self, fragment: Fragment, payload: object) -> None:
-        """One batch through the bolt. Raises what the bolt raises, ModelError among it."""
-        prepared = self._prepare(self, fragment, payload)
-        through(self._links, [Work(fragment, prepared, None)], self.send)
+        """One batch, as the first step takes it, through the steps. Raises what they raise."""
+        through(self._links, [Work(fragment, payload, None)], self.send)
 
     def forget(self) -> None:
         """All that was stored but the states: what comes next is looked at alone."""
@@ -72,7 +68,7 @@ class RoundHost:
     def __init__(self, settings: Settings) -> None:
         self._plan = Host(PlanBolt, settings)
         self.store = self._plan.store
-        self._recommend = Host(RecommendBolt, settings, self.store, prepare=ChainBolt.prepare)
+        self._recommend = Host(RecommendBolt, settings, self.store)
         self.plans: dict[int, Plan] = {}
         """What each decided offset asks of the items."""
 
