@@ -9,7 +9,7 @@ from bolts.recommend import PlanBolt, RecommendBolt
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.domains.recommend.history import Plan
-from stormwatch.domains.recommend.round import begin, finish
+from stormwatch.domains.recommend.round import Round, finish
 from stormwatch.metrics import Meter
 from stormwatch.ports import Sink, Store
 from stormwatch.records import Fragment
@@ -75,7 +75,7 @@ class RoundHost:
     def decide(self, fragment: Fragment, payload: object) -> None:
         """As `Host.decide`."""
         self._plan.decide(fragment, payload)
-        begun = begin(self._plan.sent.pop())
+        begun: Round = self._plan.sent.pop()
         self.plans.update((one.offset, one.plan) for one in begun.planned)
         self._recommend.decide(fragment, finish(begun))  # as RecommendBolt.prepare does
 

@@ -276,12 +276,12 @@ def test_states_hold_what_one_pass_in_order_gives(log):
             continue
         if ping.time < top - 20_000 or ping.value in (66, 77):
             continue
-        features = toy.advance(states.setdefault(name, Sums()), ping)
+        features, carry = toy.advance(states.setdefault(name, Sums()), ping)
         newest[name] = max(top, ping.time)
         while known and (len(known) >= 4 or known[0][1] < (newest[name] - 20_000) // 1000):
             known.pop(0)
         known.append((ping.id, ping.time // 1000))
-        decided[name, ping.time, ping.id] = toy.decide([ping], [features])[0].score
+        decided[name, ping.time, ping.id] = toy.decide([ping], [features], [carry])[0].score
     codec = EnvelopeCodec(Sums)
     stored = {k[-1]: codec.decode(r["state"], k[-1]) for k, r in table(outside, "states").items()}
     assert {n: e.body for n, e in stored.items() if e.body.count} == states
