@@ -15,7 +15,7 @@ import pytest
 from pystorm.exceptions import StormWentAwayError
 from streamparse import Bolt
 
-from stormwatch.adapters.multilang import StrictComponent, StrictJSONSerializer
+from stormwatch.adapters.storm.component import StrictComponent, StrictJSONSerializer
 from stormwatch.testing import drive, tup
 from stormwatch.testing.storm import handshake
 
@@ -95,7 +95,7 @@ def run_process(tmp_path: Path, body: str) -> tuple[list[Any], str]:
     """What a bolt whose `process` is `body` says to Storm as a process of its own; its stderr."""
     program = (
         "import os, subprocess, sys\n"
-        "from stormwatch.adapters.multilang import StrictComponent\n"
+        "from stormwatch.adapters.storm.component import StrictComponent\n"
         "from streamparse import Bolt\n"
         "class P(StrictComponent, Bolt):\n"
         f"    def process(self, tup):\n{indent(dedent(body), ' ' * 8)}\n"

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from streamparse import Topology
 
-from stormwatch.adapters.task_time import RealClock
+from stormwatch.adapters.clock import RealClock
 from stormwatch.runner import plan as plans
 from stormwatch.runner.engine import Engine, Rules, RunFailed
 from stormwatch.runner.events import Died, Event, Logged
@@ -18,7 +18,7 @@ from stormwatch.runner.processes import Processes
 COMPONENTS = '''
 import os, subprocess, sys
 from streamparse import Bolt, Spout
-from stormwatch.adapters.multilang import StrictComponent
+from stormwatch.adapters.storm.component import StrictComponent
 
 class One(Spout):
     outputs = ["n"]
