@@ -6,6 +6,7 @@ and puts what the items answer in place of the verdict before anything is stored
 """
 
 from collections.abc import Sequence
+
 from stormwatch.domains.recommend.event import Behaviour
 from stormwatch.domains.recommend.history import Plan, UserState, remember
 from stormwatch.domains.recommend.parse import parse, to_wire
