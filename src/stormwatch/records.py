@@ -178,3 +178,4 @@ class Outcomes(msgspec.Struct, array_like=True):
     replayed: list[DecisionKey]  # already decided: their alerts are published again
     timestamps: list[int]  # Kafka times of the records decided now, for latency
     degraded: int = 0  # decisions among them that were made by rules alone
+    given_up: int = 0  # ids forgotten before their time, for want of room (`dedup.max_ids`)

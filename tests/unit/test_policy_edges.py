@@ -52,10 +52,12 @@ def test_what_is_late_moves_nothing_and_is_not_remembered() -> None:
 
 def test_an_id_is_known_up_to_the_horizon_and_no_longer() -> None:
     first = at(10 * S, "x")
-    again = [at(40 * S), first], [at(40 * S + 999), first], [at(41 * S), first]
+    moved = at(12 * S, "x")
+    again = [at(40 * S), moved], [at(40 * S + 999), moved], [at(41 * S), moved]
     assert [ends(first, *some, policy=LONG)[-1] for some in again] == [
-        "duplicate", "duplicate", "scored",  # event times of ids are kept in whole seconds
+        "conflict", "conflict", "scored",  # event times of ids are kept in whole seconds
     ]  # fmt: skip
+    assert ends(first, at(41 * S), first, policy=LONG)[-1] == "duplicate", "it has that row already"
     assert ends(first, at(41 * S), first)[-1] == "late", "shorter lateness than horizon: never"
 
 
@@ -63,7 +65,16 @@ def test_an_id_is_known_until_so_many_others_came() -> None:
     others = [at(10 * S + n) for n in range(1, 5)]
     first = at(10 * S, "x")
     assert ends(first, *others[:3], first)[-1] == "duplicate"
-    assert ends(first, *others, first)[-1] == "scored"
+    assert ends(first, *others, first)[-1] == "late", "decided or not: nobody knows any more"
+    assert ends(first, *others, at(10 * S, "x", value=2))[-1] == "late", "nor for another content"
+    assert ends(first, *others, at(10 * S + 4))[-1] == "duplicate"
+    assert ends(first, *others, at(15 * S, "x"))[-1] == "scored", "a younger one has its own row"
+
+
+def test_what_comes_in_order_is_decided_however_much_there_is() -> None:
+    flood = [at(10 * S + n, f"{n}") for n in range(40)]
+    assert set(ends(*flood)) == {"scored"}
+    assert set(ends(*flood, policy=LONG)) == {"scored"}
 
 
 def test_the_first_stands_whatever_is_sent_after_it() -> None:
