@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from apps.data.event_formats import KEYS, REQUIRED, SENSORS, malformed, number, whole
+from apps.data.publish import Event
 from apps.data.text_files import FileError, Text
-from apps.event_formats import KEYS, REQUIRED, SENSORS, malformed, number, whole
-from apps.publish import Event
 
 _DELIMITERS = ",;\t|"
 _SETTING = re.compile(r"setting([0-9]{1,2})")

@@ -5,10 +5,10 @@ import json
 import re
 from collections.abc import Iterator
 
+from apps.data.event_formats import JsonLines
+from apps.data.publish import Event
 from apps.data.text_files import PIECE, Text
-from apps.event_formats import JsonLines
-from apps.publish import Event
-from stormwatch.adapters.kafka_common import MAX_RECORD_BYTES
+from stormwatch.adapters.kafka.buffered_source import MAX_RECORD_BYTES
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _find_end = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len).raw_decode

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
-from stormwatch.adapters.kafka_common import MAX_RECORD_BYTES
+from stormwatch.adapters.kafka.buffered_source import MAX_RECORD_BYTES
 from stormwatch.errors import StormwatchError
 
 PIECE = 64 << 10

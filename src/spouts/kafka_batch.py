@@ -1,6 +1,6 @@
 """The spout: micro-batches of one Kafka topic, one in flight a partition. A thin shell.
 
-Everything that decides is in `stormwatch.reader` and `stormwatch.partition`.
+Everything that decides is in `stormwatch.ingest.reader` and `stormwatch.ingest.partition`.
 """
 
 import signal
@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 from streamparse import Spout, Stream
 
 from stormwatch import settings
-from stormwatch.adapters.multilang import StrictComponent
-from stormwatch.backlog import Limits
+from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.codec import BATCH_FIELDS, to_values
-from stormwatch.item import BATCHES, NOTICES
-from stormwatch.opening import Log
-from stormwatch.partition import Rules
+from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.in_flight import BATCHES, NOTICES
+from stormwatch.ingest.partition import Rules
+from stormwatch.ingest.reader import Reader
+from stormwatch.ingest.start import Log
 from stormwatch.ports import Source
-from stormwatch.reader import Reader
 from stormwatch.settings import Settings
 
 RESEND_AFTER_TIMEOUTS = 3
@@ -59,9 +59,9 @@ class KafkaBatchSpout(StrictComponent, Spout):
 
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to Kafka. Raises BrokerUnavailable while it does not answer."""
-        from stormwatch.adapters import kafka
+        from stormwatch.adapters import connect
 
-        return kafka.source(values, topic)
+        return connect.source(values, topic)
 
     def next_tuple(self) -> None:
         """One turn of the reader; returns within milliseconds while Kafka answers.

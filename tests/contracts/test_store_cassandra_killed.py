@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from apps.chaos.stand import Stand
-from apps.services.home import Home
-from stormwatch.adapters import cassandra as adapter
+from apps.local.services.home import Home
+from apps.prove.chaos.services import Stand
+from stormwatch.adapters.cassandra import store as adapter
 from stormwatch.settings import Settings
 from tests.contracts.store_rows import state
 

@@ -11,22 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.generate.transactions import Transactions
+from apps.data.generate.transactions import Transactions
 from apps.moments import moment
 from bolts.parse import ParseTransactions
-from stormwatch import asides, codec, notices
-from stormwatch.adapters import cassandra_rows as wire
-from stormwatch.cache import Entry
+from stormwatch import codec
+from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.codec import Parsed
-from stormwatch.contract import BODY_MAX, Contract, Policy
-from stormwatch.domain import Verdict, check_storable
-from stormwatch.fraud import Fraud
-from stormwatch.fraud.parse import parse as parse_transaction
-from stormwatch.maintenance.parse import parse as parse_reading
-from stormwatch.meter import Meter
-from stormwatch.parse import parse_batch
+from stormwatch.dead_letters import rows as asides
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.parse import parse as parse_transaction
+from stormwatch.domains.maintenance.parse import parse as parse_reading
+from stormwatch.ingest import notices
+from stormwatch.metrics import Meter
+from stormwatch.parsing.batch import parse_batch
 from stormwatch.records import Fragment, Outcomes, Reason, Record, SetAside
-from stormwatch.rekey import fan_out
+from stormwatch.state.cache import Entry
+from stormwatch.state.judge import Verdict, check_storable
+from stormwatch.state.processor import BODY_MAX, Contract, Policy
+from stormwatch.state.repartition import fan_out
 from stormwatch.testing import batch, drive
 from tests.toy import Ping, Toy
 

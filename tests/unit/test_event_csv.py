@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from apps.data.event_files import read
+from apps.data.publish import Event
 from apps.data.text_files import FileError
-from apps.event_files import read
-from apps.publish import Event
-from stormwatch.fraud.event import Transaction
-from stormwatch.fraud.parse import parse as parse_transaction
-from stormwatch.maintenance.event import Reading
-from stormwatch.maintenance.parse import parse as parse_reading
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.parse import parse as parse_transaction
+from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.records import Rejection
 
 NOW = 1_795_252_530_000

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.data import event_json, text_files
+from apps.data.event_files import read
+from apps.data.publish import Event
 from apps.data.text_files import FileError, Text
-from apps.event_files import read
-from apps.publish import Event
 
 PAYMENTS = [{"id": f"t-{n}", "customer": f"c-{n}", "note": 'a "]}, {[" ü' * n} for n in range(1000)]
 

@@ -37,6 +37,6 @@ def test_every_dotted_name_leads_somewhere() -> None:
     assert not lost
 
 
-@pytest.mark.parametrize("name", ["stormwatch.commit", "stormwatch.stamps.Nothing"])
+@pytest.mark.parametrize("name", ["stormwatch.commit", "stormwatch.state.write_timestamps.Nothing"])
 def test_a_name_that_is_gone_is_seen(name: str) -> None:
     assert not is_there(name)

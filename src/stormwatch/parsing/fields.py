@@ -1,0 +1,62 @@
+"""What the wire formats share: ids and times."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from stormwatch.parsing.rejections import refuse
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Time = Annotated[datetime, Meta(tz=True)]
+
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = 946_684_800_000  # 2000-01-01: a clock that was never set is before it
+
+
+def to_ms(time: datetime) -> int:
+    """Milliseconds since the epoch; a finer fraction is cut. Exact: no float is involved."""
+    since = time - _ZERO
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+def from_ms(ms: int) -> datetime:
+    """The UTC time that `to_ms` gives `ms` for."""
+    return _ZERO + timedelta(milliseconds=ms)
+
+
+class _Timed(msgspec.Struct):
+    time: str
+
+
+_text_of = msgspec.json.Decoder(_Timed).decode
+_FRACTION = re.compile(r"(\.\d{3})\d+", re.ASCII)
+
+
+def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int) -> int:
+    """The event time in ms, if it can be one for a record `value` that Kafka dates `timestamp`.
+
+    A record without a Kafka time (-1) may be as far ahead as it likes. Raises Refused.
+    """
+    # msgspec rounds a seventh digit of a second: 23:59:59.9999995 would be the next day.
+    if not time.microsecond % 1000 and b"999" in value:
+        time = msgspec.convert(_FRACTION.sub(r"\1", _text_of(value).time), datetime)
+    ms = to_ms(time)
+    if ms - timestamp > future_skew_ms and timestamp >= 0:
+        why = f"is {(ms - timestamp) / 1000:.3f} s ahead of Kafka's time of the record, "
+        why += f"{from_ms(timestamp).isoformat()}; allowed are {future_skew_ms / 1000:g} s"
+        raise refuse("too_far_in_future", "time", why, time.isoformat())
+    if ms < _EARLIEST:
+        raise refuse("out_of_range", "time", "is before the year 2000", time.isoformat())
+    return ms
+
+
+def check_ids(**ids: str) -> None:
+    """Ids are printable text without spaces around: keys that people read. Raises Refused."""
+    for field, value in ids.items():
+        if not value.isprintable():
+            raise refuse("bad_text", field, "has characters that cannot be seen", value)
+        if value != value.strip():
+            raise refuse("bad_text", field, "has spaces around it", f"[{value}]")
