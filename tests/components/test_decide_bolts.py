@@ -204,7 +204,7 @@ def test_while_a_model_hangs_heartbeats_are_answered_and_rules_alone_decide(
     name, store, broker, monkeypatch
 ):
     released = threading.Event()
-    module = import_module(f"stormwatch.{name}.domain")
+    module = import_module(f"stormwatch.domains.{name}.domain")
     hung = load(module.SHIPPED)
     monkeypatch.setattr(hung, "predict", lambda rows: released.wait(60) and [0.0] * len(rows))
     monkeypatch.setattr(module, "load", lambda *a, **k: hung)

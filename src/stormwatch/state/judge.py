@@ -1,7 +1,7 @@
 """What a domain (fraud, maintenance, yours) is: pure code, no clock, no driver.
 
-The state contract (`stormwatch.state.processor`) drives these calls; a domain only says what an event is,
-what is learned from it and what is decided.
+The state contract (`stormwatch.state.processor`) drives these calls; a domain only says what an
+event is, what is learned from it and what is decided.
 """
 
 from collections.abc import Sequence

@@ -15,8 +15,9 @@ The contract:
 - **Order**: a key sees the events of one partition in offset order; between partitions there is no
   order, so a decision may depend on which batch came first. Once committed it never changes. A try
   that was not committed may have decided otherwise: its decision is replaced, and the ledger goes
-  by the last try (`stormwatch.ledger.coverage`). Its row in `alerts` may stay; so may its decision where the
-  event has become late meanwhile: allow a lateness above the partitions' distance in event time.
+  by the last try (`stormwatch.ledger.coverage`). Its row in `alerts` may stay; so may its decision
+  where the event has become late meanwhile: allow a lateness above the partitions' distance in
+  event time.
 - **Chained**: score and store are one bolt; `steps.ScoreStep` refuses to hand on.
 - **Fenced**: a process takes a term when it first decides (one conditional write, then none), and
   its state writes are stamped by (term, order of writing). So whatever was not confirmed, of a
