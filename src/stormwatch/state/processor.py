@@ -10,6 +10,7 @@ but where the model has no score in time one may decide by rules alone what the 
 States hold no score, so only decisions differ: those of the later attempt stand.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
 
@@ -22,6 +23,7 @@ from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.models import NONE
 from stormwatch.records import (
+    IDS_FORGOTTEN,
     SHARED,
     Decision,
     DecisionKey,
@@ -143,7 +145,7 @@ class _Batch(Generic[E, S]):
         self._replayed: list[DecisionKey] = []
         self._scored: list[tuple[int, int, E, bool]] = []
         self._features: list[tuple[float, ...]] = []
-        self._given_up = 0
+        self._noted: Counter[str] = Counter()
 
     def run(self, now: int) -> Outcomes:
         for position, (offset, timestamp, event) in enumerate(self._parsed.events):
@@ -184,7 +186,7 @@ class _Batch(Generic[E, S]):
             replayed=self._replayed,
             timestamps=[timestamp for _, timestamp, _, _ in self._scored],
             degraded=sum(verdict.degraded for verdict in verdicts),
-            given_up=self._given_up,
+            noted=dict(self._noted),
         )
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
@@ -271,7 +273,7 @@ class _Batch(Generic[E, S]):
         )  # fmt: skip
         if given_up:
             copy.floor = max(copy.floor, floor)
-            self._given_up += given_up
+            self._noted[IDS_FORGOTTEN] += given_up
         self._scored.append((offset, timestamp, event, misplaced))
         self._features.append(features)
         self._end(EndState.SCORED, offset)
