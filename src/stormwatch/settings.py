@@ -127,6 +127,10 @@ class Settings:
         "cassandra.request_timeout_s", 5.0, "limit of one request", low=0.1
     )
 
+    cassandra_java_home: str = _option(
+        "cassandra.java_home", "", "folder of the Java (17 to 23) for a Cassandra that we start"
+    )
+
     layout_stripes: int = _option(
         "layout.stripes", 64, "hash stripes of states and decisions; fixed at creation", low=1
     )
