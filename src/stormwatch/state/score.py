@@ -5,7 +5,7 @@ their keys from it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stormwatch.codec import Parsed
 from stormwatch.errors import FatalError
