@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from apps.data.printable import print_in_any_encoding
 from apps.local.services import environment, java, prctl
 from apps.local.services.jars import storm_version
 from apps.local.storm import passed_through
@@ -34,6 +35,7 @@ _SCRATCH = re.compile(r"([0-9]{1,9})-.+", re.ASCII)
 
 def main() -> int:
     """Hand over to streamparse; exit code 130 or 143 when interrupted or terminated."""
+    print_in_any_encoding()
     if told := of_another(Path.cwd()):
         print(f"sparse: {told}", file=sys.stderr)
     try:
