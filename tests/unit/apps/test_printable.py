@@ -235,8 +235,6 @@ print("all \\u2026")
     [
         ["apps.cli", "demo", "--seconds", "2", "--seed", str(Random(1).randrange(9))],
         ["apps.cli", "dev", "fraud", "--seconds", "2"],
-        ["apps.cli", "config"],
-        ["apps.cli", "draw"],
         ["apps.cli", "publish", "transactions", "é.csv"],
         ["apps.local.storm.sparse", "--help"],
     ],
