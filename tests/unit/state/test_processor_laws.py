@@ -106,8 +106,10 @@ class Outside:
 class Process:
     """Score and store, chained or spread: a fresh cache, as after a start."""
 
-    def __init__(self, outside: Outside, spread: bool, cache_bytes: int = 1 << 20) -> None:
-        contract = Contract(Toy(), POLICY, "toy")
+    def __init__(
+        self, outside: Outside, spread: bool, cache_bytes: int = 1 << 20, policy: Policy = POLICY
+    ) -> None:
+        contract = Contract(Toy(), policy, "toy")
         self._spread = spread
         self.score = ScoreStep(
             lambda: contract,
