@@ -23,16 +23,8 @@ from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.repartition import fan_out
 from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
-from tests.toy import Ping, Sums, Toy
-from tests.unit.state.test_processor_laws import (
-    POLICY,
-    TOPIC,
-    Crash,
-    Fault,
-    Outside,
-    Process,
-    table,
-)
+from tests.models.steps import POLICY, TOPIC, Crash, Fault, Outside, Process, table
+from tests.models.toy import Ping, Sums, Toy
 
 BUCKETS, TASKS = 3, 2
 ROOMY = POLICY._replace(max_ids=64)

@@ -11,7 +11,7 @@ from stormwatch.records import Fragment, StateRow
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
 from stormwatch.state.processor import Contract, Policy
-from tests.toy import Ping, Toy
+from tests.models.toy import Ping, Toy
 
 NOW = 1_000_000
 SETTINGS = Settings()
