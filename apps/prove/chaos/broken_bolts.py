@@ -17,7 +17,7 @@ from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.models import Model
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Domain
+from stormwatch.state.judge import Advanced, Domain
 
 RECORD_S = 2.0
 FLAG = "slow"
@@ -58,7 +58,7 @@ POISON = "C-poison"
 class Poisoned(Fraud):
     """Raises where a record of such a customer is learned."""
 
-    def advance(self, state: CustomerState, event: Transaction) -> tuple[float, ...]:
+    def advance(self, state: CustomerState, event: Transaction) -> Advanced:
         if event.customer.startswith(POISON):
             raise ArithmeticError(f"{event.customer} cannot be learned")
         return super().advance(state, event)

@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from apps.data.generate.transactions import Transactions
+from apps.local.memory import processes
 from apps.prove.chaos import faults
 from apps.prove.chaos.campaign import START_S, Play
 from apps.prove.chaos.environment import Scene, committed
 from apps.prove.chaos.errors import expect
 from apps.prove.chaos.run import JVM, SPOUT
-from apps.prove.chaos.traffic import KeyValue, hot, mixed
-from apps.prove.soak.load import Load
-from apps.prove.soak.samples import processes
+from apps.prove.chaos.traffic import KeyValue, Load, hot, mixed
 from apps.prove.verdict.tables import stored
 
 TIMES = 10
