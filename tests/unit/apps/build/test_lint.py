@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import re
 import subprocess
 import sys
@@ -75,6 +76,7 @@ class Project:
         self.root = root
         for folder in ("topologies", "virtualenvs", "src/bolts"):
             (root / folder).mkdir(parents=True)
+        shutil.copy(ROOT / "project.clj", root)
         self.requires("streamparse==5.0.1", "msgspec", "orjson")
 
     def requires(self, *lines: str) -> None:
