@@ -76,7 +76,7 @@ class Reject{cls}({base}):
     domain = "{name}"
 '''
 
-BOLT_TEST = '''"""{cls} over Storm's protocol, and the contract tests that every bolt passes."""
+BOLT_TEST = '''"""{cls} over Storm's protocol, and the contract tests."""
 
 from bolts.{name} import {cls}
 from stormwatch.testing import assert_laws, batch, drive, fragment, payload
@@ -94,7 +94,7 @@ def test_it_passes_the_contract_tests() -> None:
     assert_laws({cls})
 '''
 
-STATEFUL_TEST = '''"""{cls}: what it decides, what it stores, and the contract tests that every bolt passes."""
+STATEFUL_TEST = '''"""{cls}: decisions, what is stored, and the contract tests."""
 
 from bolts.{name} import {cls}, {cls}State
 from stormwatch.adapters.memory.store import MemoryStore
@@ -132,7 +132,7 @@ class {cls}Spout(KafkaBatchSpout):
     topic_setting: ClassVar[str] = "topic_{name}"
 '''
 
-SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, and the contract tests that every spout passes."""
+SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, and the contract tests."""
 
 from collections.abc import Iterator
 
