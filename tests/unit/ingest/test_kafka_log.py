@@ -2,7 +2,8 @@
 
 import logging
 
-from stormwatch.adapters.kafka.confluent.connection import RETRY_S, logger
+from stormwatch.adapters.kafka.client_log import RETRY_S
+from stormwatch.adapters.kafka.confluent.connection import logger
 
 OFTEN = "Failed to resolve 'broker:9092'"
 RETRIED = "Failed to acquire idempotence PID: Coordinator load in progress: retrying"
