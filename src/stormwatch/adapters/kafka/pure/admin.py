@@ -22,8 +22,14 @@ from stormwatch.errors import PackageMissing, StormwatchError
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
 
-for _name in ("kafka.net.transport", "kafka.net.connection", "kafka.consumer.fetcher"):
-    logging.getLogger(_name).addFilter(Sparingly())
+for _name in (
+    "net.transport",
+    "net.connection",
+    "consumer.fetcher",
+    "cluster",
+    "coordinator.consumer",
+):
+    logging.getLogger(f"kafka.{_name}").addFilter(Sparingly())
 
 
 def connection(settings: Settings) -> dict[str, Any]:
