@@ -5,8 +5,9 @@ copies and throws them away when anything fails.
 """
 
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -28,7 +29,9 @@ class Envelope(msgspec.Struct, Generic[S], array_like=True):
 
     `marks` holds [partition, epoch, offset] of the last record applied from each partition that
     ever carried the entity; the one applied last stands last. `ids` is a packed ring of the ids
-    decided of late. `newest` is the greatest event time seen, ms. `stamp` orders writes.
+    decided of late, by their events' times. `newest` is the greatest event time seen, ms. `stamp`
+    orders writes. `floor`: ids of events before this time, s, may have been given up for want of
+    room; 0 as long as none was.
     """
 
     version: int
@@ -37,34 +40,82 @@ class Envelope(msgspec.Struct, Generic[S], array_like=True):
     newest: int
     ids: bytes
     body: S
+    floor: int = 0
+
+
+MENDS = (
+    "Run the version of Stormwatch that wrote it, or start this entity afresh: "
+    "`./stormwatch state reset`."
+)
 
 
 class EnvelopeCodec(Generic[S]):
     """Envelopes of one domain to blobs and back, bit for bit."""
 
-    def __init__(self, state: type[S]) -> None:
+    def __init__(self, state: type[S], new: Callable[[], S] | None = None) -> None:
+        """`new` makes the domain's part of an entity that was started afresh."""
         kind: Any = Envelope[state]  # type: ignore[valid-type]
         self._decoder = msgspec.msgpack.Decoder(kind)
+        self._new = new or state
 
     def encode(self, envelope: Envelope[S]) -> bytes:
-        return _encode(envelope)
+        return _written(envelope)
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:
         """Raises StateError if this version of the code cannot read the blob."""
         try:
             envelope: Envelope[S] = self._decoder.decode(blob)
         except msgspec.DecodeError as error:
-            raise StateError(
-                f"the stored state of {entity!r} cannot be read ({error}): it was written by "
-                "another version. Run that version, or delete the row from `states` to start "
-                "this entity afresh."
-            ) from error
+            afresh = _afresh(blob)
+            if afresh is None:
+                raise StateError(
+                    f"the stored state of {entity!r} cannot be read ({error}): another version "
+                    f"wrote it. {MENDS}"
+                ) from error
+            envelope = msgspec.structs.replace(afresh, body=self._new())
         if envelope.version != VERSION:
             raise StateError(
                 f"the stored state of {entity!r} has version {envelope.version}, this code reads "
-                f"version {VERSION}. Run the version of Stormwatch that wrote it."
+                f"version {VERSION}. {MENDS}"
             )
         return envelope
+
+
+def reset(blob: bytes, stamp: int, now: int) -> bytes:
+    """The state that starts an entity afresh: what its domain knows is gone.
+
+    What tells decided records from others stays as far as `blob`, the state as it is or nothing,
+    can be read: marks and ids. The newest event time stays, too, but not beyond `now` (ms): a
+    record dated far ahead no longer makes all others late. To be written with `stamp`.
+    """
+    try:
+        old = _any.decode(blob)
+    except msgspec.DecodeError:
+        old = None
+    if old is None or old.version != VERSION:
+        old = Envelope(VERSION, 0, [], 0, b"", msgspec.Raw())
+    return _written(
+        Envelope(VERSION, stamp, old.marks, min(old.newest, now), old.ids, None, old.floor)
+    )
+
+
+_any = msgspec.msgpack.Decoder(Envelope[msgspec.Raw])
+_no_body: msgspec.msgpack.Decoder[Envelope[Any]] = msgspec.msgpack.Decoder(Envelope[None])
+
+
+def _afresh(blob: bytes) -> Envelope[Any] | None:
+    """What `reset` made, None for anything else."""
+    try:
+        return _no_body.decode(blob)
+    except msgspec.DecodeError:
+        return None
+
+
+def _written(e: Envelope[Any]) -> bytes:
+    if e.floor:
+        return _encode(e)
+    # The bytes are what they were before there was `floor`.
+    return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, e.body))
 
 
 def is_decided(marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int) -> bool:
@@ -98,8 +149,8 @@ def is_misplaced(marks: list[tuple[int, int, int]], partition: int, epoch: int) 
 def find_id(ids: bytes, digest: bytes) -> tuple[int, int] | None:
     """(payload checksum, event time in s) of a known id, or None.
 
-    The one remembered last: an older one with this id may stand before it, out of its time but not
-    yet dropped, for only the front of the ring is.
+    The youngest: an older one with this id may stand before it, out of its time but not yet
+    dropped.
     """
     at = ids.rfind(digest)
     while at >= 0:
@@ -110,19 +161,37 @@ def find_id(ids: bytes, digest: bytes) -> tuple[int, int] | None:
     return None
 
 
+class Remembered(NamedTuple):
+    """A ring of ids with one more. `given_up`: how many had to go before their time, for want of
+    room; `floor`: the second after the youngest of them."""
+
+    ids: bytes
+    given_up: int
+    floor: int
+
+
 def remember_id(
     ids: bytes, digest: bytes, checksum: int, seconds: int, oldest: int, limit: int
-) -> bytes:
-    """`ids` with one more; from the front, ids before `oldest` (s) and over `limit` are dropped."""
-    keep = 0
-    end = len(ids)
+) -> Remembered:
+    """`ids` with one more, by event time; those before `oldest` (s) are dropped, and then the
+    oldest of more than `limit`."""
     size = _ID.size
-    while keep < end and (
-        (end - keep) // size >= limit
-        or int.from_bytes(ids[keep + 12 : keep + 16], "little") < oldest
-    ):
+    keep, end = 0, len(ids)
+    while keep < end and _seconds(ids, keep) < oldest:
         keep += size
-    return ids[keep:] + _ID.pack(digest, checksum, seconds)
+    at = end
+    while at > keep and _seconds(ids, at - size) > seconds:
+        at -= size
+    ids = ids[keep:at] + _ID.pack(digest, checksum, seconds) + ids[at:]
+    given_up = max(0, len(ids) // size - limit)
+    if not given_up:
+        return Remembered(ids, 0, 0)
+    youngest = max(_seconds(ids, nth * size) for nth in range(given_up))
+    return Remembered(ids[given_up * size :], given_up, youngest + 1)
+
+
+def _seconds(ids: bytes, at: int) -> int:
+    return int.from_bytes(ids[at + 12 : at + 16], "little")
 
 
 def digest_of(event_id: str) -> bytes:
@@ -131,5 +200,8 @@ def digest_of(event_id: str) -> bytes:
 
 
 def checksum_of(event: object) -> int:
-    """32 bits over the whole payload: tells a repeated record from a changed one."""
-    return crc32(_encode(event))
+    """32 bits over the payload: tells a repeated record from a changed one.
+
+    Over the event's `content` if it has one: the fields that make it another record.
+    """
+    return crc32(_encode(getattr(event, "content", event)))

@@ -10,8 +10,9 @@ but where the model has no score in time one may decide by rules alone what the 
 States hold no score, so only decisions differ: those of the later attempt stand.
 """
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,6 +23,7 @@ from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.models import NONE
 from stormwatch.records import (
+    IDS_FORGOTTEN,
     SHARED,
     Decision,
     DecisionKey,
@@ -61,6 +63,11 @@ class Policy(NamedTuple):
     max_bytes: int = 65_536
     """What is kept of its value."""
 
+    @property
+    def memory_ms(self) -> int:
+        """How long ids are kept: until what has their time is late, and to the horizon."""
+        return max(self.lateness_ms, self.horizon_ms)
+
     @classmethod
     def of(cls, settings: Settings) -> "Policy":
         """As the settings say."""
@@ -84,7 +91,7 @@ class Contract(Generic[E, S]):
         self.domain = domain
         self._policy = policy
         self._component = component
-        self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state)
+        self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state, domain.new_state)
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
@@ -96,8 +103,15 @@ class Contract(Generic[E, S]):
         `dead_lettered` with its traceback and learned by no one; its mark still advances.
         Raises StateError for a state of another version; never raises for data.
         """
+        return self.apply_with_carries(fragment, parsed, states, now)[0]
+
+    def apply_with_carries(
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
+    ) -> tuple[Outcomes, list[Any]]:
+        """As `apply`; also the carry of each decision (`Judge.advance`)."""
+        batch = _Batch(self, fragment, parsed, states, {})
         try:
-            return _Batch(self, fragment, parsed, states, {}).run(now)
+            return batch.run(now), batch.carries
         except FatalError:
             raise
         except Exception as error:  # one by one, to set aside just the record that raises
@@ -106,7 +120,8 @@ class Contract(Generic[E, S]):
             broken = _Batch(self, fragment, parsed, states, {}).find_broken()
             if not broken:
                 raise
-            return _Batch(self, fragment, parsed, states, broken).run(now)
+            batch = _Batch(self, fragment, parsed, states, broken)
+            return batch.run(now), batch.carries
 
 
 class _Batch(Generic[E, S]):
@@ -138,13 +153,15 @@ class _Batch(Generic[E, S]):
         self._replayed: list[DecisionKey] = []
         self._scored: list[tuple[int, int, E, bool]] = []
         self._features: list[tuple[float, ...]] = []
+        self.carries: list[Any] = []
+        self._noted: Counter[str] = Counter()
 
     def run(self, now: int) -> Outcomes:
         for position, (offset, timestamp, event) in enumerate(self._parsed.events):
             self._accounts = position not in self._secondary
             self._take(offset, timestamp, event)
         events = [event for _, _, event, _ in self._scored]
-        verdicts = self._domain.decide(events, self._features) if events else []
+        verdicts = self._domain.decide(events, self._features, self.carries) if events else []
         fragment = self._fragment
         if self._parsed.absent:
             self._ends[EndState.ABSENT] = self._parsed.absent
@@ -178,6 +195,7 @@ class _Batch(Generic[E, S]):
             replayed=self._replayed,
             timestamps=[timestamp for _, timestamp, _, _ in self._scored],
             degraded=sum(verdict.degraded for verdict in verdicts),
+            noted=dict(self._noted),
         )
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
@@ -191,14 +209,16 @@ class _Batch(Generic[E, S]):
             try:
                 self._take(offset, timestamp, event)
                 if len(self._scored) > scored:
-                    (verdict,) = self._domain.decide([event], self._features[-1:])
+                    (verdict,) = self._domain.decide(
+                        [event], self._features[-1:], self.carries[-1:]
+                    )
                     self._decision(*self._scored[-1], self._features[-1], verdict)
                 self._codec.encode(self._copies[name])
             except FatalError:
                 raise
             except Exception as error:  # whatever a domain's code raises: kept with its traceback
                 found[offset, name] = _Broken(type(error).__name__, trace())
-                del self._scored[scored:], self._features[scored:]
+                del self._scored[scored:], self._features[scored:], self.carries[scored:]
                 self._copies.pop(name, None)
                 if before is not None:
                     self._copies[name] = self._codec.decode(before, name)
@@ -230,7 +250,9 @@ class _Batch(Generic[E, S]):
         seconds, newest = event.time // 1000, copy.newest
         oldest = (newest - policy.horizon_ms) // 1000
         found = known.find_id(copy.ids, digest)
-        if found is not None and found[1] >= oldest:
+        # Of the same time it is known as long as it is not late: decided again, it would get the
+        # row that the first one has.
+        if found is not None and (found[1] >= oldest or found[1] == seconds):
             if found[0] == checksum:
                 self._end(EndState.DUPLICATE, offset)
             else:
@@ -246,14 +268,26 @@ class _Batch(Generic[E, S]):
                 f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s",
             )  # fmt: skip
             return
-        features = self._domain.advance(copy.body, event)
+        if seconds < copy.floor and event.time <= newest:
+            self._set_aside(
+                offset, timestamp, event, EndState.LATE, "id_forgotten",
+                f"{name!r} had more than {policy.max_ids} events since then, whose ids fill its "
+                f"memory: whether {event.id!r} was decided before is not known. Raise "
+                "dedup.max_ids.",
+            )  # fmt: skip
+            return
+        features, carry = self._domain.advance(copy.body, event)
         copy.newest = max(newest, event.time)
-        copy.ids = known.remember_id(
+        copy.ids, given_up, floor = known.remember_id(
             copy.ids, digest, checksum, seconds,
-            (copy.newest - policy.horizon_ms) // 1000, policy.max_ids,
+            (copy.newest - policy.memory_ms) // 1000, policy.max_ids,
         )  # fmt: skip
+        if given_up:
+            copy.floor = max(copy.floor, floor)
+            self._noted[IDS_FORGOTTEN] += given_up
         self._scored.append((offset, timestamp, event, misplaced))
         self._features.append(features)
+        self.carries.append(carry)
         self._end(EndState.SCORED, offset)
 
     def _end(self, state: EndState, offset: int) -> None:

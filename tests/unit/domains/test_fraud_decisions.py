@@ -1,8 +1,10 @@
 """Decisions of the fraud domain: model, rules, reasons; the shipped model; the port's laws."""
 
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,21 +28,25 @@ NOW = 4_000_000_000_000
 FRAUD = Fraud()
 
 
-def history(count: int, **options: int) -> tuple[list[Transaction], list[tuple[float, ...]]]:
-    """Generated events with their features."""
+def history(
+    count: int, **options: int
+) -> tuple[list[Transaction], list[tuple[float, ...]], list[Any]]:
+    """Generated events with their features and carries."""
     states: dict[str, CustomerState] = {}
-    events, features = [], []
+    events, features, carries = [], [], []
     for _, value, _ in islice(Transactions(11, **options), count):  # type: ignore[arg-type]
         event = FRAUD.parse(value, NOW)
         assert not isinstance(event, Rejection)
         state = states.setdefault(event.customer, FRAUD.new_state())
         events.append(event)
-        features.append(FRAUD.advance(state, event))
-    return events, features
+        row, carry = FRAUD.advance(state, event)
+        features.append(row)
+        carries.append(carry)
+    return events, features, carries
 
 
-EVENTS, FEATURES = history(20_000, customers=200)
-VERDICTS = FRAUD.decide(EVENTS, FEATURES)
+EVENTS, FEATURES, CARRIES = history(20_000, customers=200)
+VERDICTS = FRAUD.decide(EVENTS, FEATURES, CARRIES)
 
 
 def verdict(**features: float) -> Verdict:
@@ -48,7 +54,7 @@ def verdict(**features: float) -> Verdict:
     usual = dict(zip(FEATURE_NAMES, FEATURES[15_000], strict=True)) | {"hour": 12.0}
     event = Transaction("i", "c", "t", 0, int(features.get("amount", 1)), "EUR")
     row = tuple((usual | features)[name] for name in FEATURE_NAMES)
-    return FRAUD.decide([event], [row])[0]
+    return FRAUD.decide([event], [row], CARRIES[:1])[0]
 
 
 def test_it_is_a_domain() -> None:
@@ -79,12 +85,38 @@ def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -
     one_by_one = []
     for at in range(first, first + count, size):
         end = min(at + size, first + count)
-        one_by_one += FRAUD.decide(EVENTS[at:end], FEATURES[at:end])
+        one_by_one += FRAUD.decide(EVENTS[at:end], FEATURES[at:end], CARRIES[at:end])
     assert one_by_one == VERDICTS[first : first + count]
 
 
+GOLDEN = {
+    "EUR": (20_000, "24bf294298a04f7738877ba4e343df04b2bee42c350f823cbbdf041f41d7d634"),
+    "USD": (3_000, "e3dc2793bfede582abe60460f38be3bdbfe0e254c0d823c005994ecf80ceaaf1"),
+    "GBP": (3_000, "9b6e77b0d420d559636c7943c5054ae36531030eea9a8102a7fb59ff34b1f1d0"),
+    "CHF": (3_000, "97d1bb6d4e9a3567d0318ecc4863797f8ca7315bd713da3d5a328613b4fdda79"),
+}
+"""Of features, outcomes, scores and reasons as af92a6c had them, where money had no currency."""
+
+
+@pytest.mark.parametrize("currency", GOLDEN)
+def test_who_uses_one_common_currency_is_decided_as_before(currency: str) -> None:
+    count, wanted = GOLDEN[currency]
+    rows, verdicts = FEATURES, VERDICTS
+    if currency != "EUR":
+        states: dict[str, CustomerState] = {}
+        events = [msgspec.structs.replace(e, currency=currency) for e in EVENTS[:count]]
+        made = [FRAUD.advance(states.setdefault(e.customer, FRAUD.new_state()), e) for e in events]
+        rows = [row for row, _ in made]
+        verdicts = FRAUD.decide(events, rows, [carry for _, carry in made])
+    digest = sha256()
+    for verdict, row in zip(verdicts, rows, strict=True):
+        reasons = [[r.code, r.text, r.weight] for r in verdict.reasons]
+        digest.update(msgspec.json.encode([verdict.outcome, verdict.score, reasons, row]))
+    assert digest.hexdigest() == wanted
+
+
 def test_no_events_no_verdicts() -> None:
-    assert FRAUD.decide([], []) == []
+    assert FRAUD.decide([], [], []) == []
 
 
 @pytest.mark.parametrize(
@@ -148,6 +180,11 @@ def test_a_model_is_loaded_from_the_settings_and_a_bad_one_refused(tmp_path: Pat
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(card, thresholds={"review": 0.5})))
     with pytest.raises(ModelError, match="no threshold 'decline'"):
         Fraud.load(tmp_path / "mine")
+    for wrong in ({"review": 0.5, "decline": 0.4}, {"review": 0.0, "decline": 0.4}):
+        changed = msgspec.structs.replace(card, thresholds=wrong)
+        path.write_bytes(msgspec.json.encode(changed))
+        with pytest.raises(ModelError, match="the first has to be above 0, the second no smaller"):
+            Fraud.load(tmp_path / "mine")
     with pytest.raises(ModelError, match=r"card\.json cannot be read"):
         Fraud.load(tmp_path / "none")
 
