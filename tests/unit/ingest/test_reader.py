@@ -2,6 +2,7 @@
 
 import logging
 from random import Random
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -194,7 +195,7 @@ def test_an_open_transaction_before_idle_partitions_is_looked_for(caplog):
     assert caplog.text.count("t[0]: a transaction that is open since offset 3 holds back 7") == 1
 
 
-def _raise(error: Exception) -> Any:
+def _raise(error: Exception) -> NoReturn:
     raise error
 
 
