@@ -151,10 +151,9 @@ MUTANTS = (
     Mutant(
         "the cache learns states only once they are committed",
         "stormwatch.state.score:ScoreStep.work",
-        "        self._open[fragment.partition] = (fragment, outcomes.states)\n",
-        "        self._open[fragment.partition] = (fragment, outcomes.states)\n"
-        "        self._keep(outcomes.states)\n"
-        "        self._open.clear()\n",
+        "            return outcomes\n",
+        "            self._keep(outcomes.states)\n            self._open.clear()\n"
+        "            return outcomes\n",
         LAWS,
     ),
     Mutant(
@@ -264,7 +263,7 @@ MUTANTS = (
         "ticks are acked, or Storm keeps them for ever", "bolts.base:BatchBolt.process_tick",
         "            self.outside.report(len(self.cache or ()))\n        self.ack(tup)\n",
         "            self.outside.report(len(self.cache or ()))\n",
-        "tests/components/test_laws.py tests/unit/test_testing_kit.py",
+        "tests/components/test_laws.py tests/unit/testing/test_testing_kit.py",
     ),
     # The spout
     Mutant(

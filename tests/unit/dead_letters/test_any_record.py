@@ -30,7 +30,7 @@ from stormwatch.state.judge import Verdict, check_storable
 from stormwatch.state.processor import BODY_MAX, Contract, Policy
 from stormwatch.state.repartition import fan_out
 from stormwatch.testing import batch, drive
-from tests.toy import Ping, Toy
+from tests.models.toy import Ping, Toy
 
 NS = 1_796_000_000_000_000_000
 FRAGMENT = Fragment("t", 0, 1, 0, 0, 1, 0)
@@ -108,14 +108,14 @@ class Odd(Toy):
             raise OverflowError("nor can it be written")
         return super().to_wire(event)
 
-    def decide(self, events: Any, features: Any) -> list[Verdict]:
+    def decide(self, events: Any, features: Any, carries: Any) -> list[Verdict]:
         odd = {
             100: Verdict("lo\ud800"), 101: Verdict("low", 0.0, (Reason("x", "half \udcff"),)),
             102: Verdict("low", 0.0, (Reason("x", "y" * BODY_MAX),)),
         }  # fmt: skip
         return [
             odd.get(e.value) or v
-            for e, v in zip(events, super().decide(events, features), strict=True)
+            for e, v in zip(events, super().decide(events, features, carries), strict=True)
         ]
 
 
