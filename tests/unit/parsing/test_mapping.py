@@ -20,7 +20,7 @@ def make(found: dict[str, Any], value: bytes, timestamp: int, skew: int) -> dict
 
 
 TARGET = Target(
-    "transactions", ("id", "customer", "time", "amount", "currency"), ("merchant",), frozenset(),
+    "transactions", ("id", "customer", "time", "amount", "currency"), ("merchant",),
     "customer", make, EXPONENTS.__getitem__,
 )  # fmt: skip
 
@@ -233,7 +233,7 @@ def test_no_bytes_raise(value: bytes) -> None:
         ('hash = ["cc_num"]', 'path = "cc_num"', "card number in clear"),
         ('unit = "major"', 'unit = "euro"', "line 19: `fields.amount.unit`"),
         ('path = "amt"', "path = amt", "is not TOML"),
-        ('event = "transactions"', 'event = "readings"', "makes readings"),
+        ('event = "transactions"', 'event = "payments"', "line 2: `event` invalid enum"),
     ],
 )  # fmt: skip
 def test_a_wrong_mapping_is_refused_with_its_line(old: str, new: str, said: str) -> None:

@@ -14,6 +14,8 @@ from stormwatch.parsing.rejections import UNPARSABLE, check_rest, code_of, expla
 from stormwatch.records import Rejection
 
 _ABSENT = (None, "")
+FAULT = "_fault"
+"""The field in which a producer says why a row is no record. It is then refused with that."""
 _decode = msgspec.json.decode
 
 Get = Callable[[dict[str, Any]], Any]
@@ -26,14 +28,12 @@ class Target(NamedTuple):
     event: str  # "transactions"
     required: tuple[str, ...]
     optional: tuple[str, ...]
-    numbers: frozenset[str]  # of these the whole numbers
     entity: str  # the field that is the record's key
     make: Callable[[dict[str, Any], bytes, int, int], Any]
     """From the fields by name, the record's value without the card numbers that the mapping hashes,
     Kafka's time of it (ms) and future_skew (ms). Raises what `parsing.rejections` explains."""
     exponent: Callable[[str], int] = lambda currency: 2
     """Digits of a currency's minor unit. Raises KeyError for what is no currency."""
-    measures: bool = False  # whether the event has sensors and settings
 
 
 class Mapped(NamedTuple):
@@ -58,10 +58,6 @@ def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
             f"{where} does not say where {', '.join(missing)} of the {target.event} comes from: "
             f"add [fields.{missing[0]}] with path, hash or constant."
         )
-    if target.measures and not mapping.sensors:
-        raise MappingError(f"{where} names no sensor: add [sensors.NAME] with a path for each.")
-    if not target.measures and (mapping.sensors or mapping.settings):
-        raise MappingError(f"{where}: {target.event} have neither sensors nor settings.")
     try:
         return _Compiled(mapping, target).mapped
     except Unusable as error:
@@ -74,18 +70,12 @@ class _Compiled:
     def __init__(self, mapping: Mapping, target: Target) -> None:
         self._mapping, self._target = mapping, target
         self._fields = [
-            (name, self._taker(name, field))
+            (name, _taken(name, field, values.time(field) if name == "time" else values.text))
             for name, field in mapping.fields.items()
             if name != "amount"
         ]
         money = mapping.fields.get("amount")
         self._amount = None if money is None else _amount(money, target.exponent)
-        self._sensors = [
-            (name, _measured(f"sensors.{name}", field)) for name, field in mapping.sensors.items()
-        ]
-        self._settings = [
-            _measured(f"settings[{at}]", field) for at, field in enumerate(mapping.settings)
-        ]
         self._cards = [_get([path]) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path])
         self._key = dict(self._fields)[target.entity]
@@ -103,11 +93,6 @@ class _Compiled:
                 amount = self._amount(record, str(found.get("currency", "")))
                 if amount is not None:
                     found["amount"] = amount
-            if self._target.measures:
-                found["sensors"] = {
-                    name: got for name, take in self._sensors if (got := take(record)) is not None
-                }
-                found["settings"] = [take(record) for take in self._settings]
             return self._target.make(found, self._hidden(record, value), timestamp, future_skew_ms)
         except msgspec.ValidationError as error:
             return self._refused(value, error)
@@ -129,6 +114,8 @@ class _Compiled:
         # More quotes: objects within, escapes, or a key that is there twice.
         if value.count(b'"') != quotes:
             check_rest(value)
+        if FAULT in record:
+            raise refuse("wrong_type", "", f"is {record[FAULT]}", value)
         record = _unwrapped(record, self._mapping.envelope, value)
         if self._only is not None:
             self._check_kind(record)
@@ -147,11 +134,6 @@ class _Compiled:
             if (card := get(record)) not in _ABSENT:
                 value = value.replace(str(card).encode(), b"#")
         return value
-
-    def _taker(self, name: str, field: Field) -> Take:
-        if name == "time":
-            return _taken(name, field, values.time(field))
-        return _taken(name, field, values.whole if name in self._target.numbers else values.text)
 
     def _refused(self, value: bytes, error: msgspec.ValidationError) -> Rejection:
         message, _, path = str(error).partition(" - at `$")
@@ -221,10 +203,6 @@ def _hashed(paths: list[str], prefix: str) -> Take:
         return prefix + values.stable_id(found)
 
     return take
-
-
-def _measured(name: str, field: Field) -> Take:
-    return _taken(name, field, values.number)
 
 
 def _get(paths: list[str]) -> Get:

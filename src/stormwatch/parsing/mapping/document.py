@@ -64,15 +64,13 @@ class Only(msgspec.Struct, forbid_unknown_fields=True):
 class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A mapping as it stands in its file."""
 
-    event: Literal["transactions", "readings"]
+    event: Literal["transactions"]
     version: Annotated[str, Meta(min_length=1, max_length=40)] = "1"
     envelope: Literal["none", "debezium", "cloudevents"] = "none"
     card_numbers: list[Path] = []
     """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
     only: Only | None = None
     fields: dict[str, Field]
-    sensors: dict[str, Field] = {}
-    settings: list[Field] = []
 
 
 TIME_FORMS = ("rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "step")
@@ -84,17 +82,13 @@ def read(text: str, where: str) -> Mapping:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"{where} is not TOML: {error}.") from error
-    for group in ("fields", "sensors"):  # one by one: msgspec does not name a table's key
-        for name, one in raw[group].items() if isinstance(raw.get(group), dict) else ():
-            _convert(text, where, one, Field, f"{group}.{name}")
+    # One by one: msgspec does not name a table's key.
+    for name, one in raw["fields"].items() if isinstance(raw.get("fields"), dict) else ():
+        _convert(text, where, one, Field, f"fields.{name}")
     mapping: Mapping = _convert(text, where, raw, Mapping, "")
-    for name, field in {
-        **{f"fields.{name}": field for name, field in mapping.fields.items()},
-        **{f"sensors.{name}": field for name, field in mapping.sensors.items()},
-        **{f"settings[{at}]": field for at, field in enumerate(mapping.settings)},
-    }.items():
+    for name, field in mapping.fields.items():
         if why := _contradiction(name, field, mapping):
-            raise _wrong(text, where, name, why)
+            raise _wrong(text, where, f"fields.{name}", why)
     return mapping
 
 
@@ -116,12 +110,12 @@ def _contradiction(name: str, field: Field, mapping: Mapping) -> str:
     cards = set(mapping.card_numbers)
     if cards & {*_paths(field.path)}:
         return "would keep a card number in clear: a path of card_numbers may only be hashed"
-    is_time = name == "fields.time"
+    is_time = name == "time"
     if not is_time and (field.form or field.zone or field.since or field.step_s):
         return "has keys of a time (form, zone, since, step_s); only `time` is one"
     if is_time:
         return _time_contradiction(field)
-    if name == "fields.amount" and field.unit is None:
+    if name == "amount" and field.unit is None:
         return 'needs unit = "major" (12.50) or "minor" (1250): which is not guessed'
     return ""
 

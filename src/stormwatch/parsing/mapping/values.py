@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
+from math import floor
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,7 +24,7 @@ _ISO = {"%Y-%m-%d %H:%M:%S": 19, "%Y-%m-%dT%H:%M:%S": 19, "%Y-%m-%d %H:%M": 16, 
 _PER_S = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 LEAST_MS, MOST_MS = 62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999
 
-Reader = Callable[[Any], Any]
+_TENS = tuple(10**digits for digits in range(5))
 
 
 class Unusable(Exception):
@@ -41,13 +42,6 @@ def text(value: Any) -> str:
     if value.__class__ is int:
         return str(value)
     raise Unusable("wrong_type", "is neither a text nor a whole number")
-
-
-def number(value: Any) -> float:
-    """A finite number, also where it is written as text. Raises Unusable."""
-    if value.__class__ in (float, int):
-        return float(value)
-    return float(_written(value))
 
 
 def whole(value: Any) -> int:
@@ -85,9 +79,7 @@ def amount(field: Field) -> Callable[[int, Any], int]:
     sign, thousands = field.decimal_sign, field.thousands
 
     def take(digits: int, value: Any) -> int:
-        exact = Decimal(_money_text(value, sign, thousands))
-        if major:
-            exact = exact.scaleb(digits)
+        exact = Decimal(_money_text(value, sign, thousands)) * (_TENS[digits] if major else 1)
         minor = int(exact)
         if minor != exact:
             raise Unusable("out_of_range", "has a fraction of the currency's minor unit")
@@ -147,8 +139,11 @@ def _rfc3339(value: Any) -> datetime:
 
 def _epoch(per_s: int) -> Callable[[Any], datetime]:
     def take(value: Any) -> datetime:
-        exact = Decimal(_written(value) if value.__class__ is str else repr(value))
-        ms = int(exact * 1000 / per_s)
+        if value.__class__ is int:
+            ms = value * 1000 // per_s
+        else:
+            exact = Decimal(_written(value) if value.__class__ is str else repr(value))
+            ms = floor(exact * 1000 / per_s)
         if not -LEAST_MS <= ms <= MOST_MS:
             raise Unusable("out_of_range", "is no time of this calendar: is its unit another?")
         return _ZERO + timedelta(milliseconds=ms)
