@@ -14,9 +14,11 @@ from stormwatch.partitioner import stripe_of
 from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
 from stormwatch.state.cache import StateCache
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.judge import Judge
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.steps import ScoreStep, Step, StoreStep, Topics
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Step
 
 MODEL_WAIT_S = 10.0
 

@@ -69,7 +69,7 @@ MUTANTS = (
         "return mark >= offset", "tests/unit/state/test_envelope.py",
     ),
     Mutant(
-        "decisions are written before states", "stormwatch/state/steps.py",
+        "decisions are written before states", "stormwatch/state/commit.py",
         "        store.write_outcomes(*(outcomes for _, outcomes in batches))\n",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"
@@ -77,7 +77,7 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "in a group all decisions are written before any state", "stormwatch/state/steps.py",
+        "in a group all decisions are written before any state", "stormwatch/state/commit.py",
         "        store.write_outcomes(*(outcomes for _, outcomes in batches))\n",
         "        store.write_outcomes(batches[0][1])\n"
         "        for _, outcomes in batches[1:]:\n"
@@ -86,7 +86,7 @@ MUTANTS = (
         GROUPS,
     ),
     Mutant(
-        "in a group an entity goes on from the batch before", "stormwatch/state/steps.py",
+        "in a group an entity goes on from the batch before", "stormwatch/state/score.py",
         "            entry = ahead.get(name) or self._cache.get(name)\n",
         "            entry = self._cache.get(name)\n", GROUPS,
     ),
@@ -95,7 +95,7 @@ MUTANTS = (
         "        if not made or place in met:\n", "        if not made:\n", GROUPS,
     ),
     Mutant(
-        "nothing is acked before the commit point is confirmed", "stormwatch/state/steps.py",
+        "nothing is acked before the commit point is confirmed", "stormwatch/state/commit.py",
         "            store.write_states(domain, states)  # the commit point\n",
         "            try:\n"
         "                store.write_states(domain, states)\n"
@@ -104,12 +104,12 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "any doubt about the commit drops the keys from the cache", "stormwatch/state/steps.py",
+        "any doubt about the commit drops the keys from the cache", "stormwatch/state/score.py",
         "            self._cache.drop(row.entity)\n",
         "            self._cache.put(row.entity, Entry(row.stripe, row.blob))\n", LAWS,
     ),
     Mutant(
-        "the cache learns states only once they are committed", "stormwatch/state/steps.py",
+        "the cache learns states only once they are committed", "stormwatch/state/score.py",
         "        self._open[fragment.partition] = (fragment, outcomes.states)\n",
         "        self._open[fragment.partition] = (fragment, outcomes.states)\n"
         "        self._keep(outcomes.states)\n"
@@ -117,18 +117,18 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "the keys of the batch in work are pinned", "stormwatch/state/steps.py",
+        "the keys of the batch in work are pinned", "stormwatch/state/score.py",
         "            if entry is None:\n",
         "            if entry is not None:\n                entry = Entry(entry.stripe, b'')\n"
         "            else:\n",
         LAWS,
     ),
     Mutant(
-        "a replay publishes the alerts of stored decisions again", "stormwatch/state/steps.py",
+        "a replay publishes the alerts of stored decisions again", "stormwatch/state/commit.py",
         "            if outcomes.replayed:\n", "            if False:\n", f"{LAWS} {MACHINE}",
     ),
     Mutant(
-        "dead letters are published before the commit point", "stormwatch/state/steps.py",
+        "dead letters are published before the commit point", "stormwatch/state/commit.py",
         "        self._publish(self._topics.dead_letters, letters)\n",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"
@@ -146,7 +146,7 @@ MUTANTS = (
         "    return 0 *", "tests/unit/state/test_write_timestamps.py",
     ),
     Mutant(
-        "what was handed on and is tried again is not kept", "stormwatch/state/steps.py",
+        "what was handed on and is tried again is not kept", "stormwatch/state/score.py",
         "        went_on = fragment.first > before.last and fragment.epoch == before.epoch\n",
         "        went_on = True\n", LAWS,
     ),
@@ -194,7 +194,7 @@ MUTANTS = (
         f"{BOLTS} {REJECT} tests/components/test_parse_bolt.py",
     ),
     Mutant(
-        "each work has a row of the ledger for itself", "stormwatch/state/steps.py",
+        "each work has a row of the ledger for itself", "stormwatch/state/commit.py",
         "        return replace(row, part=f\"{row.part}:{self._who}.{next(self._works)}\")\n",
         "        return row\n", BOLTS,
     ),
@@ -368,7 +368,7 @@ MUTANTS = (
         "            self._accounts = position not in self._secondary\n", "", REKEY,
     ),
     Mutant(
-        "score and store are one process behind a re-key hop", "stormwatch/state/steps.py",
+        "score and store are one process behind a re-key hop", "stormwatch/state/score.py",
         "            if self._shared:\n                raise FatalError(",
         "            if False:\n                raise FatalError(", REKEY,
     ),
@@ -384,7 +384,7 @@ MUTANTS = (
         f"{REKEY} tests/unit/state/test_write_timestamps.py",
     ),
     Mutant(
-        "a dead process's late write loses to the next one's", "stormwatch/state/steps.py",
+        "a dead process's late write loses to the next one's", "stormwatch/state/score.py",
         "                self._fence = Fence(self._store().next_term(domain))\n",
         "                self._fence = Fence(1)\n", REKEY,
     ),

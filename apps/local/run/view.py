@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from apps.data.in_words import in_words
+from apps.data.moments import moment
 from apps.local.run.figures import Look, Rates, rejected_by_code
-from apps.moments import moment
 from stormwatch.ledger.reconcile import TopicLedger
-from stormwatch.records import Decision, DecisionRow, EndState
+from stormwatch.records import DecisionRow, EndState
 
-_decision = msgspec.json.Decoder(Decision).decode
 RUNNING = "running"
 """The phase between warm-up and drain."""
 ALERTS_SHOWN = 5
@@ -93,17 +92,6 @@ def _when(screen: Screen) -> str:
 def clock(seconds: float) -> str:
     """m:ss."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def in_words(row: DecisionRow) -> str:
-    """An alert's reasons, most weighty first, as one line."""
-    try:
-        decision = _decision(bytes(row.body))
-    except msgspec.MsgspecError:
-        return ""  # written by another version: the outcome alone is shown
-    reasons = sorted(decision.reasons, key=lambda reason: -abs(reason.weight))
-    alone = ["by rules alone"] if decision.degraded else []
-    return "; ".join([*alone, *(reason.text for reason in reasons)])
 
 
 def _figures(screen: Screen) -> Table:

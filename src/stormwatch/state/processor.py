@@ -3,7 +3,7 @@
 For each batch, in offset order and on copies of the states: at or below the mark, already decided;
 id known within the horizon, duplicate or conflict; older than the allowed lateness, late; else
 features first, then learning. Model and rules run once for the batch. The caller writes decisions,
-then states (the commit point), then caches the blobs; see `stormwatch.state.steps`.
+then states (the commit point), then caches the blobs; see `stormwatch.state.commit`.
 
 Two attempts at the same offsets from the same states give the same bytes, whatever the batches;
 but where the model has no score in time one may decide by rules alone what the other did not.

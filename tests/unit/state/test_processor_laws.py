@@ -20,9 +20,11 @@ from stormwatch.ledger.bitmap import offsets
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment, Outcomes
 from stormwatch.state.cache import StateCache
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.steps import Fate, ScoreStep, StoreStep, Topics
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Fate
 from tests.toy import Ping, Sums, Toy
 
 TOPIC = "pings"

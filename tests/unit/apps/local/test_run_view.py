@@ -6,9 +6,10 @@ import re
 import msgspec
 from rich.console import Console
 
+from apps.data.in_words import in_words
 from apps.local.run.figures import Look, rates
 from apps.local.run.present import Presenter
-from apps.local.run.view import RUNNING, Panel, Screen, clock, in_words, live, plain
+from apps.local.run.view import RUNNING, Panel, Screen, clock, live, plain
 from stormwatch.records import Decision, DecisionRow, Reason
 
 ESCAPE = "\x1b"

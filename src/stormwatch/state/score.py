@@ -1,55 +1,25 @@
-"""The two neighbours that a topology chains or spreads: score and store.
-
-    load missing states -> decide on copies -> write decisions + ledger -> write states -> alerts
-    └────────────── ScoreStep ───────────┘    └──────────────── StoreStep ───────────────────┘
+"""The first of two neighbours that a topology chains or spreads: decides, and writes nothing.
 
 Any failure before the states are confirmed leaves the cache as it was; any doubt about them drops
-the keys. Guarantee: effects once. A replay finds the marks and does nothing twice, but for the
-alerts of stored decisions, which are published again (they carry the decision's id).
+their keys from it.
 """
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum, auto
-from itertools import count
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
-
-from msgspec.structs import replace
+from typing import Generic, TypeVar
 
 from stormwatch.codec import Parsed
-from stormwatch.dead_letters.rows import message
 from stormwatch.errors import FatalError
-from stormwatch.ports import Sink, Store
-from stormwatch.records import SHARED, DecisionRow, Fragment, LedgerRow, Outcomes, StateRow
+from stormwatch.ports import Store
+from stormwatch.records import Fragment, Outcomes, StateRow
 from stormwatch.state.attempts import Tries
 from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.judge import Event
 from stormwatch.state.processor import Contract
+from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import Fence
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
-
-
-class Fate(Enum):
-    """What became of a fragment after a step worked on it."""
-
-    DONE = auto()  # every step behind it succeeded
-    FAILED = auto()  # one behind it (or itself) failed: the fragment comes again
-    HANDED_ON = auto()  # it went to another process: the partition's next fragment will tell
-
-
-class Step(Protocol):
-    """One link of a chain: takes a fragment's payload and makes the next link's."""
-
-    def work_all(self, batches: Sequence[tuple[Fragment, Any]]) -> list[Any]:
-        """The next step's payload of each, None after the last. No partition is there twice.
-
-        Raises InfrastructureError: all are to be tried again.
-        """
-
-    def settle(self, fragment: Fragment, fate: Fate) -> None:
-        """Told once for each batch worked on, after the links behind it."""
 
 
 class ScoreStep(Generic[E, S]):
@@ -170,82 +140,3 @@ class ScoreStep(Generic[E, S]):
             for name, blob in self._store().load_states(domain, missing).items():
                 states[name] = states[name]._replace(blob=blob)
         return states
-
-
-class Topics(NamedTuple):
-    """Kafka topics that tell of outcomes."""
-
-    alerts: str
-    dead_letters: str
-
-
-class StoreStep:
-    """Commits outcomes and tells Kafka: of records set aside before, of alerts after."""
-
-    def __init__(
-        self,
-        store: Callable[[], Store],
-        sink: Callable[[], Sink],
-        topics: Topics,
-        alert_outcomes: frozenset[str],
-        timeout: float,
-        committed: Callable[[Outcomes], None],
-    ) -> None:
-        self._store = store
-        self._sink = sink
-        self._topics = topics
-        self._alert_outcomes = alert_outcomes
-        self._timeout = timeout
-        self._committed = committed
-        self._who, self._works = secrets.token_hex(3), count()
-
-    def work_all(self, batches: Sequence[tuple[Fragment, Outcomes]]) -> list[None]:
-        """Write, commit, publish: each kind of write in one go for all batches (of one domain).
-
-        Raises StoreUnavailable (the states may be written in part) or BrokerUnavailable (they are
-        written; the replay publishes the alerts again).
-        """
-        store = self._store()
-        for _, outcomes in batches:
-            outcomes.ledger = self._own(outcomes.ledger)
-        store.write_outcomes(*(outcomes for _, outcomes in batches))
-        # Before the commit: a replay would find them decided.
-        letters = [(row.key, message(f, row)) for f, outcomes in batches for row in outcomes.aside]
-        self._publish(self._topics.dead_letters, letters)
-        domain = batches[0][1].domain
-        states = [row for _, outcomes in batches for row in outcomes.states]
-        if states:
-            store.write_states(domain, states)  # the commit point
-        alerts: list[DecisionRow] = []
-        for _, outcomes in batches:
-            self._committed(outcomes)
-            alerts += (row for row in outcomes.decisions if row.alert)
-            if outcomes.replayed:
-                found = store.find_decisions(domain, outcomes.replayed)
-                alerts += (row for row in found if row.outcome in self._alert_outcomes)
-        told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
-        self._publish(self._topics.alerts, told)
-        return [None] * len(batches)
-
-    def _own(self, row: LedgerRow) -> LedgerRow:
-        """A row for each work: where two processes work at one try (one of them is a zombie), each
-        with what the other has not committed yet, neither takes back the other's word."""
-        if row.part.startswith(SHARED):  # there the last try stands, whole
-            return row
-        return replace(row, part=f"{row.part}:{self._who}.{next(self._works)}")
-
-    def settle(self, fragment: Fragment, fate: Fate) -> None:
-        """Nothing to keep or undo: what is written is written."""
-
-    def _publish(self, topic: str, records: Sequence[tuple[bytes | None, bytes]]) -> None:
-        if not records:
-            return
-        sink = self._sink()
-        for key, value in records:
-            sink.send(topic, key, value)
-        sink.flush(self._timeout)
-
-
-def alert_message(domain: str, body: bytes) -> bytes:
-    """The alerts topic's record: the decision's JSON with its domain in front."""
-    return b'{"domain":"' + domain.encode() + b'",' + body[1:]
