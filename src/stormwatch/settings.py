@@ -169,7 +169,9 @@ class Settings:
         "future_skew_s", 300, "how far an event may be ahead of Kafka's time of it", low=0
     )
     dedup_horizon_s: int = _option("dedup.horizon_s", 86_400, "how long ids are known", low=0)
-    dedup_max_ids: int = _option("dedup.max_ids", 64, "ids remembered for an entity", low=1)
+    dedup_max_ids: int = _option(
+        "dedup.max_ids", 1024, "ids remembered for an entity, 16 bytes each", low=1
+    )
     mask_fields: str = _option(
         "mask.fields",
         "",

@@ -78,6 +78,7 @@ def plain(screen: Screen) -> list[str]:
             f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledger)}, {memory:,.0f} MB"
         )
         line += f", degraded {look.degraded}" if look.degraded else ""
+        line += "".join(f", {what.replace('_', ' ')} {n}" for what, n in sorted(look.noted.items()))
         lines.append(line + again)
     if screen.trouble:
         lines.append(f"{clock(screen.elapsed)} {screen.trouble}")
@@ -109,6 +110,10 @@ def _figures(screen: Screen) -> Table:
     if any(degraded):
         told = Text("by rules alone (degraded)", style="bold red")
         table.add_row(told, *(f"{count:,}" for count in degraded))
+    notes = [panel.look.noted if panel.look else {} for panel in screen.panels]
+    for what in sorted({what for noted in notes for what in noted}):
+        told = Text(what.replace("_", " "), style="bold")
+        table.add_row(told, *(f"{noted.get(what, 0):,}" for noted in notes))
     codes = [rejected_by_code(panel.look.ends) if panel.look else {} for panel in screen.panels]
     for code in sorted(set().union(*codes)):
         table.add_row(Text(f"  {code}", style="dim"), *(f"{c.get(code, 0):,}" for c in codes))
