@@ -16,7 +16,7 @@ from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.ports import Committed
 from stormwatch.records import Decision, DecisionRow, Reason
-from tests.unit.apps.operate.test_ledger_verify import SETTINGS, TOPIC, World
+from tests.models.verified import SETTINGS, TOPIC, World
 
 
 @pytest.fixture
