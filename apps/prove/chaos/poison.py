@@ -5,6 +5,7 @@ from bolts.decide import score, store
 from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.state import CustomerState
+from stormwatch.state.judge import Advanced
 
 POISON = "C-poison"
 
@@ -12,7 +13,7 @@ POISON = "C-poison"
 class Poisoned(Fraud):
     """Raises where a record of such a customer is learned."""
 
-    def advance(self, state: CustomerState, event: Transaction) -> tuple[float, ...]:
+    def advance(self, state: CustomerState, event: Transaction) -> Advanced:
         if event.customer.startswith(POISON):
             raise ArithmeticError(f"{event.customer} cannot be learned")
         return super().advance(state, event)
