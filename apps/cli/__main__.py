@@ -21,8 +21,10 @@ from apps.cli import (
     run,
     services,
     soak,
+    state,
 )
 from apps.cli.app import COMMAND, complain
+from apps.data.printable import print_in_any_encoding
 
 app = typer.Typer(
     help="Event streams into decisions, on Apache Storm. Start with: ./stormwatch demo",
@@ -38,6 +40,7 @@ for module in (dev, run, services, data, proof, quality, chaos, soak, new, check
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(state.app, name="state")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     Usage errors and Ctrl-C leave as SystemExit, with those codes.
     """
     from stormwatch.errors import SettingsError, StormwatchError
+
+    print_in_any_encoding()
 
     # Of what is logged, a person sees what our own programs say; the errors of drivers are told.
     logging.basicConfig(format="%(message)s", level=logging.CRITICAL)

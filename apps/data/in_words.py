@@ -2,6 +2,7 @@
 
 import msgspec
 
+from apps.data.printable import shown
 from stormwatch.domains.fraud.money import money
 from stormwatch.records import Decision, DecisionRow
 
@@ -31,7 +32,7 @@ def in_words(row: DecisionRow) -> str:
         return ""  # written by another version: the outcome alone is shown
     reasons = sorted(decision.reasons, key=lambda reason: -abs(reason.weight))
     alone = ["by rules alone"] if decision.degraded else []
-    return "; ".join([*alone, *(reason.text for reason in reasons)])
+    return shown("; ".join([*alone, *(reason.text for reason in reasons)]))
 
 
 def record_in_words(events: str, value: bytes) -> str:
@@ -48,4 +49,4 @@ def record_in_words(events: str, value: bytes) -> str:
                 return ""
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return shown(text)

@@ -13,6 +13,7 @@ REPEAT_S = 5.0
 _OF = re.compile(r"(?P<done>\d+) of (?P<all>\d+)\b")
 _LASTS = re.compile(r", \d+ s$")
 _BAR = 20
+_PLAIN = str.maketrans("█░", "#.")
 
 
 class Steps:
@@ -63,13 +64,14 @@ def bar(detail: str) -> str:
 def renewing(stream: TextIO, width: Callable[[], int]) -> Callable[[str], None]:
     """What writes a line of a terminal over and over."""
 
+    try:
+        blocks = bool("█░".encode(stream.encoding or "ascii"))
+    except UnicodeEncodeError:
+        blocks = False
+
     def renew(text: str) -> None:
         shown = text[: max(width() - 1, 0)]
-        try:
-            stream.write(f"\r\033[K{shown}")
-        except UnicodeEncodeError:
-            plain = shown.replace("█", "#").replace("░", ".").encode("ascii", "replace")
-            stream.write(f"\r\033[K{plain.decode()}")
+        stream.write(f"\r\033[K{shown if blocks else shown.translate(_PLAIN)}")
         stream.flush()
 
     return renew

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from apps.data.in_words import in_words
 from apps.data.moments import moment
+from apps.data.printable import shown
 from apps.local.run.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import DecisionRow, EndState
@@ -189,7 +190,7 @@ def _what(panel: Panel, row: DecisionRow) -> Text:
         (row.outcome, _STYLES.get(row.outcome, "bold")),
         f" {_score(panel.topology, row.score)}  ",
         (f"{about}  " if about else "", "bold"),
-        (_tail(row.entity), "cyan"),
+        (shown(_tail(row.entity)), "cyan"),
     )
 
 

@@ -105,5 +105,5 @@ def test_alerts_of_the_run_before_are_not_shown_and_the_records_of_this_are_read
     source = MemorySource(world.broker, TOPIC, SETTINGS.kafka_group)
     reader._sources[TOPIC] = source
     reader.learn(stream, seen.newest)
-    assert reader.words["fraud"] == {("C1", "i"): "1250.00 EUR at Shop?[2J"}
+    assert reader.words["fraud"] == {("C1", "i"): "1250.00 EUR at Shop\\x1b[2J"}
     reader.close()
