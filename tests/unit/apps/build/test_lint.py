@@ -286,6 +286,8 @@ def test_requirements(project: Project) -> None:
     assert "lacks lightgbm, which src/bolts/lintable.py imports" in found.what
     project.requires("streamparse", "LightGBM>=4", "# a word", "msgspec", "orjson")
     assert project.codes(FINE, late) == []  # pystorm comes with streamparse
+    typed = "import typing\nif typing.TYPE_CHECKING:\n    from _typeshed import Incomplete\n"
+    assert project.codes(FINE, f"{PARTS}\n{typed}") == []  # no worker imports it
     (project.root / "virtualenvs" / "t.txt").unlink()
     assert project.codes(FINE) == ["SW108 warning"]
 
