@@ -6,12 +6,15 @@ Everything that decides is in `stormwatch.reader` and `stormwatch.partition`.
 import signal
 import sys
 import time
+from functools import partial
 from random import Random
 from typing import Any, ClassVar
 
 from streamparse import Spout, Stream
 
 from stormwatch import settings
+from stormwatch.adapters import outside
+from stormwatch.adapters.lazy import Lazy
 from stormwatch.adapters.multilang import StrictComponent
 from stormwatch.backlog import Limits
 from stormwatch.codec import BATCH_FIELDS, to_values
@@ -23,6 +26,8 @@ from stormwatch.reader import Reader
 from stormwatch.settings import Settings
 
 RESEND_AFTER_TIMEOUTS = 3
+STORE_WAIT_S = 5.0
+"""How long a turn waits for the store to be connected."""
 
 
 class KafkaBatchSpout(StrictComponent, Spout):
@@ -52,10 +57,12 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
-        log = Log(topic, values.kafka_group, values.expired)
+        log = Log(topic, values.kafka_group, values.expired, self.topic_setting)
+        store = Lazy(lambda: outside.connect_store(values), "The store")
         self.reader = Reader(
-            lambda: self.source(values, topic), log, rules, task, tasks, time.monotonic, Random()
-        )
+            lambda: self.source(values, topic), partial(store.get, STORE_WAIT_S), log, rules,
+            task, tasks, time.monotonic, Random(),
+        )  # fmt: skip
 
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to Kafka. Raises BrokerUnavailable while it does not answer."""

@@ -22,6 +22,7 @@ BATCH_FIELDS = (
     "last",
     "generation",
     "attempt",
+    "believed",  # Fragment.believed: incarnation:from:to with commas between
     "payload",
 )
 """Declared fields of every stream between components."""
@@ -79,14 +80,23 @@ def to_values(fragment: Fragment, payload: object, bucket: int | None = None) ->
     f = fragment
     return [
         f.partition if bucket is None else bucket, f.topic, f.partition, f.epoch, f.first, f.last,
-        f.generation, f.attempt, encode(payload),
+        f.generation, f.attempt, ",".join(":".join(map(str, each)) for each in f.believed),
+        encode(payload),
     ]  # fmt: skip
 
 
 def to_fragment(values: Sequence[Any]) -> Fragment:
     """The fragment of a tuple made by `to_values`."""
-    topic, partition, epoch, first, last, generation, attempt = values[1:8]
-    return Fragment(topic, partition, epoch, first, last, generation, attempt)
+    topic, partition, epoch, first, last, generation, attempt, believed = values[1:9]
+    return Fragment(
+        topic, partition, epoch, first, last, generation, attempt,
+        _believed(believed) if believed else (),
+    )  # fmt: skip
+
+
+def _believed(text: str) -> tuple[tuple[int, int, int], ...]:
+    found = (tuple(map(int, each.split(":"))) for each in text.split(","))
+    return tuple((number, low, high) for number, low, high in found)
 
 
 RECORDS = list[Record]

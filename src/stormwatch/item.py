@@ -6,6 +6,7 @@ from random import Random
 from msgspec.structs import replace
 
 from stormwatch.records import Fragment, Record
+from stormwatch.stretches import Seal, seal_of
 
 BATCHES, NOTICES = "default", "notices"
 """The spout's output streams. Payloads: `codec.RECORDS` and `codec.Asides`."""
@@ -22,6 +23,7 @@ class Item:
     records: int = 0
     probe: bool = False  # one record that may kill its process: goes out alone
     guarded: bool = False  # announced in the commit's metadata
+    last: Record | None = None  # of what is no batch: the record that it is about
     sent_at: float | None = None  # None while it is not in flight
     due_at: float = 0.0
 
@@ -40,6 +42,11 @@ class Item:
     def empty(self) -> bool:
         """Whether it covers no offset: the start notice, the first batch after an unclean stop."""
         return self.fragment.last < self.fragment.first
+
+    def seal(self, most: int) -> Seal | None:
+        """Of its last record; `most`: longer ones were read in part."""
+        last = self.payload[-1] if isinstance(self.payload, list) and self.payload else self.last
+        return seal_of(last, most) if isinstance(last, Record) else None
 
     def due(self, now: float) -> bool:
         """Whether it may be sent now."""

@@ -28,6 +28,7 @@ from stormwatch.item import BATCHES, NOTICES, Item, backoff
 from stormwatch.offsets import Start
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment
+from stormwatch.stretches import Seal
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
@@ -53,6 +54,7 @@ class Partition:
         self.item: Item | None = None
         self.hold = True
         self._mark, self._rules, self._random = start.mark, rules, random
+        self._believed = start.believed
         self._caution = CAUTION if start.cautious else 0
         self._step = 0
         self._singles = start.mark.span
@@ -115,7 +117,8 @@ class Partition:
             self._mark = replace(self._mark, started=item.fragment.epoch == self._mark.epoch)
         else:
             self.position = item.fragment.last + 1
-            self._mark = replace(self._mark, tries=0, span=0)
+            seal = item.seal(self._rules.limits.record_bytes) or self._mark.seal
+            self._mark = replace(self._mark, tries=0, span=0, seal=seal)
             # Or a later death, of another record, would be counted on this one.
             self.hold = self.hold or item.probe
             self._relax(item.records)
@@ -155,7 +158,17 @@ class Partition:
     @property
     def commit(self) -> Committed:
         """The commit as it should be: the lowest offset not acked, and the mark."""
-        return Committed(self.position, self._mark.text())
+        return Committed(self.position, replace(self._mark, offset=self.position).text())
+
+    @property
+    def generation(self) -> int:
+        """Of what is sent from here on."""
+        return self._mark.generation
+
+    @property
+    def seal(self) -> Seal | None:
+        """Of the last record acked, as far as it is known."""
+        return self._mark.seal
 
     @property
     def dirty(self) -> bool:
@@ -207,7 +220,7 @@ class Partition:
         single = self._caution > 0 and most == 1
         if single and self.tries >= self._rules.quarantine_after:
             aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)
-            return Item(NOTICES, fragment, aside, records=1)
+            return Item(NOTICES, fragment, aside, records=1, last=batch[-1])
         if self.position <= self._tried[0]:
             fragment = replace(fragment, attempt=self._tried[1])
         return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
@@ -218,4 +231,6 @@ class Partition:
 
     def _fragment(self, last: int) -> Fragment:
         epoch, generation = self._mark.epoch, self._mark.generation
-        return Fragment(self.topic, self.index, epoch, self.position, last, generation, 0)
+        return Fragment(
+            self.topic, self.index, epoch, self.position, last, generation, 0, self._believed
+        )

@@ -1,11 +1,11 @@
-"""Waiting for Kafka: calls that fail are tried again with back-off, and said once."""
+"""Waiting for Kafka or the store: calls that fail are tried again with back-off, and said once."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
-from stormwatch.errors import BrokerUnavailable
+from stormwatch.errors import BrokerUnavailable, StoreUnavailable
 from stormwatch.item import backoff
 
 _FIRST = 3
@@ -21,6 +21,7 @@ class Patience:
         self._clock, self._random = clock, random
         self._failures = 0
         self._retry_at = 0.0
+        self._who = "Kafka"
 
     @property
     def troubled(self) -> bool:
@@ -34,15 +35,16 @@ class Patience:
 
     @contextmanager
     def attempt(self, *, proves: bool = True) -> Iterator[None]:
-        """Absorbs BrokerUnavailable. `proves`: going well means that Kafka answered."""
+        """Absorbs BrokerUnavailable and StoreUnavailable. `proves`: going well means an answer."""
         try:
             yield
-        except BrokerUnavailable as error:
+        except (BrokerUnavailable, StoreUnavailable) as error:
             if not self._failures:
-                logger.warning("Kafka does not answer, waiting for it: %s", str(error))
+                self._who = "Kafka" if isinstance(error, BrokerUnavailable) else "The store"
+                logger.warning("%s does not answer, waiting for it: %s", self._who, str(error))
             self._retry_at = self._clock() + backoff(_FIRST + self._failures, self._random)
             self._failures += 1
         else:
             if self._failures and proves:
-                logger.warning("Kafka answers again")
+                logger.warning("%s answers again", self._who)
                 self._failures = 0

@@ -40,6 +40,9 @@ class Fragment(msgspec.Struct, frozen=True, array_like=True):
     last: int
     generation: int  # rises at each start of the spout
     attempt: int  # 0, 1, ... of this fragment in this generation
+    believed: tuple[tuple[int, int, int], ...] = ()
+    """(incarnation, from, to): whose marks also count for offsets `from` to `to` - 1, because they
+    are of the same log; see `stormwatch.stretches`. Not stored."""
 
 
 class Rejection(msgspec.Struct, frozen=True, array_like=True):

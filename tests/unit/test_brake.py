@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from stormwatch.backlog import Limits
 from stormwatch.brake import PATIENCE, RELAX, SHRINK, Brake
 from stormwatch.item import BATCHES
-from stormwatch.offsets import Start, start_of
+from stormwatch.offsets import Start
 from stormwatch.partition import Partition, Rules
 from stormwatch.records import Record
+from tests.starts import begin
 from tests.unit.test_reader import RULES as READER_RULES
 from tests.unit.test_reader import World
 
@@ -21,7 +22,7 @@ TIMEOUT_S = 60.0
 def partition(most: int) -> Partition:
     limits = Limits(records=most, bytes=1_000_000, record_bytes=1000)
     rules = Rules(limits, 2, 180.0, "spout", TIMEOUT_S)
-    made = Partition("t", 0, Start(0, start_of(None, 1, 0).mark, False), rules, Random(1))
+    made = Partition("t", 0, Start(0, begin(None, 1, 0).mark, False), rules, Random(1))
     made.prepare()
     send(made, 0.0)
     assert made.ack(made.item.tup_id)

@@ -15,10 +15,10 @@ from stormwatch.adapters.store_memory import MemoryStore
 from stormwatch.backlog import Limits
 from stormwatch.errors import InfrastructureError
 from stormwatch.item import BATCHES
-from stormwatch.offsets import start_of
 from stormwatch.partition import Partition, Rules
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Outcomes, Record
+from tests.starts import begin
 from tests.toy import Ping
 from tests.unit.test_contract_laws import (
     Crash,
@@ -46,7 +46,7 @@ class World:
 
     def start(self) -> None:
         self.process = Process(self.outside, spread=False)
-        start = start_of(self.committed, EPOCH, 0)
+        start = begin(self.committed, EPOCH, 0)
         self.partition = Partition("pings", 0, start, RULES, Random(1))
         self.partition.backlog.arrived(Record(i, 1000 + i, b"ann", b"v") for i in range(len(LOG)))
 

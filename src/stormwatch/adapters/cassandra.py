@@ -14,6 +14,7 @@ from cassandra.cluster import Session
 from stormwatch.adapters import cassandra_rows as wire
 from stormwatch.adapters.cassandra_archive import CassandraArchive
 from stormwatch.adapters.cassandra_lock import next_term
+from stormwatch.adapters.cassandra_logs import CassandraLogs
 from stormwatch.adapters.cassandra_migrations import apply, status
 from stormwatch.adapters.cassandra_reads import KEYS
 from stormwatch.adapters.cassandra_rows import Part, batches, execution
@@ -48,7 +49,7 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-class CassandraStore(CassandraArchive):
+class CassandraStore(CassandraLogs, CassandraArchive):
     """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:

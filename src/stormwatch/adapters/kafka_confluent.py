@@ -11,7 +11,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stormwatch.adapters import kafka_common as common
 from stormwatch.adapters.kafka_confluent_admin import ConfluentAdmin
-from stormwatch.adapters.kafka_confluent_connection import connection, opened, translate
+from stormwatch.adapters.kafka_confluent_connection import (
+    connection,
+    metadata_of,
+    opened,
+    translate,
+)
 from stormwatch.adapters.kafka_confluent_sink import ConfluentSink
 from stormwatch.adapters.kafka_control import Control
 from stormwatch.errors import StormwatchError, TopicError
@@ -83,7 +88,7 @@ class ConfluentSource(common.BufferedSource):
             if each.error:
                 raise self._failure("tell the committed offsets", each.error)
         return {
-            each.partition: Committed(each.offset, each.metadata or "")
+            each.partition: Committed(each.offset, metadata_of(each))
             for each in found
             if each.offset != _UNSET
         }

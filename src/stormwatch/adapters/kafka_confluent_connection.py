@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from stormwatch.adapters import kafka_common as common
 from stormwatch.adapters import kafka_way_in as way_in
 from stormwatch.errors import SettingsError, StormwatchError
+from stormwatch.offsets import metadata_text
 from stormwatch.settings import Settings
 
 REPEAT_AFTER_S = 30.0
@@ -76,6 +77,18 @@ def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
         raise SettingsError(
             f"confluent-kafka refuses the settings kafka.*: {error.args[0].str()}. Correct them."
         ) from error
+
+
+def metadata_of(committed: Any) -> str:
+    """A commit's metadata, whatever client wrote it.
+
+    librdkafka keeps it without a closing NUL where its writer sent none, and the binding then reads
+    on behind it: bytes that may be no text.
+    """
+    try:
+        return metadata_text(committed.metadata)
+    except UnicodeDecodeError as error:
+        return metadata_text(error.object)
 
 
 def translate(what: str, bootstrap: str, error: KafkaError) -> StormwatchError:

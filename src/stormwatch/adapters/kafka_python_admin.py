@@ -15,6 +15,7 @@ from kafka.net.compat import KafkaNetClient
 
 from stormwatch.adapters import kafka_common as common
 from stormwatch.errors import StormwatchError
+from stormwatch.offsets import metadata_text, topic_id
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
 
@@ -102,7 +103,7 @@ class KafkaPythonAdmin:
                 return None
         if topic["error_code"]:
             return None
-        return TopicInfo(str(topic["topic_id"]), len(topic["partitions"]))
+        return TopicInfo(topic_id(str(topic["topic_id"])), len(topic["partitions"]))
 
     def watermarks(self, name: str) -> dict[int, Watermarks]:
         """See Admin. Empty while there is no such topic."""
@@ -124,7 +125,7 @@ class KafkaPythonAdmin:
         with asking(f"tell the committed offsets of {group}", self._bootstrap):
             found = self._client.list_group_offsets({group: parts})[group]
         return {
-            p.partition: Committed(each.offset, each.metadata or "")
+            p.partition: Committed(each.offset, metadata_text(each.metadata))
             for p, each in found.items()
             if each.offset >= 0
         }

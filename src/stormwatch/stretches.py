@@ -1,0 +1,85 @@
+"""Stretches: what was read of one partition of a log, from an offset on, without a gap. Pure.
+
+A mark proves something only within its stretch: that every record of its entity from the stretch's
+first offset to the mark was applied. Why, and what follows: docs/decisions/0007.
+"""
+
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import msgspec
+
+from stormwatch.epochs import incarnation
+from stormwatch.records import Record
+
+OPEN = 1 << 62
+"""The end of what has none."""
+FIRST_INCARNATION = 64
+"""Lower ones were counted by each topic for itself, before the keyspace gave them out."""
+_CUT = -1
+
+
+class Seal(msgspec.Struct, frozen=True, array_like=True):
+    """What tells a record from another one at its offset."""
+
+    offset: int
+    timestamp: int  # Kafka's, ms
+    checksum: int  # of key and value; -1 of a record that was read in part only
+
+    def fits(self, record: Record) -> bool:
+        """Whether this may be the record that was sealed."""
+        other = seal_of(record)
+        whole = self.checksum in (_CUT, other.checksum)
+        return whole and (self.offset, self.timestamp) == (other.offset, other.timestamp)
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A stretch of one partition. Offsets `skipped` to `first` - 1 were passed by hand."""
+
+    partition: int
+    incarnation: int
+    nth: int  # of this log; the first is 0
+    first: int
+    skipped: int
+    believed_from: int
+    believed_to: int = OPEN  # exclusive: from there on the log was written anew
+    decided_to: int = 0  # below it, what has an end state in the ledger is passed over
+    generation: int = 0  # the greatest under which it was read
+    position: int = 0  # at least everything from `first` to here is decided
+    seals: tuple[Seal, ...] = ()  # ascending
+
+    @property
+    def believed(self) -> tuple[int, int, int]:
+        """As `records.Fragment.believed` has it."""
+        return self.incarnation, self.believed_from, self.believed_to
+
+    def of(self, epoch: int) -> bool:
+        """Whether what has this epoch belongs to it."""
+        return incarnation(epoch) == self.incarnation
+
+
+def seal_of(record: Record, most: int | None = None) -> Seal:
+    """The seal of a record; `most`: a longer key or value was read in part."""
+    key, value = record.key or b"", record.value or b""
+    if most is not None and max(len(key), len(value)) > most:
+        return Seal(record.offset, record.timestamp, _CUT)
+    shape = b"%d %d " % (
+        -1 if record.key is None else len(key), -1 if record.value is None else len(value),
+    )  # fmt: skip
+    return Seal(record.offset, record.timestamp, crc32(value, crc32(key, crc32(shape))))
+
+
+def with_seal(seals: Sequence[Seal], new: Seal) -> tuple[Seal, ...]:
+    """`seals` and a newer one; of those at a distance of 2**n to 2**(n+1) - 1 the outer two."""
+    kept: dict[int, list[Seal]] = {}
+    for seal in sorted(seals, key=lambda seal: seal.offset):
+        if (distance := new.offset - seal.offset) > 0:
+            some = kept.setdefault(distance.bit_length(), [])
+            some[1:] = [seal] if some else []
+            some[:1] = some[:1] or [seal]
+    return (*(seal for some in kept.values() for seal in some), new)
+
+
+def newest(stretches: Iterable[Stretch]) -> Stretch | None:
+    """The one that was read last."""
+    return max(stretches, key=lambda stretch: stretch.incarnation, default=None)
