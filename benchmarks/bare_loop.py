@@ -14,23 +14,24 @@ from functools import partial
 from typing import Any
 
 from benchmarks.engine_sink import DecisionsToKafka
-from stormwatch.adapters import cassandra, kafka
-from stormwatch.adapters.outside import now_ms
-from stormwatch.adapters.store_memory import MemoryStore
-from stormwatch.cache import StateCache
-from stormwatch.contract import Contract, Policy
-from stormwatch.fraud import ALERT_OUTCOMES, Fraud
-from stormwatch.parse import parse_batch
+from stormwatch.adapters import connect
+from stormwatch.adapters.cassandra import store as cassandra
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
+from stormwatch.parsing.batch import parse_batch
 from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings, load
-from stormwatch.steps import Fate, ScoreStep, Step, StoreStep, Topics
+from stormwatch.state.cache import StateCache
+from stormwatch.state.processor import Contract, Policy
+from stormwatch.state.steps import Fate, ScoreStep, Step, StoreStep, Topics
 
 
 def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[str, float]:
     """Decide this task's share of the topic, to its end; figures of the work without set-up."""
-    source = kafka.source(settings, settings.topic_transactions)
+    source = connect.source(settings, settings.topic_transactions)
     info = source.describe()
     assert info is not None, "load the topic first"
     mine = [p for p in range(info.partitions) if p % tasks == task]
@@ -43,7 +44,7 @@ def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[st
         Policy(settings.lateness_s * 1000, settings.dedup_horizon_s * 1000, settings.dedup_max_ids),
         "bare",
     )
-    sink = kafka.sink(settings)
+    sink = connect.sink(settings)
     store: Any = MemoryStore() if engine_only else cassandra.connect(settings)
     score: ScoreStep[Any, Any] = ScoreStep(
         lambda: contract,

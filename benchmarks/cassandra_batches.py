@@ -23,8 +23,8 @@ from typing import Any
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import BatchStatement, BatchType
 
-from stormwatch.adapters import cassandra
-from stormwatch.bitmap import bitmap_of
+from stormwatch.adapters.cassandra import store as cassandra
+from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import DecisionRow, Fragment, LedgerRow, Outcomes, StateRow
 from stormwatch.settings import load

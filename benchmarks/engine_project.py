@@ -9,12 +9,12 @@ from functools import cached_property
 
 from bolts.chain import ChainBolt
 from bolts.decide import score
-from stormwatch.adapters.outside import Outside
-from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.adapters.storm.resources import Outside
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
 from bolts.engine_sink import DecisionsToKafka
-from stormwatch.fraud import Fraud
-from stormwatch.fraud.event import Transaction
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.event import Transaction
 
 
 class EngineBolt(ChainBolt):

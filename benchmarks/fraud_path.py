@@ -20,12 +20,12 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from apps import services
-from apps.generate.transactions import Transactions
-from apps.run.prepare import ensure_tables, ensure_topics
+from apps.data.generate.transactions import Transactions
+from apps.local import services
+from apps.local.run.prepare import ensure_tables, ensure_topics
 from benchmarks import engine_project
 from benchmarks.engine_sink import TOPIC as DECISIONS
-from stormwatch.adapters import kafka
+from stormwatch.adapters import connect
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings, load, variable
 
@@ -44,7 +44,7 @@ def environ_of(names: dict[str, str]) -> dict[str, str]:
 def prepared(names: dict[str, str]) -> Settings:
     """Topics and tables under names of their own."""
     settings = load(environ_of(names), root=ROOT)
-    admin = kafka.admin(settings)
+    admin = connect.admin(settings)
     ensure_topics(settings, admin, lambda *_: None)
     admin.ensure_topic(DECISIONS, settings.kafka_partitions, {})
     admin.close()
@@ -54,7 +54,7 @@ def prepared(names: dict[str, str]) -> Settings:
 
 def fill(settings: Settings, options: argparse.Namespace) -> None:
     """Publish the backlog."""
-    sink = kafka.sink(settings)
+    sink = connect.sink(settings)
     stream = Transactions(1, run="bench", customers=options.customers, uniform=options.uniform)
     began = time.perf_counter()
     for event in islice(stream, options.records):
@@ -97,7 +97,7 @@ def topology(names: dict[str, str], options: argparse.Namespace) -> float:
         [sparse, "run", "-n", name], cwd=folder, env=environ_of(names),
         stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
-    admin = kafka.admin(settings)
+    admin = connect.admin(settings)
     points: list[tuple[float, int]] = []
     try:
         changed = time.monotonic()

@@ -161,8 +161,8 @@ def prepare(folder: Path, trees: int, leaves: int) -> None:
     import lightgbm
     import numpy as np
 
-    from apps.training.export import from_lightgbm
-    from apps.training.fraud import _rows, _simulated
+    from apps.build.training.export import from_lightgbm
+    from apps.build.training.fraud import _rows, _simulated
     from stormwatch.models.trees import encode
 
     rows = _rows(islice(_simulated(3, 2_000, 100), 120_000))

@@ -20,7 +20,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
-from stormwatch.adapters import kafka  # noqa: E402
+from stormwatch.adapters import connect  # noqa: E402
 from stormwatch.settings import Settings, load  # noqa: E402
 
 PARTITIONS = 4
@@ -46,7 +46,7 @@ def send(settings: Settings, topic: str, records: int, size: int) -> Cost:
     """Send and wait until all is confirmed."""
     value = b"x" * size
     keys = [b"C%09d" % i for i in range(5000)]
-    with closing(kafka.sink(settings)) as sink:
+    with closing(connect.sink(settings)) as sink:
         sink.send(topic, None, value)
         sink.flush(10)
 
@@ -60,7 +60,7 @@ def send(settings: Settings, topic: str, records: int, size: int) -> Cost:
 
 def read(settings: Settings, topic: str, pausing: bool) -> Cost:
     """Read all; `pausing` as the spout does: what was polled rests while the others are polled."""
-    with closing(kafka.source(settings, topic)) as source:
+    with closing(connect.source(settings, topic)) as source:
         highs = {p: source.watermarks(p).high for p in range(PARTITIONS)}
         total = sum(highs.values())
 
@@ -89,7 +89,7 @@ def main() -> None:
     for client in ("confluent", "kafka-python"):
         mine = replace(settings, kafka_client=client)
         topic = f"benchmark-{uuid.uuid4().hex[:8]}"
-        with closing(kafka.admin(mine)) as admin:
+        with closing(connect.admin(mine)) as admin:
             admin.ensure_topic(topic, PARTITIONS, {})
             try:
                 table[client] = [

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from streamparse import Bolt, Grouping, Spout, Topology
 
-from stormwatch.adapters.multilang import StrictComponent
-from stormwatch.adapters.task_time import RealClock
+from stormwatch.adapters.clock import RealClock
+from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.runner import plan
 from stormwatch.runner.engine import Engine
 from stormwatch.runner.events import Event

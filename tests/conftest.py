@@ -11,11 +11,11 @@ import hypothesis
 import pytest
 from hypothesis import Phase
 
-from apps.services import cassandra as cassandra_service
-from apps.services import kafka as kafka_service
-from apps.services import manage, ports, registry
-from apps.services.home import Home, Progress, silent
-from apps.services.plan import Plan
+from apps.local.services import cassandra as cassandra_service
+from apps.local.services import kafka as kafka_service
+from apps.local.services import manage, ports, registry
+from apps.local.services.home import Home, Progress, silent
+from apps.local.services.plan import Plan
 from stormwatch.settings import Settings
 
 pytest_plugins = ("stormwatch.testing.plugin",)

@@ -1,6 +1,6 @@
 """Starts of a partition in one log, for tests that know no Kafka."""
 
-from stormwatch.offsets import Start, read_mark, start_of
+from stormwatch.ingest.commit_metadata import Start, read_mark, start_of
 from stormwatch.ports import Committed
 
 

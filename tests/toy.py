@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stormwatch.domain import Verdict
 from stormwatch.records import Reason, Rejection
+from stormwatch.state.judge import Verdict
 
 
 class Ping(msgspec.Struct, frozen=True, array_like=True):

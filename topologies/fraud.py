@@ -6,9 +6,9 @@ from bolts.fraud import FraudBolt, ScoreTransactions, StoreFraudDecisions
 from bolts.parse import ParseTransactions
 from bolts.reject import RejectTransactions
 from spouts.transactions import TransactionSpout
-from stormwatch.adapters.wiring import Checked
+from stormwatch.adapters.storm.config import storm_config
+from stormwatch.adapters.storm.wiring import Checked
 from stormwatch.settings import load
-from stormwatch.topology import storm_config
 
 settings = load()
 

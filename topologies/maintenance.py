@@ -6,9 +6,9 @@ from bolts.maintenance import MaintenanceBolt, ScoreReadings, StoreMaintenanceDe
 from bolts.parse import ParseReadings
 from bolts.reject import RejectReadings
 from spouts.readings import ReadingSpout
-from stormwatch.adapters.wiring import Checked
+from stormwatch.adapters.storm.config import storm_config
+from stormwatch.adapters.storm.wiring import Checked
 from stormwatch.settings import load
-from stormwatch.topology import storm_config
 
 settings = load()
 

@@ -6,9 +6,9 @@ from bolts.behaviour import ParseBehaviour, RejectBehaviour
 from bolts.items import FirstItems, SecondItems
 from bolts.recommend import PlanBolt, RecommendBolt
 from spouts.behaviour import BehaviourSpout
-from stormwatch.adapters.wiring import Checked
+from stormwatch.adapters.storm.config import storm_config
+from stormwatch.adapters.storm.wiring import Checked
 from stormwatch.settings import load
-from stormwatch.topology import storm_config
 
 settings = load()
 

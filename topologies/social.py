@@ -4,9 +4,9 @@ from streamparse import Grouping, Topology
 
 from bolts.social import ParsePosts, RejectPosts, SocialBolt, SplitPosts
 from spouts.posts import PostSpout
-from stormwatch.adapters.wiring import Checked
+from stormwatch.adapters.storm.config import storm_config
+from stormwatch.adapters.storm.wiring import Checked
 from stormwatch.settings import load
-from stormwatch.topology import storm_config
 
 settings = load()
 

@@ -30,7 +30,7 @@ def alerts(
 ) -> None:
     """Show the newest alerts that are stored, with their reasons."""
     from apps.cli.connect import stored
-    from apps.run.view import in_words
+    from apps.local.run.view import in_words
 
     with stored(shared.settings()) as archive:
         found = [(name, row) for name in domains or _known() for row in archive.alerts(name, limit)]
@@ -54,17 +54,17 @@ def journey(
 ) -> None:
     """Show what became of one record: ledger, decisions with reasons, what was set aside."""
     from apps.cli.connect import stored
-    from apps.dev.load import topology
-    from apps.domains import of_topic
-    from apps.journey import Place
-    from apps.journey import journey as lines
-    from stormwatch.adapters import kafka
+    from apps.local.dev.load import topology
+    from apps.operate.domains import of_topic
+    from apps.operate.journey import Place
+    from apps.operate.journey import journey as lines
+    from stormwatch.adapters import connect
 
     settings = shared.settings()
     place = Place.of(record)
     name = of_topic(settings, place.topic).topology
     with stored(settings) as archive:
-        source = kafka.source(settings, place.topic)
+        source = connect.source(settings, place.topic)
         for line in lines(settings, topology(shared.ROOT, name), name, source, archive, place):
             print(line)
 
@@ -80,7 +80,7 @@ def _place(row: "DecisionRow") -> str:
 
 def _known() -> list[str]:
     """Names under which alerts are stored: of the topologies, and of bolts that have their own."""
-    from apps.dev.load import names
-    from apps.domains import own_domains
+    from apps.local.dev.load import names
+    from apps.operate.domains import own_domains
 
     return [one for name in names(shared.ROOT) for one in (name, *own_domains(name))]

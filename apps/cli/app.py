@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from apps.steps import Steps
+    from apps.local.steps import Steps
     from stormwatch.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +61,6 @@ def colours(stream: Any) -> bool:
 
 def steps() -> "Steps":
     """Progress as lines on stderr."""
-    from apps.steps import Steps
+    from apps.local.steps import Steps
 
     return Steps(lambda step, detail: print(f"{step}: {detail}", file=sys.stderr, flush=True))

@@ -27,10 +27,10 @@ def chaos(
     It starts its own Kafka, Cassandra and topology on free ports and ends them; `--live` kills in
     the topology that runs here instead. Exit code 1 when a law is broken or the run is INVALID.
     """
-    from apps.chaos import command
-    from apps.chaos import live as running
-    from apps.chaos.campaigns import CAMPAIGNS, named
-    from apps.chaos.screen import Screen
+    from apps.prove.chaos import command
+    from apps.prove.chaos import live as running
+    from apps.prove.chaos.campaigns import CAMPAIGNS, named
+    from apps.prove.chaos.screen import Screen
 
     if known:
         for each in CAMPAIGNS:

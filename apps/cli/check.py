@@ -23,8 +23,8 @@ def lint(
     Each finding says what would happen at run time and how to mend it. Exit code 1 if one is an
     error: those stop `run`, `sparse run` and `sparse submit` too.
     """
-    from apps.lint import Severity
-    from apps.lint import lint as check
+    from apps.build.lint import Severity
+    from apps.build.lint import lint as check
 
     found = check(shared.ROOT, topologies)
     if as_json:

@@ -17,9 +17,9 @@ app = typer.Typer(
 )
 def up() -> None:
     """Start ZooKeeper, Nimbus and a supervisor (and Kafka and Cassandra, if they are not up)."""
-    from apps import services
-    from apps.run import prepare
-    from apps.services import cluster
+    from apps.local import services
+    from apps.local.run import prepare
+    from apps.local.services import cluster
 
     steps = shared.steps()
     found = services.up(shared.settings(), shared.ROOT, steps)
@@ -31,7 +31,7 @@ def up() -> None:
 @app.command(epilog=shared.example("cluster down"))
 def down() -> None:
     """Stop the cluster; Kafka and Cassandra stay. Kill topologies first: `sparse kill -n NAME`."""
-    from apps.services import cluster
+    from apps.local.services import cluster
 
     stopped = cluster.down(shared.ROOT, shared.steps())
     print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
@@ -40,7 +40,7 @@ def down() -> None:
 @app.command(epilog=shared.example("cluster status"))
 def status() -> None:
     """Show the cluster and its topologies."""
-    from apps.services import cluster
+    from apps.local.services import cluster
 
     for line in cluster.status(shared.ROOT):
         print(line)

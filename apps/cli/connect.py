@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 @contextmanager
 def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
     """Both, closed at the end. Raises StormwatchError if one does not answer."""
-    from stormwatch.adapters import cassandra, kafka
+    from stormwatch.adapters import connect
+    from stormwatch.adapters.cassandra import store as cassandra
 
-    admin = kafka.admin(settings)
+    admin = connect.admin(settings)
     try:
         store = cassandra.connect(settings)
         try:
@@ -29,7 +30,7 @@ def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
 @contextmanager
 def stored(settings: "Settings") -> "Iterator[Archive]":
     """Cassandra alone, closed at the end. Raises StormwatchError if it does not answer."""
-    from stormwatch.adapters import cassandra
+    from stormwatch.adapters.cassandra import store as cassandra
 
     archive = cassandra.connect(settings)
     try:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from apps.cli import app as shared
-from apps.kinds import BY_EVENTS
+from apps.data.kinds import BY_EVENTS
 
 ENDLESS_RATE = 500.0
 """Records/s of generated events that nobody gave an end, as `run` sends them."""
@@ -70,7 +70,7 @@ def publish(
     Files: JSON lines, CSV with a header, card transactions CSV, C-MAPSS text. Without --count
     generated events end with Ctrl-C. They go on in time where the topic ends.
     """
-    from apps.run import publishing
+    from apps.local.run import publishing
 
     if rate is None:
         rate = 0.0 if files or count else ENDLESS_RATE
@@ -97,10 +97,10 @@ def ledger(
     unaccounted for, has two end states, or tables and ledger disagree; with --watch if there was
     an alarm.
     """
-    from apps import ledger as proof
-    from apps import ledger_command as more
     from apps.cli.connect import connected
-    from apps.run.streams import every
+    from apps.data.streams import every
+    from apps.operate import ledger as proof
+    from apps.operate import ledger_command as more
     from stormwatch.errors import TopicError
 
     settings = shared.settings()
@@ -153,8 +153,8 @@ def config(as_json: Json = False) -> None:
 @schema.command("status", epilog=shared.example("schema status"))
 def schema_status() -> None:
     """Show which migrations are applied. Exit code 1 if one is missing."""
-    from apps.run.prepare import SCHEMA
-    from stormwatch.adapters import cassandra_migrations as migrations
+    from apps.local.run.prepare import SCHEMA
+    from stormwatch.adapters.cassandra import migrations
 
     rows = migrations.status(shared.settings(), shared.ROOT / SCHEMA)
     for name, state in rows:
@@ -166,7 +166,7 @@ def schema_status() -> None:
 @schema.command("apply", epilog=shared.example("schema apply"))
 def schema_apply() -> None:
     """Apply the migrations that are missing. Safe to repeat, and with two at once."""
-    from apps.run import prepare
+    from apps.local.run import prepare
 
     prepare.ensure_tables(shared.settings(), shared.ROOT, shared.steps())
     print("The tables are as this version needs them.")

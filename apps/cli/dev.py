@@ -30,8 +30,8 @@ def demo(
     At the end the ledger proves that every record was decided once. Nothing is kept.
     Exit code: 0, 130 after Ctrl-C, 1 if a record stayed undecided.
     """
-    from apps.dev.demo import Options
-    from apps.dev.demo import demo as run
+    from apps.local.dev.demo import Options
+    from apps.local.dev.demo import demo as run
 
     shared.log_to(shared.settings(), "demo")
     raise typer.Exit(run(Options(seconds, seed), shared.ROOT, lambda line: print(line, flush=True)))
@@ -51,13 +51,13 @@ def dev(
     Kafka and Cassandra are those that the settings name, where they answer (./stormwatch up);
     otherwise both are in memory, with generated events. Exit code: 0, 130 after Ctrl-C.
     """
-    from apps.dev import load
-    from apps.dev.reload import keep_running
+    from apps.local.dev import load
+    from apps.local.dev.reload import keep_running
 
     if topology not in load.names(shared.ROOT):
         raise load.unknown(shared.ROOT, topology)
     how = "processes" if processes else "threads"
-    command = [sys.executable, "-m", "apps.dev.once", topology, str(seconds), how]
+    command = [sys.executable, "-m", "apps.local.dev.once", topology, str(seconds), how]
     raise typer.Exit(
         keep_running(command, shared.ROOT, lambda line: print(line, flush=True), wait=not seconds)
     )

@@ -7,8 +7,8 @@ import typer
 from apps.cli import app as shared
 
 if TYPE_CHECKING:
-    from apps.dlq.letters import Letter
-    from apps.dlq.redrive import Result, Who
+    from apps.operate.dlq.letters import Letter
+    from apps.operate.dlq.redrive import Result, Who
     from stormwatch.archive import Archive
     from stormwatch.settings import Settings
 
@@ -43,15 +43,15 @@ def list_(
 ) -> None:
     """List set-aside records, newest first. RECORD is topic/partition/epoch/offset."""
     from apps.cli.connect import stored
-    from apps.dlq.letters import Wanted, find
-    from apps.domains import chosen
-    from stormwatch import masking
+    from apps.operate.dlq.letters import Wanted, find
+    from apps.operate.domains import chosen
+    from stormwatch.dead_letters import redaction
 
     settings = shared.settings()
     streams = chosen(settings, topology)
     with stored(settings) as archive:
         found = find(archive, streams, Wanted(reason, component, state, everything), limit)
-    masked = masking.names(settings.mask_fields)
+    masked = redaction.names(settings.mask_fields)
     if as_json:
         shared.print_json([letter.shown(masked) for letter in found])
         return
@@ -68,12 +68,12 @@ def list_(
 def show(record: Annotated[str, typer.Argument()], as_json: Json = False) -> None:
     """Show one set-aside record whole, with what was done about it."""
     from apps.cli.connect import stored
-    from apps.dlq.letters import by_name
-    from stormwatch import masking
+    from apps.operate.dlq.letters import by_name
+    from stormwatch.dead_letters import redaction
 
     settings = shared.settings()
     with stored(settings) as archive:
-        shown = by_name(archive, settings, record).shown(masking.names(settings.mask_fields))
+        shown = by_name(archive, settings, record).shown(redaction.names(settings.mask_fields))
     if as_json:
         shared.print_json(shown)
         return
@@ -99,7 +99,7 @@ def redrive(
     if one was left.
     """
     from apps.cli.connect import stored
-    from apps.dlq.session import redrive_all
+    from apps.operate.dlq.session import redrive_all
 
     settings = shared.settings()
     with stored(settings) as archive:
@@ -122,7 +122,7 @@ def discard(
 ) -> None:
     """Mark set-aside records as needing nothing more. They stay stored until their TTL."""
     from apps.cli.connect import stored
-    from apps.dlq import redrive as acts
+    from apps.operate.dlq import redrive as acts
 
     settings = shared.settings()
     with stored(settings) as archive:
@@ -136,8 +136,8 @@ def _chosen(
     settings: "Settings", archive: "Archive", names: list[str] | None,
     filters: tuple[str | None, str | None, str | None], topology: str, limit: int,
 ) -> "list[Letter]":  # fmt: skip
-    from apps.dlq.letters import Wanted, by_name, find
-    from apps.domains import chosen
+    from apps.operate.dlq.letters import Wanted, by_name, find
+    from apps.operate.domains import chosen
     from stormwatch.errors import SettingsError
 
     if names:
@@ -154,8 +154,8 @@ def _who(note: str) -> "Who":
     import getpass
     import socket
 
-    from apps.dlq.redrive import Who
-    from stormwatch.adapters.outside import now_ms
+    from apps.operate.dlq.redrive import Who
+    from stormwatch.adapters.storm.resources import now_ms
 
     name = f"{getpass.getuser()}@{socket.gethostname()}"
     return Who(name, note, now_ms)

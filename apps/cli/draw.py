@@ -26,8 +26,8 @@ def draw(
 
     Components with their tasks, streams with their groupings, topics read, tables written.
     """
-    from apps.dev.load import names
-    from apps.draw import page, picture
+    from apps.build.draw import page, picture
+    from apps.local.dev.load import names
 
     text = picture(shared.ROOT, topology) if topology else page(shared.ROOT, names(shared.ROOT))
     if out is None:

@@ -42,7 +42,7 @@ def new(
 
     A name that would clash, or break on the workers, is refused with the reason.
     """
-    from apps.scaffold import plan
+    from apps.build.scaffold import plan
 
     made = plan(kind.value, name, shared.ROOT, topology, state)
     print(made.diff())

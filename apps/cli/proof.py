@@ -8,7 +8,7 @@ import typer
 from apps.cli import app as shared
 
 if TYPE_CHECKING:
-    from apps.replay.compare import Change, Proof
+    from apps.prove.replay.compare import Change, Proof
 
 Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
 Name = Annotated[
@@ -47,8 +47,8 @@ def verdict(
     """
     from secrets import randbelow
 
-    from apps.verdict import session
-    from apps.verdict.judge import INVALID, PASS
+    from apps.prove.verdict import session
+    from apps.prove.verdict.judge import INVALID, PASS
 
     seed = randbelow(1 << 31) if seed is None else seed
     made = session.verdict(shared.settings(), name, seed, fault_at or ())
@@ -93,7 +93,7 @@ def replay(
     rows or versions have expired. Exit code 1 if something differs.
     """
     from apps.cli.connect import stored
-    from apps.replay.session import opened
+    from apps.prove.replay.session import opened
 
     settings = shared.settings()
     with (
@@ -112,7 +112,7 @@ def replay(
 
 
 def _told(result: "Proof | Change") -> list[str]:
-    from apps.replay.compare import Proof
+    from apps.prove.replay.compare import Proof
 
     where = f"partition {result.partition}, offsets {result.first:,} to {result.last:,}"
     if isinstance(result, Proof):

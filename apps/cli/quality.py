@@ -114,11 +114,11 @@ def train(
         )
     print(f"training the {model.value} model with seed {seed}", file=sys.stderr)
     if model is Model.FRAUD:
-        from apps.training.fraud import train_fraud
+        from apps.build.training.fraud import train_fraud
 
         card = train_fraud(folder, seed, data)
     else:
-        from apps.training.maintenance import train_maintenance
+        from apps.build.training.maintenance import train_maintenance
 
         card = train_maintenance(folder, seed, data)
     print(f"{card.version} is in {folder}")

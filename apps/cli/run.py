@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from apps.cli import app as shared
-from apps.kinds import TOPOLOGIES
+from apps.data.kinds import TOPOLOGIES
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,10 +39,10 @@ def run(
     """
     from rich.console import Console
 
-    from apps.lint import check
-    from apps.run.engine import Options, execute
-    from apps.run.present import Presenter
-    from apps.run.streams import streams
+    from apps.build.lint import check
+    from apps.data.streams import streams
+    from apps.local.run.engine import Options, execute
+    from apps.local.run.present import Presenter
     from stormwatch.errors import SettingsError
 
     if report is not None and not report.resolve().parent.is_dir():

@@ -26,8 +26,8 @@ def up() -> None:
 
     Services that the settings name are used instead. Nothing happens to what runs already.
     """
-    from apps import services
-    from apps.run import prepare
+    from apps.local import services
+    from apps.local.run import prepare
 
     steps = shared.steps()
     found = services.up(shared.settings(), shared.ROOT, steps)
@@ -38,7 +38,7 @@ def up() -> None:
 
 def down() -> None:
     """Stop all that ./stormwatch started: Kafka, Cassandra and the cluster."""
-    from apps import services
+    from apps.local import services
 
     stopped = services.down(shared.ROOT, shared.steps())
     print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
@@ -48,7 +48,7 @@ def status(as_json: Json = False) -> None:
     """Show the services: state, ports, memory and logs."""
     from dataclasses import asdict
 
-    from apps import services
+    from apps.local import services
 
     found = services.status(shared.ROOT)
     if as_json:
@@ -74,7 +74,7 @@ def doctor(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from apps.services import doctor as checks
+    from apps.local.services import doctor as checks
 
     findings = checks.examine(shared.settings(), shared.ROOT)
     if as_json:

@@ -38,8 +38,8 @@ def soak(
     come), soak.json (slopes with their 95 % intervals) and soak.svg. An interrupted soak goes on
     when started again with the same DIR. Exit code 1 when a law is broken or something grows.
     """
-    from apps.soak.course import Options, Soak
-    from apps.soak.report import JUDGED_S
+    from apps.prove.soak.course import Options, Soak
+    from apps.prove.soak.report import JUDGED_S
 
     seconds = hours * 3600 + minutes * 60
     if not seconds:

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, NamedTuple
 from streamparse import Bolt
 
 from stormwatch import codec, settings
-from stormwatch.adapters.garbage import Collector
-from stormwatch.adapters.multilang import StrictComponent
-from stormwatch.adapters.outside import Outside
-from stormwatch.cache import StateCache
+from stormwatch.adapters.storm.collector import Collector
+from stormwatch.adapters.storm.component import StrictComponent
+from stormwatch.adapters.storm.config import TICK_EVERY_SECOND
+from stormwatch.adapters.storm.resources import Outside
 from stormwatch.errors import InfrastructureError, StateError
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
-from stormwatch.topology import TICK_EVERY_SECOND
+from stormwatch.state.cache import StateCache
 
 GROUP_RECORDS = 200
 """Once so many are in hand no further batch is waited for: larger ones gain nothing together."""

@@ -2,8 +2,8 @@
 
 from bolts.parse import ParseBolt
 from bolts.reject import RejectBolt
-from stormwatch.recommend.domain import NAME
-from stormwatch.recommend.parse import parse
+from stormwatch.domains.recommend.domain import NAME
+from stormwatch.domains.recommend.parse import parse
 
 
 class ParseBehaviour(ParseBolt):

@@ -7,16 +7,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
-from stormwatch.adapters.lazy import Lazy
-from stormwatch.adapters.outside import now_ms
-from stormwatch.bitmap import count
-from stormwatch.cache import StateCache
-from stormwatch.contract import Contract, Policy
-from stormwatch.domain import Judge
+from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.adapters.threads.background import Lazy
+from stormwatch.ledger.bitmap import count
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
-from stormwatch.steps import ScoreStep, Step, StoreStep, Topics
+from stormwatch.state.cache import StateCache
+from stormwatch.state.judge import Judge
+from stormwatch.state.processor import Contract, Policy
+from stormwatch.state.steps import ScoreStep, Step, StoreStep, Topics
 
 MODEL_WAIT_S = 10.0
 

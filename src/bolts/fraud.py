@@ -4,14 +4,14 @@ from streamparse import Stream
 
 from bolts.chain import ChainBolt
 from bolts.decide import score, store
-from stormwatch.adapters.guard import supply
+from stormwatch.adapters.threads.model_guard import supply
 from stormwatch.codec import BATCH_FIELDS, Parsed
-from stormwatch.domain import Domain
-from stormwatch.fraud import ALERT_OUTCOMES, Fraud
-from stormwatch.fraud.event import Transaction
-from stormwatch.fraud.state import CustomerState
+from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
+from stormwatch.state.judge import Domain
 
 
 def _domain(settings: Settings) -> Domain[Transaction, CustomerState]:

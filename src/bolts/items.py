@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 from streamparse import Stream
 
 from bolts.base import BatchBolt
-from stormwatch.adapters.outside import now_ms
-from stormwatch.cache import StateCache
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS
+from stormwatch.domains.recommend.items import ITEMS, Answers, Items
+from stormwatch.domains.recommend.round import Round, asked_of
 from stormwatch.partitioner import stripe_of
-from stormwatch.recommend.items import ITEMS, Answers, Items
-from stormwatch.recommend.round import Round, asked_of
 from stormwatch.records import Fragment
-from stormwatch.steps import Fate, ScoreStep
+from stormwatch.state.cache import StateCache
+from stormwatch.state.steps import Fate, ScoreStep
 
 
 class ItemsBolt(BatchBolt):

@@ -4,14 +4,14 @@ from streamparse import Stream
 
 from bolts.chain import ChainBolt
 from bolts.decide import score, store
-from stormwatch.adapters.guard import supply
+from stormwatch.adapters.threads.model_guard import supply
 from stormwatch.codec import BATCH_FIELDS, Parsed
-from stormwatch.domain import Domain
-from stormwatch.maintenance import ALERT_OUTCOMES, Maintenance
-from stormwatch.maintenance.event import Reading
-from stormwatch.maintenance.features import UnitState
+from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
+from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.features import UnitState
 from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
+from stormwatch.state.judge import Domain
 
 
 def _domain(settings: Settings) -> Domain[Reading, UnitState]:

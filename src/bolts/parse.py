@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 from streamparse import Stream
 
 from bolts.base import BatchBolt
-from stormwatch import masking
-from stormwatch.adapters.outside import now_ms
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, RECORDS
-from stormwatch.fraud.parse import parse as parse_transaction
-from stormwatch.maintenance.parse import parse as parse_reading
-from stormwatch.parse import parse_batch
+from stormwatch.dead_letters import redaction
+from stormwatch.domains.fraud.parse import parse as parse_transaction
+from stormwatch.domains.maintenance.parse import parse as parse_reading
+from stormwatch.parsing.batch import parse_batch
 from stormwatch.records import Fragment, Record
 
 REJECTED = "rejected"
@@ -37,7 +37,7 @@ class ParseBolt(BatchBolt):
             partial(type(self).parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
             component=self.component_name,
             record_max_bytes=self.settings.record_max_bytes,
-            masked=masking.names(self.settings.mask_fields),
+            masked=redaction.names(self.settings.mask_fields),
             now=now_ms(),
         )
         if batch.rejected is not None:

@@ -1,6 +1,6 @@
 """Recommends items to users: planned by user, asked of the items, filled in and stored by user.
 
-The order and what it promises: `stormwatch.recommend.round`.
+The order and what it promises: `stormwatch.domains.recommend.round`.
 """
 
 from typing import Any
@@ -10,13 +10,13 @@ from streamparse import Stream
 from bolts.chain import ChainBolt
 from bolts.decide import score, store
 from stormwatch.codec import BATCH_FIELDS, Parsed
-from stormwatch.domain import Domain
-from stormwatch.recommend.domain import ALERT_OUTCOMES, Recommend
-from stormwatch.recommend.event import Behaviour
-from stormwatch.recommend.history import UserState
-from stormwatch.recommend.round import Round, begin, finish
+from stormwatch.domains.recommend.domain import ALERT_OUTCOMES, Recommend
+from stormwatch.domains.recommend.event import Behaviour
+from stormwatch.domains.recommend.history import UserState
+from stormwatch.domains.recommend.round import Round, begin, finish
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
+from stormwatch.state.judge import Domain
 
 
 def _domain(settings: Settings) -> Domain[Behaviour, UserState]:

@@ -3,13 +3,13 @@
 from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
-from stormwatch import masking
-from stormwatch.adapters.outside import now_ms
-from stormwatch.asides import kept, message
-from stormwatch.bitmap import count
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import Asides
+from stormwatch.dead_letters import redaction
+from stormwatch.dead_letters.rows import kept, message
+from stormwatch.ledger.bitmap import count
 from stormwatch.records import Fragment
-from stormwatch.stamps import outcome_stamp
+from stormwatch.state.write_timestamps import outcome_stamp
 
 
 class RejectBolt(BatchBolt):
@@ -29,7 +29,7 @@ class RejectBolt(BatchBolt):
 
     def handle(self, fragment: Fragment, payload: Asides, tup: Any) -> None:
         outside, settings = self.outside, self.settings
-        masked = masking.names(settings.mask_fields)
+        masked = redaction.names(settings.mask_fields)
         rows = [kept(row, settings.record_max_bytes, masked) for row in payload.rows]
         # The store first: what it refuses to take is not sent to Kafka once more at every try.
         outside.store().write_aside(self.domain, rows, payload.ledger, outcome_stamp(fragment))

@@ -1,4 +1,4 @@
-"""Re-keys batches: sub-batches by hash of a second key. The contract: `stormwatch.rekey`."""
+"""Re-keys batches: sub-batches by hash of a second key. The contract: `stormwatch.state.repartition`."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -7,10 +7,10 @@ from streamparse import Stream
 
 from bolts.base import BatchBolt
 from stormwatch import codec
-from stormwatch.adapters.outside import now_ms
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, Parsed
 from stormwatch.records import Fragment
-from stormwatch.rekey import fan_out
+from stormwatch.state.repartition import fan_out
 
 REJECTED = "rejected"
 
@@ -28,12 +28,12 @@ class RekeyBolt(BatchBolt):
         reject = RejectPosts.spec(inputs=[parse["rejected"], split["rejected"], ...])
 
     The bolt behind is a ChainBolt of score and store, its payload `Parsed[Mention]`.
-    Guarantee: at least once; each offset has one writer in the ledger (`stormwatch.rekey`).
+    Guarantee: at least once; each offset has one writer in the ledger (`stormwatch.state.repartition`).
     """
 
     config: ClassVar[dict[str, Any]] = {}
     outputs: ClassVar = [Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED)]
-    split: ClassVar[Callable[..., Any]]  # stormwatch.rekey.Split
+    split: ClassVar[Callable[..., Any]]  # stormwatch.state.repartition.Split
     to_wire: ClassVar[Callable[..., bytes]]
     buckets: ClassVar[int] = 8
     """Sub-batches of a batch at most; more than tasks behind, so that these share evenly."""

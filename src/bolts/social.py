@@ -7,15 +7,15 @@ from bolts.decide import score, store
 from bolts.parse import ParseBolt
 from bolts.reject import RejectBolt
 from bolts.rekey import RekeyBolt
-from stormwatch.adapters.vader import sentiment
+from stormwatch.adapters.sentiment import sentiment
 from stormwatch.codec import Parsed
-from stormwatch.domain import Domain
+from stormwatch.domains.social import ALERT_OUTCOMES, Social
+from stormwatch.domains.social.domain import BrandState
+from stormwatch.domains.social.event import Mention, Post
+from stormwatch.domains.social.mentions import mentions
+from stormwatch.domains.social.parse import parse, to_wire
 from stormwatch.settings import Settings
-from stormwatch.social import ALERT_OUTCOMES, Social
-from stormwatch.social.domain import BrandState
-from stormwatch.social.event import Mention, Post
-from stormwatch.social.mentions import mentions
-from stormwatch.social.parse import parse, to_wire
+from stormwatch.state.judge import Domain
 
 
 def _split(post: Post) -> list[Mention]:

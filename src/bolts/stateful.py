@@ -7,11 +7,11 @@ from bolts.base import BatchBolt
 from bolts.chain import ChainBolt
 from bolts.decide import STORED, score, store
 from stormwatch.codec import Parsed
-from stormwatch.domain import Verdict
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
-from stormwatch.stateful import OneJudge, beside, check_state
-from stormwatch.steps import Step
+from stormwatch.state.judge import Verdict
+from stormwatch.state.keyed_function import OneJudge, beside, check_state
+from stormwatch.state.steps import Step
 
 
 def _score(bolt: BatchBolt) -> Step:
@@ -38,7 +38,7 @@ class StatefulBolt(ChainBolt):
 
         spree = Spree.spec(inputs={parse: Grouping.fields("bucket")})
 
-    Guarantee: effects once, by the state contract (`stormwatch.contract`): a key's events are
+    Guarantee: effects once, by the state contract (`stormwatch.state.processor`): a key's events are
     judged in offset order, a replay or a crash counts none twice; duplicates, conflicts and late
     events are not judged; one that `judge` raises on is set aside with its traceback. Decisions,
     states and alerts are stored under `domain`; nothing is said in the ledger, for another bolt

@@ -1,6 +1,6 @@
 """The spout: micro-batches of one Kafka topic, one in flight a partition. A thin shell.
 
-Everything that decides is in `stormwatch.reader` and `stormwatch.partition`.
+Everything that decides is in `stormwatch.ingest.reader` and `stormwatch.ingest.partition`.
 """
 
 import signal
@@ -13,16 +13,16 @@ from typing import Any, ClassVar
 from streamparse import Spout, Stream
 
 from stormwatch import settings
-from stormwatch.adapters import outside
-from stormwatch.adapters.lazy import Lazy
-from stormwatch.adapters.multilang import StrictComponent
-from stormwatch.backlog import Limits
+from stormwatch.adapters.storm import resources
+from stormwatch.adapters.storm.component import StrictComponent
+from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
-from stormwatch.item import BATCHES, NOTICES
-from stormwatch.opening import Log
-from stormwatch.partition import Rules
+from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.in_flight import BATCHES, NOTICES
+from stormwatch.ingest.partition import Rules
+from stormwatch.ingest.reader import Reader
+from stormwatch.ingest.start import Log
 from stormwatch.ports import Source
-from stormwatch.reader import Reader
 from stormwatch.settings import Settings
 
 RESEND_AFTER_TIMEOUTS = 3
@@ -58,7 +58,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
         log = Log(topic, values.kafka_group, values.expired, self.topic_setting)
-        store = Lazy(lambda: outside.connect_store(values), "The store")
+        store = Lazy(lambda: resources.connect_store(values), "The store")
         self.reader = Reader(
             lambda: self.source(values, topic), partial(store.get, STORE_WAIT_S), log, rules,
             task, tasks, time.monotonic, Random(),
@@ -66,9 +66,9 @@ class KafkaBatchSpout(StrictComponent, Spout):
 
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to Kafka. Raises BrokerUnavailable while it does not answer."""
-        from stormwatch.adapters import kafka
+        from stormwatch.adapters import connect
 
-        return kafka.source(values, topic)
+        return connect.source(values, topic)
 
     def next_tuple(self) -> None:
         """One turn of the reader; returns within milliseconds while Kafka answers.

@@ -40,7 +40,7 @@ class Asides(msgspec.Struct, array_like=True):
 
 
 class Share(msgspec.Struct, frozen=True, array_like=True):
-    """What a re-key hop gave to one bucket of a fragment; see `stormwatch.rekey`."""
+    """What a re-key hop gave to one bucket of a fragment; see `stormwatch.state.repartition`."""
 
     bucket: int
     secondary: list[int]  # positions of events for whose offsets another writer accounts

@@ -29,7 +29,7 @@ class Committed(NamedTuple):
     """A consumer group's commit of one partition."""
 
     offset: int  # the next offset to read
-    metadata: str  # ours: see stormwatch.partition
+    metadata: str  # ours: see stormwatch.ingest.partition
 
 
 class Watermarks(NamedTuple):

@@ -46,7 +46,7 @@ class Fragment(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rejection(msgspec.Struct, frozen=True, array_like=True):
-    """Why a record is not a valid event. `code` is one of `stormwatch.parse.CODES`."""
+    """Why a record is not a valid event. `code` is one of `stormwatch.parsing.batch.CODES`."""
 
     code: str
     reason: str

@@ -8,14 +8,14 @@ from time import monotonic
 import msgspec
 import pytest
 
-from apps.generate.readings import readings
-from apps.generate.transactions import Transactions
+from apps.data.generate.readings import readings
+from apps.data.generate.transactions import Transactions
 from bolts import fraud, maintenance
-from stormwatch.bitmap import count
 from stormwatch.codec import Parsed, decoder
-from stormwatch.fraud.parse import parse as parse_transaction
-from stormwatch.maintenance.parse import parse as parse_reading
-from stormwatch.meter import Reading as MeterReading
+from stormwatch.domains.fraud.parse import parse as parse_transaction
+from stormwatch.domains.maintenance.parse import parse as parse_reading
+from stormwatch.ledger.bitmap import count
+from stormwatch.metrics import Reading as MeterReading
 from stormwatch.models import load
 from stormwatch.records import Fragment, Outcomes
 from stormwatch.testing import HEARTBEAT, TICK, batch, drive

@@ -10,10 +10,10 @@ from streamparse import Bolt, Stream
 import bolts
 from bolts.base import BatchBolt
 from bolts.stateful import StatefulBolt
-from stormwatch.adapters.multilang import StrictComponent
+from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.codec import BATCH_FIELDS, Parsed
-from stormwatch.domain import Verdict
-from stormwatch.fraud.event import Transaction
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.state.judge import Verdict
 from stormwatch.testing import LAWS, LawBroken, assert_laws, tup
 from stormwatch.testing.laws import Case
 from tests import corpus

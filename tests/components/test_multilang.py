@@ -11,7 +11,7 @@ import pytest
 from pystorm.exceptions import StormWentAwayError
 from streamparse import Bolt
 
-from stormwatch.adapters.multilang import StrictComponent, StrictJSONSerializer
+from stormwatch.adapters.storm.component import StrictComponent, StrictJSONSerializer
 from stormwatch.testing import drive, tup
 from stormwatch.testing.storm import handshake
 
@@ -92,7 +92,7 @@ def test_print_does_not_break_the_protocol(tmp_path):
     import sys
 
     program = (
-        "from stormwatch.adapters.multilang import StrictComponent\n"
+        "from stormwatch.adapters.storm.component import StrictComponent\n"
         "from streamparse import Bolt\n"
         "class P(StrictComponent, Bolt):\n"
         "    def process(self, tup): print('hello'); self.logger.info('said')\n"

@@ -6,9 +6,9 @@ from bolts.base import BatchBolt
 from bolts.parse import ParseReadings, ParseTransactions
 from stormwatch import codec
 from stormwatch.codec import Asides, Parsed
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.maintenance.event import Reading
 from stormwatch.errors import SchemaError, StoreUnavailable
-from stormwatch.fraud.event import Transaction
-from stormwatch.maintenance.event import Reading
 from stormwatch.records import Fragment, Record
 from stormwatch.testing import HEARTBEAT, TICK, batch, drive
 from tests import corpus

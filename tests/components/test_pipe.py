@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormwatch.adapters.pipe import Pipe
+from stormwatch.adapters.storm.pipe import Pipe
 
 LINES = st.lists(st.binary(max_size=20).map(lambda b: b.replace(b"\n", b"")), max_size=6)
 

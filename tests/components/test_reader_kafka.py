@@ -11,17 +11,17 @@ from random import Random
 
 import pytest
 
-from apps.services import kafka as kafka_service
-from apps.services import manage, ports, registry
-from apps.services.home import Home, silent
-from stormwatch.adapters import kafka as adapters
-from stormwatch.backlog import Limits
+from apps.local.services import kafka as kafka_service
+from apps.local.services import manage, ports, registry
+from apps.local.services.home import Home, silent
+from stormwatch.adapters import connect as adapters
 from stormwatch.errors import TopicError
-from stormwatch.item import BATCHES, NOTICES, Item
-from stormwatch.offsets import read_mark
-from stormwatch.opening import Log
-from stormwatch.partition import Rules
-from stormwatch.reader import Reader
+from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.commit_metadata import read_mark
+from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item
+from stormwatch.ingest.partition import Rules
+from stormwatch.ingest.reader import Reader
+from stormwatch.ingest.start import Log
 from stormwatch.settings import Settings
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import typer.main
 
+from apps.build.scaffold import plan
 from apps.cli.__main__ import app
-from apps.scaffold import plan
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -5,13 +5,13 @@ from itertools import islice
 import msgspec
 import pytest
 
-from apps.generate.behaviour import behaviour
+from apps.data.generate.behaviour import behaviour
 from bolts.items import FirstItems, SecondItems
 from bolts.recommend import PlanBolt, RecommendBolt
-from stormwatch.bitmap import count
 from stormwatch.codec import Parsed, decoder
-from stormwatch.recommend.parse import parse
-from stormwatch.recommend.round import Round
+from stormwatch.domains.recommend.parse import parse
+from stormwatch.domains.recommend.round import Round
+from stormwatch.ledger.bitmap import count
 from stormwatch.records import Decision, Fragment
 from stormwatch.testing.ports import memory_ports
 from stormwatch.testing.storm import batch, drive

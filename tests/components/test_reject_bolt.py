@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from bolts.reject import RejectReadings, RejectTransactions
-from stormwatch import notices
-from stormwatch.adapters.store_memory import Fault
-from stormwatch.bitmap import bitmap_of
+from stormwatch.adapters.memory.store import Fault
 from stormwatch.codec import Asides
+from stormwatch.ingest import notices
+from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.records import Fragment, LedgerRow, Record, SetAside
-from stormwatch.stamps import outcome_stamp
+from stormwatch.state.write_timestamps import outcome_stamp
 from stormwatch.testing import TICK, batch, drive
 
 TOPIC = "dead-letters"

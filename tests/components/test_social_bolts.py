@@ -5,12 +5,12 @@ from itertools import islice
 
 import pytest
 
-from apps.generate.posts import posts
+from apps.data.generate.posts import posts
 from bolts.social import ParsePosts, RejectPosts, SocialBolt, SplitPosts
 from stormwatch.codec import Asides, Parsed, decoder, to_fragment
-from stormwatch.ledger import reconcile
+from stormwatch.domains.social.event import Mention, Post
+from stormwatch.ledger.reconcile import reconcile
 from stormwatch.records import Fragment, Record
-from stormwatch.social.event import Mention, Post
 from stormwatch.testing import TICK, batch, drive
 
 FAR = 1 << 62

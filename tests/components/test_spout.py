@@ -12,7 +12,7 @@ import pytest
 from spouts.kafka_batch import KafkaBatchSpout, place
 from spouts.readings import ReadingSpout
 from spouts.transactions import TransactionSpout
-from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySource
+from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, decoder, to_fragment
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings, to_conf

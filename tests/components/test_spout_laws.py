@@ -7,8 +7,8 @@ import pytest
 from streamparse import Spout
 
 import spouts
-from stormwatch.adapters.multilang import StrictComponent
-from stormwatch.adapters.outside import Outside
+from stormwatch.adapters.storm.component import StrictComponent
+from stormwatch.adapters.storm.resources import Outside
 from stormwatch.settings import Settings
 from stormwatch.testing import SPOUT_LAWS, LawBroken, assert_spout_laws
 from stormwatch.testing.laws import SpoutCase

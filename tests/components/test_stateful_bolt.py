@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bolts.stateful import StatefulBolt
-from stormwatch.adapters.kafka_memory_broker import MemoryBroker
-from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.adapters.memory.broker import MemoryBroker
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
-from stormwatch.domain import Verdict
-from stormwatch.fraud.event import Transaction
+from stormwatch.domains.fraud.event import Transaction
 from stormwatch.records import Reason
+from stormwatch.state.judge import Verdict
 from stormwatch.testing import (
     assert_laws,
     batch,

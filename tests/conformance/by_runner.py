@@ -16,7 +16,7 @@ PROJECT = Path(__file__).with_name("project")
 
 def main(name: str, class_name: str, mode: str, seconds: float, spouts: int) -> None:
     """Run until as many spouts are done, or for so many (simulated) seconds."""
-    from stormwatch.adapters.task_time import RealClock, simulated
+    from stormwatch.adapters.clock import RealClock, simulated
     from stormwatch.runner import plan
     from stormwatch.runner.clock import SimulatedClock
     from stormwatch.runner.engine import Engine, Rules

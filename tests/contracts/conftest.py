@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stormwatch.adapters import cassandra as adapter
-from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.adapters.cassandra import store as adapter
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.ports import Store
 from stormwatch.settings import Settings
 

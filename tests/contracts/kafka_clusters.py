@@ -9,9 +9,10 @@ from typing import Protocol
 import confluent_kafka
 import pytest
 
-from stormwatch.adapters import kafka, kafka_memory
-from stormwatch.adapters.kafka_confluent import ConfluentSource
-from stormwatch.adapters.kafka_python import KafkaPythonSource
+from stormwatch.adapters import connect
+from stormwatch.adapters.kafka.confluent.source import ConfluentSource
+from stormwatch.adapters.kafka.pure.source import KafkaPythonSource
+from stormwatch.adapters.memory import kafka as kafka_memory
 from stormwatch.ports import Admin, Sink, Source
 from stormwatch.records import Record
 from stormwatch.settings import Settings
@@ -66,10 +67,10 @@ class Real:
         return self.stack.enter_context(closing(made))
 
     def sink(self) -> Sink:
-        return self.stack.enter_context(closing(kafka.sink(self.settings)))
+        return self.stack.enter_context(closing(connect.sink(self.settings)))
 
     def admin(self) -> Admin:
-        return self.stack.enter_context(closing(kafka.admin(self.settings)))
+        return self.stack.enter_context(closing(connect.admin(self.settings)))
 
     def gap(self, topic: str) -> None:
         producer = confluent_kafka.Producer(

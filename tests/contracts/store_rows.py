@@ -1,6 +1,6 @@
 """Rows for the store's tests."""
 
-from stormwatch.bitmap import bitmap_of
+from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.records import DecisionRow, Fragment, LedgerRow, Outcomes, SetAside, StateRow
 
 DAY = 86_400_000

@@ -4,11 +4,11 @@ import uuid
 
 import pytest
 
-from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAct
 from stormwatch.errors import StoreUnavailable
 from stormwatch.records import Fragment
-from stormwatch.stamps import outcome_stamp
+from stormwatch.state.write_timestamps import outcome_stamp
 from tests.contracts.store_rows import DAY, NOW, aside, decision, fragment, ledger_row, outcomes
 
 

@@ -10,9 +10,9 @@ from functools import partial
 
 import pytest
 
-from apps.services import kafka as kafka_service
-from apps.services import manage, ports, registry
-from apps.services.home import Home, silent
+from apps.local.services import kafka as kafka_service
+from apps.local.services import manage, ports, registry
+from apps.local.services.home import Home, silent
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.ports import Committed
 from stormwatch.settings import Settings

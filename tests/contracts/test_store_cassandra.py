@@ -18,13 +18,13 @@ from cassandra.query import UNSET_VALUE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.chaos.proxy import TcpProxy
-from apps.verdict.tables import stored
-from stormwatch.adapters import cassandra as adapter
-from stormwatch.adapters import cassandra_rows as wire
-from stormwatch.adapters import cassandra_session
+from apps.prove.chaos.proxy import TcpProxy
+from apps.prove.verdict.tables import stored
+from stormwatch.adapters.cassandra import rows as wire
+from stormwatch.adapters.cassandra import session as cassandra_session
+from stormwatch.adapters.cassandra import store as adapter
 from stormwatch.errors import SchemaError, SettingsError, StoreUnavailable
-from stormwatch.ledger import START
+from stormwatch.ledger.reconcile import START
 from stormwatch.records import DecisionKey, LedgerRow
 from stormwatch.settings import Settings
 from tests.contracts.store_rows import (

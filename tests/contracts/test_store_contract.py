@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from stormwatch.ledger import START
+from stormwatch.ledger.coverage import BLOCK
+from stormwatch.ledger.reconcile import START
 from stormwatch.ports import Store
 from stormwatch.records import DecisionKey, DecisionRow, LedgerRow, StateRow
-from stormwatch.tally import BLOCK
 from tests.contracts.store_rows import (
     DAY,
     NOW,

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
-from stormwatch.adapters import cassandra as adapter
-from stormwatch.adapters import cassandra_migrations, cassandra_schema, cassandra_session
-from stormwatch.adapters.cassandra_lock import Lock
+from stormwatch.adapters.cassandra import migrations, schema
+from stormwatch.adapters.cassandra import session as cassandra_session
+from stormwatch.adapters.cassandra import store as adapter
+from stormwatch.adapters.cassandra.locks import Lock
 from stormwatch.errors import SchemaError, SettingsError, StoreUnavailable
 from stormwatch.settings import Settings
 
@@ -25,7 +26,7 @@ def silent(step: str, said: str) -> None:
     """Progress for nobody."""
 
 
-ALL = list(range(1, cassandra_schema.VERSION + 1))
+ALL = list(range(1, schema.VERSION + 1))
 """Versions of our own migrations."""
 
 
@@ -56,7 +57,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_the_code_needs_the_newest_file() -> None:
-    assert cassandra_migrations.read(FILES)[-1].version == cassandra_schema.VERSION
+    assert migrations.read(FILES)[-1].version == schema.VERSION
 
 
 @pytest.mark.integration
@@ -160,7 +161,7 @@ def test_a_file_changed_after_it_was_applied_is_refused(fresh: Settings, small: 
 def test_tables_newer_or_older_than_the_program(
     fresh: Settings, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cassandra_schema, "VERSION", 1)
+    monkeypatch.setattr(schema, "VERSION", 1)
     adapter.apply(fresh, small)  # two migrations; the program knows one
     with pytest.raises(SchemaError, match="newer than this program"):
         adapter.connect(fresh)
@@ -176,7 +177,7 @@ def test_older_tables_are_refused_then_brought_up(
     two = (small / "0002_two.cql").read_text()
     (small / "0002_two.cql").unlink()
     adapter.apply(fresh, small)
-    monkeypatch.setattr(cassandra_schema, "VERSION", cassandra_schema.VERSION + 1)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with pytest.raises(SchemaError, match=r"of version \d, this program needs \d.*schema apply"):
         adapter.connect(fresh)
     (small / "0002_two.cql").write_text(two)
@@ -221,9 +222,9 @@ def test_a_datacenter_that_is_not_there_is_refused(fresh: Settings) -> None:
 def test_a_directory_with_a_gap_is_refused(small: Path, name: str) -> None:
     (small / name).write_text("")
     with pytest.raises(SchemaError):
-        cassandra_migrations.read(small)
+        migrations.read(small)
 
 
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="Restore schema/cql"):
-        cassandra_migrations.read(tmp_path)
+        migrations.read(tmp_path)

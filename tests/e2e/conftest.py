@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos.scene import Scene, opened
-from apps.chaos.stand import Stand
-from apps.services.home import Home
+from apps.local.services.home import Home
+from apps.prove.chaos.environment import Scene, opened
+from apps.prove.chaos.services import Stand
 from stormwatch.settings import Settings
 from tests.e2e.project import BOLT, ROOT, SPOUT, Project, Until
 from tests.e2e.started import Started

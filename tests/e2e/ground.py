@@ -5,13 +5,14 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 
-from apps import ledger as ledgers
-from apps.kinds import KINDS, Feed, Kind
-from apps.run import prepare
-from apps.services.home import silent
-from apps.verdict.judge import PASS
-from apps.verdict.session import verdict
-from stormwatch.adapters import cassandra, kafka
+from apps.data.kinds import KINDS, Feed, Kind
+from apps.local.run import prepare
+from apps.local.services.home import silent
+from apps.operate import ledger as ledgers
+from apps.prove.verdict.judge import PASS
+from apps.prove.verdict.session import verdict
+from stormwatch.adapters import connect
+from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.settings import Settings
 from tests.e2e.project import ROOT
 
@@ -35,7 +36,7 @@ class Ground:
     def publish(self, count: int) -> None:
         """So many events of the kind's generator."""
         made = self.kind.feed(Feed(SEED, "ground", None, customers=50, units=10))
-        with closing(kafka.sink(self.settings)) as sink:
+        with closing(connect.sink(self.settings)) as sink:
             for one in islice(made, count):
                 sink.send(self.topic, one.key, one.value)
             sink.flush(30)
@@ -44,7 +45,7 @@ class Ground:
     def looking(self) -> Iterator[Callable[[], tuple[int, int]]]:
         """A look, again and again: how many offsets have an end state, how many are committed."""
         with (
-            closing(kafka.admin(self.settings)) as admin,
+            closing(connect.admin(self.settings)) as admin,
             closing(cassandra.connect(self.settings)) as store,
         ):
 

@@ -15,12 +15,12 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from apps.services import cassandra, kafka, ports
-from apps.services.health import listens
-from apps.services.home import Home, Progress
-from apps.services.plan import Plan
-from stormwatch.adapters.cassandra_session import open_session
-from stormwatch.adapters.kafka_confluent_connection import connection
+from apps.local.services import cassandra, kafka, ports
+from apps.local.services.health import listens
+from apps.local.services.home import Home, Progress
+from apps.local.services.plan import Plan
+from stormwatch.adapters.cassandra.session import open_session
+from stormwatch.adapters.kafka.confluent.connection import connection
 from stormwatch.errors import StoreUnavailable
 from stormwatch.settings import Settings, variable
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos.campaigns import named
-from apps.chaos.conduct import conduct
-from apps.chaos.scene import opened
-from apps.chaos.stand import Stand
-from apps.services.home import Home
+from apps.local.services.home import Home
+from apps.prove.chaos.campaigns import named
+from apps.prove.chaos.environment import opened
+from apps.prove.chaos.runner import conduct
+from apps.prove.chaos.services import Stand
 from stormwatch.settings import Settings
 from tests.e2e.started import Started
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.services import lifecycle, registry
-from apps.services.health import listens
-from apps.services.home import Home, silent
+from apps.local.services import lifecycle, registry
+from apps.local.services.health import listens
+from apps.local.services.home import Home, silent
 from stormwatch.settings import Settings, variable
 from tests.e2e import secured
 from tests.e2e.started import Started

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from apps.chaos.campaigns import Campaign, named
-from apps.chaos.conduct import Result, conduct
-from apps.chaos.play import Play
-from apps.chaos.run import BOLT, SPOUT
-from apps.chaos.scene import Scene
+from apps.prove.chaos.campaign import Play
+from apps.prove.chaos.campaigns import Campaign, named
+from apps.prove.chaos.environment import Scene
+from apps.prove.chaos.run import BOLT, SPOUT
+from apps.prove.chaos.runner import Result, conduct
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -57,7 +57,7 @@ def test_the_spread_form_decides_the_same(scene: Scene) -> None:
 
 @pytest.mark.slow
 def test_a_fault_that_strikes_nothing_is_invalid(scene: Scene) -> None:
-    from apps.chaos.errors import Invalid
+    from apps.prove.chaos.errors import Invalid
 
     def too_late(play: Play) -> None:
         play.scene.drain(play.count, 240)

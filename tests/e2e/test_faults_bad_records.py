@@ -6,13 +6,13 @@ from itertools import zip_longest
 
 import pytest
 
-from apps.chaos import oracle, tables
-from apps.chaos.scene import ANY_TIME, Scene
-from apps.generate.transactions import Transactions
-from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySource
-from stormwatch.fraud import Fraud
-from stormwatch.fraud.parse import parse
-from stormwatch.offsets import Epoch, epoch_key, write_epoch
+from apps.data.generate.transactions import Transactions
+from apps.prove.chaos import oracle, tables
+from apps.prove.chaos.environment import ANY_TIME, Scene
+from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySource
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.parse import parse
+from stormwatch.ingest.commit_metadata import Epoch, epoch_key, write_epoch
 from stormwatch.settings import Settings
 from tests import corpus
 

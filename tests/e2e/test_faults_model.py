@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos import tables
-from apps.chaos.scene import Scene
-from apps.chaos.traffic import mixed
-from apps.storm.restarts import LIMIT
-from stormwatch.adapters import kafka
-from stormwatch.fraud.domain import SHIPPED
+from apps.local.storm.restarts import LIMIT
+from apps.prove.chaos import tables
+from apps.prove.chaos.environment import Scene
+from apps.prove.chaos.traffic import mixed
+from stormwatch.adapters import connect
+from stormwatch.domains.fraud.domain import SHIPPED
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -34,7 +34,7 @@ def broken(scene: Scene, folder: Path) -> str:
 def untouched(scene: Scene) -> None:
     """Nothing was decided, set aside or passed over; with a good model all of it is."""
     settings = scene.settings
-    with closing(kafka.admin(settings)) as admin:
+    with closing(connect.admin(settings)) as admin:
         committed = admin.committed(settings.kafka_group, settings.topic_transactions)
     assert {each.offset for each in committed.values()} <= {0}, committed
     assert tables.differences(tables.Tables(), tables.of_cassandra(settings)) == []

@@ -6,15 +6,15 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from apps.chaos import oracle
-from apps.chaos.tables import differences, of_memory
-from apps.chaos.traffic import mixed
-from stormwatch.adapters.kafka_memory import MemoryBroker, MemorySink, MemorySource
-from stormwatch.adapters.store_memory import MemoryStore
-from stormwatch.bitmap import bitmap_of
-from stormwatch.fraud import Fraud
-from stormwatch.fraud.parse import parse
-from stormwatch.offsets import Epoch, epoch_key, write_epoch
+from apps.prove.chaos import oracle
+from apps.prove.chaos.tables import differences, of_memory
+from apps.prove.chaos.traffic import mixed
+from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink, MemorySource
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.parse import parse
+from stormwatch.ingest.commit_metadata import Epoch, epoch_key, write_epoch
+from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.settings import Settings
 
 SETTINGS = Settings(topic_transactions="t")

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from apps.chaos.scene import Scene
-from apps.chaos.traffic import mixed
+from apps.prove.chaos.environment import Scene
+from apps.prove.chaos.traffic import mixed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(500)]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from apps.chaos.scene import Scene
-from apps.chaos.traffic import mixed
+from apps.prove.chaos.environment import Scene
+from apps.prove.chaos.traffic import mixed
 from stormwatch.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(500)]

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from apps.run import prepare
-from apps.services.home import silent
-from stormwatch.adapters import cassandra, kafka
+from apps.local.run import prepare
+from apps.local.services.home import silent
+from stormwatch.adapters import connect
+from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.errors import StateError
-from stormwatch.ledger import START
+from stormwatch.ledger.reconcile import START
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.settings import Settings
 from tests.e2e.project import ROOT
@@ -37,5 +38,5 @@ def test_tables_that_outlived_their_topic_are_refused_until_both_begin_anew(
             prepare.topics_and_tables(here, ROOT, silent)
     afresh = replace(here, cassandra_keyspace=unique("afresh"))
     prepare.topics_and_tables(afresh, ROOT, silent)
-    with closing(kafka.admin(afresh)) as admin:
+    with closing(connect.admin(afresh)) as admin:
         assert admin.describe(here.topic_transactions) is not None

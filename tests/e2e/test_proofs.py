@@ -16,24 +16,25 @@ from pathlib import Path
 
 import pytest
 
-from apps import log
-from apps.generate.transactions import Transactions
-from apps.replay.host import Host
-from apps.run import prepare
-from apps.services.home import silent
-from apps.verdict import oracle
-from apps.verdict.oracle import Span
+from apps.data.generate.transactions import Transactions
+from apps.local.run import prepare
+from apps.local.services.home import silent
+from apps.operate import log
+from apps.prove.replay.host import Host
+from apps.prove.verdict import oracle
+from apps.prove.verdict.oracle import Span
 from bolts.fraud import FraudBolt
-from stormwatch.adapters import cassandra, kafka
-from stormwatch.asides import kept
-from stormwatch.fraud.parse import parse
-from stormwatch.ledger import START
-from stormwatch.offsets import Epoch, Mark, epoch_key, write_epoch
-from stormwatch.parse import parse_batch
+from stormwatch.adapters import connect
+from stormwatch.adapters.cassandra import store
+from stormwatch.dead_letters.rows import kept
+from stormwatch.domains.fraud.parse import parse
+from stormwatch.ingest.commit_metadata import Epoch, Mark, epoch_key, write_epoch
+from stormwatch.ledger.reconcile import START
+from stormwatch.parsing.batch import parse_batch
 from stormwatch.ports import Committed, Source
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.settings import Settings, variable
-from stormwatch.stamps import outcome_stamp
+from stormwatch.state.write_timestamps import outcome_stamp
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -49,12 +50,12 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.now = int(time.time() * 1000)
-        with closing(kafka.admin(settings)) as admin:
+        with closing(connect.admin(settings)) as admin:
             for name, (partitions, given) in prepare.topics(settings).items():
                 admin.ensure_topic(name, partitions, given)
         prepare.ensure_tables(settings, ROOT, silent)
-        self.store = cassandra.connect(settings)
-        self.sink = kafka.sink(settings)
+        self.store = store.connect(settings)
+        self.sink = connect.sink(settings)
         self.host = Host(FraudBolt, settings, self.store, self.sink)
         self.positions = dict.fromkeys(range(PARTITIONS), 0)
         made = iter(Transactions(5, run="a", customers=30))
@@ -68,7 +69,7 @@ class World:
     def decide(self) -> None:
         """All that is in the topic now."""
         topic = self.settings.topic_transactions
-        with closing(kafka.source(self.settings, topic)) as source:
+        with closing(connect.source(self.settings, topic)) as source:
             info = source.describe()
             assert info is not None
             source.remember(epoch_key(topic), write_epoch(Epoch(EPOCH, info.topic_id, PARTITIONS)))
@@ -205,7 +206,7 @@ def test_a_dead_letter_is_masked_mended_and_redriven_once(world: World) -> None:
     key, value = next(world.transactions)
     world.publish((key, value))
     topic = world.settings.topic_transactions
-    with closing(kafka.source(world.settings, topic)) as source:
+    with closing(connect.source(world.settings, topic)) as source:
         place = next(
             (p, mark.high - 1)
             for p in range(PARTITIONS)

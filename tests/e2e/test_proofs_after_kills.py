@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.services.home import Home
-from stormwatch.fraud.domain import SHIPPED as FRAUD_MODEL
-from stormwatch.maintenance.domain import SHIPPED as MAINTENANCE_MODEL
+from apps.local.services.home import Home
+from stormwatch.domains.fraud.domain import SHIPPED as FRAUD_MODEL
+from stormwatch.domains.maintenance.domain import SHIPPED as MAINTENANCE_MODEL
 from stormwatch.settings import Settings
 from tests.e2e.project import ROOT
 from tests.e2e.started import Started

@@ -6,10 +6,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.chaos.scene import Scene, committed
-from apps.chaos.traffic import mixed
-from apps.services import cluster, nimbus, ports, workers
-from apps.services.home import Home, silent
+from apps.local.services import cluster, nimbus, ports, workers
+from apps.local.services.home import Home, silent
+from apps.prove.chaos.environment import Scene, committed
+from apps.prove.chaos.traffic import mixed
 from stormwatch.settings import Settings, load, variable
 from tests.e2e.project import Until
 

@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from apps.services import health
-from apps.services.home import Home
-from stormwatch.adapters import kafka
+from apps.local.services import health
+from apps.local.services.home import Home
+from stormwatch.adapters import connect
 from stormwatch.settings import Settings
 from tests.e2e.started import Started
 
@@ -67,7 +67,7 @@ def test_ctrl_c_ends_it_with_130_and_leaves_services_that_were_up(
     assert time.monotonic() - began < 20  # 5 s on an idle machine
     assert json.loads(report.read_text())["topologies"]["fraud"]["published"] > 0
     assert not run.left()
-    with closing(kafka.admin(services)) as admin:
+    with closing(connect.admin(services)) as admin:
         commits = admin.committed(services.kafka_group, services.topic_transactions)
     assert commits
     assert all(json.loads(commit.metadata)["c"] for commit in commits.values()), commits

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.services import cassandra, kafka, lifecycle, manage, ports, process, registry
-from apps.services.errors import ServiceError
-from apps.services.health import cassandra_answers, kafka_answers
-from apps.services.home import Home, silent
-from apps.services.registry import Entry
+from apps.local.services import cassandra, kafka, lifecycle, manage, ports, process, registry
+from apps.local.services.errors import ServiceError
+from apps.local.services.health import cassandra_answers, kafka_answers
+from apps.local.services.home import Home, silent
+from apps.local.services.registry import Entry
 from stormwatch.settings import Settings, load
 
 pytestmark = pytest.mark.integration

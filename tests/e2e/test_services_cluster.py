@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.services import cluster, ports, registry, workers
-from apps.services.errors import ServiceError
-from apps.services.home import Home, silent
+from apps.local.services import cluster, ports, registry, workers
+from apps.local.services.errors import ServiceError
+from apps.local.services.home import Home, silent
 from stormwatch.settings import Settings, load
 from tests.e2e.project import Project, Until
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.services import jars
+from apps.local.services import jars
 from tests.e2e.project import ROOT, Project, Until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -123,7 +123,7 @@ def test_storm_names_the_version_of_project_clj(project: Project) -> None:
 
 
 def _storm() -> list[str]:
-    return [sys.executable, "-m", "apps.storm.storm"]
+    return [sys.executable, "-m", "apps.local.storm.storm"]
 
 
 def _environ() -> dict[str, str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos.run import Run
-from apps.kinds import BY_TOPOLOGY
-from apps.services.home import Home
+from apps.data.kinds import BY_TOPOLOGY
+from apps.local.services.home import Home
+from apps.prove.chaos.run import Run
 from stormwatch.settings import Settings, to_environ
 from tests.e2e.ground import Ground
 from tests.e2e.project import Until

@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import cycle
 from typing import NamedTuple
 
-from stormwatch.adapters.store_memory import Fault, MemoryStore, Write
+from stormwatch.adapters.memory.store import Fault, MemoryStore, Write
 from stormwatch.errors import StoreUnavailable
 
 

@@ -2,16 +2,16 @@
 
 from typing import Any, NamedTuple
 
-from stormwatch.adapters.store_memory import Write
-from stormwatch.bitmap import offsets
-from stormwatch.cache import Entry
+from stormwatch.adapters.memory.store import Write
 from stormwatch.codec import Asides, Parsed
-from stormwatch.contract import Contract, Policy
-from stormwatch.entity import EnvelopeCodec
-from stormwatch.parse import parse_batch
+from stormwatch.ledger.bitmap import offsets
+from stormwatch.parsing.batch import parse_batch
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment, Outcomes, Record, SetAside
-from stormwatch.steps import alert_message
+from stormwatch.state.cache import Entry
+from stormwatch.state.envelope import EnvelopeCodec
+from stormwatch.state.processor import Contract, Policy
+from stormwatch.state.steps import alert_message
 from tests.toy import Ping, Sums, Toy
 
 TOPIC = "pings"

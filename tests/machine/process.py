@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stormwatch.asides import message as letter_of
-from stormwatch.cache import StateCache
 from stormwatch.codec import Asides, Parsed, decoder
+from stormwatch.dead_letters.rows import message as letter_of
 from stormwatch.errors import InfrastructureError
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment, Outcomes
-from stormwatch.stamps import outcome_stamp
-from stormwatch.steps import Fate, ScoreStep, StoreStep, Topics
+from stormwatch.state.cache import StateCache
+from stormwatch.state.steps import Fate, ScoreStep, StoreStep, Topics
+from stormwatch.state.write_timestamps import outcome_stamp
 from tests.machine.oracle import STRIPES
 from tests.toy import Ping, Toy
 

@@ -13,17 +13,17 @@ from base64 import b64decode
 from random import Random
 from typing import Any
 
-from apps import ledger
-from stormwatch.adapters.kafka_memory import MemoryAdmin, MemoryBroker, MemorySource
-from stormwatch.adapters.store_memory import Write
-from stormwatch.backlog import Limits
+from apps.operate import ledger
+from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
+from stormwatch.adapters.memory.store import Write
 from stormwatch.codec import encode
 from stormwatch.errors import BrokerUnavailable
-from stormwatch.item import BATCHES, Item
-from stormwatch.opening import Log
-from stormwatch.partition import Rules
+from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.in_flight import BATCHES, Item
+from stormwatch.ingest.partition import Rules
+from stormwatch.ingest.reader import Reader
+from stormwatch.ingest.start import Log
 from stormwatch.ports import Committed
-from stormwatch.reader import Reader
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings
 from tests.machine.cassandra import Cassandra, Trouble

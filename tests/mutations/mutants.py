@@ -5,17 +5,17 @@
 
 from typing import NamedTuple
 
-LAWS = "tests/unit/test_contract_laws.py"
-PARTITION = "tests/unit/test_partition.py"
-GROUPS = "tests/unit/test_groups.py"
-READER = "tests/unit/test_reader.py"
+LAWS = "tests/unit/state/test_processor_laws.py"
+PARTITION = "tests/unit/ingest/test_partition.py"
+GROUPS = "tests/unit/state/test_groups.py"
+READER = "tests/unit/ingest/test_reader.py"
 BOLTS = "tests/components/test_decide_bolts.py"
-DEGRADED = "tests/unit/test_degraded.py"
-GUARD = "tests/unit/test_guard.py"
+DEGRADED = "tests/unit/state/test_degraded.py"
+GUARD = "tests/unit/adapters/test_model_guard.py"
 REJECT = "tests/components/test_reject_bolt.py"
-REKEY = "tests/unit/test_rekey_laws.py"
-BRAKE = "tests/unit/test_brake.py"
-EDGES = "tests/unit/test_policy_edges.py"
+REKEY = "tests/unit/state/test_repartition_laws.py"
+BRAKE = "tests/unit/ingest/test_batch_limit.py"
+EDGES = "tests/unit/ingest/test_policy_edges.py"
 MACHINE = "tests/machine/test_machine.py"
 
 
@@ -32,42 +32,42 @@ class Mutant(NamedTuple):
 MUTANTS = (
     # Decisions by rules alone
     Mutant(
-        "a decision by rules alone is marked", "stormwatch/contract.py",
+        "a decision by rules alone is marked", "stormwatch/state/processor.py",
         "True if verdict.degraded else msgspec.UNSET", "msgspec.UNSET", DEGRADED,
     ),
     Mutant(
-        "a decision by rules alone names no model", "stormwatch/contract.py",
+        "a decision by rules alone names no model", "stormwatch/state/processor.py",
         "NONE if verdict.degraded else domain.model_version", "domain.model_version", DEGRADED,
     ),
     Mutant(
-        "no call is made while a late one is under way", "stormwatch/adapters/guard.py",
+        "no call is made while a late one is under way", "stormwatch/adapters/threads/model_guard.py",
         "        if self._helper.busy:\n", "        if False:\n", GUARD,
     ),
     Mutant(
-        "a model that failed is left alone for a while", "stormwatch/adapters/guard.py",
+        "a model that failed is left alone for a while", "stormwatch/adapters/threads/model_guard.py",
         "        if not self._breaker.ready(now):\n", "        if False:\n", GUARD,
     ),
     Mutant(
-        "a row that raises costs only itself", "stormwatch/adapters/guard.py",
+        "a row that raises costs only itself", "stormwatch/adapters/threads/model_guard.py",
         "    for row in rows:\n", "    for row in []:\n", GUARD,
     ),
     # The state contract
     Mutant(
-        "a record at or below the mark is skipped", "stormwatch/contract.py",
+        "a record at or below the mark is skipped", "stormwatch/state/processor.py",
         "        if known.is_decided(copy.marks,", "        if False and known.is_decided([],",
         LAWS,
     ),
     Mutant(
-        "marks advance", "stormwatch/entity.py",
+        "marks advance", "stormwatch/state/envelope.py",
         "        marks[0] = (partition, epoch, offset)\n", "        pass\n", LAWS,
     ),
     Mutant(
-        "marks of an older incarnation say nothing", "stormwatch/entity.py",
+        "marks of an older incarnation say nothing", "stormwatch/state/envelope.py",
         "return mark >= offset and incarnation(mark_epoch) == incarnation(epoch)",
-        "return mark >= offset", "tests/unit/test_entity.py",
+        "return mark >= offset", "tests/unit/state/test_envelope.py",
     ),
     Mutant(
-        "decisions are written before states", "stormwatch/steps.py",
+        "decisions are written before states", "stormwatch/state/steps.py",
         "        store.write_outcomes(*(outcomes for _, outcomes in batches))\n",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"
@@ -75,7 +75,7 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "in a group all decisions are written before any state", "stormwatch/steps.py",
+        "in a group all decisions are written before any state", "stormwatch/state/steps.py",
         "        store.write_outcomes(*(outcomes for _, outcomes in batches))\n",
         "        store.write_outcomes(batches[0][1])\n"
         "        for _, outcomes in batches[1:]:\n"
@@ -84,7 +84,7 @@ MUTANTS = (
         GROUPS,
     ),
     Mutant(
-        "in a group an entity goes on from the batch before", "stormwatch/steps.py",
+        "in a group an entity goes on from the batch before", "stormwatch/state/steps.py",
         "            entry = ahead.get(name) or self._cache.get(name)\n",
         "            entry = self._cache.get(name)\n", GROUPS,
     ),
@@ -93,7 +93,7 @@ MUTANTS = (
         "        if not made or place in met:\n", "        if not made:\n", GROUPS,
     ),
     Mutant(
-        "nothing is acked before the commit point is confirmed", "stormwatch/steps.py",
+        "nothing is acked before the commit point is confirmed", "stormwatch/state/steps.py",
         "            store.write_states(domain, states)  # the commit point\n",
         "            try:\n"
         "                store.write_states(domain, states)\n"
@@ -102,12 +102,12 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "any doubt about the commit drops the keys from the cache", "stormwatch/steps.py",
+        "any doubt about the commit drops the keys from the cache", "stormwatch/state/steps.py",
         "            self._cache.drop(row.entity)\n",
         "            self._cache.put(row.entity, Entry(row.stripe, row.blob))\n", LAWS,
     ),
     Mutant(
-        "the cache learns states only once they are committed", "stormwatch/steps.py",
+        "the cache learns states only once they are committed", "stormwatch/state/steps.py",
         "        self._open[fragment.partition] = (fragment, outcomes.states)\n",
         "        self._open[fragment.partition] = (fragment, outcomes.states)\n"
         "        self._keep(outcomes.states)\n"
@@ -115,18 +115,18 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "the keys of the batch in work are pinned", "stormwatch/steps.py",
+        "the keys of the batch in work are pinned", "stormwatch/state/steps.py",
         "            if entry is None:\n",
         "            if entry is not None:\n                entry = Entry(entry.stripe, b'')\n"
         "            else:\n",
         LAWS,
     ),
     Mutant(
-        "a replay publishes the alerts of stored decisions again", "stormwatch/steps.py",
+        "a replay publishes the alerts of stored decisions again", "stormwatch/state/steps.py",
         "            if outcomes.replayed:\n", "            if False:\n", f"{LAWS} {MACHINE}",
     ),
     Mutant(
-        "dead letters are published before the commit point", "stormwatch/steps.py",
+        "dead letters are published before the commit point", "stormwatch/state/steps.py",
         "        self._publish(self._topics.dead_letters, letters)\n",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"
@@ -134,21 +134,21 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "a zombie's late states lose by their timestamp", "stormwatch/stamps.py",
-        "    return _epoch(epoch) | offset + 1\n", "    return 1\n", "tests/unit/test_stamps.py",
+        "a zombie's late states lose by their timestamp", "stormwatch/state/write_timestamps.py",
+        "    return _epoch(epoch) | offset + 1\n", "    return 1\n", "tests/unit/state/test_write_timestamps.py",
     ),
     Mutant(
-        "a zombie's late decisions lose by their timestamp", "stormwatch/stamps.py",
+        "a zombie's late decisions lose by their timestamp", "stormwatch/state/write_timestamps.py",
         "    return _epoch(fragment.epoch) | generation << 12 |",
-        "    return 0 *", "tests/unit/test_stamps.py",
+        "    return 0 *", "tests/unit/state/test_write_timestamps.py",
     ),
     Mutant(
-        "what was handed on and is tried again is not kept", "stormwatch/steps.py",
+        "what was handed on and is tried again is not kept", "stormwatch/state/steps.py",
         "        went_on = fragment.first > before.last and fragment.epoch == before.epoch\n",
         "        went_on = True\n", LAWS,
     ),
     Mutant(
-        "one record that raises is set aside alone", "stormwatch/contract.py",
+        "one record that raises is set aside alone", "stormwatch/state/processor.py",
         "                found[offset, name] = _Broken(type(error).__name__,"
         " traceback.format_exc())\n",
         "                found.update({(o, e.entity): _Broken('x', 'x')"
@@ -156,25 +156,25 @@ MUTANTS = (
         LAWS,
     ),
     Mutant(
-        "a known id is found at its own place only", "stormwatch/entity.py",
-        "        if at % _ID.size == 0:\n", "        if True:\n", "tests/unit/test_entity.py",
+        "a known id is found at its own place only", "stormwatch/state/envelope.py",
+        "        if at % _ID.size == 0:\n", "        if True:\n", "tests/unit/state/test_envelope.py",
     ),
     Mutant(
-        "what is as late as allowed is decided", "stormwatch/contract.py",
+        "what is as late as allowed is decided", "stormwatch/state/processor.py",
         "if event.time < newest - policy.lateness_ms:",
         "if event.time <= newest - policy.lateness_ms:", EDGES,
     ),
     Mutant(
-        "an id is known up to its horizon", "stormwatch/contract.py",
+        "an id is known up to its horizon", "stormwatch/state/processor.py",
         "found[1] >= oldest", "found[1] > oldest", EDGES,
     ),
     Mutant(
-        "an id used again is known by its last use", "stormwatch/entity.py",
+        "an id used again is known by its last use", "stormwatch/state/envelope.py",
         "    at = ids.rfind(digest)\n", "    at = ids.find(digest)\n", EDGES,
     ),
     Mutant(
-        "a card number that the size limit cuts is masked", "stormwatch/asides.py",
-        "cards.mask_end(value[:max_bytes])", "value[:max_bytes]", "tests/unit/test_masking.py",
+        "a card number that the size limit cuts is masked", "stormwatch/dead_letters/rows.py",
+        "cards.mask_end(value[:max_bytes])", "value[:max_bytes]", "tests/unit/dead_letters/test_redaction.py",
     ),
     # The bolts
     Mutant(
@@ -189,7 +189,7 @@ MUTANTS = (
         f"{BOLTS} {REJECT} tests/components/test_parse_bolt.py",
     ),
     Mutant(
-        "each work has a row of the ledger for itself", "stormwatch/steps.py",
+        "each work has a row of the ledger for itself", "stormwatch/state/steps.py",
         "        return replace(row, part=f\"{row.part}:{self._who}.{next(self._works)}\")\n",
         "        return row\n", BOLTS,
     ),
@@ -216,203 +216,203 @@ MUTANTS = (
     ),
     # The spout
     Mutant(
-        "an answer to an older attempt is ignored", "stormwatch/partition.py",
+        "an answer to an older attempt is ignored", "stormwatch/ingest/partition.py",
         "item.sent_at is not None and item.tup_id == tup_id", "item.sent_at is not None",
         PARTITION,
     ),
     Mutant(
-        "one item is in flight a partition", "stormwatch/partition.py",
+        "one item is in flight a partition", "stormwatch/ingest/partition.py",
         "        if self.item is None:\n            self.item = self._cut()\n",
         "        if self.item is None or self.item.sent_at is not None:\n"
         "            self.item = self._cut() or self.item\n",
         PARTITION,
     ),
     Mutant(
-        "the commit stands behind what is acked, not what is sent", "stormwatch/partition.py",
+        "the commit stands behind what is acked, not what is sent", "stormwatch/ingest/partition.py",
         "        self.item.sent_at = now\n",
         "        self.item.sent_at = now\n        self.position = self.item.fragment.last + 1\n",
         PARTITION,
     ),
     Mutant(
-        "nothing is sent before its generation is committed", "stormwatch/partition.py",
+        "nothing is sent before its generation is committed", "stormwatch/ingest/partition.py",
         "        self.hold = True\n        self._mark, self._rules",
         "        self.hold = False\n        self._mark, self._rules", PARTITION,
     ),
     Mutant(
-        "each start takes a new generation", "stormwatch/offsets.py",
+        "each start takes a new generation", "stormwatch/ingest/commit_metadata.py",
         "        generation=last.generation + 1,\n", "        generation=last.generation,\n",
         f"{PARTITION} {READER}",
     ),
     Mutant(
-        "deaths of a record alone in flight are counted", "stormwatch/partition.py",
+        "deaths of a record alone in flight are counted", "stormwatch/ingest/partition.py",
         "            tries = self._mark.tries + 1 if item.probe else 0\n",
         "            tries = self._mark.tries\n", PARTITION,
     ),
     Mutant(
-        "after an unclean stop an empty batch goes first", "stormwatch/partition.py",
+        "after an unclean stop an empty batch goes first", "stormwatch/ingest/partition.py",
         "        self._step = 0\n", "        self._step = 1\n", PARTITION,
     ),
     Mutant(
-        "a probe goes out while nothing else is in flight", "stormwatch/choice.py",
+        "a probe goes out while nothing else is in flight", "stormwatch/ingest/choice.py",
         "            ready = [first] if not first.tries or now >= suspects_from else []\n",
         "            ready = probes\n", READER,
     ),
     Mutant(
-        "records that come twice are taken once", "stormwatch/backlog.py",
+        "records that come twice are taken once", "stormwatch/ingest/buffer.py",
         "            if record.offset >= self.read:\n", "            if True:\n", PARTITION,
     ),
     Mutant(
-        "a batch is bounded in bytes", "stormwatch/backlog.py",
+        "a batch is bounded in bytes", "stormwatch/ingest/buffer.py",
         "            if batch and size > room:\n", "            if False:\n", PARTITION,
     ),
     Mutant(
-        "what the brake cuts off comes next", "stormwatch/partition.py",
+        "what the brake cuts off comes next", "stormwatch/ingest/partition.py",
         "            self.backlog.give_back(item.keep(count))\n", "            item.keep(count)\n",
-        "tests/unit/test_brake.py",
+        "tests/unit/ingest/test_batch_limit.py",
     ),
     Mutant(
-        "the brake tightens", "stormwatch/brake.py",
+        "the brake tightens", "stormwatch/ingest/batch_limit.py",
         "        self.most = max(1, records // SHRINK)\n", "        self.most = records\n",
-        "tests/unit/test_brake.py",
+        "tests/unit/ingest/test_batch_limit.py",
     ),
     Mutant(
-        "the watchdog sends again what Storm is silent about", "stormwatch/partition.py",
+        "the watchdog sends again what Storm is silent about", "stormwatch/ingest/partition.py",
         "            self._shrink(item, now)\n            item.again(now)\n", "            pass\n",
         READER,
     ),
     Mutant(
-        "a truncated log is refused", "stormwatch/opening.py",
+        "a truncated log is refused", "stormwatch/ingest/start.py",
         "    if offset > marks.high:\n", "    if False:\n", READER,
     ),
     Mutant(
         "a topic made again is refused while offsets of the old one stand",
-        "stormwatch/opening.py", "    if made_again and commits:\n", "    if False:\n", READER,
+        "stormwatch/ingest/start.py", "    if made_again and commits:\n", "    if False:\n", READER,
     ),
     Mutant(
-        "a topic made again in mid-run ends the process", "stormwatch/feed.py",
+        "a topic made again in mid-run ends the process", "stormwatch/ingest/poller.py",
         "        elif self._info and info.topic_id != self._info.topic_id:\n",
         "        elif False:\n", READER,
     ),
     Mutant(
-        "what retention deleted is counted as expired", "stormwatch/feed.py",
+        "what retention deleted is counted as expired", "stormwatch/ingest/poller.py",
         "        partition.expire(low)\n", "        partition.backlog.read = low\n", READER,
     ),
     Mutant(
-        "what met its end before it was deleted is not expired", "stormwatch/tally.py",
+        "what met its end before it was deleted is not expired", "stormwatch/ledger/coverage.py",
         "    return np.where(others > 0, others, seen)\n", "    return seen\n",
-        "tests/unit/test_ledger.py",
+        "tests/unit/ledger/test_reconcile.py",
     ),
     Mutant(
-        "expired=stop stops", "stormwatch/opening.py",
+        "expired=stop stops", "stormwatch/ingest/start.py",
         "    if offset < marks.low and log.expired == STOP:\n", "    if False:\n", READER,
     ),
     Mutant(
-        "an epoch rises when the topic is made again", "stormwatch/opening.py",
+        "an epoch rises when the topic is made again", "stormwatch/ingest/start.py",
         "next_epoch(stored.number, recreated=made_again)", "stored.number", READER,
     ),
     Mutant(
-        "offsets are not committed past what Kafka confirmed", "stormwatch/reader.py",
+        "offsets are not committed past what Kafka confirmed", "stormwatch/ingest/reader.py",
         "                for partition in partitions.values():\n"
         "                    partition.kept(None)\n                raise\n",
         "                self._unconfirmed.clear()\n", READER,
     ),
     # The brake
     Mutant(
-        "one time-out alone cuts no batch", "stormwatch/brake.py",
+        "one time-out alone cuts no batch", "stormwatch/ingest/batch_limit.py",
         "        if self._timeouts < PATIENCE or records < 2:\n",
         "        if records < 2:\n", BRAKE,
     ),
     Mutant(
-        "what failed soon tightens no brake", "stormwatch/brake.py",
+        "what failed soon tightens no brake", "stormwatch/ingest/batch_limit.py",
         "        if flying_s < self._timeout_s:\n", "        if False:\n", BRAKE,
     ),
     Mutant(
-        "the brake is released again", "stormwatch/brake.py",
+        "the brake is released again", "stormwatch/ingest/batch_limit.py",
         "                self.most, self._passed = min(self._full, 2 * self.most), 0\n",
         "                pass\n", BRAKE,
     ),
     Mutant(
         "a later try at an offset has a higher attempt, however it was cut",
-        "stormwatch/partition.py",
+        "stormwatch/ingest/partition.py",
         "            fragment = replace(fragment, attempt=self._tried[1])\n",
         "            pass\n", f"{BRAKE} {PARTITION}",
     ),
     # Behind a re-key hop
     Mutant(
-        "a key sees an offset once", "stormwatch/rekey.py",
+        "a key sees an offset once", "stormwatch/state/repartition.py",
         "            if len({one.entity for one in keyed}) < len(keyed):\n",
         "            if False:\n", REKEY,
     ),
     Mutant(
-        "one of an event's keys accounts for its offset", "stormwatch/rekey.py",
+        "one of an event's keys accounts for its offset", "stormwatch/state/repartition.py",
         "            if nth or accounted:\n", "            if accounted:\n", REKEY,
     ),
     Mutant(
-        "what names no key is accounted for by the hop", "stormwatch/rekey.py",
+        "what names no key is accounted for by the hop", "stormwatch/state/repartition.py",
         "        if not keyed and not accounted:\n", "        if False:\n", REKEY,
     ),
     Mutant(
-        "an event that cannot be split stops nothing", "stormwatch/rekey.py",
+        "an event that cannot be split stops nothing", "stormwatch/state/repartition.py",
         "            set_aside(EndState.DEAD_LETTERED, type(error).__name__,"
         " traceback.format_exc())\n            continue\n",
         "            raise\n", REKEY,
     ),
     Mutant(
-        "secondary keys say nothing of an offset", "stormwatch/contract.py",
+        "secondary keys say nothing of an offset", "stormwatch/state/processor.py",
         "            self._accounts = position not in self._secondary\n", "", REKEY,
     ),
     Mutant(
-        "score and store are one process behind a re-key hop", "stormwatch/steps.py",
+        "score and store are one process behind a re-key hop", "stormwatch/state/steps.py",
         "            if self._shared:\n                raise FatalError(",
         "            if False:\n                raise FatalError(", REKEY,
     ),
     Mutant(
-        "of a shared offset the last try stands", "stormwatch/tally.py",
+        "of a shared offset the last try stands", "stormwatch/ledger/coverage.py",
         "(said > 0) & (nth > tries), (said > 0)", "(said > 0) & (nth < 0), (said > 0)", REKEY,
     ),
     Mutant(
-        "what a process writes is above all it wrote before", "stormwatch/stamps.py",
+        "what a process writes is above all it wrote before", "stormwatch/state/write_timestamps.py",
         "        taken, self._next = self._next, self._next + count\n",
         "        taken, self._next = self._next, self._next\n",
-        f"{REKEY} tests/unit/test_stamps.py",
+        f"{REKEY} tests/unit/state/test_write_timestamps.py",
     ),
     Mutant(
-        "a dead process's late write loses to the next one's", "stormwatch/steps.py",
+        "a dead process's late write loses to the next one's", "stormwatch/state/steps.py",
         "                self._fence = Fence(self._store().next_term(domain))\n",
         "                self._fence = Fence(1)\n", REKEY,
     ),
     Mutant(
-        "shared states are stamped behind the fence", "stormwatch/contract.py",
+        "shared states are stamped behind the fence", "stormwatch/state/processor.py",
         "            envelope.stamp = max(envelope.stamp, entry.floor + 1)\n", "", REKEY,
     ),
     Mutant(
-        "what a replay finds decided behind the hop is written again", "stormwatch/contract.py",
+        "what a replay finds decided behind the hop is written again", "stormwatch/state/processor.py",
         "            self._touched[name] = envelope\n", "", REKEY,
     ),
     # The proof
     Mutant(
-        "an offset below the commit without a state is unaccounted", "stormwatch/ledger.py",
-        "        sum(p.unaccounted for p in parts),", "        0,", "tests/unit/test_ledger.py",
+        "an offset below the commit without a state is unaccounted", "stormwatch/ledger/reconcile.py",
+        "        sum(p.unaccounted for p in parts),", "        0,", "tests/unit/ledger/test_reconcile.py",
     ),
     Mutant(
-        "a word said under an older epoch counts", "stormwatch/ledger.py",
+        "a word said under an older epoch counts", "stormwatch/ledger/reconcile.py",
         "    return merge(*map(read, epochs(starts)),",
         "    return merge(*map(read, epochs(starts)[:1]),",
-        f"tests/unit/test_ledger_app.py {MACHINE}",
+        f"tests/unit/apps/operate/test_ledger_app.py {MACHINE}",
     ),
     Mutant(
-        "partitions added twice at one offset hide nothing", "stormwatch/ledger.py",
+        "partitions added twice at one offset hide nothing", "stormwatch/ledger/reconcile.py",
         "        if not kept or lowest[epoch] < kept[-1][1]:  # else nothing was read under it\n"
         "            kept.append((epoch, lowest[epoch]))\n",
         "        if kept and lowest[epoch] >= kept[-1][1]:\n"
         "            break\n"
         "        kept.append((epoch, lowest[epoch]))\n",
-        "tests/unit/test_ledger.py",
+        "tests/unit/ledger/test_reconcile.py",
     ),
     Mutant(
-        "two different states of an offset are an error", "stormwatch/ledger.py",
+        "two different states of an offset are an error", "stormwatch/ledger/reconcile.py",
         "        tally.conflicting, tuple(tally.lost),", "        0, tuple(tally.lost),",
-        "tests/unit/test_ledger.py",
+        "tests/unit/ledger/test_reconcile.py",
     ),
 )  # fmt: skip
 

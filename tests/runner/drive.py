@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from apps import ledger
-from apps.dev import world
-from apps.dev.load import topology
-from stormwatch.adapters.kafka_memory import MemoryAdmin
-from stormwatch.adapters.memory import World
-from stormwatch.adapters.store_memory import Fault as StoreFault
-from stormwatch.adapters.task_time import simulated
-from stormwatch.ledger import TopicLedger
+from apps.local.dev import world
+from apps.local.dev.load import topology
+from apps.operate import ledger
+from stormwatch.adapters.clock import simulated
+from stormwatch.adapters.memory.kafka import MemoryAdmin
+from stormwatch.adapters.memory.store import Fault as StoreFault
+from stormwatch.adapters.memory.world import World
+from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.runner import plan as plans
 from stormwatch.runner.clock import SimulatedClock
 from stormwatch.runner.engine import Engine, Rules

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from apps.chaos import oracle, tables
-from stormwatch.adapters.kafka_memory import MemorySource
-from stormwatch.adapters.store_memory import Fault as StoreFault
-from stormwatch.fraud import Fraud
-from stormwatch.fraud.parse import parse
-from stormwatch.ledger import TopicLedger
+from apps.prove.chaos import oracle, tables
+from stormwatch.adapters.memory.kafka import MemorySource
+from stormwatch.adapters.memory.store import Fault as StoreFault
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.parse import parse
+from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.runner.events import Event
 from stormwatch.runner.faults import Faults
 from stormwatch.runner.plan import Plan

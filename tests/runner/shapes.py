@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from streamparse import Bolt, Spout
 
-from stormwatch.adapters.task_time import simulated
+from stormwatch.adapters.clock import simulated
 from stormwatch.runner import plan as plans
 from stormwatch.runner.clock import SimulatedClock
 from stormwatch.runner.engine import Engine, Rules

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from apps.chaos import oracle, tables, versions
-from apps.chaos.tables import Tables
-from apps.chaos.traffic import mixed
-from stormwatch.adapters.kafka_memory import MemoryAdmin, MemorySource
-from stormwatch.adapters.store_memory import Fault as StoreFault
-from stormwatch.fraud import Fraud
-from stormwatch.fraud.parse import parse
+from apps.prove.chaos import oracle, tables, versions
+from apps.prove.chaos.tables import Tables
+from apps.prove.chaos.traffic import mixed
+from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
+from stormwatch.adapters.memory.store import Fault as StoreFault
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.parse import parse
 from stormwatch.ports import Committed
 from stormwatch.runner.faults import Faults
 from tests.runner.drive import Stage, stage

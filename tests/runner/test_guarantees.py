@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.chaos.traffic import mixed
-from stormwatch.adapters.store_memory import Fault as StoreFault
+from apps.prove.chaos.traffic import mixed
+from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from tests.runner.fraud import Ran, run
 

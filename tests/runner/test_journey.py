@@ -4,10 +4,10 @@ from itertools import islice
 
 import pytest
 
-from apps.dev.load import topology
-from apps.generate.posts import posts
-from apps.journey import Place, journey
-from stormwatch.adapters.kafka_memory import MemorySource
+from apps.data.generate.posts import posts
+from apps.local.dev.load import topology
+from apps.operate.journey import Place, journey
+from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.errors import SettingsError
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from tests.runner import drive

@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.chaos import oracle, tables
-from apps.chaos.traffic import mixed
-from apps.verdict import degraded
-from stormwatch.adapters.helper import Helper, Late
-from stormwatch.adapters.kafka_memory import MemorySource
-from stormwatch.adapters.store_memory import Fault as StoreFault
-from stormwatch.fraud import Fraud
-from stormwatch.fraud import domain as fraud
-from stormwatch.fraud.parse import parse
+from apps.prove.chaos import oracle, tables
+from apps.prove.chaos.traffic import mixed
+from apps.prove.verdict import degraded
+from stormwatch.adapters.memory.kafka import MemorySource
+from stormwatch.adapters.memory.store import Fault as StoreFault
+from stormwatch.adapters.threads.deadline import Helper, Late
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud import domain as fraud
+from stormwatch.domains.fraud.parse import parse
 from stormwatch.models import Model, load
 from stormwatch.models.trees import TreesModel
 from stormwatch.records import Decision

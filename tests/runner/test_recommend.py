@@ -8,18 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.generate.behaviour import behaviour
-from stormwatch.adapters.memory import World
-from stormwatch.entity import EnvelopeCodec
-from stormwatch.ledger import TopicLedger
-from stormwatch.recommend.domain import NAME
-from stormwatch.recommend.event import Behaviour
-from stormwatch.recommend.history import UserState, remember
-from stormwatch.recommend.items import ITEMS, asks, take
-from stormwatch.recommend.neighbours import SIZE, ItemState
-from stormwatch.recommend.parse import parse
+from apps.data.generate.behaviour import behaviour
+from stormwatch.adapters.memory.world import World
+from stormwatch.domains.recommend.domain import NAME
+from stormwatch.domains.recommend.event import Behaviour
+from stormwatch.domains.recommend.history import UserState, remember
+from stormwatch.domains.recommend.items import ITEMS, asks, take
+from stormwatch.domains.recommend.neighbours import SIZE, ItemState
+from stormwatch.domains.recommend.parse import parse
+from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
+from stormwatch.state.envelope import EnvelopeCodec
 from tests.runner.drive import stage, store_faults
 
 RECORDS = 900

@@ -6,11 +6,11 @@ from copy import deepcopy
 import msgspec
 import pytest
 
-from apps.replay.course import Range
-from apps.replay.keyed import KeyedReplay
-from apps.replay.needs import ReplayRefused
-from stormwatch.adapters.kafka_memory import MemorySource
-from stormwatch.adapters.store_memory import MemoryStore
+from apps.prove.replay.course import Range
+from apps.prove.replay.keyed import KeyedReplay
+from apps.prove.replay.needs import ReplayRefused
+from stormwatch.adapters.memory.kafka import MemorySource
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.errors import SettingsError
 from stormwatch.runner.faults import Faults
 from tests.runner.drive import Stage, stage, store_faults

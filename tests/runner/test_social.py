@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.generate.posts import posts
-from stormwatch.adapters.memory import World
-from stormwatch.entity import EnvelopeCodec
-from stormwatch.ledger import TopicLedger
+from apps.data.generate.posts import posts
+from stormwatch.adapters.memory.world import World
+from stormwatch.domains.social.domain import BrandState
+from stormwatch.domains.social.event import Post
+from stormwatch.domains.social.mentions import mentions
+from stormwatch.domains.social.parse import parse
+from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
-from stormwatch.social.domain import BrandState
-from stormwatch.social.event import Post
-from stormwatch.social.mentions import mentions
-from stormwatch.social.parse import parse
+from stormwatch.state.envelope import EnvelopeCodec
 from tests.runner.drive import stage, store_faults
 
 RECORDS, BAD = 600, 6  # half an hour of posts: no window of a brand closes yet

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamparse import Grouping, Topology
 
-from apps import domains
-from apps.generate.transactions import Transactions
-from apps.verdict import tables
+from apps.data.generate.transactions import Transactions
+from apps.operate import domains
+from apps.prove.verdict import tables
 from bolts.fraud import FraudBolt
 from bolts.parse import ParseTransactions
 from bolts.reject import RejectTransactions
@@ -21,12 +21,12 @@ from bolts.rekey import RekeyBolt
 from bolts.stateful import StatefulBolt
 from spouts.transactions import TransactionSpout
 from stormwatch.codec import Parsed
-from stormwatch.domain import Verdict
-from stormwatch.entity import EnvelopeCodec
-from stormwatch.fraud.event import Transaction
-from stormwatch.fraud.parse import parse as parse_one
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.parse import parse as parse_one
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
+from stormwatch.state.envelope import EnvelopeCodec
+from stormwatch.state.judge import Verdict
 from tests.runner import drive
 
 RECORDS = 300

@@ -9,22 +9,22 @@ from random import Random
 import msgspec
 import pytest
 
-from apps.generate.behaviour import behaviour
-from apps.ledger_verify import verify
-from apps.replay.course import Range
-from apps.replay.session import Replay
-from apps.verdict import lists, oracle
-from apps.verdict.judge import FAIL, KINDS, PASS, Verdict
-from apps.verdict.oracle import Batch, Span
-from apps.verdict.tables import Stored, Table, Tables, of_memory, stored_in_memory
-from stormwatch.adapters.kafka_memory import MemoryAdmin, MemorySource
-from stormwatch.adapters.store_memory import MemoryStore
-from stormwatch.entity import EnvelopeCodec
+from apps.data.generate.behaviour import behaviour
+from apps.operate.ledger_verify import verify
+from apps.prove.replay.course import Range
+from apps.prove.replay.session import Replay
+from apps.prove.verdict import lists, oracle
+from apps.prove.verdict.judge import FAIL, KINDS, PASS, Verdict
+from apps.prove.verdict.oracle import Batch, Span
+from apps.prove.verdict.tables import Stored, Table, Tables, of_memory, stored_in_memory
+from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.domains.recommend import Recommend
+from stormwatch.domains.recommend.neighbours import ItemState
+from stormwatch.domains.recommend.parse import parse
 from stormwatch.errors import SettingsError
-from stormwatch.recommend import Recommend
-from stormwatch.recommend.neighbours import ItemState
-from stormwatch.recommend.parse import parse
 from stormwatch.runner.faults import Faults
+from stormwatch.state.envelope import EnvelopeCodec
 from tests.runner.drive import Stage, stage, store_faults
 
 RECORDS = 700

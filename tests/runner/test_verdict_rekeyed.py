@@ -10,18 +10,18 @@ from random import Random
 import msgspec
 import pytest
 
-from apps.generate.posts import posts
-from apps.verdict import oracle, rekeyed, shared
-from apps.verdict.judge import FAIL, KINDS, PASS, Verdict
-from apps.verdict.keys import Keys
-from apps.verdict.oracle import Batch, Span
-from apps.verdict.rekeyed import Log
-from apps.verdict.tables import Stored, stored_in_memory
+from apps.data.generate.posts import posts
+from apps.prove.verdict import oracle, rekeyed, shared
+from apps.prove.verdict.judge import FAIL, KINDS, PASS, Verdict
+from apps.prove.verdict.keys import Keys
+from apps.prove.verdict.oracle import Batch, Span
+from apps.prove.verdict.rekeyed import Log
+from apps.prove.verdict.tables import Stored, stored_in_memory
 from bolts.social import SplitPosts, make_domain
-from stormwatch.domain import Domain
+from stormwatch.domains.social.parse import parse
 from stormwatch.runner.faults import Faults
 from stormwatch.settings import Settings
-from stormwatch.social.parse import parse
+from stormwatch.state.judge import Domain
 from tests.runner.drive import Stage, stage, store_faults
 
 RECORDS = 500

@@ -14,13 +14,13 @@ import pytest
 from streamparse import Bolt
 
 from bolts.parse import ParseTransactions
-from stormwatch.adapters.multilang import StrictComponent
-from stormwatch.adapters.outside import now_ms
-from stormwatch.adapters.store_memory import Fault, MemoryStore
+from stormwatch.adapters.memory.store import Fault, MemoryStore
+from stormwatch.adapters.storm.component import StrictComponent
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import RECORDS, Asides, Parsed, decoder, encode
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.maintenance.event import Reading
 from stormwatch.errors import StoreUnavailable
-from stormwatch.fraud.event import Transaction
-from stormwatch.maintenance.event import Reading
 from stormwatch.records import Outcomes, StateRow
 from stormwatch.settings import Settings, to_conf
 from stormwatch.testing import (
@@ -90,7 +90,7 @@ def test_the_clock_is_that_of_components(clock: Clock) -> None:
 def test_ports_are_what_components_connect_to_and_can_fail(store: MemoryStore) -> None:
     class Stores(StrictComponent, Bolt):
         def initialize(self, conf, ctx):
-            from stormwatch.adapters.outside import Outside
+            from stormwatch.adapters.storm.resources import Outside
 
             self.outside = Outside(Settings(), "t", "c", 1)
 
@@ -106,12 +106,12 @@ def test_ports_are_what_components_connect_to_and_can_fail(store: MemoryStore) -
 
 
 def test_ports_are_given_back() -> None:
-    from stormwatch.adapters import outside
+    from stormwatch.adapters.storm import resources
 
-    before = outside._connect_store
+    before = resources._connect_store
     with memory_ports():
-        assert outside._connect_store is not before
-    assert outside._connect_store is before
+        assert resources._connect_store is not before
+    assert resources._connect_store is before
 
 
 class Nosy(StrictComponent, Bolt):

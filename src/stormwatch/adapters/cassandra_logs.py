@@ -11,7 +11,7 @@ from cassandra.cluster import Session
 from cassandra.query import SimpleStatement
 
 from stormwatch.adapters import log_registry as registry
-from stormwatch.adapters.cassandra_session import UNAVAILABLE, keyspace_of, translated
+from stormwatch.adapters.cassandra.session import UNAVAILABLE, keyspace_of, translated
 from stormwatch.adapters.log_registry import BY_GENERATION, Registered
 from stormwatch.settings import Settings
 from stormwatch.stretches import Seal, Stretch

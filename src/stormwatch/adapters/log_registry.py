@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from stormwatch.epochs import epoch_of
 from stormwatch.errors import TopicError
-from stormwatch.stamps import EPOCHS
+from stormwatch.state.write_timestamps import EPOCHS
 from stormwatch.stretches import FIRST_INCARNATION
 
 BY_GENERATION = (

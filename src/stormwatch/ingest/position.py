@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from stormwatch.offsets import Mark, is_of
+from stormwatch.ingest.commit_metadata import Mark, is_of
 from stormwatch.ports import Committed, Watermarks
 from stormwatch.stretches import Stretch, newest
 

@@ -134,7 +134,7 @@ def memory(case: Case) -> None:
         broken(
             case, f"kept {kept:,} of the last {eaten:,} bytes that it read, and before no less",
             "the worker's memory grows until the machine kills it",
-            "bound what is kept (stormwatch.cache.StateCache), or keep it in the store",
+            "bound what is kept (stormwatch.state.cache.StateCache), or keep it in the store",
         )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def heartbeats(case: Case) -> None:
             case, f"held the protocol's thread for {feed.longest_s:.1f} s "
             f"(allowed here: {case.patience_s:g} s)",
             "no heartbeat is answered meanwhile: Storm kills the worker",
-            "open connections and models by stormwatch.adapters.lazy.Lazy; do less at once",
+            "open connections and models by stormwatch.adapters.threads.background.Lazy; do less at once",
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stormwatch.adapters import outside
+from stormwatch.adapters.storm import resources
 
 START_MS = 1_795_252_530_000
 """2026-11-21T09:15:30Z"""
@@ -26,9 +26,9 @@ class Clock:
     @contextmanager
     def installed(self) -> Iterator["Clock"]:
         """`outside.now_ms` of every component is this clock."""
-        before = outside.wall_ns
-        outside.wall_ns = lambda: self.now_ms * 1_000_000
+        before = resources.wall_ns
+        resources.wall_ns = lambda: self.now_ms * 1_000_000
         try:
             yield self
         finally:
-            outside.wall_ns = before
+            resources.wall_ns = before

@@ -5,8 +5,8 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from stormwatch.bitmap import bitmap_of
 from stormwatch.codec import Asides, Parsed
+from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.records import (
     Decision,
     DecisionRow,
@@ -18,7 +18,7 @@ from stormwatch.records import (
     SetAside,
     StateRow,
 )
-from stormwatch.stamps import outcome_stamp
+from stormwatch.state.write_timestamps import outcome_stamp
 from stormwatch.testing.clock import START_MS
 from stormwatch.testing.examples import example
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stormwatch.adapters.kafka_memory_broker import MemoryBroker
-from stormwatch.adapters.store_memory import MemoryStore
+from stormwatch.adapters.memory.broker import MemoryBroker
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.testing.clock import Clock
 from stormwatch.testing.ports import Ports, memory_ports
 

@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stormwatch.adapters import kafka, outside
-from stormwatch.adapters.kafka_memory import MemorySink, MemorySource
-from stormwatch.adapters.kafka_memory_broker import MemoryBroker
-from stormwatch.adapters.store_memory import MemoryStore
-from stormwatch.entity import Envelope
+from stormwatch.adapters import connect
+from stormwatch.adapters.memory.broker import MemoryBroker
+from stormwatch.adapters.memory.kafka import MemorySink, MemorySource
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.adapters.storm import resources
 from stormwatch.ports import Sink, Source, Store
 from stormwatch.records import Decision, LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
+from stormwatch.state.envelope import Envelope
 
 
 class Ports(NamedTuple):
@@ -29,18 +30,18 @@ def memory_ports(store: Store | None = None, sink: Sink | None = None) -> Iterat
     ports = Ports(MemoryStore(), MemoryBroker())
     given = store or ports.store
     taken = sink or MemorySink(ports.broker)
-    before = outside._connect_store, outside._connect_sink, kafka.source
+    before = resources._connect_store, resources._connect_sink, connect.source
 
     def source(settings: Settings, topic: str) -> Source:
         return MemorySource(ports.broker, topic, settings.kafka_group, settings.topic_control)
 
-    outside._connect_store = lambda settings: given
-    outside._connect_sink = lambda settings: taken
-    kafka.source = source
+    resources._connect_store = lambda settings: given
+    resources._connect_sink = lambda settings: taken
+    connect.source = source
     try:
         yield ports
     finally:
-        outside._connect_store, outside._connect_sink, kafka.source = before
+        resources._connect_store, resources._connect_sink, connect.source = before
 
 
 def decisions(store: MemoryStore, domain: str) -> list[Decision]:

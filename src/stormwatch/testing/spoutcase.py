@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stormwatch import settings
-from stormwatch.adapters.kafka_memory import MemoryAdmin
+from stormwatch.adapters.memory.kafka import MemoryAdmin
 from stormwatch.codec import BATCH_FIELDS
 from stormwatch.testing.events import ODD
 from stormwatch.testing.lawchecks import fields_of

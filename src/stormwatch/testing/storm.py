@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
-from stormwatch.adapters.multilang import StrictComponent
+from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.codec import to_values
 from stormwatch.records import Fragment
 

@@ -1,0 +1,217 @@
+"""What is written. Short, and what a reviewer would let pass."""
+
+EVENTS_BOLT = '''"""{sentence}"""
+
+from typing import Any
+
+from bolts.base import BatchBolt
+from stormwatch.codec import Parsed
+from {event_module} import {event}
+from stormwatch.records import Fragment
+
+
+class {cls}(BatchBolt):
+    """Looks at every event. Guarantee: at least once."""
+
+    payload = Parsed[{event}]
+
+    def handle(self, fragment: Fragment, payload: Parsed[{event}], tup: Any) -> None:
+        for offset, _, event in payload.events:
+            self.logger.debug("offset %d: %s", offset, event.id)
+'''
+
+STATEFUL_BOLT = '''"""{sentence}"""
+
+import msgspec
+
+from bolts.stateful import StatefulBolt
+from stormwatch.codec import Parsed
+from stormwatch.state.judge import Verdict
+from {event_module} import {event}
+from stormwatch.records import Reason
+
+
+class {cls}State(msgspec.Struct, array_like=True):
+    """What is remembered of a key; each field has a default."""
+
+    seen: int = 0
+
+
+class {cls}(StatefulBolt):
+    """Counts a key's events and tells of the third. Guarantee: effects once."""
+
+    payload = Parsed[{event}]
+    domain = "{name}"
+    state = {cls}State
+    alerts = frozenset({{"third"}})
+
+    @staticmethod
+    def judge(state: {cls}State, event: {event}) -> Verdict:
+        state.seen += 1
+        if state.seen == 3:
+            return Verdict("third", 3, (Reason("third", f"{{event.id}} is the third"),))
+        return Verdict("noted", state.seen)
+'''
+
+RECORDS_BOLT = '''"""{sentence}"""
+
+from typing import Any
+
+from bolts.base import BatchBolt
+from stormwatch.codec import RECORDS
+from stormwatch.records import Fragment, Record
+
+
+class {cls}(BatchBolt):
+    """Looks at every record. Guarantee: at least once."""
+
+    payload = RECORDS
+
+    def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
+        for record in payload:
+            self.logger.debug("offset %d: %d bytes", record.offset, len(record.value or b""))
+'''
+
+REJECT = '''
+
+class Reject{cls}({base}):
+    """What the spout set aside."""
+
+    domain = "{name}"
+'''
+
+BOLT_TEST = '''"""{cls} over Storm's protocol, and the laws that every bolt keeps."""
+
+from bolts.{name} import {cls}
+from stormwatch.testing import assert_laws, batch, drive, fragment, payload
+
+
+def test_a_batch_is_seen_and_acked() -> None:
+    whole = fragment(10, 12)
+    message = batch(whole, payload({cls}.payload, whole))
+    said = drive({cls}, message, conf={{"topology.debug": True}})
+    assert said.acks == ["1"]
+    assert "offset 12" in said.log
+
+
+def test_it_keeps_the_laws() -> None:
+    assert_laws({cls})
+'''
+
+STATEFUL_TEST = '''"""{cls}: what it judges, what it stores, and the laws that every bolt keeps."""
+
+from bolts.{name} import {cls}, {cls}State
+from stormwatch.adapters.memory.store import MemoryStore
+from {event_module} import {event}
+from stormwatch.testing import assert_laws, batch, decisions, drive, example, fragment, payload
+
+
+def test_the_third_event_of_a_key_is_told() -> None:
+    state = {cls}State()
+    verdicts = [{cls}.judge(state, example({event}, n)) for n in range(4)]
+    assert [verdict.outcome for verdict in verdicts] == ["noted", "noted", "third", "noted"]
+
+
+def test_what_is_judged_is_stored(store: MemoryStore) -> None:
+    whole = fragment(10, 12)
+    said = drive({cls}, batch(whole, payload({cls}.payload, whole)))
+    assert said.acks == ["1"], said.log
+    assert [one.outcome for one in decisions(store, "{name}")] == ["noted"] * 3
+
+
+def test_it_keeps_the_laws() -> None:
+    assert_laws({cls})
+'''
+
+SPOUT = '''"""Records of the topic `{topic}`."""
+
+from typing import ClassVar
+
+from spouts.kafka_batch import KafkaBatchSpout
+
+
+class {cls}Spout(KafkaBatchSpout):
+    """Reads the topic of the setting `topic.{name}`."""
+
+    topic_setting: ClassVar[str] = "topic_{name}"
+'''
+
+SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, and the laws that every spout keeps."""
+
+from collections.abc import Iterator
+
+from spouts.{name} import {cls}Spout
+from stormwatch.adapters.memory.kafka import MemoryBroker
+from stormwatch.testing import Conversation, assert_spout_laws, converse
+
+
+def test_a_record_is_emitted_and_committed(broker: MemoryBroker) -> None:
+    broker.append("{topic}", b"key", b"value")
+
+    def script(storm: Conversation) -> Iterator[dict[str, object]]:
+        for _ in range(2):  # where reading starts, then the record
+            yield from storm.turns()
+            yield {{"command": "ack", "id": storm.emits[-1]["id"]}}
+        yield {{"command": "deactivate"}}
+
+    storm = converse({cls}Spout, script)
+    assert [m["stream"] for m in storm.emits] == ["notices", "default"], storm.log
+    assert broker.commits["stormwatch", "{topic}"][0].offset == 1
+
+
+def test_it_keeps_the_laws() -> None:
+    assert_spout_laws({cls}Spout)
+'''
+
+TOPOLOGY = '''"""Records of the topic `{topic}` to {cls}."""
+
+from streamparse import Grouping, Topology
+
+from bolts.{name} import {both}
+from spouts.{name} import {cls}Spout
+from stormwatch.adapters.storm.wiring import Checked
+from stormwatch.settings import load
+from stormwatch.adapters.storm.config import storm_config
+
+settings = load()
+
+
+class {cls}Topology(Checked, Topology):
+    """spout -> {name} (fields: bucket); what the spout sets aside goes to reject."""
+
+    config = storm_config(settings)
+
+    source = {cls}Spout.spec(par=settings.topology_spouts)
+    {name} = {cls}.spec(
+        inputs={{source: Grouping.fields("bucket")}},
+        par=settings.topology_parsers,
+    )
+    reject = Reject{cls}.spec(inputs=[source["notices"]])
+'''
+
+TOPOLOGY_TEST = '''"""The topology {name} as Storm is given it."""
+
+from pathlib import Path
+
+from apps.build.lint import lint, load
+
+
+def test_it_has_no_findings() -> None:
+    root = Path(__file__).parents[2]
+    assert lint(root, ["{name}"]) == []
+
+
+def test_it_is_wired() -> None:
+    topology = load(Path(__file__).parents[2] / "topologies" / "{name}.py")
+    assert {{spec.name for spec in topology.specs}} == {{"source", "{name}", "reject"}}
+'''
+
+PAGE = """# {title}
+
+{what}
+
+- Reads: {reads}
+- Writes: {writes}
+- Guarantee: {guarantee}
+- Code: {code}; tests: {tests}
+"""

@@ -1,7 +1,0 @@
-"""What is wrong with a topology before Storm is started: findings, each with code and mend."""
-
-from apps.lint.loading import load
-from apps.lint.run import check, lint
-from stormwatch.adapters.wiring import Finding, Severity
-
-__all__ = ["Finding", "Severity", "check", "lint", "load"]

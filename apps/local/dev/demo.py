@@ -1,0 +1,112 @@
+"""`demo`: both topologies on generated events in one process: no Java, no Kafka, no Cassandra."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from apps.data.generate.readings import readings
+from apps.data.generate.transactions import Transactions
+from apps.local.dev import world
+from apps.local.dev.feed import Feed
+from apps.local.dev.narrator import Narrator
+from apps.local.dev.session import Session
+from apps.local.dev.truth import Frauds, Machines
+from apps.local.run.signals import Signals
+from apps.operate import ledger
+from stormwatch.adapters.memory import world as memory
+from stormwatch.adapters.memory.kafka import MemoryAdmin
+from stormwatch.ledger.reconcile import TopicLedger
+from stormwatch.settings import Settings, load
+
+RUN = "demo"
+CUSTOMERS, TRANSACTIONS_S = 300, 800.0
+UNITS, READINGS_S = 12, 180.0
+DRAIN_S = 20.0
+"""So long the topologies may take to decide what is there at the end."""
+UNDECIDED = 1
+
+
+class Options(NamedTuple):
+    """Of the command."""
+
+    seconds: float
+    seed: int
+
+
+def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
+    """Run it; the exit code: 0, 130 after Ctrl-C, 1 if an offset has no end state."""
+    with world.environment():
+        settings = load(root=root)
+        narrator = Narrator(say, Frauds(RUN), Machines(RUN))
+        say("Two topologies on generated events, all in this process; Ctrl-C ends it.")
+        say(f"fraud: card transactions of {CUSTOMERS} customers; some frauds are planted.")
+        say(f"maintenance: readings of {UNITS} turbofans that wear and fail.")
+        with world.opened(settings, narrator.outcomes) as made, Signals() as signals:
+            signals.only_ask()
+            session = Session(
+                root, ["fraud", "maintenance"], settings, options.seed, narrator.event
+            )
+            session.start()
+            feeds = _feeds(settings, made, options.seed, narrator)
+            end = time.monotonic() + options.seconds
+            while time.monotonic() < end and not signals.asked:
+                for feed in feeds:
+                    feed.pump(time.monotonic())
+                session.step()
+                narrator.tick()
+            drained = time.monotonic() + DRAIN_S
+            while time.monotonic() < drained and not signals.again and _lag(settings, made):
+                session.step()
+            session.stop()
+            ledgers = ledger.topics(
+                settings, MemoryAdmin(made.broker), made.store, _topics(settings)
+            )
+    _conclude(say, narrator, ledgers)
+    sound = all(each.sound and not each.in_flight for each in ledgers)
+    return (signals.code if signals.asked else 0) if sound else UNDECIDED
+
+
+def _feeds(settings: Settings, made: memory.World, seed: int, narrator: Narrator) -> list[Feed]:
+    now = time.monotonic()
+    transactions = iter(Transactions(seed, run=RUN, customers=CUSTOMERS))
+    units = readings(seed, run=RUN, units=UNITS)
+
+    return [
+        Feed(made.broker, settings.topic_transactions, transactions, TRANSACTIONS_S, now,
+             narrator.frauds.sent),
+        Feed(made.broker, settings.topic_readings, units, READINGS_S, now, narrator.machines.sent),
+    ]  # fmt: skip
+
+
+def _topics(settings: Settings) -> tuple[str, str]:
+    return settings.topic_transactions, settings.topic_readings
+
+
+def _lag(settings: Settings, made: memory.World) -> int:
+    """Records that are not committed yet."""
+    admin, lag = MemoryAdmin(made.broker), 0
+    for topic in _topics(settings):
+        committed = admin.committed(settings.kafka_group, topic)
+        for partition, marks in admin.watermarks(topic).items():
+            done = committed[partition].offset if partition in committed else marks.low
+            lag += marks.high - done
+    return lag
+
+
+def _conclude(say: Callable[[str], None], narrator: Narrator, ledgers: list[TopicLedger]) -> None:
+    frauds, machines = narrator.frauds, narrator.machines
+    say("")
+    if narrator.first_alert is not None:
+        say(f"first planted event caught after {narrator.first_alert:.1f} s")
+    say(f"fraud        {narrator.decided('fraud')}")
+    say(f"             {frauds.marks()}")
+    say(f"             {frauds.by_kind()}")
+    say(f"maintenance  {narrator.decided('maintenance')}")
+    say(f"             {machines.summary()}")
+    for each in ledgers:
+        states = ", ".join(f"{state} {n:,}" for state, n in each.states.items())
+        say(
+            f"ledger of {each.topic}: {states}; in flight {each.in_flight}, "
+            f"conflicting {each.conflicting}, unaccounted {each.unaccounted}"
+        )

@@ -1,0 +1,85 @@
+"""What a person reads while a demo runs: alerts with their reasons and the truth, then sums."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from apps.local.dev.truth import Frauds, Machines
+from apps.local.run.view import clock, in_words
+from stormwatch.records import DecisionRow, Outcomes
+from stormwatch.runner.events import Died, Event, Faulted, Logged
+from stormwatch.state.judge import UNSCORED
+
+SUM_EVERY_S = 5.0
+LINE_EVERY_S = {"decline": 1.5, "review": 5.0}
+"""Of one outcome at most; the sums tell of the rest."""
+_WARNING = 3
+
+
+class Narrator:
+    """Prints by `say`. `outcomes` and `event` are its ears."""
+
+    def __init__(self, say: Callable[[str], None], frauds: Frauds, machines: Machines) -> None:
+        self._say, self.frauds, self.machines = say, frauds, machines
+        self._start = self._summed = time.monotonic()
+        self._quiet: dict[str, float] = {}
+        self._decided: Counter[tuple[str, str]] = Counter()
+        self.first_alert: float | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._start
+
+    def outcomes(self, outcomes: Outcomes) -> None:
+        """What a batch led to."""
+        for row in outcomes.decisions:
+            self._decided[outcomes.domain, row.outcome] += 1
+            if row.alert:
+                self._alert(outcomes.domain, row)
+
+    def event(self, topology: str, event: Event) -> None:
+        """What a run tells."""
+        match event:
+            case Died():
+                self._say(f"{self._now()} {topology}: {event.component} died: {event.why.strip()}")
+                self._say(f"{self._now()} {topology}: starting it again")
+            case Logged() if event.level >= _WARNING:
+                self._say(f"{self._now()} {topology}: {event.component}: {event.text}")
+            case Faulted():
+                self._say(f"{self._now()} {topology}: fault: {event.text}")
+
+    def tick(self) -> None:
+        """From time to time: the sums."""
+        if time.monotonic() - self._summed >= SUM_EVERY_S:
+            self._summed = time.monotonic()
+            for domain in sorted({domain for domain, _ in self._decided}):
+                self._say(f"{self._now()} {domain:<11} {self.decided(domain)}")
+
+    def decided(self, domain: str) -> str:
+        """Decisions by outcome."""
+        counts = {o: n for (d, o), n in self._decided.items() if d == domain}
+        parts = ", ".join(f"{outcome} {n:,}" for outcome, n in sorted(counts.items()))
+        return f"{sum(counts.values()):,} decided: {parts}"
+
+    def _alert(self, domain: str, row: DecisionRow) -> None:
+        if domain == "fraud":
+            truth = self.frauds.alert(row.id)
+            what = f"score {row.score:.2f}" if row.score != UNSCORED else "by rules alone"
+        elif row.outcome == "service":
+            truth = self.machines.alert(row.entity, row.id)
+            told = f"about {row.score:.0f} cycles left"
+            what = told if row.score != UNSCORED else "by rules alone"
+        else:
+            truth, what = "", "a sensor is broken"
+        if self.first_alert is None and truth.startswith(("planted", "in truth")):
+            self.first_alert = self.elapsed
+        quiet_until = self._quiet.get(row.outcome, 0.0)
+        if truth and self.elapsed >= quiet_until:
+            self._quiet[row.outcome] = self.elapsed + LINE_EVERY_S.get(row.outcome, 0.0)
+            head = f"{self._now()} {domain:<11} {row.outcome.upper():<8}"
+            self._say(f"{head} {row.entity}  {what}  [{truth}]")
+            self._say(f"{'':>18}{in_words(row)}")
+
+    def _now(self) -> str:
+        return f"{clock(self.elapsed):>5}"

@@ -1,0 +1,59 @@
+"""Kafka and the store in memory, watched, for topologies in this process."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from apps.local.run import prepare
+from stormwatch.adapters.memory import world as memory
+from stormwatch.adapters.memory.broker import MemoryBroker
+from stormwatch.adapters.memory.kafka import MemoryAdmin
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.records import Outcomes
+from stormwatch.settings import Settings, variable
+
+MEMORY = {variable("kafka.client"): "memory", variable("store"): "memory"}
+
+
+class WatchedStore(MemoryStore):
+    """Tells of outcomes once they are written, perhaps more than once."""
+
+    def __init__(self, period_h: int, watch: Callable[[Outcomes], None]) -> None:
+        super().__init__(period_h)
+        self._watch = watch
+
+    def write_outcomes(self, *batches: Outcomes) -> None:
+        """See the port."""
+        super().write_outcomes(*batches)
+        for outcomes in batches:
+            self._watch(outcomes)
+
+
+@contextmanager
+def environment(values: Mapping[str, str] = MEMORY) -> Iterator[None]:
+    """Settings read while this lasts have these values (lead to memory), whatever files say."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def opened(
+    settings: Settings, watch: Callable[[Outcomes], None], simulated: bool = False
+) -> Iterator[memory.World]:
+    """A new world with all topics; components that start now find it."""
+    broker = MemoryBroker(default_partitions=settings.kafka_partitions)
+    world = memory.World(broker, WatchedStore(settings.layout_period_h, watch), simulated)
+    prepare.ensure_topics(settings, MemoryAdmin(broker), lambda step, detail: None)
+    memory.use(world)
+    try:
+        yield world
+    finally:
+        memory.use(None)

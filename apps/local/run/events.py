@@ -1,0 +1,56 @@
+"""Generated events that go on in time where their topic ends."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from apps.data.kinds import BY_EVENTS, Feed
+from apps.data.publish import Keyed
+from stormwatch.ports import Source
+
+_TAIL = 20
+_TAIL_LIMIT_S = 5.0
+
+
+class _Timed(msgspec.Struct):
+    time: datetime
+
+
+_timed = msgspec.json.Decoder(_Timed).decode
+
+
+def generated(
+    events: str, seed: int, run: str, newest: int | None, customers: int = 5_000, units: int = 50
+) -> Iterator[Keyed]:
+    """Endless events of a kind and run, after the event time `newest` (ms)."""
+    return BY_EVENTS[events].feed(Feed(seed, run, newest, customers, units))
+
+
+def newest_time(source: Source) -> int | None:
+    """The latest event time (ms) among the last records of each partition; None if there is none.
+
+    Raises BrokerUnavailable.
+    """
+    topic = source.describe()
+    marks = {p: source.watermarks(p) for p in range(topic.partitions)} if topic else {}
+    ends = {p: mark.high for p, mark in marks.items() if mark.high > mark.low}
+    source.assign({p: max(marks[p].low, end - _TAIL) for p, end in ends.items()})
+    newest: int | None = None
+    until = time.monotonic() + _TAIL_LIMIT_S
+    while ends and time.monotonic() < until:
+        for partition, records in source.poll(1000, 0.5).items():
+            for record in records:
+                found = _time_of(record.value)
+                newest = found if newest is None or (found or 0) > newest else newest
+            if records and records[-1].offset >= ends.get(partition, 0) - 1:
+                ends.pop(partition, None)
+    return newest
+
+
+def _time_of(value: bytes | None) -> int | None:
+    try:
+        return round(_timed(value or b"").time.timestamp() * 1000)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        return None  # not an event: it has no say

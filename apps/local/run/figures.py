@@ -1,0 +1,123 @@
+"""Figures of a topology from what Kafka and Cassandra say at a moment. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from stormwatch.metrics import Reading, quantiles, since, upper_edge
+from stormwatch.records import DecisionRow, EndState
+
+REJECTED_CODE = "rejected:"
+"""Meters count a rejection under its code as well: `rejected:<code>`."""
+
+_decode = msgspec.json.Decoder(Reading).decode
+
+
+class Look(NamedTuple):
+    """One topology at one moment; counts since the run began."""
+
+    taken: int  # ms, when Kafka was asked
+    at: int  # ms, of the newest meter; as `taken` where there is none
+    high: int  # sum of the topic's high watermarks
+    lag: int  # records that the consumer group has not committed
+    ends: Mapping[str, int]
+    latency: Mapping[int, int]
+    alerts: int
+    failed: int
+    tasks: int  # that have written a meter: bolts that are ready
+    newest: Sequence[DecisionRow] = ()
+    degraded: int = 0  # decisions by rules alone
+
+    @property
+    def decided(self) -> int:
+        """Records that reached an end state."""
+        return sum(self.ends.get(state, 0) for state in EndState if state is not EndState.ABSENT)
+
+
+NOTHING = Look(0, 0, 0, 0, {}, {}, 0, 0, 0)
+"""Before the first record."""
+
+
+class Latency(NamedTuple):
+    """ms from a record's Kafka timestamp to its committed decision; None where nothing was."""
+
+    p50: int | None
+    p95: int | None
+    p99: int | None
+    max: int | None
+
+
+class Rates(NamedTuple):
+    """Between two looks."""
+
+    incoming: float  # records/s written to the topic
+    outgoing: float  # records/s decided
+    latency: Latency
+
+
+def look(
+    meters: Mapping[tuple[str, str], bytes],
+    began: int,
+    taken: int,
+    high: int,
+    lag: int,
+    newest: Sequence[DecisionRow] = (),
+) -> Look:
+    """Sum the meters written since `began` (ms): older ones are of processes of an earlier run."""
+    ends: Counter[str] = Counter()
+    latency: Counter[int] = Counter()
+    at = alerts = failed = tasks = degraded = 0
+    for body in meters.values():
+        reading = _decode(body)
+        if reading.at < began:
+            continue
+        ends.update(reading.ends)
+        latency.update(reading.latency)
+        tasks += 1
+        at = max(at, reading.at)
+        alerts += reading.alerts
+        failed += reading.failed
+        degraded += reading.degraded
+    return Look(
+        taken,
+        at or taken,
+        high,
+        lag,
+        dict(ends),
+        dict(latency),
+        alerts,
+        failed,
+        tasks,
+        tuple(newest),
+        degraded,
+    )
+
+
+def rates(before: Look, now: Look) -> Rates:
+    """Throughput and latency of what happened between two looks."""
+    return Rates(
+        _per_s(now.high - before.high, now.taken - before.taken),
+        _per_s(now.decided - before.decided, now.at - before.at),
+        latency_of(since(dict(now.latency), dict(before.latency))),
+    )
+
+
+def _per_s(count: int, ms: int) -> float:
+    return max(count, 0) * 1000 / ms if ms > 0 else 0.0
+
+
+def latency_of(histogram: dict[int, int]) -> Latency:
+    """Percentiles of a histogram of meter buckets."""
+    p50, p95, p99 = quantiles([histogram], (0.5, 0.95, 0.99))
+    return Latency(p50, p95, p99, upper_edge(max(histogram)) if histogram else None)
+
+
+def rejected_by_code(ends: Mapping[str, int]) -> dict[str, int]:
+    """Rejection code -> records."""
+    return {
+        key.removeprefix(REJECTED_CODE): count
+        for key, count in sorted(ends.items())
+        if key.startswith(REJECTED_CODE)
+    }

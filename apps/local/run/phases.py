@@ -1,0 +1,175 @@
+"""The phases of a run between its first process and its report: ready, publish, drain."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic, sleep
+
+from apps.data.streams import Stream
+from apps.local.run.figures import NOTHING, Look
+from apps.local.run.processes import Crew
+from apps.local.run.publisher import Order
+from apps.local.run.signals import Signals
+from apps.local.run.view import RUNNING, Panel, Screen
+from apps.local.run.watch import Watcher
+from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.errors import FatalError
+
+READY_LIMIT_S = 300.0
+WARM_UP_S = 5.0
+DRAIN_STALLED_S = 120.0
+"""Without progress for so long, what is left is told as open: over Storm's message time-out and the
+restart of a topology."""
+HURRIED_DRAIN_S = 2.5
+"""After Ctrl-C everything has to be gone within 10 s."""
+METERS_MS = 1_500
+"""After the last commit, until every task has written its meter once more."""
+_TICK_S = 0.25
+
+
+class Course:
+    """Leads a started crew through its phases, showing each."""
+
+    def __init__(
+        self,
+        order: Callable[[Stream], Order],
+        run: str,
+        streams: Sequence[Stream],
+        crew: Crew,
+        watcher: Watcher,
+        signals: Signals,
+        show: Callable[[Screen], None],
+    ) -> None:
+        self._order = order
+        self._run = run
+        self._streams = streams
+        self._crew = crew
+        self._watcher = watcher
+        self._signals = signals
+        self._show = show
+        self._phase = ""
+        self._since = self._began = monotonic()
+        self._ready_after = 0.0
+        self._seconds = 0.0  # from ready to the end of publishing
+        self._warm_up = 0.0
+        self._warm: dict[str, Look] = {}  # at the end of warm-up
+        self._stopped: dict[str, Look] = {}  # at the end of publishing
+
+    def lead(self, seconds: float | None) -> str:
+        """Ready, published, and what was sent confirmed; what went wrong, if anything did."""
+        trouble = ""
+        try:
+            self._until_ready()
+            self._publish(seconds)
+        except FatalError as error:
+            trouble = str(error)
+        return trouble or self._crew.stop_publishing()
+
+    def looks(self, topology: str) -> tuple[Look, Look, Look]:
+        """At the end of warm-up, at the end of publishing, and the last one."""
+        last = self._watcher.latest(topology) or NOTHING
+        return self._warm.get(topology, NOTHING), self._stopped.get(topology, last), last
+
+    def times(self) -> tuple[float, float, float]:
+        """s: from the start to ready, from ready to the end of publishing, of warm-up."""
+        return self._ready_after, self._seconds, self._warm_up
+
+    def _until_ready(self) -> None:
+        """Until each topology has decided a record. They are fed once the bolts of all report."""
+        self._enter("starting the topologies")
+        while not self._all_decide():
+            looks = self._looks(0)
+            if all(s.topology in looks and looks[s.topology].tasks for s in self._streams):
+                for stream in self._streams:
+                    self._crew.feed(stream, self._order(stream))
+            if self._tick():
+                return
+            if monotonic() - self._since > READY_LIMIT_S:
+                raise FatalError(
+                    f"No decision came within {READY_LIMIT_S:.0f} s. {self._watcher.trouble} "
+                    "See the logs under .stormwatch/logs, and `./stormwatch doctor`."
+                )
+        self._ready_after = monotonic() - self._began
+
+    def _all_decide(self) -> bool:
+        looks = self._looks(0)
+        return len(looks) == len(self._streams) and all(look.decided for look in looks.values())
+
+    def _publish(self, seconds: float | None) -> None:
+        """Until `seconds` are over or a signal comes. Raises FatalError."""
+        if self._signals.asked:
+            return
+        self._warm_up = WARM_UP_S if seconds is None else min(WARM_UP_S, seconds / 3)
+        self._enter("warming up")
+        while seconds is None or monotonic() - self._since < seconds:
+            looks = self._looks(0)
+            if not self._warm and monotonic() - self._since >= self._warm_up:
+                self._warm = looks
+                self._phase = RUNNING
+            for name, look in looks.items():
+                self._crew.decided(name, look.decided)
+            if self._tick():
+                break
+        self._seconds = monotonic() - self._since
+        self._stopped = self._looks(0)
+
+    def drain(self) -> str:
+        """Until all that was published is committed; what is open when that does not happen."""
+        self._enter("waiting until all that was published is decided")
+        asked_at, least, progressed = now_ms(), -1, monotonic()
+        hurried = monotonic() if self._signals.asked else 0.0
+        settled = asked_at + METERS_MS
+        while True:
+            looks = self._looks(asked_at)
+            lag = sum(look.lag for look in (looks or self._looks(0)).values())
+            if len(looks) == len(self._streams):
+                if not lag and (hurried or min(look.taken for look in looks.values()) > settled):
+                    return ""
+                if least < 0 or lag < least:
+                    least, progressed = lag, monotonic()
+                    settled = now_ms() + METERS_MS
+            now = monotonic()
+            late = bool(hurried) and now - hurried > HURRIED_DRAIN_S
+            if late or self._signals.again or now - progressed > DRAIN_STALLED_S:
+                left = f"{lag if least < 0 else least:,}"
+                return f"{left} published records were still undecided. {self._watcher.trouble}"
+            try:
+                if self._tick() and not hurried:
+                    hurried = now
+            except FatalError as error:
+                return str(error)
+
+    def _enter(self, phase: str) -> None:
+        self._phase = phase
+        self._since = monotonic()
+
+    def _looks(self, after: int) -> dict[str, Look]:
+        """The newest looks taken after a moment (ms), by topology."""
+        found = {s.topology: self._watcher.latest(s.topology) for s in self._streams}
+        return {name: look for name, look in found.items() if look and look.taken > after}
+
+    def _tick(self) -> bool:
+        """A quarter of a second passes on the screen; True if the run is to end."""
+        self._crew.check()
+        panels = [
+            Panel(
+                s.topology,
+                self._watcher.latest(s.topology),
+                self._watcher.rates(s.topology),
+                self._crew.topologies[s.topology].restarts,
+                self._crew.sent(s.topology),
+                self._watcher.ledger(s.topology),
+            )
+            for s in self._streams
+        ]
+        self._show(
+            Screen(
+                self._run,
+                self._phase,
+                monotonic() - self._since,
+                panels,
+                self._watcher.memory,
+                "\n".join([*self._watcher.alarms, *filter(None, [self._watcher.trouble])]),
+            )
+        )
+        if self._signals.asked:
+            sleep(_TICK_S)
+        return self._signals.pause(_TICK_S)

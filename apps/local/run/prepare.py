@@ -1,0 +1,75 @@
+"""Topics and tables that a run needs."""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import fields
+from pathlib import Path
+
+from stormwatch.errors import StateError
+from stormwatch.ports import Admin
+from stormwatch.settings import Settings, variable
+
+Progress = Callable[[str, str], None]
+SCHEMA = "schema/cql"
+"""The numbered CQL files, from the root."""
+
+
+def topics(settings: Settings) -> dict[str, tuple[int, Mapping[str, str]]]:
+    """Topic -> (partitions, configuration)."""
+    named = [getattr(settings, f.name) for f in fields(settings) if f.name.startswith("topic_")]
+    return {
+        **dict.fromkeys(named, (settings.kafka_partitions, {})),
+        settings.topic_control: (1, {"cleanup.policy": "compact"}),
+    }
+
+
+def topics_and_tables(settings: Settings, root: Path, progress: Progress) -> None:
+    """Both, for services that have just come up. Raises StormwatchError."""
+    from stormwatch.adapters import connect
+
+    with closing(connect.admin(settings)) as admin:
+        ensure(settings, root, admin, progress)
+
+
+def ensure(settings: Settings, root: Path, admin: Admin, progress: Progress) -> None:
+    """Tables, then topics. Raises StormwatchError, StateError where they do not belong together."""
+    ensure_tables(settings, root, progress)
+    _refuse_lost_topics(settings, admin)
+    ensure_topics(settings, admin, progress)
+
+
+def _refuse_lost_topics(settings: Settings, admin: Admin) -> None:
+    """Kafka's data gone and Cassandra's kept: old marks would make new records look decided."""
+    from stormwatch.adapters.cassandra import store as cassandra
+
+    if admin.describe(settings.topic_control) is not None:
+        return  # it knows every topic that was read, and whether one was made again
+    absent = [name for name in topics(settings) if admin.describe(name) is None]
+    with closing(cassandra.connect(settings)) as store:
+        lost = [name for name in absent if store.ledger_starts(name)]
+    if lost:
+        raise StateError(
+            f"Kafka has no topic {', '.join(lost)}, but keyspace {settings.cassandra_keyspace} of "
+            "Cassandra holds what was decided from one of that name: its marks would make the "
+            "records of a new topic look decided. Begin both anew (local services: "
+            f"`./stormwatch down`, then delete {settings.run_dir}/kafka and "
+            f"{settings.run_dir}/cassandra), or set {variable('cassandra.keyspace')} to a new name."
+        )
+
+
+def ensure_topics(settings: Settings, admin: Admin, progress: Progress) -> None:
+    """Create what is missing; topics that exist are left alone. Raises BrokerUnavailable."""
+    made = [
+        name
+        for name, (partitions, config) in topics(settings).items()
+        if admin.ensure_topic(name, partitions, config)
+    ]
+    if made:
+        progress("topics", f"created {', '.join(made)}")
+
+
+def ensure_tables(settings: Settings, root: Path, progress: Progress) -> None:
+    """Apply the migrations that are not there yet. Raises SchemaError or StoreUnavailable."""
+    from stormwatch.adapters.cassandra import migrations
+
+    migrations.apply(settings, root / SCHEMA, progress)

@@ -1,0 +1,87 @@
+"""`./stormwatch publish`: events to their topic, by hand."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from apps.data import event_files
+from apps.data.publish import Keyed, publish
+from apps.local.run import prepare
+from apps.local.run.events import generated, newest_time
+from stormwatch.ports import Sink
+from stormwatch.settings import Settings
+
+Progress = Callable[[str, str], None]
+
+
+class Asked(NamedTuple):
+    """What to publish."""
+
+    events: str  # transactions or readings
+    rate: float  # records/s; 0: as fast as it goes
+    limit: int | None  # records
+    seed: int
+    customers: int
+    units: int
+    files: tuple[Path, ...]
+
+
+def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, bool]:
+    """Publish until the end or a Ctrl-C; records confirmed, and whether it was interrupted.
+
+    Raises StormwatchError.
+    """
+    from stormwatch.adapters import connect
+
+    topic = getattr(settings, f"topic_{asked.events}")
+    stop = threading.Event()
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    admin = connect.admin(settings)
+    try:
+        prepare.ensure_topics(settings, admin, progress)
+    finally:
+        admin.close()
+    events = _events(settings, topic, asked)
+    before = {n: signal.signal(n, interrupted) for n in (signal.SIGINT, signal.SIGTERM)}
+    sink = connect.sink(settings)
+    try:
+        return _publish(sink, topic, events, asked, stop, progress), stop.is_set()
+    finally:
+        sink.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _publish(
+    sink: Sink,
+    topic: str,
+    events: Iterable[Keyed],
+    asked: Asked,
+    stop: threading.Event,
+    progress: Progress,
+) -> int:
+    def tell(sent: int) -> None:
+        progress(topic, f"publishing, {sent:,} records")
+
+    return publish(sink, topic, events, asked.rate, asked.limit, stop, tell)
+
+
+def _events(settings: Settings, topic: str, asked: Asked) -> Iterable[Keyed]:
+    from stormwatch.adapters import connect
+
+    run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    if asked.files:
+        return event_files.read(asked.files, asked.events, run)
+    source = connect.source(settings, topic)
+    try:
+        newest = newest_time(source)
+    finally:
+        source.close()
+    return generated(asked.events, asked.seed, run, newest, asked.customers, asked.units)

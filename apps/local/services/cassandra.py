@@ -1,0 +1,67 @@
+"""Cassandra 5.0, one node."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+from apps.local.services import jars, ports
+from apps.local.services.health import cassandra_answers
+from apps.local.services.home import Home, Progress
+from apps.local.services.java import FRUGAL, java
+from apps.local.services.plan import Plan
+
+NAME = "cassandra"
+_HEAP_MB = 1024
+_LIMIT_S = 300.0
+_RESOURCES = Path(__file__).parent / "resources"
+
+
+def plan(
+    home: Home, progress: Progress, native: int | None = None, storage: int | None = None
+) -> Plan:
+    """Cassandra on its default ports, or on others where those are taken; data survives."""
+    native = native or ports.default_or_other(9042, NAME, progress)
+    storage = storage or ports.free(7000, taken=[native])
+    classpath = jars.joined(jars.classpath(home, jars.CASSANDRA, progress))
+    base = home.run_dir / NAME
+    tmp = base / "tmp"
+    shutil.rmtree(tmp, ignore_errors=True)
+    tmp.mkdir(parents=True)
+    config = base / "cassandra.yaml"
+    template = (_RESOURCES / "cassandra.yaml").read_text()
+    config.write_text(template.format(host=ports.HOST, native=native, storage=storage))
+    return Plan(
+        name=NAME,
+        command=[
+            java(),
+            f"-Xms{_HEAP_MB // 4}m",
+            f"-Xmx{_HEAP_MB}m",
+            *_jvm_options(base),
+            f"-Djava.io.tmpdir={tmp}",
+            f"-Djna.tmpdir={tmp}",
+            f"-Dcassandra.config=file://{config}",
+            f"-Dcassandra.storagedir={base / 'data'}",
+            "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+            "-Dcassandra.shutdown_announce_in_ms=0",  # there is nobody to announce it to
+            f"-Dlogback.configurationFile={_RESOURCES / 'logback.xml'}",
+            "-cp",
+            classpath,
+            "org.apache.cassandra.service.CassandraDaemon",
+        ],
+        ports={"native": native, "storage": storage},
+        ready=partial(cassandra_answers, ports.HOST, native),
+        waiting_for=f"CQL on port {native}",
+        limit_s=_LIMIT_S,
+        settings={"cassandra.contact_points": ports.HOST, "cassandra.port": native},
+    )
+
+
+def _jvm_options(base: Path) -> list[str]:
+    return [
+        f"@{_RESOURCES / 'cassandra-jvm17.options'}",
+        "-XX:+UseG1GC",
+        "-XX:MaxGCPauseMillis=50",
+        "-XX:+ExitOnOutOfMemoryError",
+        *FRUGAL,
+        f"-XX:ErrorFile={base}/hs_err_%p.log",
+    ]

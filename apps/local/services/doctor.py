@@ -1,0 +1,119 @@
+"""Is this machine ready? Findings: what, why it matters, and the next command."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from apps.local.services import jars, kafka, machine, manage, ports, process, registry, storm
+from apps.local.services.errors import ServiceError
+from apps.local.services.finding import FAIL, OK, WARN, Finding
+from apps.local.services.home import Home
+from apps.local.services.retention import settings_findings
+from stormwatch.errors import StormwatchError
+from stormwatch.settings import Settings
+
+__all__ = ["Finding", "examine"]
+
+
+def examine(settings: Settings, root: Path) -> list[Finding]:
+    """All findings; nothing is started or changed."""
+    home = Home.of(settings, root)
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        machine.check_python,
+        machine.check_java,
+        machine.check_leiningen,
+        lambda: _storm(home),
+        lambda: machine.check_packages(root),
+        lambda: machine.check_disk(home.run_dir),
+        machine.check_memory,
+        lambda: _services(settings, root, home),
+        lambda: _ports(home),
+        lambda: _retention(settings),
+    ]
+    return [finding for check in checks for finding in check()]
+
+
+def _storm(home: Home) -> Iterator[Finding]:
+    try:
+        wanted = jars.storm_version(home.root)
+    except ServiceError as error:
+        yield Finding("Storm", FAIL, str(error))
+        return
+    cached = home.jars / f"{jars.STORM}-{jars.fingerprint(home.root)}.txt"
+    if not cached.exists():
+        yield Finding("Storm", OK, f"{wanted} by project.clj; its jars come with the first run.")
+    elif f"/storm-core-{wanted}.jar" in cached.read_text():
+        yield Finding("Storm", OK, f"{wanted}, as project.clj says.")
+    else:
+        yield Finding(
+            "Storm",
+            FAIL,
+            f"The resolved jars are not of version {wanted}, which project.clj names.",
+            "sparse refuses another version.",
+            f"Delete {cached} and start again.",
+        )
+
+
+def _services(settings: Settings, root: Path, home: Home) -> Iterator[Finding]:
+    try:
+        known = registry.read(home)
+    except ServiceError as error:
+        yield Finding("services", FAIL, str(error))
+        return
+    for status in manage.status(root, settings):
+        if status.state == "running":
+            yield Finding(status.name, OK, f"Running, pid {status.pid}, {_shown(status.ports)}.")
+        elif status.state == "stale":
+            yield Finding(
+                status.name,
+                WARN,
+                f"Recorded with pid {status.pid}, which is gone.",
+                f"It ended by itself; {known[status.name].log} says why.",
+                "`./stormwatch up` starts it again, `./stormwatch down` forgets it.",
+            )
+        elif status.state == "external":
+            yield _external(status.name, settings, root)
+        else:
+            yield Finding(status.name, OK, "Not running; `./stormwatch run` and `up` start it.")
+
+
+def _external(name: str, settings: Settings, root: Path) -> Finding:
+    try:
+        manage.reachable(name, settings, root)
+    except StormwatchError as error:
+        return Finding(name, FAIL, str(error))
+    return Finding(name, OK, f"Named by the settings, and reachable: {name} is not started here.")
+
+
+def _ports(home: Home) -> Iterator[Finding]:
+    running = {
+        port
+        for entry in registry.read(home).values()
+        if process.find(entry.identity)
+        for port in entry.ports.values()
+    }
+    defaults = {9092: kafka.NAME, 9042: "cassandra", storm.NIMBUS_PORT: "the cluster's Nimbus"}
+    for port, name in defaults.items():
+        if port in running or ports.is_free(port):
+            continue
+        fixed = port == storm.NIMBUS_PORT
+        yield Finding(
+            f"port {port}",
+            WARN,
+            f"Taken by another program on {socket.gethostname()}.",
+            f"It is the default of {name}, which "
+            + ("cannot use another: config.json names it." if fixed else "then takes a free one."),
+            f"`ss -ltnp 'sport = :{port}'` shows who listens." if fixed else "",
+        )
+
+
+def _retention(settings: Settings) -> Iterator[Finding]:
+    found = settings_findings(settings)
+    for sentence in found:
+        yield Finding("retention", WARN, sentence)
+    if not found:
+        yield Finding("retention", OK, "What is kept for how long fits together.")
+
+
+def _shown(found: dict[str, int] | None) -> str:
+    return ", ".join(f"{name} {port}" for name, port in (found or {}).items())

@@ -1,0 +1,139 @@
+"""Start, stop and show Kafka and Cassandra."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.local.services import cassandra, kafka, process, registry
+from apps.local.services.errors import ServiceError
+from apps.local.services.health import listens
+from apps.local.services.home import Home, Progress, silent
+from apps.local.services.lifecycle import ensure, halt, with_entries
+from apps.local.services.plan import Plan
+from apps.local.services.registry import Entry
+from stormwatch.settings import Settings, explain, load
+
+__all__ = ["ServiceStatus", "down", "ensure", "halt", "status", "up", "with_entries"]
+
+_NAMED_BY = {
+    kafka.NAME: ("kafka.bootstrap",),
+    cassandra.NAME: ("cassandra.contact_points", "cassandra.port"),
+}
+_OURS = ("default", "running services")
+_PLANS: dict[str, Callable[[Home, Progress], Plan]] = {
+    kafka.NAME: kafka.plan,
+    cassandra.NAME: cassandra.plan,
+}
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service: `state` is running, external, stale (its process is gone) or stopped."""
+
+    name: str
+    state: str
+    pid: int | None = None
+    ports: dict[str, int] | None = None
+    memory_mb: float | None = None
+    uptime_s: float | None = None
+    log: str | None = None
+    detail: str = ""
+
+
+def up(
+    settings: Settings,
+    root: Path,
+    progress: Progress = silent,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Kafka and Cassandra answer when this returns; the settings then lead to them.
+
+    What the settings name is used; the rest is started, unless it runs already. What this call
+    started is stopped again if it cannot finish. Raises ServiceError.
+    """
+    home = Home.of(settings, root)
+    ours = [name for name in _PLANS if not _named(name, settings, root, environ)]
+    with registry.locked(home):
+        entries = ensure(home, {name: _PLANS[name] for name in ours}, progress)
+    return with_entries(settings, entries)
+
+
+def down(root: Path, progress: Progress = silent, settings: Settings | None = None) -> list[str]:
+    """Stop what we started, all side by side and within 10 s; the names of what was stopped."""
+    home = Home.of(settings or load(root=root), root)
+    if not home.registry.exists():
+        return []
+    with registry.locked(home):
+        return halt(home, list(registry.read(home)), progress)
+
+
+def status(root: Path, settings: Settings | None = None) -> list[ServiceStatus]:
+    """Kafka and Cassandra, and whatever else was started."""
+    settings = settings or load(root=root)
+    home = Home.of(settings, root)
+    known = registry.read(home)
+    names = [*_PLANS, *(name for name in known if name not in _PLANS)]
+    return [_status(name, known.get(name), settings, root) for name in names]
+
+
+def _status(name: str, entry: Entry | None, settings: Settings, root: Path) -> ServiceStatus:
+    if entry is None:
+        if name in _PLANS and _source(name, root, None):
+            return ServiceStatus(name, "external", detail=_address(name, settings))
+        return ServiceStatus(name, "stopped")
+    running = process.find(entry.identity)
+    if running is None:
+        gone = f"pid {entry.pid} is gone; `./stormwatch up` starts it again"
+        return ServiceStatus(name, "stale", entry.pid, entry.ports, log=entry.log, detail=gone)
+    return ServiceStatus(
+        name,
+        "running",
+        entry.pid,
+        entry.ports,
+        running.memory_info().rss / 1e6,
+        time.time() - entry.started,
+        entry.log,
+    )
+
+
+def _named(name: str, settings: Settings, root: Path, environ: Mapping[str, str] | None) -> bool:
+    """Whether a person's settings name this service; then it must be reachable."""
+    source = _source(name, root, environ)
+    if source is not None:
+        reachable(name, settings, root, environ)
+    return source is not None
+
+
+def _source(name: str, root: Path, environ: Mapping[str, str] | None) -> str | None:
+    """Where a person named this service, or None."""
+    sources = {value.key: value.source for value in explain(environ, root)}
+    found = (sources[key] for key in _NAMED_BY[name])
+    return next((source for source in found if source not in _OURS), None)
+
+
+def reachable(
+    name: str, settings: Settings, root: Path, environ: Mapping[str, str] | None = None
+) -> None:
+    """Raises ServiceError when a service that the settings name accepts no connection."""
+    addresses = _address(name, settings)
+    if not any(_reachable(address) for address in addresses.split(",")):
+        raise ServiceError(
+            f"{name} at {addresses} (from {_source(name, root, environ)}) does not accept "
+            "connections. Start it, correct that setting, or remove it: then `./stormwatch up` "
+            f"starts a {name} of its own."
+        )
+
+
+def _address(name: str, settings: Settings) -> str:
+    if name == kafka.NAME:
+        return settings.kafka_bootstrap
+    hosts = (host.strip() for host in settings.cassandra_contact_points.split(","))
+    return ",".join(f"{host}:{settings.cassandra_port}" for host in hosts)
+
+
+def _reachable(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    if not host or not port.isdigit():
+        raise ServiceError(f"{address!r} is not an address; write host:port.")
+    return listens(host.strip("[]"), int(port))

@@ -1,0 +1,166 @@
+"""`sparse` of the virtualenv: streamparse's own, made safe to start twice and without -e.
+
+streamparse builds the jar in `_build` and `_resources` of the project and deletes both first: two
+`sparse run` at once would take the jar from under each other. Here builds wait for each other and
+each run gets its own copy of the jar.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from apps.local.services import environment, prctl
+from apps.local.services.java import java
+from apps.local.services.locks import BUILD, locked
+from apps.local.storm.supervise import SPARSE_PID
+from stormwatch.errors import StormwatchError
+from stormwatch.settings import load, to_environ
+
+DEFAULT_ENVIRONMENT = {"run": "local"}
+"""Of config.json, where -e is not given; every other subcommand speaks to `cluster`."""
+
+_ROOT = Path(__file__).resolve().parents[2]
+_WITHOUT_ENVIRONMENT = ("jar", "quickstart", "help", "visualize")
+_STARTING = ("run", "submit")
+_HELP = {"-h", "--help"}
+_CHILDREN_S = 10.0
+
+
+def main() -> int:
+    """Hand over to streamparse; exit code 130 or 143 when interrupted or terminated."""
+    if told := of_another(Path.cwd()):
+        print(f"sparse: {told}", file=sys.stderr)
+    try:
+        settings = load(root=Path.cwd())
+        run_dir = Path.cwd() / settings.run_dir
+        if sys.argv[1:2] and sys.argv[1] in _STARTING and not _HELP & set(sys.argv):
+            java()  # or Leiningen, which builds the jar, fails on it first and says less
+    except StormwatchError as error:
+        print(f"sparse: {error}", file=sys.stderr)
+        return 2
+    # Components read no file: passwords of stormwatch.toml reach them as environment only.
+    _become(environment.for_components() | to_environ(settings))
+    os.environ["LEIN_ROOT"] = "1"  # as root, lein else waits for a key
+    os.environ[SPARSE_PID] = str(os.getpid())
+    warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
+    sys.argv[1:] = with_environment(sys.argv[1:])
+    signal.signal(signal.SIGTERM, _terminated)
+    prctl.adopt_orphans()
+    from streamparse.cli import run, sparse, submit
+
+    environment.leave_import_path()
+    try:
+        _lint(sys.argv[1:], Path.cwd())
+    except StormwatchError as error:
+        print(f"sparse: {error}", file=sys.stderr)
+        return 1
+    scratches = run_dir / "sparse"
+    _sweep(scratches)
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=scratches) as scratch:
+        tempfile.tempdir = scratch  # streamparse leaves its files behind
+        run.jar_for_deploy = submit.jar_for_deploy = _locked(
+            run.jar_for_deploy, run_dir, Path(scratch)
+        )
+        try:
+            return handed_over(sparse.main)
+        finally:
+            psutil.wait_procs(psutil.Process().children(recursive=True), timeout=_CHILDREN_S)
+
+
+def of_another(project: Path) -> str:
+    """What to tell where the project has a `sparse` of its own, and this is not it; else ""."""
+    if project.resolve() == _ROOT or not (project / ".venv" / "bin" / "sparse").exists():
+        return ""
+    return (
+        f"this is the `sparse` of {_ROOT}: bolts and spouts are looked for there. Use .venv/bin/"
+        "sparse. If it came by `source .venv/bin/activate`, the virtualenv was copied or moved: "
+        "delete .venv, and ./stormwatch makes it anew."
+    )
+
+
+def handed_over(streamparse: Callable[[], object]) -> int:
+    """The exit code; a Nimbus that is not there is told without a traceback."""
+    from thriftpy2.transport import TTransportException
+
+    try:
+        streamparse()
+    except KeyboardInterrupt:
+        return 130
+    except TTransportException as error:
+        print(
+            f"sparse: Nimbus does not answer: {error.message}. `./stormwatch cluster up` starts "
+            "one on this machine; -e names another environment of config.json.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def with_environment(argv: list[str]) -> list[str]:
+    """`argv` with the environment that a subcommand uses when none is given."""
+    named = any(a.split("=")[0] in ("-e", "--environment", "-h", "--help") for a in argv)
+    if not argv or argv[0].startswith("-") or argv[0] in _WITHOUT_ENVIRONMENT or named:
+        return argv
+    return [argv[0], "-e", DEFAULT_ENVIRONMENT.get(argv[0], "cluster"), *argv[1:]]
+
+
+def named(argv: list[str]) -> str | None:
+    """The topology that `run` or `submit` starts, None if it is not named or nothing starts."""
+    if not argv or argv[0] not in _STARTING:
+        return None
+    for option, value in zip(argv, [*argv[1:], ""], strict=True):
+        if option in ("-n", "--name"):
+            return value
+        if option.startswith(("-n=", "--name=")):
+            return option.partition("=")[2]
+    return None
+
+
+def _lint(argv: list[str], root: Path) -> None:
+    """Print what is wrong with the topology. Raises StormwatchError if it must not start."""
+    name = named(argv)
+    if name and (root / "topologies" / f"{name}.py").exists():
+        from apps.build.lint import check
+
+        check(root, [name], lambda finding: print(finding, file=sys.stderr))
+
+
+def _sweep(scratches: Path) -> None:
+    """Remove what killed ones left behind."""
+    scratches.mkdir(parents=True, exist_ok=True)
+    for left in scratches.iterdir():
+        if not psutil.pid_exists(int(left.name.partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _become(environ: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+
+
+def _terminated(number: int, frame: object) -> None:
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.terminate()
+    raise SystemExit(128 + number)
+
+
+def _locked(build: Callable[..., str], run_dir: Path, scratch: Path) -> Callable[..., str]:
+    def built(simple_jar: bool = False) -> str:
+        with locked(run_dir / BUILD):
+            jar = Path(build(simple_jar=simple_jar))
+            return str(shutil.copy(jar, scratch / jar.name))
+
+    return built
+
+
+if __name__ == "__main__":
+    sys.exit(main())

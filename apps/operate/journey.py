@@ -1,0 +1,117 @@
+"""One record's journey: from the log to what was said, decided and set aside of it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, get_args, get_origin
+
+from apps.local.run.view import in_words
+from stormwatch.archive import Archive
+from stormwatch.codec import Parsed
+from stormwatch.dead_letters import redaction
+from stormwatch.errors import SettingsError
+from stormwatch.ledger.bitmap import offsets
+from stormwatch.partitioner import stripe_of
+from stormwatch.ports import Source
+from stormwatch.records import DecisionKey, Record, Rejection
+from stormwatch.settings import Settings
+from stormwatch.state.judge import Event
+
+_READ_S = 10.0
+_FAR = 1 << 62
+
+
+class Place(NamedTuple):
+    """Where a record is in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def of(cls, name: str) -> "Place":
+        """`topic/partition/offset`, or with an epoch before the offset. Raises SettingsError."""
+        topic, *numbers = name.rsplit("/", 3) if name.count("/") == 3 else name.rsplit("/", 2)
+        if len(numbers) < 2 or not all(number.isdecimal() for number in numbers):
+            raise SettingsError(
+                f"{name!r} names no record. Write topic/partition/offset: transactions/0/4711."
+            )
+        return cls(topic, int(numbers[0]), int(numbers[-1]))
+
+
+def journey(
+    settings: Settings, topology: Any, name: str, source: Source, archive: Archive, place: Place
+) -> Iterator[str]:
+    """Lines to read, in the order of what happens. `name` is the topology's.
+
+    Raises InfrastructureError, and SettingsError where Kafka has no such record any more.
+    """
+    record = _read(source, place)
+    masked = redaction.names(settings.mask_fields)
+    value = redaction.mask(record.value or b"", masked).decode(errors="replace")
+    yield f"record    {_time(record.timestamp)} key {record.key!r}: {value}"
+    epochs = sorted({e for p, e, _ in archive.ledger_starts(place.topic) if p == place.partition})
+    for epoch in epochs:
+        for row in archive.ledger(place.topic, place.partition, epoch, place.offset, place.offset):
+            f = row.fragment
+            for state, bits in row.bitmaps.items():
+                if place.offset in offsets(bits, f.first):
+                    part, _, _ = row.part.partition(":")
+                    yield (
+                        f"ledger    {part}: {state} (batch {f.first}-{f.last}, generation "
+                        f"{f.generation}, try {f.attempt}, epoch {epoch}, {row.age:,} ms after its "
+                        "oldest record)"
+                    )
+    for domain, events in _judged(topology, name, record).items():
+        keys = [
+            DecisionKey(stripe_of(e.entity, settings.layout_stripes), e.entity, e.time, e.id)
+            for e in events
+        ]
+        for decided in archive.find_decisions(domain, keys):
+            sent = " (an alert)" if decided.alert else ""
+            why = in_words(decided) or "no reasons"
+            yield f"decision  {domain} {decided.entity}: {decided.outcome}{sent}; {why}"
+        for epoch in epochs:
+            for each in archive.find_asides(domain, *place[:2], epoch, place.offset):
+                why = each.row.reason.strip()
+                yield f"set aside {domain} by {each.row.component}: {each.row.code}; {why}"
+
+
+def _read(source: Source, place: Place) -> Record:
+    with closing(source):
+        marks = source.watermarks(place.partition)
+        if marks.low <= place.offset < marks.high:
+            source.assign({place.partition: place.offset})
+            for record in source.poll(1, _READ_S).get(place.partition, []):
+                if record.offset == place.offset:
+                    return record
+    raise SettingsError(
+        f"Kafka has no record at offset {place.offset} of {place.topic}/{place.partition}: it "
+        f"holds {marks.low} to {marks.high - 1}, less what was compacted."
+    )
+
+
+def _judged(topology: Any, name: str, record: Record) -> dict[str, Sequence[Event]]:
+    """Name under which decisions are stored -> the events judged there, made by the classes."""
+    classes = [spec.component_cls for spec in topology.specs]
+    found: dict[type, list[Event]] = {}
+    for cls in classes:
+        if hasattr(cls, "parse_one"):
+            event = cls.parse_one(record.value or b"", _FAR, future_skew_ms=0)
+            if not isinstance(event, Rejection):
+                found.setdefault(type(event), []).append(event)
+    for cls in classes:
+        if hasattr(cls, "split"):
+            arrived = found.get(get_args(cls.payload)[0], [])
+            for one in [keyed for event in arrived for keyed in cls.split(event)]:
+                found.setdefault(type(one), []).append(one)
+    judged: dict[str, Sequence[Event]] = {name: [e for events in found.values() for e in events]}
+    for cls in classes:
+        payload = getattr(cls, "payload", None)
+        if get_origin(payload) is Parsed:
+            judged.setdefault(getattr(cls, "domain", name), found.get(get_args(payload)[0], []))
+    return judged
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

@@ -1,0 +1,143 @@
+"""A campaign as it runs: what its harm may do, and what is noted of it."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from random import Random
+
+from apps.prove.chaos.environment import Scene, committed
+from apps.prove.chaos.proxy import TcpProxy
+from apps.prove.chaos.run import JVM
+from apps.prove.chaos.tables import Tables
+from apps.prove.chaos.traffic import A_DAY, KeyValue, mixed
+from stormwatch.domains.fraud import Fraud
+from stormwatch.errors import InfrastructureError
+from stormwatch.ledger.reconcile import TopicLedger
+
+START_S = 240.0
+"""For a topology's start on a machine that is busy."""
+SLOWEST = 250.0
+"""Records a second that a backlog may be counted on, on a machine that is busy."""
+RESTART_S = 60.0
+CALM_S = 10.0
+"""A bolt that stood for so long was started for good."""
+
+
+class Play:
+    """A scene with `count` records published, and chance from a seed."""
+
+    def __init__(self, scene: Scene, seed: int, count: int) -> None:
+        self.scene, self.seed, self.count = scene, seed, count
+        self.random = Random(seed)
+        self.kills = 0
+        self.restarts: int | None = 0
+        """How often the wrapper has to have started the topology again; None: as it likes."""
+        self.domain: Fraud | None = None
+        """Another than the shipped one decides."""
+        self.judge: Callable[[], Tables] = lambda: scene.check(domain=self.domain)
+        """The laws at the end, where they are others than those of every campaign."""
+        self.notes: list[str] = []
+        """What was measured, for the verdict."""
+        self.proxy: TcpProxy | None = None
+        """Between the topology and Cassandra."""
+        self.told: list[str] = []
+        """What the screen of the run has to say."""
+        self.ended_at = 0.0
+        self.before = 0
+        """When the last fault ended (monotonic s), and how many offsets were committed then."""
+
+    def at(self, share: float) -> None:
+        """Wait until this share of the records has an end state."""
+        count = int(share * self.count)
+        self.scene.until_ended(count, START_S + count / SLOWEST)
+
+    def more(self, records: Iterable[KeyValue]) -> list[tuple[int, int]]:
+        """Publish more records; (partition, offset) of each."""
+        places = self.scene.publish(records)
+        self.count += len(places)
+        return places
+
+    def later(self, count: int, run: str, seed: int = 1) -> Iterator[KeyValue]:
+        """Mixed traffic that is younger than all that was published."""
+        return mixed(count, seed, run, day=self.count // A_DAY + 1)
+
+    def kill(self, part: str, share: float) -> None:
+        """kill -9 of a process at that share; until the topology is started again."""
+        self.at(share)
+        pid = self.scene.kill(part)
+        self.fell()
+        self.kills += 1
+        self.restarts = self.kills
+        self.scene.tell(f"killed {part} (pid {pid}) with SIGKILL")
+        dead = f"(pid {pid}) died" if part != JVM else "Storm's JVM died: killed by signal 9"
+        self.told.append(dead)
+        self.scene.until_said(f"restarting the topology in place ({self.kills} of at most", 30)
+        self.scene.tell(f"sparse says: … {dead}; restarting the topology in place")
+
+    @contextmanager
+    def paused(self, part: str) -> Iterator[None]:
+        """SIGSTOP of a process; SIGCONT at the end unless it is gone by then."""
+        self.scene.until(lambda: self.scene.pids(part), f"process {part}", RESTART_S)
+        pid = self.scene.pids(part)[0]
+        os.kill(pid, signal.SIGSTOP)
+        self.scene.tell(f"stopped {part} (pid {pid}) with SIGSTOP")
+        try:
+            yield
+        finally:
+            here = pid in self.scene.pids(part)
+            if here:
+                os.kill(pid, signal.SIGCONT)
+            self.scene.tell(f"pid {pid} {'goes on' if here else 'was ended meanwhile'}")
+            self.fell()
+
+    def wait(self, seconds: float) -> None:
+        """Let the fault last, looking at the ledger when it can be seen."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(min(1.0, max(0.0, end - time.monotonic())))
+
+    def burst(self, kills: int, parts: Sequence[str]) -> None:
+        """`kills` times kill -9 of whatever runs, 0.1 to 1 s apart; `sparse run` is started again
+        where it gave up, as a supervisor of processes does."""
+        self.restarts = None
+        while self.kills < kills:
+            if self.scene.run.poll() is not None:
+                self.scene.tell(f"{self.kills} kills; `sparse run` gave up, starting it again")
+                self.scene.start()
+            found = [pid for part in parts for pid in self.scene.pids(part)]
+            if found:
+                with suppress(ProcessLookupError):
+                    os.kill(self.random.choice(found), signal.SIGKILL)
+                    self.kills += 1
+            time.sleep(self.random.uniform(0.1, 1.0))
+        self.scene.tell(f"{self.kills} kills; calm from here on")
+        self.fell()
+        quiet = 0.0
+        while quiet < CALM_S:
+            if self.scene.run.poll() is not None:
+                self.scene.start()
+            quiet = quiet + 1 if self.scene.pids(parts[0]) else 0.0
+            time.sleep(1)
+
+    def fell(self) -> None:
+        """The fault ends now, or strikes at once and is over."""
+        self.ended_at = time.monotonic()
+        self.before = committed(self._look())
+
+    def moved(self, limit_s: float) -> float:
+        """Wait for a commit after the last fault; seconds from its end."""
+        with self.scene.watching() as ledger:
+            self.scene.until(lambda: committed(ledger()) > self.before, "progress", limit_s)
+        return time.monotonic() - self.ended_at
+
+    def _look(self) -> TopicLedger:
+        end = time.monotonic() + RESTART_S
+        while True:
+            try:
+                return self.scene.ledger()
+            except InfrastructureError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(1)

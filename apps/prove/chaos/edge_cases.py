@@ -1,0 +1,143 @@
+"""Faults that no list names: two runs at once, a run that wakes up late, hands in the tables."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from apps.operate.ledger_alarm import PATIENCE_S, Alarm
+from apps.prove.chaos import judge, tables
+from apps.prove.chaos.campaign import START_S, Play
+from apps.prove.chaos.environment import committed
+from apps.prove.chaos.errors import expect
+from apps.prove.chaos.run import JVM, SPOUT, Run
+from apps.prove.chaos.tables import Tables
+from stormwatch.adapters import connect
+from stormwatch.adapters.cassandra.session import open_session
+from stormwatch.ports import Committed
+
+_TRUNCATE_S = 60.0
+
+
+def twins(play: Play) -> None:
+    """The same topology is started twice, on one group: two writers for everything."""
+    play.at(0.02)
+    with _second(play):
+        play.wait(20)
+    play.fell()
+
+
+def late_riser(play: Play) -> None:
+    """The whole run is stopped, another goes on in its place, then the first one wakes."""
+    play.at(0.05)
+    play.restarts = None
+    scene = play.scene
+    with ExitStack() as other:
+        with _asleep(scene.run.pid):
+            scene.tell("stopped `sparse run` and all that it started with SIGSTOP")
+            other.enter_context(_second(play))
+            before = committed(scene.ledger())
+            scene.until(lambda: committed(scene.ledger()) > before, "work of the other", START_S)
+            play.wait(10)
+        scene.tell("the first run wakes, with old states in its memory")
+        play.wait(15)
+    play.fell()
+
+
+def frozen_jvm(play: Play) -> None:
+    """Storm stands still for 40 s, and one of its bolts dies meanwhile."""
+    play.at(play.random.uniform(0.05, 0.2))
+    play.restarts = None
+    with play.paused(JVM):
+        play.wait(5)
+        play.scene.kill(play.scene.bolt)
+        play.kills += 1
+        play.scene.tell("killed a bolt with SIGKILL while Storm stands still")
+        play.wait(35)
+
+
+def offsets_back(play: Play) -> None:
+    """Somebody sets the group's offsets back to the beginning: everything comes again."""
+    play.at(0.3)
+    play.restarts = None
+    play.scene.stop()
+    settings = play.scene.settings
+    with closing(connect.source(settings, settings.topic_transactions)) as source:
+        back = {p: Committed(0, "") for p in range(settings.kafka_partitions)}
+        source.commit(back, wait=True)
+    play.scene.tell("stopped `sparse run`, set the offsets back to 0, starting it again")
+    play.fell()
+    play.scene.start()
+
+
+def truncate_ledger(play: Play) -> None:
+    """Somebody empties the ledger under way: decisions stand, and the proof says what it lacks."""
+    play.at(0.2)
+    settings = play.scene.settings
+    session = open_session(settings, request_timeout_s=_TRUNCATE_S)
+    try:
+        session.execute(f"TRUNCATE {settings.cassandra_keyspace}.ledger")
+    finally:
+        session.cluster.shutdown()
+    play.scene.tell("emptied the table `ledger` by hand")
+    play.judge = partial(_without_proof, play)
+    play.fell()
+
+
+def _without_proof(play: Play) -> Tables:
+    """All but the ledger is as ever; what the ledger lacks is told, to the offset."""
+    settings, ledger = play.scene.settings, play.scene.ledger()
+    found = tables.of_cassandra(settings)
+    want = judge.expected(settings, domain=judge.believed(found))
+    lost = want.ends.keys() - found.ends.keys()
+    expect(ledger.unaccounted == len(lost) and not ledger.conflicting, ledger)
+    expect(0 < len(lost) < len(want.ends), f"{len(lost)} of {len(want.ends)} offsets lost")
+    alarm = Alarm()
+    alarm.look(0.0, [ledger])
+    told = alarm.look(PATIENCE_S, [ledger])
+    expect(told, "offsets without an end state raise no alarm")
+    play.notes.append(
+        f"The ledger says unaccounted {ledger.unaccounted:,}, just those that were taken from "
+        f"it, and after a minute: {told[0]}"
+    )
+    held = {key: states for key, states in want.ends.items() if key not in lost}
+    judge.compare(settings, Tables(want.decisions, want.states, want.alerts,
+                                   want.dead_letters, held), found)  # fmt: skip
+    return want
+
+
+@contextmanager
+def _second(play: Play) -> Iterator[None]:
+    """Another `sparse run` of the same topology, group and tables, while it lasts."""
+    scene = play.scene
+    with tempfile.TemporaryDirectory(prefix="stormwatch-twin-") as folder:
+        twin = Run(Path(folder), scene.stand.home.jars, scene.settings)
+        twin.start()
+        try:
+            twin.until(lambda: twin.pids(SPOUT) and twin.pids(twin.bolt), "second run", START_S)
+            scene.tell("a second `sparse run` reads the same partitions")
+            yield
+        finally:
+            twin.project.end()
+    scene.tell("the second run is gone")
+
+
+@contextmanager
+def _asleep(pid: int) -> Iterator[None]:
+    """A process and its descendants under SIGSTOP."""
+    root = psutil.Process(pid)
+    stopped = [root, *root.children(recursive=True)]
+    for each in stopped:
+        with suppress(psutil.NoSuchProcess):
+            each.suspend()
+    try:
+        yield
+    finally:
+        for each in reversed(stopped):
+            with suppress(psutil.NoSuchProcess):
+                os.kill(each.pid, signal.SIGCONT)

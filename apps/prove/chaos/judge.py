@@ -1,0 +1,77 @@
+"""The laws: nothing lost, one state an offset, tables and topics equal to the oracle's."""
+
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import closing
+from typing import Any
+
+from apps.operate.domains import beside
+from apps.prove.chaos import log, oracle, tables
+from apps.prove.chaos.errors import expect
+from apps.prove.chaos.tables import Tables
+from apps.prove.verdict import degraded
+from stormwatch.adapters import connect
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.parse import parse
+from stormwatch.ledger.reconcile import TopicLedger
+from stormwatch.records import Record
+from stormwatch.settings import Settings
+
+Kills = Callable[[Record], bool]
+"""Whether a record kills the process that reads it."""
+
+
+def nothing(record: Record) -> bool:
+    """No record kills."""
+    return False
+
+
+def expected(
+    settings: Settings, kills: Kills = nothing, domain: Fraud | degraded.Partly | None = None
+) -> Tables:
+    """What the oracle says of the transactions topic."""
+    with closing(connect.source(settings, settings.topic_transactions)) as source:
+        store = oracle.expected(settings, source, domain or Fraud(), parse, kills)
+    return tables.of_memory(store)
+
+
+def check(
+    settings: Settings, ledger: TopicLedger, kills: Kills = nothing, domain: Fraud | None = None
+) -> Tables:
+    """The oracle's tables, once all laws hold. Raises ChaosFailed naming what is wrong."""
+    expect(ledger.sound and not ledger.in_flight, ledger)
+    found = tables.of_cassandra(settings)
+    want = expected(settings, kills, believed(found, domain))
+    compare(settings, want, found)
+    return want
+
+
+def believed(found: Tables, domain: Fraud | None = None) -> degraded.Partly:
+    """The domain, without scores of what is marked as decided without; alerts that fell go."""
+    degraded.take_fallen(found)
+    return degraded.Partly(domain or Fraud(), degraded.marked(found))
+
+
+def compare(settings: Settings, want: Tables, found: Tables) -> None:
+    """Tables and topics hold what they must. Raises ChaosFailed naming what is wrong."""
+    wrong = tables.differences(want, found)
+    expect(not wrong, "\n".join(wrong))
+    told = alerts_of(log.values(settings, settings.topic_alerts), beside())
+    raised = {key[4:6] for key in want.alerts}
+    expect(told == raised, f"alerts in Kafka: {_both(told, raised)}")
+    letters = log.values(settings, settings.topic_dead_letters)
+    aside = {(each["partition"], each["offset"], each["code"]) for each in letters}
+    kept = {(key[2], key[5], cells[1]) for key, cells in want.dead_letters.items()}
+    expect(aside == kept, f"dead letters in Kafka: {_both(aside, kept)}")
+
+
+def alerts_of(
+    messages: Iterable[Mapping[str, Any]], others: AbstractSet[str]
+) -> set[tuple[str, str]]:
+    """(entity, id) of the alerts but for those of `others`: bolts that judge the same events for
+    themselves."""
+    return {(each["entity"], each["id"]) for each in messages if each["domain"] not in others}
+
+
+def _both(found: AbstractSet[object], want: AbstractSet[object]) -> str:
+    return f"{len(want - found)} missing, {len(found - want)} extra of {len(want)}"

@@ -1,0 +1,129 @@
+"""Rules and model of another version under way, and back; and what the oracle makes of it."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from apps.prove.chaos import judge, tables
+from apps.prove.chaos.campaign import Play
+from apps.prove.chaos.errors import expect
+from apps.prove.chaos.tables import Tables
+from stormwatch.domains.fraud import Fraud, rules
+from stormwatch.domains.fraud.domain import SHIPPED
+from stormwatch.models import NONE
+
+RULES, MODEL = "other-rules.json", "other-model"
+
+
+class _Body(msgspec.Struct):
+    """Of a decision: who decided which record."""
+
+    model: str
+    rules: str
+    partition: int
+    offset: int
+
+
+_body = msgspec.json.Decoder(_Body).decode
+Named = tuple[str, str]
+
+
+def change(play: Play) -> None:
+    """Stop, start with other rules and another model; stop, start with the first ones."""
+    scene, first = play.scene, Fraud.load()
+    second = other(scene.project.root)
+    play.restarts = None
+    for low, rule_file, model in (
+        (0.05, str(scene.project.root / RULES), str(scene.project.root / MODEL)),
+        (0.25, "", ""),
+    ):
+        play.at(play.random.uniform(low, low + 0.1))
+        scene.stop()
+        play.fell()
+        what = "other rules and another model" if rule_file else "the first ones again"
+        scene.tell(f"stopped `sparse run`; starting it with {what}")
+        scene.start("fraud", fraud_rules=rule_file, fraud_model=model)
+    play.judge = partial(_judge, play, first, second, scene.settings.batch_max_records)
+
+
+def other(root: Path) -> Fraud:
+    """Rules with an opinion on many transactions and the shipped trees, which decline sooner: in
+    files under `root`, and read from them."""
+    large = {
+        "code": "amount_over_90", "weight": 0.6, "conditions": [["amount", ">=", 9000]],
+        "text": "{amount} is above 90.00",
+    }  # fmt: skip
+    (root / RULES).write_bytes(msgspec.json.encode({"rules": [large]}))
+    shutil.copytree(SHIPPED, root / MODEL)
+    file = root / MODEL / "card.json"
+    card = msgspec.json.decode(file.read_bytes())
+    card["version"] += "-other"
+    card["thresholds"] = {name: value / 2 for name, value in card["thresholds"].items()}
+    file.write_bytes(msgspec.json.encode(card))
+    rule_set = rules.read(root / RULES, Fraud.feature_names)
+    return Fraud.load(root / MODEL, rule_set=rule_set)
+
+
+def _judge(play: Play, first: Fraud, second: Fraud, batch: int) -> Tables:
+    """Each decision is what the version that it names decides; and the versions came in turn."""
+    settings, ledger = play.scene.settings, play.scene.ledger()
+    expect(ledger.sound and not ledger.in_flight, ledger)
+    found = tables.of_cassandra(settings)
+    late = of_second(first, second, found, batch)
+    play.notes.append(f"{len(late):,} of {len(found.decisions):,} decisions are of the other one.")
+    expect(0 < len(late) < len(found.decisions), "one version decided all")
+    fallen = without_fallen(found)
+    play.notes.append(f"{fallen} alerts of a first try were taken back by the second.")
+    oracles = [judge.expected(settings, domain=judge.believed(found, d)) for d in (first, second)]
+    want = woven(oracles[0], oracles[1], late)
+    judge.compare(settings, want, found)
+    return want
+
+
+def of_second(first: Fraud, second: Fraud, found: Tables, batch: int) -> set[Named]:
+    """(entity, id) that the second version decided, which came once between two turns of the first.
+
+    A batch of `batch` offsets that was under way at a change may be decided in part by each.
+    Raises ChaosFailed where the versions are mixed.
+    """
+    seconds: dict[int, list[int]] = {}  # partition -> offsets
+    firsts: dict[int, list[int]] = {}
+    late = set()
+    for key, cells in found.decisions.items():
+        body = _body(cells[2])
+        of = second if body.rules == second.rules_version else first
+        known = body.rules == of.rules_version and body.model in (of.model_version, NONE)
+        expect(known, f"a decision of mixed versions: {key}, {body}")
+        if of is second:
+            late.add((key[3], key[5]))
+        (seconds if of is second else firsts).setdefault(body.partition, []).append(body.offset)
+    for partition, offsets in seconds.items():
+        low, high = min(offsets) + batch, max(offsets) - batch
+        between = [offset for offset in firsts.get(partition, ()) if low <= offset <= high]
+        expect(not between, f"partition {partition}: the first version decided {between[:9]}")
+    return late
+
+
+def without_fallen(found: Tables) -> int:
+    """Take out the alerts of batches that died half written and were decided otherwise anew, as
+    `stormwatch.state.alerts` leaves them out; how many."""
+    alerting = {(key[3], key[5]) for key, cells in found.decisions.items() if cells[4]}
+    fallen = [key for key in found.alerts if key[4:6] not in alerting]
+    for key in fallen:
+        del found.alerts[key]
+    return len(fallen)
+
+
+def woven(first: Tables, second: Tables, late: set[Named]) -> Tables:
+    """The tables of `first`, with the decisions `late` of `second`."""
+    same = [(t.states, t.dead_letters, t.ends) for t in (first, second)]
+    expect(same[0] == same[1], "what is learned depends on rules or model")
+    decisions = {
+        key: (second if (key[3], key[5]) in late else first).decisions[key]
+        for key in first.decisions
+    }
+    alerts = {key: cells for key, cells in first.alerts.items() if key[4:6] not in late}
+    alerts |= {key: cells for key, cells in second.alerts.items() if key[4:6] in late}
+    return Tables(decisions, first.states, alerts, first.dead_letters, first.ends)

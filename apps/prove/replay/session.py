@@ -1,0 +1,148 @@
+"""A replay: the proof that what is stored comes out again, or what another model would decide."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apps.operate.domains import MAKE, one
+from apps.prove.replay import compare, listed
+from apps.prove.replay.compare import EXAMPLES, Change, Proof
+from apps.prove.replay.components import KEYED, OF
+from apps.prove.replay.course import Range, run
+from apps.prove.replay.keyed import KeyedReplay
+from apps.prove.replay.needs import Needs, ReplayRefused
+from stormwatch import models
+from stormwatch.adapters import connect
+from stormwatch.archive import Archive
+from stormwatch.errors import ModelError, SettingsError
+from stormwatch.ports import Source
+from stormwatch.records import Decision, DecisionRow
+from stormwatch.settings import Settings
+from stormwatch.state.judge import Domain
+
+_decode = msgspec.json.Decoder(Decision).decode
+
+
+class Replay:
+    """One range of one partition. Raises ReplayRefused, InfrastructureError, ModelError."""
+
+    def __init__(
+        self, settings: Settings, archive: Archive, source: Source, name: str, of: Range
+    ) -> None:
+        self._settings, self._name, self._of = settings, name, of
+        self._needs = Needs(settings, archive, source, name, of)
+
+    def proof(self, folders: Sequence[Path] = ()) -> Proof:
+        """Compare with what is stored. `folders` are searched for the stored models' versions."""
+        of, ends = self._of, self._needs.ends()
+        settings = self._settings
+        made = run(settings, self._name, self._needs.batches(), of)
+        stored = self._needs.stored(ends, made)
+        passes = {made.model: made}
+        domain = MAKE[self._name](settings)
+        for model, rules, features in stored.versions:
+            _same_code(domain, rules, features)
+            if model not in passes:
+                folder = str(self._model(model, domain, folders))
+                changed = _with_model(self._name, settings, folder)
+                passes[model] = run(changed, self._name, self._needs.batches(), of)
+        replayed = dict(made.decisions)
+        for offset, row in stored.decisions.items():
+            other = passes[_model_of(row) or made.model].decisions.get(offset)
+            if other is not None:
+                replayed[offset] = other
+        if OF[self._name].listed:
+            found = listed.differences(stored.decisions, replayed, ends, made)
+        else:
+            found = compare.differences(stored.decisions, replayed, ends, made.ends)
+        wrong = {difference.offset for difference in found}
+        return Proof(
+            of.partition, of.first, of.last, made.before,
+            [f"{model} {rules}" for model, rules, _ in stored.versions], len(stored.decisions),
+            len(stored.decisions.keys() - wrong), dict(Counter(ends.values())), found[:EXAMPLES],
+            len(found), listed.NOT_COMPARED if OF[self._name].listed else "",
+        )  # fmt: skip
+
+    def change(self, folder: Path | None, rules: Path | None = None) -> Change:
+        """What another model, or other rules, would have decided instead of what is stored."""
+        components, settings = OF[self._name], self._settings
+        if folder is not None:
+            settings = _with_model(self._name, settings, str(folder))
+        if rules is not None:
+            if components.with_rules is None:
+                raise SettingsError(f"--rules: {self._name} has no rules that can be replaced.")
+            settings = components.with_rules(settings, str(rules))
+        made = run(settings, self._name, self._needs.batches(), self._of)
+        stored = self._needs.stored(self._needs.ends(), made).decisions
+        readable = {offset: row for offset, row in stored.items() if _model_of(row)}
+        of = self._of
+        return compare.change((of.partition, of.first, of.last), readable, made.decisions)
+
+    def _model(self, version: str, domain: Domain[Any, Any], folders: Sequence[Path]) -> Path:
+        """The folder that holds this version of the model; NONE for what rules decided alone."""
+        if version == models.NONE:
+            return Path(models.NONE)
+        seen = []
+        for folder in folders:
+            try:
+                card = models.load(folder, feature_set=domain.feature_set).card
+            except ModelError as error:
+                seen.append(f"{folder}: {error}")
+                continue
+            if card.version == version:
+                return folder
+            seen.append(f"{folder} has {card.version}")
+        known = "; ".join([f"the settings have {domain.model_version}", *seen])
+        raise ReplayRefused(
+            f"Decisions of the range were made with model {version}, which is not here ({known}). "
+            "Name the folder that has it: --models FOLDER."
+        )
+
+
+def _with_model(name: str, settings: Settings, folder: str) -> Settings:
+    with_model = OF[name].with_model
+    if with_model is None:
+        raise SettingsError(f"--model: {name} has no model that can be replaced.")
+    return with_model(settings, folder)
+
+
+def _model_of(row: DecisionRow) -> str:
+    """The version that decided; "" where the row cannot be read."""
+    try:
+        return _decode(bytes(row.body)).model
+    except msgspec.MsgspecError:
+        return ""
+
+
+def _same_code(domain: Domain[Any, Any], rules: str, features: str) -> None:
+    if (rules, features) != (domain.rules_version, domain.feature_set):
+        raise ReplayRefused(
+            f"Decisions of the range were made by rules {rules} over features {features}; this "
+            f"program has {domain.rules_version} and {domain.feature_set}. Replay with the version "
+            "of Stormwatch that has them."
+        )
+
+
+@contextmanager
+def opened(
+    settings: Settings, archive: Archive, name: str, partition: int, first: int, last: int
+) -> Iterator[Replay | KeyedReplay]:
+    """A replay with a source of its own. Raises SettingsError for a range that is none."""
+    stream = one(settings, name)
+    with closing(connect.source(settings, stream.topic)) as source:
+        info = source.describe()
+        if info is None or partition not in range(info.partitions) or not 0 <= first <= last:
+            parts = 0 if info is None else info.partitions
+            raise SettingsError(
+                f"There are no offsets {first} to {last} of partition {partition}: {stream.topic} "
+                f"has {parts} partitions, from 0 on, and --from is not above --to."
+            )
+        of = Range(stream.topic, partition, first, last)
+        if name in KEYED:
+            yield KeyedReplay(settings, archive, source, name, of)
+        else:
+            yield Replay(settings, archive, source, name, of)

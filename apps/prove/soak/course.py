@@ -1,0 +1,192 @@
+"""A soak from its first process to its report: load, kills, samples, verdict."""
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from apps.data.streams import Stream
+from apps.local.run.figures import Look, rates
+from apps.local.run.watch import take
+from apps.local.services import registry
+from apps.local.storm.local import JVM_OPTIONS, STORM
+from apps.prove.chaos import services as stand
+from apps.prove.chaos.environment import Scene, opened
+from apps.prove.chaos.run import BOLT, JVM, SPOUT
+from apps.prove.chaos.traffic import mixed
+from apps.prove.soak.heaps import Heaps
+from apps.prove.soak.load import Load
+from apps.prove.soak.report import Report, curves, report
+from apps.prove.soak.samples import Journal, Sample, processes
+from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.errors import InfrastructureError
+from stormwatch.ports import Admin, Store
+from stormwatch.settings import Settings
+
+SAMPLE_S = 10.0
+BURST = 30
+"""Kills come so many close together, then a calm follows in which each process shows its slope."""
+AHEAD = 600_000
+"""Records that wait when it begins: the services' caches, pools and logs fill, and their JVMs
+compile, as a flood makes them, which is more than steady load asks of them afterwards."""
+CALM_S = 45.0
+"""No kill so close to the end: what it did has to be seen."""
+START_S = 240.0
+DRAIN_S = 600.0
+_ENDLESS = 1 << 40
+
+
+class Options(NamedTuple):
+    """What is asked for. A `folder` that has samples is gone on with."""
+
+    seconds: float
+    rate: float
+    seed: int
+    every_s: float  # between kills, on average
+    folder: Path
+    root: Path
+
+
+@dataclass
+class _Ports:
+    settings: Settings
+    admin: Admin
+    store: Store
+
+
+class Soak:
+    """One uninterrupted part of a soak."""
+
+    def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
+        self._options, self._tell = options, tell
+        self._journal = Journal(options.folder / "samples.jsonl")
+        self._parts = options.folder / "parts.txt"
+        before = self._journal.read()
+        self._before = before[-1] if before else Sample(0.0, [], 0)
+        self._random = Random(options.seed + len(before))
+        self._kills = 0
+        self._look: Look | None = None
+        self._heaps = Heaps()
+
+    def run(self) -> Report:
+        """Raises ChaosFailed when a law is broken at the end."""
+        with _scene(self._options, self._tell) as scene:
+            # Storm, too: what grows from here on is neither a heap that fills nor compiled code.
+            scene.environ[JVM_OPTIONS] = " ".join(stand.aged([*STORM]))
+            scene.prepare()
+            seed = self._options.seed + int(self._before.at)
+            load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate, self._ahead())
+            scene.start("fraud")
+            load.start()
+            try:
+                scene.until_ended(1, START_S)
+                self._course(scene, load)
+            finally:
+                load.stop()
+            self._tell(f"{load.published:,} records published; waiting for the last of them")
+            scene.drain(load.published - load.lost, DRAIN_S)
+            scene.stop()
+            scene.check()
+        said = f"{load.published:,} records, {self._kills} kills: 0 missing, 0 doubled, 0 different"
+        with self._parts.open("a") as out:
+            out.write(said + "\n")
+        self._tell(said)
+        return write(self._options)
+
+    def _ahead(self) -> int:
+        return min(AHEAD, int(self._options.rate * self._options.seconds / 4))
+
+    def _course(self, scene: Scene, load: Load) -> None:
+        began, options = time.monotonic(), self._options
+        began_ms = now_ms()
+        left = options.seconds - self._before.at
+        pauses = between_kills(self._random, options.every_s)
+        sample_at, kill_at = 0.0, next(pauses)
+        with scene.ports() as (admin, store):
+            ports = _Ports(scene.settings, admin, store)
+            while (now := time.monotonic() - began) < left:
+                if scene.run.poll() is not None:
+                    self._tell(f"`sparse run` ended, starting it again; it said:\n{scene.said()}")
+                    scene.start("fraud")
+                if now >= sample_at:
+                    sample_at = now + SAMPLE_S
+                    self._sample(scene, load, ports, now, began_ms)
+                if kill_at <= now < left - CALM_S:
+                    kill_at = now + next(pauses)
+                    self._kill(scene)
+                time.sleep(0.5)
+
+    def _sample(self, scene: Scene, load: Load, ports: _Ports, now: float, began_ms: int) -> None:
+        services = [entry.pid for entry in registry.read(scene.stand.home).values()]
+        seen = processes([scene.run.pid, *services], time.time(), scene.stand.home.run_dir)
+        sample = Sample(
+            round(self._before.at + now, 1), seen, self._before.published + load.published,
+            kills=self._before.kills + self._kills, heaps=self._heaps.due(seen),
+        )  # fmt: skip
+        try:
+            stream = Stream("fraud", scene.settings.topic_transactions, "transactions")
+            look = take(stream, ports, began_ms)
+            latency = rates(self._look, look).latency if self._look else None
+            sample = msgspec.structs.replace(
+                sample, decided=look.decided, lag=look.lag,
+                p50=latency and latency.p50, p99=latency and latency.p99,
+            )  # fmt: skip
+            self._look = look
+        except InfrastructureError as error:
+            self._tell(f"not everything can be sampled: {error}")
+        self._journal.add(sample)
+        memory = sum(each.rss for each in seen)
+        self._tell(
+            f"{sample.at:,.0f} s: {sample.published:,} published, lag {sample.lag}, p99 "
+            f"{sample.p99} ms, {memory:,.0f} MB, {sample.kills} kills"
+        )
+
+    def _kill(self, scene: Scene) -> None:
+        pids = scene.pids(self._random.choice((BOLT, SPOUT, JVM)))
+        if pids:
+            with suppress(ProcessLookupError):
+                os.kill(pids[0], signal.SIGKILL)
+                self._kills += 1
+                self._tell(f"killed pid {pids[0]} with SIGKILL")
+
+
+def between_kills(random: Random, every_s: float) -> Iterator[float]:
+    """Seconds to wait before each kill, endlessly; `every_s` on average."""
+    while True:
+        close = [every_s * random.uniform(1 / 6, 1 / 2) for _ in range(BURST - 1)]
+        yield from close
+        yield BURST * every_s - sum(close)
+
+
+def write(options: Options) -> Report:
+    """soak.json and soak.svg from what the folder has."""
+    samples = Journal(options.folder / "samples.jsonl").read()
+    parts = options.folder / "parts.txt"
+    said = parts.read_text().splitlines() if parts.exists() else []
+    made = report(samples, options.seed, options.rate, said)
+    document = msgspec.json.format(msgspec.json.encode(made)) + b"\n"
+    (options.folder / "soak.json").write_bytes(document)
+    title = f"Soak: {made.seconds / 3600:.2f} h, {options.rate:g} records/s, {made.kills} kills"
+    (options.folder / "soak.svg").write_text(curves(samples, f"{title}, seed {options.seed}"))
+    return made
+
+
+@contextmanager
+def _scene(options: Options, tell: Callable[[str], None]) -> Iterator[Scene]:
+    with (
+        tempfile.TemporaryDirectory(prefix="stormwatch-soak-", ignore_cleanup_errors=True) as at,
+        stand.own(options.root, lambda step, detail: tell(f"{step}: {detail}"), old=True) as (
+            found,
+            under,
+        ),
+        opened(found, under, Path(at), f"soak_{options.seed}") as scene,
+    ):
+        yield scene

@@ -1,0 +1,126 @@
+"""What must be in the tables: the pure core run over the log, one batch after another, no cache."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.codec import Parsed
+from stormwatch.dead_letters.redaction import names
+from stormwatch.dead_letters.rows import kept
+from stormwatch.ingest import notices
+from stormwatch.parsing.batch import parse_batch
+from stormwatch.partitioner import stripe_of
+from stormwatch.records import Fragment, Record
+from stormwatch.settings import Settings
+from stormwatch.state.cache import Entry
+from stormwatch.state.judge import Domain
+from stormwatch.state.processor import Contract, Policy
+from stormwatch.state.write_timestamps import outcome_stamp
+
+
+class Batch(NamedTuple):
+    """Records of a fragment; `killer`: a record alone that kills its process."""
+
+    fragment: Fragment
+    records: list[Record]
+    killer: bool = False
+
+
+class Span(NamedTuple):
+    """Offsets `first` to `end` - 1 of a partition, under one epoch."""
+
+    topic: str
+    partition: int
+    epoch: int
+    first: int
+    end: int
+
+
+def expected(
+    settings: Settings,
+    batches: Iterable[Batch],
+    domain: Domain[Any, Any],
+    parse_one: Callable[..., Any],
+) -> MemoryStore:
+    """The tables that these batches lead to, in this order."""
+    store = MemoryStore(settings.layout_period_h)
+    contract = Contract(domain, Policy.of(settings), "oracle")
+    for batch in batches:
+        fragment, parsed = batch.fragment, events(settings, batch, domain.name, parse_one, store)
+        if parsed is None:
+            continue
+        stripes: dict[int, list[str]] = {}
+        for name in {event.entity for _, _, event in parsed.events}:
+            stripes.setdefault(stripe_of(name, settings.layout_stripes), []).append(name)
+        states = {name: Entry(stripe, b"") for stripe, some in stripes.items() for name in some}
+        for name, blob in store.load_states(domain.name, stripes).items():
+            states[name] = states[name]._replace(blob=blob)
+        outcomes = contract.apply(fragment, parsed, states, 0)
+        store.write_outcomes(outcomes)
+        store.write_states(domain.name, outcomes.states)
+    return store
+
+
+def events(
+    settings: Settings,
+    batch: Batch,
+    domain: str,
+    parse_one: Callable[..., Any],
+    store: MemoryStore,
+) -> Parsed[Any] | None:
+    """What parse makes of a batch; what it sets aside is written. None of a killer's batch."""
+    fragment, records, killer = batch
+    masked = names(settings.mask_fields)
+    if killer:
+        aside = notices.quarantined(fragment, records[0], settings.quarantine_after, "oracle")
+        rows = [kept(row, settings.record_max_bytes, masked) for row in aside.rows]
+        store.write_aside(domain, rows, aside.ledger, outcome_stamp(fragment))
+        return None
+    made = parse_batch(
+        fragment,
+        records,
+        partial(parse_one, future_skew_ms=settings.future_skew_s * 1000),
+        component="oracle",
+        record_max_bytes=settings.record_max_bytes,
+        masked=masked,
+        now=0,
+    )
+    if made.rejected:
+        stamp = outcome_stamp(fragment)
+        store.write_aside(domain, made.rejected.rows, made.rejected.ledger, stamp)
+    return made.parsed
+
+
+def cut(
+    span: Span,
+    runs: Iterable[list[Record]],
+    size: Callable[[], int],
+    kills: Callable[[Record], bool],
+) -> Iterator[Batch]:
+    """The records of a span as batches of `size()`, killers alone, every offset in one of them."""
+    position, held = span.first, list[Record]()
+    wanted = size()
+    for record in (record for run in runs for record in run):
+        killer = kills(record)
+        if held and (killer or len(held) >= wanted):
+            yield _batch(span, position, held)
+            position, held, wanted = held[-1].offset + 1, [], size()
+        if killer:
+            yield _batch(span, position, [record])._replace(killer=True)
+            position = record.offset + 1
+        else:
+            held.append(record)
+    if held:
+        yield _batch(span, position, held)
+        position = held[-1].offset + 1
+    if position < span.end:  # what is left holds no record
+        yield Batch(_fragment(span, position, span.end - 1), [])
+
+
+def _batch(span: Span, first: int, records: list[Record]) -> Batch:
+    return Batch(_fragment(span, first, records[-1].offset), records)
+
+
+def _fragment(span: Span, first: int, last: int) -> Fragment:
+    return Fragment(span.topic, span.partition, span.epoch, first, last, 1, 0)

@@ -1,0 +1,178 @@
+"""Everything a topology leaves, in one form, from memory or from Cassandra by the driver alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from cassandra.cluster import Session
+
+from apps.operate.domains import beside
+from apps.prove.verdict.ends import Ends, Try
+from stormwatch.adapters.cassandra.session import open_session, translated
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.records import EndState
+from stormwatch.settings import Settings
+
+EXAMPLES = 3
+_TIMEOUT_S = 60.0
+
+Table = dict[tuple[Any, ...], Any]
+
+
+class Written(NamedTuple):
+    """A row of the ledger: when was it written?"""
+
+    partition: int
+    epoch: int
+    first: int
+    last: int
+    part: str
+    age: int  # ms
+    nth: Try = (1, 0)
+
+
+@dataclass
+class Tables:
+    """By key; write timestamps and ages left out."""
+
+    decisions: Table = field(default_factory=dict)
+    """(domain, stripe, period, entity, time, id) -> (outcome, score, body, ktime, alert)"""
+    states: Table = field(default_factory=dict)
+    alerts: Table = field(default_factory=dict)
+    dead_letters: Table = field(default_factory=dict)
+    """(domain, topic, partition, state, epoch, offset) -> (ktime, code, reason, key, raw)"""
+    ends: Table = field(default_factory=dict)
+    """(partition, epoch, offset) -> the end states that the ledger has of it."""
+
+
+class Stored(NamedTuple):
+    """What Cassandra holds of one domain and topic."""
+
+    tables: Tables
+    written: list[Written]
+    starts: list[tuple[int, int, int]]  # partition, epoch, offset
+
+
+def differences(expected: Tables, found: Tables) -> list[str]:
+    """One sentence a table and kind of difference; [] where they are equal.
+
+    Rows that bolts with state store under names of their own are no part of it.
+    """
+    said = []
+    for each in fields(Tables):
+        want, have = getattr(expected, each.name), getattr(found, each.name)
+        extra = have.keys() - want.keys()
+        for word, keys in (
+            ("missing", want.keys() - have.keys()),
+            ("extra", {key for key in extra if key[0] not in beside()}),
+            ("different", {key for key in want.keys() & have.keys() if want[key] != have[key]}),
+        ):
+            if keys:
+                some = ", ".join(map(repr, sorted(keys, key=repr)[:EXAMPLES]))
+                said.append(f"{each.name}: {len(keys)} {word} of {len(want)}: {some}")
+    return said
+
+
+def of_memory(store: MemoryStore) -> Tables:
+    """The tables of a MemoryStore."""
+    out, tables = Tables(), store.tables
+    for key, row in tables.get("decisions", {}).items():
+        names = ("outcome", "score", "body", "timestamp", "alert")
+        out.decisions[key] = tuple(row[name][1] for name in names)
+    for key, row in tables.get("states", {}).items():
+        out.states[key] = row["state"][1]
+    for key, row in tables.get("alerts", {}).items():
+        alert = row["row"][1]
+        cells = (alert.stripe, alert.time, alert.outcome, alert.score, bytes(alert.body))
+        out.alerts[key] = cells
+    for (domain, topic, place, epoch, state, offset), row in tables.get("dead_letters", {}).items():
+        aside = row["row"][1]
+        out.dead_letters[domain, topic, place, state, epoch, offset] = _aside(
+            state, aside.timestamp, aside.code, aside.reason, aside.key, aside.raw
+        )
+    ends = Ends()
+    for (_, place, epoch, first, _, part, *nth), row in tables.get("ledger", {}).items():
+        ends.add(place, epoch, first, part, (nth[0], nth[1]), row["row"][1].bitmaps)
+    out.ends = ends.table()
+    return out
+
+
+def stored_in_memory(store: MemoryStore, domain: str, topic: str) -> Stored:
+    """A MemoryStore as `stored` gives a keyspace."""
+    tables = of_memory(store)
+    for each in (tables.decisions, tables.states, tables.alerts, tables.dead_letters):
+        for key in [key for key in each if key[0] != domain]:
+            del each[key]
+    written = [
+        Written(where, epoch, first, last, part, row["row"][1].age, (nth[0], nth[1]))
+        for (there, where, epoch, first, last, part, *nth), row in store.tables.get(
+            "ledger", {}
+        ).items()
+        if there == topic
+    ]
+    return Stored(tables, written, store.ledger_starts(topic))
+
+
+def of_cassandra(settings: Settings) -> Tables:
+    """The tables of a keyspace, read whole."""
+    return stored(settings).tables
+
+
+def stored(settings: Settings, domain: str | None = None, topic: str | None = None) -> Stored:
+    """A keyspace read whole; rows of other domains and topics left out, where one is named.
+
+    Raises StoreUnavailable when Cassandra does not answer, SchemaError for other tables.
+    """
+    session = open_session(settings, request_timeout_s=_TIMEOUT_S)
+    try:
+        with translated(settings, "give its tables whole", _TIMEOUT_S):
+            return _stored(_Rows(session, settings.cassandra_keyspace), domain, topic)
+    finally:
+        session.cluster.shutdown()
+
+
+class _Rows(NamedTuple):
+    session: Session
+    keyspace: str
+
+    def __call__(self, columns: str, table: str) -> Iterator[tuple[Any, ...]]:
+        return iter(self.session.execute(f"SELECT {columns} FROM {self.keyspace}.{table}"))
+
+
+def _stored(rows: _Rows, domain: str | None, topic: str | None) -> Stored:
+    out = Tables()
+    place = "domain, stripe, period, entity, time, id"
+    for row in rows(f"{place}, outcome, score, body, ktime, alert", "decisions"):
+        if domain in (None, row[0]):
+            out.decisions[row[:6]] = row[6:]
+    for row in rows("domain, stripe, entity, state", "states"):
+        if domain in (None, row[0]):
+            out.states[row[:3]] = row[3]
+    place = "domain, topic, partition, ktime, entity, id"
+    for row in rows(f"{place}, stripe, time, outcome, score, body", "alerts"):
+        if domain in (None, row[0]) and topic in (None, row[1]):
+            out.alerts[row[:6]] = row[6:]
+    place = "domain, topic, partition, state, epoch, offset"
+    for row in rows(f"{place}, ktime, code, reason, key, raw", "dead_letters"):
+        if domain in (None, row[0]) and topic in (None, row[1]):
+            out.dead_letters[row[:6]] = _aside(row[3], *row[6:])
+    ends, written = Ends(), []
+    columns = "topic, partition, epoch, first, last, part, age, generation, attempt, bitmaps"
+    for there, where, epoch, first, last, part, age, *nth, bitmaps in rows(columns, "ledger"):
+        if topic in (None, there):
+            ends.add(where, epoch, first, part, (nth[0], nth[1]), bitmaps)
+            written.append(Written(where, epoch, first, last, part, age, (nth[0], nth[1])))
+    out.ends = ends.table()
+    starts = [
+        (where, epoch, first)
+        for there, where, epoch, first in rows("topic, partition, epoch, first", "ledger_starts")
+        if topic in (None, there)
+    ]
+    return Stored(out, written, starts)
+
+
+def _aside(
+    state: str, ktime: int, code: str, reason: str, key: bytes | None, raw: bytes | None
+) -> tuple[object, ...]:
+    """What must be equal of a set-aside record: a traceback names files, which lie elsewhere."""
+    return (ktime, code, "" if state == EndState.DEAD_LETTERED else reason, key, raw)

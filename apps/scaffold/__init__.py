@@ -1,8 +1,0 @@
-"""`./stormwatch new`: a component, its test, its line in a topology, its page.
-
-`plan` says what would be written, `Plan.diff` shows it, `Plan.write` does it.
-"""
-
-from apps.scaffold.plan import KINDS, Plan, plan
-
-__all__ = ["KINDS", "Plan", "plan"]

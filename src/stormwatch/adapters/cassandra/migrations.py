@@ -1,0 +1,164 @@
+"""Applies the numbered CQL files: idempotent, checked by checksum, safe with two at once.
+
+A lock with owner and expiry (a row with a TTL, taken by a lightweight transaction) lets one
+migrator work; one that dies blocks the others for no longer than the expiry. Statements are all
+IF NOT EXISTS, so a file applied in part is simply applied again.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+from uuid import NAMESPACE_URL, uuid5
+
+from cassandra.cluster import Session
+
+from stormwatch.adapters.cassandra.locks import LOCK_EXPIRY_S, Lock, Progress
+from stormwatch.adapters.cassandra.schema import check_layout
+from stormwatch.adapters.cassandra.session import keyspace_of, open_session, translated
+from stormwatch.errors import SchemaError
+from stormwatch.settings import Settings
+
+STATEMENT_TIMEOUT_S = 30.0
+"""Limit of one statement: making a table takes longer than writing a row."""
+
+
+LOCKS = "CREATE TABLE IF NOT EXISTS locks (name text PRIMARY KEY, owner text) WITH ID = {id}"
+"""Made before there can be a lock: the id, fixed for a keyspace, keeps two CREATEs at once through
+two coordinators from making two tables."""
+MIGRATIONS = (
+    "CREATE TABLE IF NOT EXISTS migrations "
+    "(version int PRIMARY KEY, name text, checksum text, applied timestamp)"
+)
+
+
+class Migration(NamedTuple):
+    """One numbered file."""
+
+    version: int
+    name: str
+    checksum: str
+    statements: tuple[str, ...]
+
+
+def read(directory: Path) -> list[Migration]:
+    """The files `NNNN_name.cql`, by number. Raises SchemaError unless they are 1, 2, 3, …"""
+    out = []
+    for path in sorted(directory.glob("*.cql")):
+        if not (match := re.fullmatch(r"(\d{4})_(\w+)\.cql", path.name)):
+            raise SchemaError(f"{path} is not named NNNN_name.cql. Rename it.")
+        text = path.read_text()
+        bare = re.sub(r"--.*", "", text)
+        statements = tuple(s.strip() for s in bare.split(";") if s.strip())
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        out.append(Migration(int(match[1]), match[2], checksum, statements))
+    if [m.version for m in out] != list(range(1, len(out) + 1)) or not out:
+        raise SchemaError(
+            f"{directory} must hold 0001_….cql, 0002_….cql, … without gap or repetition; it holds "
+            f"{', '.join(f'{m.version:04}' for m in out) or 'none'}. Restore schema/cql."
+        )
+    return out
+
+
+def apply(
+    settings: Settings,
+    directory: Path,
+    progress: Progress = lambda step, said: None,
+    *,
+    lock_expiry_s: int = LOCK_EXPIRY_S,
+) -> list[int]:
+    """Make the keyspace and apply what is missing; the versions applied now.
+
+    Raises StoreUnavailable (run it again), SchemaError for a file that was changed after it was
+    applied, tables newer than these files, or another layout than the settings'.
+    """
+    files = read(directory)
+    session = open_session(settings, STATEMENT_TIMEOUT_S)
+    try:
+        with translated(settings, "apply the schema"):
+            return _apply(session, settings, files, progress, lock_expiry_s)
+    finally:
+        session.cluster.shutdown()
+
+
+def _apply(
+    session: Session,
+    settings: Settings,
+    files: list[Migration],
+    progress: Progress,
+    lock_expiry_s: int,
+) -> list[int]:
+    keyspace = keyspace_of(settings)
+    session.execute(
+        f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': "
+        f"'NetworkTopologyStrategy', '{settings.cassandra_datacenter}': "
+        f"{settings.cassandra_replication}}}"
+    )
+    session.set_keyspace(keyspace)
+    session.execute(LOCKS.format(id=uuid5(NAMESPACE_URL, f"stormwatch:{keyspace}.locks")))
+    done = []
+    with Lock(session, lock_expiry_s, progress) as lock:
+        session.execute(MIGRATIONS)
+        applied = dict(session.execute("SELECT version, checksum FROM migrations").all())
+        _verify(applied, files, keyspace)
+        for file in files:
+            if file.version in applied:
+                continue
+            progress("schema", f"applying {file.version:04}_{file.name}")
+            for statement in file.statements:
+                lock.renew()
+                session.execute(statement)
+            session.execute(
+                "INSERT INTO migrations (version, name, checksum, applied) "
+                "VALUES (%s, %s, %s, toTimestamp(now()))",
+                (file.version, file.name, file.checksum),
+            )
+            done.append(file.version)
+        session.execute(
+            "INSERT INTO layout (name, stripes, period_h) VALUES ('layout', %s, %s) IF NOT EXISTS",
+            (settings.layout_stripes, settings.layout_period_h),
+        )
+        check_layout(session.execute("SELECT stripes, period_h FROM layout").one(), settings)
+    return done
+
+
+def _verify(applied: dict[int, str], files: list[Migration], keyspace: str) -> None:
+    if applied and max(applied) > files[-1].version:
+        raise SchemaError(
+            f"The tables of keyspace {keyspace} are of version {max(applied)}, newer than these "
+            f"files' {files[-1].version}. Use the Stormwatch that made them."
+        )
+    for file in files:
+        if applied.get(file.version, file.checksum) != file.checksum:
+            raise SchemaError(
+                f"schema {file.version:04}_{file.name}.cql was changed after it was applied to "
+                f"keyspace {keyspace}. Restore it and put the change into a new file, "
+                f"{files[-1].version + 1:04}_….cql."
+            )
+
+
+def status(settings: Settings, directory: Path) -> list[tuple[str, str]]:
+    """(file, "applied" or "missing" or "changed") of each; nothing is written.
+
+    Raises StoreUnavailable or, for a directory that cannot be read as migrations, SchemaError.
+    """
+    files, keyspace = read(directory), keyspace_of(settings)
+    session = open_session(settings)
+    try:
+        with translated(settings, "tell the schema's version"):
+            tables = session.execute(
+                "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [keyspace]
+            )
+            applied = (
+                dict(session.execute(f"SELECT version, checksum FROM {keyspace}.migrations").all())
+                if ("migrations",) in set(tables)
+                else {}
+            )
+    finally:
+        session.cluster.shutdown()
+    out = []
+    for file in files:
+        found = applied.get(file.version)
+        state = "applied" if found == file.checksum else "changed" if found else "missing"
+        out.append((f"{file.version:04}_{file.name}.cql", state))
+    return out

@@ -1,0 +1,224 @@
+"""What both Kafka clients share: sizes, the words of errors, and a source's buffering."""
+
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from stormwatch.adapters.control_topic import Control
+from stormwatch.adapters.kafka import auth_errors as way_in
+from stormwatch.errors import BrokerUnavailable, SettingsError, StormwatchError, TopicError
+from stormwatch.ports import Watermarks
+from stormwatch.records import Record
+from stormwatch.settings import Settings
+
+MAX_RECORD_BYTES = 12 << 20
+FETCH_BYTES = 1 << 20
+"""Of one partition in one answer of the broker; a larger record still comes, alone."""
+FETCH_WAIT_MS = 100
+"""How long the broker may hold a fetch that finds nothing; a record ends the wait at once."""
+SHELF_BYTES = 16 << 20
+"""Records of paused partitions kept by one source, before fetching them is stopped as well."""
+RECONNECT_MS = 1000
+PEEK_S = 5.0
+"""How long a record that should be there is waited for."""
+_RECORD_OVERHEAD = 200  # bytes of the Python objects of one record
+_REFUSALS = {  # by Kafka's error code
+    10: "Raise max.message.bytes of the topic, or lower record.max_bytes.",
+    17: "Use letters, digits, '.', '_' and '-' in its name, at most 249 of them.",
+    18: "Raise max.message.bytes of the topic, or lower record.max_bytes.",
+    29: "Give the user of kafka.username the right to this topic.",
+    30: "Give the user of kafka.username the right to the group of kafka.group.",
+    31: "Give the user of kafka.username the right, or have it done by who has it.",
+    40: "Correct that option of the topic.",
+    44: "Ask who runs this Kafka what it allows.",
+}
+
+
+def failure(what: str, bootstrap: str, code: int, detail: str) -> StormwatchError:
+    """A driver's error in our terms: TopicError where trying again cannot help."""
+    if code in _REFUSALS:
+        return TopicError(f"Kafka refused to {what}: {detail}. {_REFUSALS[code]}")
+    detail = way_in.heard(bootstrap) or detail
+    return BrokerUnavailable(
+        f"Kafka at {bootstrap} did not {what}: {detail}. It is tried again; "
+        + (way_in.advice(detail) or "see `./stormwatch doctor` if this goes on.")
+    )
+
+
+def certificate(settings: Settings) -> str:
+    """The authority's file where TLS is spoken and one is named, else "".
+
+    Raises SettingsError if it cannot be read.
+    """
+    path = settings.kafka_ssl_ca
+    if not path or not settings.kafka_security_protocol.endswith("SSL"):
+        return ""
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"kafka.ssl_ca names {path}, which cannot be read: {error.strerror}. "
+            "Give the PEM file of the certificate authority, or leave it empty."
+        ) from error
+    return path
+
+
+def settle(seen: Callable[[], bool], limit: float) -> None:
+    """Wait until brokers tell what the controller has decided, `limit` s at most."""
+    deadline = time.monotonic() + limit
+    while not seen() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+class BufferedSource(ABC):
+    """The part of the port Source that is about order, pausing and buffers.
+
+    Pausing is soft: what the driver brings for a paused partition waits here, so that a pause and
+    a resume cost nothing. Only when a partition's share of SHELF_BYTES is full is the driver told
+    to fetch no more of it, until what waits here is taken.
+    """
+
+    def __init__(self, control: Control, shelf_bytes: int = SHELF_BYTES) -> None:
+        self._control = control
+        self._shelf_bytes = shelf_bytes
+        self._shelves: dict[int, deque[Record]] = {}
+        self._sizes: dict[int, int] = {}
+        self._paused: set[int] = set()
+        self._held: set[int] = set()
+        self._gone: dict[int, bool] = {}  # partition -> told
+
+    @abstractmethod
+    def _fetch(self, max_records: int, timeout: float) -> dict[int, list[Record]]:
+        """What the driver has, else wait; calls `_lost` for positions that are out of range."""
+
+    @abstractmethod
+    def _start(self, positions: Mapping[int, int]) -> None:
+        """Fetch exactly these partitions from these offsets, none held."""
+
+    @abstractmethod
+    def _move(self, partition: int, offset: int) -> None:
+        """Fetch from `offset`; drop what was fetched. Keeps a hold."""
+
+    @abstractmethod
+    def _hold(self, partition: int) -> None:
+        """Fetch no more of it; its position is kept."""
+
+    @abstractmethod
+    def _release(self, partition: int) -> None:
+        """Undo `_hold`."""
+
+    def assign(self, positions: Mapping[int, int]) -> None:
+        """See Source."""
+        self._shelves = {p: deque() for p in positions}
+        self._sizes = dict.fromkeys(positions, 0)
+        self._paused.clear()
+        self._held.clear()
+        self._gone.clear()
+        self._start(positions)
+
+    @abstractmethod
+    def watermarks(self, partition: int) -> Watermarks:
+        """See Source."""
+
+    def peek(self, offsets: Mapping[int, int]) -> dict[int, Record]:
+        """See Source. Raises BrokerUnavailable."""
+        marks = {p: self.watermarks(p) for p in offsets}
+        asked = {p: o for p, o in offsets.items() if marks[p].low <= o < marks[p].high}
+        self.assign(asked)
+        found: dict[int, Record] = {}
+        left, until = set(asked), time.monotonic() + PEEK_S
+        while left and time.monotonic() < until:
+            for partition, records in self.poll(len(asked), 0.1).items():
+                if partition in left and records[0].offset == asked[partition]:
+                    found[partition] = records[0]
+                left.discard(partition)
+                self.pause([partition])
+            left.difference_update(self.gone())
+        for partition in left:  # an answer says that it is no outage: nothing but gaps is there
+            self.watermarks(partition)
+        self.assign({})
+        return found
+
+    def seek(self, partition: int, offset: int) -> None:
+        """See Source. Raises ValueError for a partition that is not assigned."""
+        if partition not in self._shelves:
+            raise ValueError(f"partition {partition} is not assigned")
+        self._shelves[partition].clear()
+        self._sizes[partition] = 0
+        self._move(partition, offset)
+        if partition in self._held or partition in self._gone:
+            self._release(partition)
+        self._held.discard(partition)
+        self._gone.pop(partition, None)
+
+    def poll(self, max_records: int, timeout: float) -> dict[int, list[Record]]:
+        """See Source. A broker that is away looks like an idle topic here."""
+        deadline = time.monotonic() + timeout
+        out = self._take(max_records)
+        while not out:
+            left = deadline - time.monotonic()
+            fetched = self._fetch(max_records, max(left, 0.0))
+            for partition, records in fetched.items():
+                if partition not in self._shelves:
+                    continue
+                if partition in self._paused or self._shelves[partition]:
+                    self._shelve(partition, records)
+                else:
+                    out[partition] = records
+            out = out or self._take(max_records)
+            if left <= 0:
+                break
+        return out
+
+    def gone(self) -> list[int]:
+        """See Source. Told after the last record before the gap was polled."""
+        told = [p for p, already in self._gone.items() if not already and not self._shelves[p]]
+        self._gone.update(dict.fromkeys(told, True))
+        return told
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """See Source."""
+        self._paused.update(partitions)
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """See Source."""
+        self._paused.difference_update(partitions)
+
+    def recall(self, key: str) -> bytes | None:
+        """See Source."""
+        return self._control.recall(key)
+
+    def remember(self, key: str, value: bytes) -> None:
+        """See Source."""
+        self._control.remember(key, value)
+
+    def _lost(self, partition: int) -> None:
+        if partition in self._shelves and partition not in self._gone:
+            self._gone[partition] = False
+            self._hold(partition)
+
+    def _shelve(self, partition: int, records: list[Record]) -> None:
+        self._shelves[partition].extend(records)
+        self._sizes[partition] += sum(
+            _RECORD_OVERHEAD + len(r.key or b"") + len(r.value or b"") for r in records
+        )
+        share = self._shelf_bytes // len(self._shelves)
+        if self._sizes[partition] > share and partition not in self._held:
+            self._held.add(partition)
+            self._hold(partition)
+
+    def _take(self, max_records: int) -> dict[int, list[Record]]:
+        out: dict[int, list[Record]] = {}
+        for partition, shelf in self._shelves.items():
+            if max_records and shelf and partition not in self._paused:
+                count = min(max_records, len(shelf))
+                out[partition] = [shelf.popleft() for _ in range(count)]
+                max_records -= count
+                if not shelf:
+                    self._sizes[partition] = 0
+                    if partition in self._held and partition not in self._gone:
+                        self._release(partition)
+                    self._held.discard(partition)
+        return out

@@ -1,0 +1,156 @@
+"""Kafka through kafka-python: pure Python, works everywhere, about thirty times dearer a record.
+
+Partitions are assigned by hand: its consumer groups hang inside a spout.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import LogTruncationError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from stormwatch.adapters.control_topic import Control
+from stormwatch.adapters.kafka import buffered_source as common
+from stormwatch.adapters.kafka.pure.admin import KafkaPythonAdmin, asking, connection, opened
+from stormwatch.adapters.kafka.pure.sink import KafkaPythonSink
+from stormwatch.errors import StormwatchError
+from stormwatch.ingest.commit_metadata import metadata_text
+from stormwatch.ports import Committed, TopicInfo, Watermarks
+from stormwatch.records import Record
+from stormwatch.settings import Settings
+
+UNWAITED_COMMIT_MS = 1000
+
+
+class KafkaPythonSource(common.BufferedSource):
+    """Source over kafka-python's consumer. Connects at once: raises BrokerUnavailable."""
+
+    def __init__(
+        self, settings: Settings, topic: str, shelf_bytes: int = common.SHELF_BYTES
+    ) -> None:
+        limit = settings.kafka_request_timeout_s
+        control = Control(
+            settings.topic_control,
+            lambda: KafkaPythonAdmin(settings),
+            lambda name: KafkaPythonSource(settings, name),
+            lambda: KafkaPythonSink(settings),
+            limit,
+        )
+        super().__init__(control, shelf_bytes)
+        self._topic, self._bootstrap = topic, settings.kafka_bootstrap
+        self._limit_ms = int(limit * 1000)
+        self._commit_error: StormwatchError | None = None
+        self._closed = False
+        self._consumer = opened(
+            KafkaConsumer,
+            connection(settings)
+            | {
+                "group_id": settings.kafka_group,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "none",
+                "isolation_level": "read_committed",
+                "allow_auto_create_topics": False,
+                "fetch_max_wait_ms": common.FETCH_WAIT_MS,
+                "fetch_max_bytes": common.MAX_RECORD_BYTES + common.FETCH_BYTES,
+                "max_partition_fetch_bytes": common.FETCH_BYTES,
+                "check_crcs": False,  # in pure Python as dear as all the rest
+                "metrics_enabled": False,
+            },
+        )
+        try:
+            self._admin = KafkaPythonAdmin(settings)
+        except StormwatchError:
+            self._consumer.close(autocommit=False, timeout_ms=500)
+            raise
+
+    def describe(self) -> TopicInfo | None:
+        """See Source."""
+        return self._admin.describe(self._topic)
+
+    def committed(self, partitions: Sequence[int]) -> dict[int, Committed]:
+        """See Source."""
+        out = {}
+        with asking("tell the committed offsets", self._bootstrap):
+            for p in partitions:
+                found = self._consumer.committed(
+                    self._part(p), metadata=True, timeout_ms=self._limit_ms
+                )
+                if found is not None and found.offset >= 0:
+                    out[p] = Committed(found.offset, metadata_text(found.metadata))
+        return out
+
+    def watermarks(self, partition: int) -> Watermarks:
+        """See Source."""
+        part = self._part(partition)
+        with asking(f"tell the watermarks of {self._topic}[{partition}]", self._bootstrap):
+            low = self._consumer.beginning_offsets([part], timeout_ms=self._limit_ms)[part]
+            high = self._consumer.end_offsets([part], timeout_ms=self._limit_ms)[part]
+        return Watermarks(low, high)
+
+    def commit(self, offsets: Mapping[int, Committed], *, wait: bool) -> None:
+        """See Source. A commit not waited for still takes its 3 ms, a second if Kafka is away.
+
+        The driver's own asynchronous commits get stuck when many are made before the group's
+        coordinator is known, and tell errors of the first ones to nobody.
+        """
+        error, self._commit_error = self._commit_error, None
+        if error is not None:
+            raise error
+        parts = {
+            # With a NUL, as librdkafka writes it: without one it reads on behind the end.
+            self._part(p): OffsetAndMetadata(c.offset, f"{c.metadata}\0" if c.metadata else "", -1)
+            for p, c in offsets.items()
+        }
+        if not parts:
+            return
+        limit_ms = self._limit_ms if wait else min(self._limit_ms, UNWAITED_COMMIT_MS)
+        try:
+            with asking("commit offsets", self._bootstrap):
+                self._consumer.commit(parts, timeout_ms=limit_ms)
+        except StormwatchError as failed:
+            if wait:
+                raise
+            self._commit_error = failed
+
+    def close(self) -> None:
+        """See Source."""
+        if not self._closed:
+            self._closed = True
+            self._consumer.close(autocommit=False, timeout_ms=500)
+            self._admin.close()
+
+    def _fetch(self, max_records: int, timeout: float) -> dict[int, list[Record]]:
+        with asking(f"deliver {self._topic}", self._bootstrap):
+            try:
+                polled = self._consumer.poll(int(timeout * 1000), max_records)
+            except OffsetOutOfRangeError as error:
+                return self._lose(error.args[0])
+            except LogTruncationError as error:
+                return self._lose(error.divergent_offsets)
+        return {
+            part.partition: [Record(r.offset, r.timestamp, r.key, r.value) for r in records]
+            for part, records in polled.items()
+        }
+
+    def _lose(self, parts: Iterable[TopicPartition]) -> dict[int, list[Record]]:
+        for part in parts:
+            self._lost(part.partition)
+        return {}
+
+    def _start(self, positions: Mapping[int, int]) -> None:
+        self._consumer.assign([self._part(p) for p in positions])
+        for partition, offset in positions.items():
+            self._consumer.seek(self._part(partition), offset)
+            self._consumer.resume(self._part(partition))
+
+    def _move(self, partition: int, offset: int) -> None:
+        self._consumer.seek(self._part(partition), offset)
+
+    def _hold(self, partition: int) -> None:
+        self._consumer.pause(self._part(partition))
+
+    def _release(self, partition: int) -> None:
+        self._consumer.resume(self._part(partition))
+
+    def _part(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._topic, partition)

@@ -1,0 +1,88 @@
+"""What a component that stores or sends holds of the outside: one store, one sink, one meter.
+
+Connections are made in the background, off the thread that answers Storm's heartbeats; until they
+stand, `store()` and `sink()` raise InfrastructureError and the batch comes again.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from stormwatch.adapters.threads.background import Lazy
+from stormwatch.errors import InfrastructureError
+from stormwatch.metrics import Meter
+from stormwatch.ports import Sink, Store
+from stormwatch.settings import Settings
+
+CONNECT_WAIT_S = 5.0
+"""How long one batch waits for a connection before it is given back."""
+METER_EVERY_S = 1.0
+
+wall_ns: Callable[[], int] = time.time_ns
+"""The clock behind `now_ms`; the test kit sets another."""
+
+
+def now_ms() -> int:
+    """The wall clock. It dates latencies and ledger rows, and decides nothing."""
+    return wall_ns() // 1_000_000
+
+
+class Outside:
+    """Store, sink and meter of one component process."""
+
+    def __init__(self, settings: Settings, topology: str, component: str, task: int) -> None:
+        self.settings = settings
+        self.meter = Meter()
+        self._topology = topology
+        self._component = component
+        self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{now_ms()}"
+        self._store = Lazy(lambda: _connect_store(settings), "Cassandra")
+        self._sink = Lazy(lambda: _connect_sink(settings), "Kafka")
+        self._metered = 0.0
+
+    def store(self) -> Store:
+        """Raises StoreUnavailable while there is no connection, SchemaError if tables are wrong."""
+        return self._store.get(CONNECT_WAIT_S)
+
+    def sink(self) -> Sink:
+        """Raises BrokerUnavailable while there is no connection."""
+        return self._sink.get(CONNECT_WAIT_S)
+
+    def report(self, cached: int = 0) -> None:
+        """Write the meter's figures, at most once a second; a store that is down is no matter."""
+        now = time.monotonic()
+        if now - self._metered < METER_EVERY_S:
+            return
+        self._metered = now
+        reading = self.meter.reading(now_ms(), os.getpid(), socket.gethostname(), cached)
+        try:
+            self._store.get(0).write_meter(
+                self._topology, self._component, self._instance, msgspec.json.encode(reading)
+            )
+        except InfrastructureError:
+            return  # told already by the batches that fail for it
+
+
+def connect_store(settings: Settings) -> Store:
+    """The store. Raises StoreUnavailable, SchemaError."""
+    return _connect_store(settings)
+
+
+def _connect_store(settings: Settings) -> Store:
+    if settings.store == "memory":
+        from stormwatch.adapters.memory import world
+
+        return world.store()
+    # Imported here, or every component would load the driver: tens of MB in each parse process.
+    from stormwatch.adapters.cassandra.store import connect
+
+    return connect(settings)
+
+
+def _connect_sink(settings: Settings) -> Sink:
+    from stormwatch.adapters.connect import sink
+
+    return sink(settings)

@@ -1,0 +1,16 @@
+"""What can be wrong with how a topology is wired, told when its class is made and by `lint`."""
+
+from stormwatch.adapters.storm.wiring.checked import WIRING, Checked, TopologyRefused
+from stormwatch.adapters.storm.wiring.finding import Finding, Severity, error, warning
+from stormwatch.adapters.storm.wiring.rules import refused
+
+__all__ = [
+    "WIRING",
+    "Checked",
+    "Finding",
+    "Severity",
+    "TopologyRefused",
+    "error",
+    "refused",
+    "warning",
+]

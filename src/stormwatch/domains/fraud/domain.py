@@ -1,0 +1,134 @@
+"""Transactions to decisions: approve, review or decline."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stormwatch.domains.fraud import rules
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.parse import parse, to_wire
+from stormwatch.domains.fraud.rules import RULES_VERSION, RuleSet
+from stormwatch.domains.fraud.state import (
+    FEATURE_NAMES,
+    FEATURE_SET,
+    CustomerState,
+    advance,
+    new_state,
+)
+from stormwatch.models import NONE, Model, Supply, load, now
+from stormwatch.records import Rejection
+from stormwatch.settings import Settings
+from stormwatch.state.judge import Verdict
+
+if TYPE_CHECKING:
+    from stormwatch.domains.fraud.scoring import Scorer
+
+ALERT_OUTCOMES = frozenset({"review", "decline"})
+SHIPPED = Path(__file__).with_name("model")
+
+
+class Fraud:
+    """The fraud domain; see `stormwatch.state.judge.Domain`.
+
+    The score is the model's probability of fraud, 6 decimals. The model, and numpy with it, is
+    loaded at the first use of `model_version` or `decide`, which then may raise ModelError: a
+    process that only parses stays small.
+    """
+
+    name = "fraud"
+    event = Transaction
+    state = CustomerState
+    feature_names: tuple[str, ...] = FEATURE_NAMES
+    feature_set = FEATURE_SET
+    rules_version: str = RULES_VERSION
+    alert_outcomes = ALERT_OUTCOMES
+
+    def __init__(
+        self,
+        model_folder: Path | None = None,
+        *,
+        rule_set: RuleSet = rules.SHIPPED,
+        future_skew_ms: int = 300_000,
+        supply: Supply = now,
+    ) -> None:
+        self._folder = model_folder or SHIPPED
+        self._rules = rule_set
+        self.rules_version = rule_set.version
+        self._future_skew_ms = future_skew_ms
+        self._supply = supply
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | str = "",
+        *,
+        rule_set: RuleSet = rules.SHIPPED,
+        future_skew_ms: int = 300_000,
+        supply: Supply = now,
+    ) -> "Fraud":
+        """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
+        path = Path(folder) if folder else None
+        fraud = cls(path, rule_set=rule_set, future_skew_ms=future_skew_ms, supply=supply)
+        fraud._scorer  # noqa: B018
+        return fraud
+
+    @classmethod
+    def from_settings(cls, settings: Settings, supply: Supply = now) -> "Fraud":
+        """As the settings say, its model loaded. Raises ModelError, SettingsError for rules."""
+        file = settings.fraud_rules
+        return cls.load(
+            settings.fraud_model,
+            rule_set=rules.read(Path(file), FEATURE_NAMES) if file else rules.SHIPPED,
+            future_skew_ms=settings.future_skew_s * 1000,
+            supply=supply,
+        )
+
+    def by_rules(self) -> "Fraud":
+        """The same without a model: every decision is degraded."""
+        return type(self)(Path(NONE), rule_set=self._rules, future_skew_ms=self._future_skew_ms)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model in use. Raises ModelError."""
+        return self._supply(self._load)
+
+    def _load(self) -> Model:
+        from stormwatch.domains.fraud.scoring import Limits
+
+        model = load(self._folder, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES)
+        Limits.of(model.card)
+        return model
+
+    @property
+    def model_version(self) -> str:
+        """Of the model in use. Raises ModelError."""
+        return self.model.card.version
+
+    @cached_property
+    def _scorer(self) -> "Scorer":
+        from stormwatch.domains.fraud.scoring import Scorer
+
+        return Scorer(self.model, self._rules)
+
+    def parse(self, value: bytes, timestamp: int) -> Transaction | Rejection:
+        """See `stormwatch.domains.fraud.parse`."""
+        return parse(value, timestamp, future_skew_ms=self._future_skew_ms)
+
+    def to_wire(self, event: Transaction) -> bytes:
+        """See `stormwatch.domains.fraud.parse`."""
+        return to_wire(event)
+
+    def new_state(self) -> CustomerState:
+        """See `stormwatch.domains.fraud.state`."""
+        return new_state()
+
+    def advance(self, state: CustomerState, event: Transaction) -> tuple[float, ...]:
+        """See `stormwatch.domains.fraud.state`."""
+        return advance(state, event)
+
+    def decide(
+        self, events: Sequence[Transaction], features: Sequence[tuple[float, ...]]
+    ) -> list[Verdict]:
+        """See `stormwatch.domains.fraud.scoring`."""
+        return self._scorer(events, features) if events else []

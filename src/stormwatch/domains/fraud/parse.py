@@ -1,0 +1,97 @@
+"""Transactions topic: record values to events and back. The format: schema/transactions.md."""
+
+import unicodedata
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from stormwatch.dead_letters import card_numbers
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES
+from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms
+from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
+from stormwatch.records import Rejection
+
+KIND = "transaction"
+_MERCHANT_MAX = 200
+
+
+class _Wire(msgspec.Struct, omit_defaults=True, gc=False):
+    id: Id
+    customer: Id
+    terminal: Id
+    time: Time
+    amount: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    currency: str
+    merchant: Annotated[str, Meta(max_length=_MERCHANT_MAX)] | None = None
+    country: str | None = None
+    type: str | None = None
+
+
+_QUOTES = 34  # of nine names and eight texts, `amount` has none; an optional field absent: - 4
+_decode = msgspec.json.Decoder(_Wire).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Transaction | Rejection:
+    """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises on data."""
+    try:
+        return _event(_decode(value), value, timestamp, future_skew_ms)
+    except UNPARSABLE as error:
+        return explain(value, error, KIND)
+
+
+def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Transaction:
+    merchant, country = wire.merchant or "", wire.country or ""
+    if wire.type is not None:
+        check_kind(wire.type, KIND)
+    optional = (wire.merchant, wire.country, wire.type)
+    # A key that is unknown or there twice adds quotes, and nothing takes any away.
+    if value.count(b'"') != _QUOTES - 4 * optional.count(None):
+        check_rest(value)
+    if card_numbers.holds_card(value):
+        raise refuse("card_number", _card_field(wire), "holds a card number in clear", value)
+    ids = f"{wire.id}{wire.customer}{wire.terminal}"
+    if " " in ids or not ids.isprintable():
+        check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
+    time = check_time(wire.time, timestamp, future_skew_ms)
+    if wire.currency not in CURRENCIES:
+        why = "is not an ISO 4217 code of money in use, in capitals"
+        raise refuse("unknown_currency", "currency", why, wire.currency)
+    if country and country not in COUNTRIES:
+        why = "is not an ISO 3166 alpha-2 code, in capitals"
+        raise refuse("unknown_country", "country", why, country)
+    if not (merchant.isascii() and merchant.isprintable()):
+        merchant = _normalised(merchant)
+    return Transaction(
+        wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant, country
+    )
+
+
+def to_wire(event: Transaction) -> bytes:
+    """The record value that `parse` reads back to the same event."""
+    merchant, country = event.merchant or None, event.country or None
+    return _encode(
+        _Wire(event.id, event.customer, event.terminal, from_ms(event.time), event.amount,
+              event.currency, merchant, country)
+    )  # fmt: skip
+
+
+def _normalised(merchant: str) -> str:
+    """The name in NFC, so that one shop has one spelling. Only control characters are refused."""
+    text = unicodedata.normalize("NFC", merchant)
+    if any(unicodedata.category(c) == "Cc" for c in text):
+        raise refuse("bad_text", "merchant", "has control characters", text)
+    if len(text) > _MERCHANT_MAX:
+        why = f"is longer than {_MERCHANT_MAX} characters once normalised (NFC)"
+        raise refuse("out_of_range", "merchant", why, text)
+    return text
+
+
+def _card_field(wire: _Wire) -> str:
+    """The field that holds the card number, or none: then it stands in an unknown one."""
+    texts = ((name, getattr(wire, name)) for name in ("id", "customer", "terminal", "merchant"))
+    return next(
+        (name for name, text in texts if text and card_numbers.holds_card(text.encode())), ""
+    )

@@ -1,0 +1,202 @@
+"""Keeps the partitions of one spout task fed from a Source: discovery, polling, backpressure."""
+
+import logging
+from collections.abc import Callable
+from random import Random
+
+from msgspec.structs import replace
+
+from stormwatch.epochs import epoch_of
+from stormwatch.ingest.partition import Partition, Rules
+from stormwatch.ingest.retry import Patience
+from stormwatch.ingest.start import Known, Log, check_position, open_log, open_partitions
+from stormwatch.ports import Source, Store, TopicInfo
+from stormwatch.records import Record
+from stormwatch.stretches import Stretch, with_seal
+
+DISCOVER_S = 30.0
+ABSENT_S = 3.0
+"""How often the topic is looked at, and looked for."""
+SUSPECTED = "was alone in work when its process died"
+"""Said at a start after a death that is counted on one record: `storm` knows it by these words."""
+
+logger = logging.getLogger(__name__)
+
+
+class Feed:
+    """Owns the source and the partitions p with p % `tasks` == `task`."""
+
+    def __init__(
+        self, connect: Callable[[], Source], store: Callable[[], Store], log: Log, rules: Rules,
+        task: int, tasks: int, clock: Callable[[], float], random: Random,
+    ) -> None:  # fmt: skip
+        self.partitions: dict[int, Partition] = {}
+        self.source: Source | None = None
+        self.opened_at = 0.0
+        self.patience = Patience(clock, random)
+        self._connect, self._store, self._log, self._rules = connect, store, log, rules
+        self._task, self._tasks, self._clock, self._random = task, tasks, clock, random
+        self._info: TopicInfo | None = None
+        self._absent = False
+        self._discover_at = 0.0
+        self._paused: set[int] = set()
+        self._gone: set[int] = set()
+        self._stretches: dict[int, Stretch] = {}
+        self._fetched: dict[int, list[Record]] = {}  # of which log is not proven yet
+        self._opening = False
+
+    def discover(self) -> None:
+        """Look at the topic when it is time to; open what is new.
+
+        A topic that was made again is another log: what is in hand of the old one is given up, and
+        the new one opened. Raises TopicError if what was not read is lost and may not be passed.
+        """
+        patience = self.patience
+        if patience.ready and (patience.troubled or self._clock() >= self._discover_at):
+            with patience.attempt():
+                self._discover()
+
+    def fetch(self, timeout: float) -> None:
+        """Poll for `timeout` s at most. Raises TopicError as `discover` does."""
+        if self.source is None or not self.partitions or self._opening:
+            return
+        if self._fetched and not self.patience.ready:
+            return
+        self._balance(self.source)
+        if len(self._paused) == len(self.partitions):
+            return  # what came now would only be put on a shelf
+        with self.patience.attempt(proves=False):
+            if not self._fetched:
+                self._fetched = self.source.poll(self._rules.limits.records, timeout)
+            if self._fetched and not self._proven(self.source):
+                return
+            fetched, self._fetched = self._fetched, {}
+            for index, records in fetched.items():
+                self.partitions[index].backlog.arrived(records)
+            self._gone.update(self.source.gone())
+            for index in sorted(self._gone):
+                if self.partitions[index].drained:
+                    self._pass_gap(self.source, index)
+            self._balance(self.source)
+
+    def note_positions(self) -> None:
+        """Tell the store how far reading has come; what cannot be told now is told later."""
+        store = self._store()
+        for index, partition in self.partitions.items():
+            before = self._stretches[index]
+            if partition.position == before.position:
+                continue
+            seals = before.seals if not partition.seal else with_seal(before.seals, partition.seal)
+            noted = replace(before, position=partition.position, seals=seals)
+            self._stretches[index] = noted
+            store.note_position(self._log_name, noted)
+
+    @property
+    def _log_name(self) -> str:
+        return self._info.topic_id if self._info else ""
+
+    def _proven(self, source: Source) -> bool:
+        """Whether what was fetched is of the log that is read: Kafka still has it, after that."""
+        info = source.describe()
+        if info is not None and self._info is not None and info.topic_id == self._info.topic_id:
+            return True
+        self._opening = True
+        self._discover_at = self._clock()
+        return False
+
+    def _discover(self) -> None:
+        self.source = source = self.source or self._connect()
+        info = source.describe()
+        if info is None:
+            if not self._absent:
+                logger.warning(
+                    "topic %r does not exist, waiting for it: `./stormwatch up` creates the "
+                    "topics", self._log.topic,
+                )  # fmt: skip
+        elif info != self._info or self._opening:
+            self._open(source, info)
+        self._absent = info is None
+        self._discover_at = self._clock() + (ABSENT_S if info is None else DISCOVER_S)
+
+    def _open(self, source: Source, info: TopicInfo) -> None:
+        self._opening = True  # until all is assigned: what is fetched before is for nobody
+        store = self._store()
+        known = open_log(source, store, self._log, info)
+        changed = self._info is not None and self._info.topic_id != info.topic_id
+        kept = {} if changed else self.partitions
+        mine = range(self._task, info.partitions, self._tasks)
+        added = [index for index in mine if index not in kept]
+        used = max((each.generation for each in self.partitions.values()), default=0)
+        opened = open_partitions(source, store, self._log, known, added, used if changed else 0)
+        self._renew(store, known, kept)
+        if changed:
+            logger.warning(
+                "topic %r was deleted and made again while it was read: what was not decided of "
+                "the old one is gone", self._log.topic,
+            )  # fmt: skip
+        fresh = {}
+        for index, each in opened.items():
+            if each.said:
+                logger.warning("%s", each.said)
+            self._stretches[index] = each.stretch
+            fresh[index] = partition = Partition(
+                self._log.topic, index, each.start, self._rules, self._random
+            )
+            if each.low > partition.position:
+                self._expire(partition, each.low)
+        everything = kept | fresh
+        source.assign({index: each.backlog.read for index, each in everything.items()})
+        self.partitions, self._info, self.opened_at = everything, info, self._clock()
+        self._paused.clear()
+        self._gone.clear()
+        self._fetched, self._opening = {}, False
+        for index, each in fresh.items():
+            if each.tries:
+                logger.warning(
+                    "%s[%d]: the first record from offset %d on %s (death %d of %d, then it is set "
+                    "aside)", self._log.topic, index, each.position, SUSPECTED, each.tries,
+                    self._rules.quarantine_after,
+                )  # fmt: skip
+        starts = ", ".join(f"partition {i} from {p.backlog.read}" for i, p in fresh.items())
+        logger.info("reading %r, log %s: %s", self._log.topic, known.log, starts or "nothing new")
+
+    def _renew(self, store: Store, known: Known, kept: dict[int, Partition]) -> None:
+        """Partitions were added: those read before have a new epoch."""
+        for index, partition in kept.items():
+            partition.renew(epoch_of(self._stretches[index].incarnation, known.resizes))
+            noted = replace(self._stretches[index], generation=partition.generation)
+            store.write_stretches(known.log, [noted])
+            self._stretches[index] = noted
+
+    def _pass_gap(self, source: Source, index: int) -> None:
+        partition = self.partitions[index]
+        read = partition.backlog.read
+        marks = source.watermarks(index)
+        if not self._proven(source):
+            return
+        if read > marks.high:  # the log ends before what was read of it: look at it anew
+            del self.partitions[index]
+            self._opening, self._discover_at = True, self._clock()
+            return
+        low = check_position(self._log, index, read, marks)
+        source.seek(index, low)
+        if low > read:
+            self._expire(partition, low)
+        self._gone.discard(index)
+
+    def _expire(self, partition: Partition, low: int) -> None:
+        logger.error(
+            "%s[%d]: Kafka deleted offsets %d to %d before they were read (retention); they are "
+            "counted as expired. Give the topic a longer retention or read faster.",
+            self._log.topic, partition.index, partition.backlog.read, low - 1,
+        )  # fmt: skip
+        partition.expire(low)
+
+    def _balance(self, source: Source) -> None:
+        full = {i for i, p in self.partitions.items() if p.backlog.full} - self._paused
+        hungry = {i for i in self._paused if self.partitions[i].backlog.hungry}
+        if full:
+            source.pause(full)
+        if hungry:
+            source.resume(hungry)
+        self._paused = (self._paused | full) - hungry

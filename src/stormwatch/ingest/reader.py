@@ -1,0 +1,217 @@
+"""All partitions of one spout task: turns, acks and commits. No Storm; the clock is passed in.
+
+`step` is called again and again and returns soon; what it returns is to be emitted. Kafka that
+does not answer is waited for with back-off, told once, and told again when it is back.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+
+from stormwatch.errors import BrokerUnavailable, StoreUnavailable
+from stormwatch.ingest.choice import choose
+from stormwatch.ingest.in_flight import Item
+from stormwatch.ingest.partition import Partition, Rules
+from stormwatch.ingest.poller import Feed
+from stormwatch.ingest.start import Log
+from stormwatch.ports import Committed, Source, Store
+
+COMMIT_S = 1.0
+RECOMMIT_S = 86_400.0
+"""Commits: at most so often; all of them at least so often, or Kafka forgets an idle group's."""
+IDLE_POLL_S, BUSY_POLL_S = 0.010, 0.001
+"""How long a poll may wait with nothing in flight, and else."""
+PACE_S = 0.010
+"""Between two rounds of sending. A record on an idle stream goes out at once; under load, what came
+in the meantime goes out together: components that wake for every few records cost several times
+the CPU a record."""
+WAIT_S = 0.010
+"""The longest `pause_s`."""
+STAGGER_S = 2.0
+"""Records that may kill are sent by one task after the other: task i waits i times this."""
+
+logger = logging.getLogger(__name__)
+
+
+class Reader:
+    """Reads the partitions p of a topic with p % `tasks` == `task`.
+
+    `connect` is called by the first `step`; `store` whenever the store is needed, raises
+    StoreUnavailable while it is not there; `clock` gives monotonic seconds. TopicError comes out of
+    `step` where going on would skip records.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Source], store: Callable[[], Store], log: Log, rules: Rules,
+        task: int, tasks: int, clock: Callable[[], float], random: Random,
+    ) -> None:  # fmt: skip
+        self._feed = Feed(connect, store, log, rules, task, tasks, clock, random)
+        self._patience = self._feed.patience
+        self._clock = clock
+        self._stagger = task * STAGGER_S
+        self._resting = False
+        self._round_at = clock()
+        self._commit_at = self._recommit_at = clock()
+        self._unconfirmed: dict[int, Committed] = {}
+
+    @property
+    def pause_s(self) -> float:
+        """For how long `step` would have nothing to send, s."""
+        if not self._feed.partitions or self._patience.troubled:
+            return WAIT_S
+        return min(WAIT_S, max(BUSY_POLL_S, self._round_at - self._clock()))
+
+    def step(self) -> list[Item]:
+        """One turn: what is to be emitted now. Each is marked as sent."""
+        if self._resting:
+            self._wake()
+        self._feed.discover()
+        for partition in self._feed.partitions.values():
+            with _cut_told(partition):
+                if partition.overdue(self._clock()):
+                    logger.warning("%s: Storm was silent, sending it again", _name(partition))
+        items: list[Item] = []
+        if self._clock() >= self._round_at:
+            items = self._fetch_and_send()
+        if self._clock() >= self._commit_at and self._patience.ready:
+            self._commit_progress()
+        return items
+
+    def ack(self, tup_id: str) -> None:
+        """The whole tree of the tuple is acked."""
+        partition = self._owner(tup_id)
+        if partition and partition.ack(tup_id) and self._resting:
+            self._commit_rest([partition])
+
+    def fail(self, tup_id: str) -> None:
+        """Storm gave the tuple back: a bolt failed it or the time-out passed."""
+        if (partition := self._owner(tup_id)) is None:
+            return
+        with _cut_told(partition):
+            delay = partition.fail(tup_id, self._clock())
+        if partition.item and delay is not None:
+            logger.warning(
+                "%s failed: a bolt could not reach Cassandra or Kafka, or Storm's time-out passed."
+                " Attempt %d in %.1f s", _name(partition), partition.item.fragment.attempt, delay,
+            )  # fmt: skip
+
+    def rest(self) -> None:
+        """An orderly stop: commit what is acked, and that nothing died."""
+        self._resting = True
+        for partition in self._feed.partitions.values():
+            partition.rest()
+        self._commit_rest(self._feed.partitions.values())
+        self._note_positions()
+
+    def close(self) -> None:
+        """`rest`, then leave Kafka. Idempotent."""
+        self.rest()
+        source, self._feed.source = self._feed.source, None
+        if source:
+            source.close()
+
+    def _fetch_and_send(self) -> list[Item]:
+        """What came up to this moment goes out: what was polled a round ago is a round late."""
+        if not self._feed.partitions:
+            return []
+        self._feed.fetch(self._poll_s())
+        return self._send()
+
+    def _poll_s(self) -> float:
+        now, busy = self._clock(), False
+        for partition in self._feed.partitions.values():
+            item = partition.item
+            if len(partition.backlog) if item is None else item.due(now):
+                return 0.0
+            busy |= item is not None and item.sent_at is not None
+        return BUSY_POLL_S if busy else IDLE_POLL_S
+
+    def _send(self) -> list[Item]:
+        partitions, now = self._feed.partitions.values(), self._clock()
+        for partition in partitions:
+            partition.prepare()
+        chosen = choose(partitions, now, self._feed.opened_at + self._stagger)
+        for partition in chosen:
+            partition.guard()
+        held = [p for p in partitions if p.hold]
+        if held and self._patience.ready:
+            with self._patience.attempt():
+                self._commit(held)
+        if any(p.hold for p in partitions):
+            chosen = [p for p in chosen if p.item and p.item.begun and not p.hold]
+        for partition in chosen:
+            partition.sent(now)
+            self._round_at = now + PACE_S
+        return [partition.item for partition in chosen if partition.item]
+
+    def _commit(self, partitions: Collection[Partition]) -> None:
+        commits = {p.index: p.commit for p in partitions}
+        if self._feed.source and commits:
+            self._feed.source.commit(commits, wait=True)
+            for partition in partitions:
+                partition.release(commits[partition.index])
+
+    def _commit_progress(self) -> None:
+        """Without waiting while there is news; once more and confirmed when there is none."""
+        partitions, now = self._feed.partitions, self._clock()
+        self._commit_at = now + COMMIT_S
+        news = {index: p.commit for index, p in partitions.items() if p.dirty and not p.hold}
+        settled = [partitions[index] for index in self._unconfirmed]
+        if now >= self._recommit_at:
+            settled = list(partitions.values())
+        with self._patience.attempt(proves=not news):
+            try:
+                if news and self._feed.source:
+                    self._feed.source.commit(news, wait=False)
+                    for index, commit in news.items():
+                        partitions[index].kept(commit)
+                    self._unconfirmed |= news
+                    self._note_positions()
+                elif settled:
+                    self._commit(settled)
+                    self._unconfirmed.clear()
+                    self._recommit_at = now + RECOMMIT_S
+            except BrokerUnavailable:
+                for partition in partitions.values():
+                    partition.kept(None)
+                raise
+
+    def _note_positions(self) -> None:
+        # What the store misses now it hears with the next commit.
+        with suppress(StoreUnavailable):
+            self._feed.note_positions()
+
+    def _commit_rest(self, partitions: Collection[Partition]) -> None:
+        try:
+            self._commit(partitions)
+        except BrokerUnavailable as error:
+            logger.warning("could not commit at the stop, the next start is slower: %s", str(error))
+
+    def _wake(self) -> None:
+        self._resting = False
+        for partition in self._feed.partitions.values():
+            partition.wake()
+
+    def _owner(self, tup_id: str) -> Partition | None:
+        index = tup_id.partition(":")[0]
+        return self._feed.partitions.get(int(index)) if index.isdecimal() else None
+
+
+def _name(partition: Partition) -> str:
+    item = partition.item
+    span = f" {item.fragment.first}-{item.fragment.last}" if item else ""
+    return f"{partition.topic}[{partition.index}]{span}"
+
+
+@contextmanager
+def _cut_told(partition: Partition) -> Iterator[None]:
+    """Says so when the batch in hand was cut."""
+    before = partition.item.records if partition.item else 0
+    yield
+    if (item := partition.item) and item.records < before:
+        logger.warning(
+            "%s timed out again and again: it had %d records and comes again with %d. Raise the "
+            "message time-out (topology.message_timeout_s) or lower batch.max_records.",
+            _name(partition), before, item.records,
+        )  # fmt: skip

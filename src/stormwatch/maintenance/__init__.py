@@ -1,5 +1,0 @@
-"""Machine readings: what is learned of a unit and how much life it has left."""
-
-from stormwatch.maintenance.domain import ALERT_OUTCOMES, Maintenance
-
-__all__ = ["ALERT_OUTCOMES", "Maintenance"]

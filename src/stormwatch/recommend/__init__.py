@@ -1,5 +1,0 @@
-"""Items to show to users, from what they and others view, buy and rate."""
-
-from stormwatch.recommend.domain import ALERT_OUTCOMES, Recommend
-
-__all__ = ["ALERT_OUTCOMES", "Recommend"]

@@ -1,0 +1,87 @@
+"""What a domain (fraud, maintenance, yours) is: pure code, no clock, no driver.
+
+The state contract (`stormwatch.state.processor`) drives these calls; a domain only says what an event is,
+what is learned from it and what is decided.
+"""
+
+from collections.abc import Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from stormwatch.records import Reason, Rejection
+
+
+class Event(Protocol):
+    """A parsed event: a frozen msgspec.Struct(array_like=True) with at least these."""
+
+    @property
+    def id(self) -> str: ...  # unique per entity
+
+    @property
+    def entity(self) -> str: ...  # the record's Kafka key
+
+    @property
+    def time(self) -> int: ...  # event time, ms
+
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+
+
+UNSCORED = -1.0
+"""The score of a degraded decision: below every score that a model gives."""
+
+
+class Verdict(NamedTuple):
+    """What model and rules say of one event."""
+
+    outcome: str
+    score: float = 0.0  # already rounded to 6 decimals; UNSCORED where degraded
+    reasons: tuple[Reason, ...] = ()
+    degraded: bool = False  # the model had no score: decided by rules alone
+
+
+class Judge(Protocol, Generic[E, S]):
+    """What the state contract asks of a use case.
+
+    `S` is a msgspec.Struct(array_like=True) of ints, floats, strings, bytes and lists of those:
+    it goes through msgpack and back bit for bit at any moment. Money is integer minor units.
+    """
+
+    name: str  # "fraud"
+    event: type[E]
+    state: type[S]
+    feature_set: str  # name and version of the features, e.g. "fraud-1"
+    rules_version: str
+    alert_outcomes: frozenset[str]
+
+    @property
+    def model_version(self) -> str:
+        """Of the model that `decide` uses; may load it, so first asked off the heartbeat path."""
+
+    def to_wire(self, event: E) -> bytes:
+        """The event as JSON, to be kept of a record that is set aside; see `Domain.parse`."""
+
+    def new_state(self) -> S:
+        """The state of an entity never seen."""
+
+    def advance(self, state: S, event: E) -> tuple[float, ...]:
+        """Features of `event` given what came before; then learn it. Mutates `state`.
+
+        Score first, then learn: the features must not see the event's own contribution unless
+        the feature says so. May be called out of event-time order within the allowed lateness.
+        """
+
+    def decide(self, events: Sequence[E], features: Sequence[tuple[float, ...]]) -> list[Verdict]:
+        """Model and rules, once for the batch; row i depends on event i and features i alone."""
+
+
+class Domain(Judge[E, S], Protocol[E, S]):
+    """One use case, from record values on."""
+
+    feature_names: tuple[str, ...]
+
+    def parse(self, value: bytes, timestamp: int) -> E | Rejection:
+        """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises.
+
+        `to_wire` is its inverse: what it gives is read back to the same event.
+        """

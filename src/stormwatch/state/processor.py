@@ -1,0 +1,318 @@
+"""The state contract: how a batch of events becomes decisions and new states, purely.
+
+For each batch, in offset order and on copies of the states: at or below the mark, already decided;
+id known within the horizon, duplicate or conflict; older than the allowed lateness, late; else
+features first, then learning. Model and rules run once for the batch. The caller writes decisions,
+then states (the commit point), then caches the blobs; see `stormwatch.commit`.
+
+Two attempts at the same offsets from the same states give the same bytes, whatever the batches;
+but where the model has no score in time one may decide by rules alone what the other did not.
+States hold no score, so only decisions differ: those of the later attempt stand.
+"""
+
+import traceback
+from collections.abc import Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from stormwatch.codec import Parsed
+from stormwatch.dead_letters import card_numbers, redaction
+from stormwatch.errors import FatalError, StormwatchError
+from stormwatch.ledger.bitmap import bitmap_of
+from stormwatch.models import NONE
+from stormwatch.records import (
+    SHARED,
+    Decision,
+    DecisionKey,
+    DecisionRow,
+    EndState,
+    Fragment,
+    LedgerRow,
+    Outcomes,
+    SetAside,
+    StateRow,
+)
+from stormwatch.settings import Settings
+from stormwatch.state import envelope as known
+from stormwatch.state.cache import Entry
+from stormwatch.state.envelope import Envelope, EnvelopeCodec
+from stormwatch.state.judge import Event, Judge, Verdict
+from stormwatch.state.write_timestamps import outcome_stamp, state_stamp
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+
+_json = msgspec.json.Encoder().encode
+
+
+class Policy(NamedTuple):
+    """The written policy of lateness and duplicates."""
+
+    lateness_ms: int
+    horizon_ms: int
+    max_ids: int
+    masked: frozenset[str] = frozenset()
+    """Fields whose values are not kept of a record that is set aside."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Policy":
+        """As the settings say."""
+        return cls(
+            settings.lateness_s * 1000, settings.dedup_horizon_s * 1000, settings.dedup_max_ids,
+            redaction.names(settings.mask_fields),
+        )  # fmt: skip
+
+
+class _Broken(NamedTuple):
+    """A record whose processing raised, and how."""
+
+    code: str
+    trace: str
+
+
+class Contract(Generic[E, S]):
+    """Applies batches for one domain. Holds no state of its own between calls."""
+
+    def __init__(self, domain: Judge[E, S], policy: Policy, component: str) -> None:
+        self.domain = domain
+        self._policy = policy
+        self._component = component
+        self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state)
+
+    def apply(
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
+    ) -> Outcomes:
+        """Decide a batch.
+
+        `states` holds for each entity of the batch its stripe and blob (empty: never seen). `now`
+        (ms) only dates the ledger row. A record that raises is isolated, set aside as
+        `dead_lettered` with its traceback and learned by no one; its mark still advances.
+        Raises StateError for a state of another version; never raises for data.
+        """
+        try:
+            return _Batch(self, fragment, parsed, states, {}).run(now)
+        except FatalError:
+            raise
+        except Exception as error:  # one by one, to set aside just the record that raises
+            if isinstance(error, StormwatchError):
+                raise
+            broken = _Batch(self, fragment, parsed, states, {}).find_broken()
+            if not broken:
+                raise
+            return _Batch(self, fragment, parsed, states, broken).run(now)
+
+
+class _Batch(Generic[E, S]):
+    """One pass over one batch."""
+
+    def __init__(
+        self,
+        contract: Contract[E, S],
+        fragment: Fragment,
+        parsed: Parsed[E],
+        states: Mapping[str, Entry],
+        broken: Mapping[tuple[int, str], _Broken],
+    ) -> None:
+        self._domain = contract.domain
+        self._policy = contract._policy
+        self._component = contract._component
+        self._codec = contract._codec
+        self._fragment = fragment
+        self._parsed = parsed
+        self._share = parsed.share
+        self._secondary = frozenset(parsed.share.secondary if parsed.share else ())
+        self._accounts = True
+        self._states = states
+        self._broken = broken
+        self._copies: dict[str, Envelope[S]] = {}
+        self._touched: dict[str, Envelope[S]] = {}
+        self._ends: dict[str, list[int]] = {}
+        self._aside: list[SetAside] = []
+        self._replayed: list[DecisionKey] = []
+        self._scored: list[tuple[int, int, E, bool]] = []
+        self._features: list[tuple[float, ...]] = []
+
+    def run(self, now: int) -> Outcomes:
+        for position, (offset, timestamp, event) in enumerate(self._parsed.events):
+            self._accounts = position not in self._secondary
+            self._take(offset, timestamp, event)
+        events = [event for _, _, event, _ in self._scored]
+        verdicts = self._domain.decide(events, self._features) if events else []
+        fragment = self._fragment
+        if self._parsed.absent:
+            self._ends[EndState.ABSENT] = self._parsed.absent
+        part = "score" if self._share is None else f"{SHARED}{self._share.bucket}"
+        bitmaps = {
+            state: bitmap_of(offsets, fragment.first) for state, offsets in self._ends.items()
+        }
+        oldest = min((timestamp for _, timestamp, _ in self._parsed.events), default=now)
+        return Outcomes(
+            fragment=fragment,
+            domain=self._domain.name,
+            stamp=outcome_stamp(fragment),
+            decisions=[
+                self._decision(*scored, features, verdict)
+                for scored, features, verdict in zip(
+                    self._scored, self._features, verdicts, strict=True
+                )
+            ],
+            states=[
+                StateRow(
+                    self._states[name].stripe, name, self._codec.encode(envelope), envelope.stamp
+                )
+                for name, envelope in self._touched.items()
+            ],
+            aside=self._aside,
+            ledger=LedgerRow(fragment, part, bitmaps, max(0, now - oldest)),
+            replayed=self._replayed,
+            timestamps=[timestamp for _, timestamp, _, _ in self._scored],
+            degraded=sum(verdict.degraded for verdict in verdicts),
+        )
+
+    def find_broken(self) -> dict[tuple[int, str], _Broken]:
+        """Which records raise, each tried alone after those before it."""
+        found: dict[tuple[int, str], _Broken] = {}
+        self._broken = found
+        for offset, timestamp, event in self._parsed.events:
+            name = event.entity
+            before = self._codec.encode(self._copies[name]) if name in self._copies else None
+            scored = len(self._scored)
+            try:
+                self._take(offset, timestamp, event)
+                if len(self._scored) > scored:
+                    self._domain.decide([event], self._features[-1:])
+            except FatalError:
+                raise
+            except Exception as error:  # whatever a domain's code raises: kept with its traceback
+                found[offset, name] = _Broken(type(error).__name__, traceback.format_exc())
+                del self._scored[scored:], self._features[scored:]
+                self._copies.pop(name, None)
+                if before is not None:
+                    self._copies[name] = self._codec.decode(before, name)
+                self._take(offset, timestamp, event)
+        return found
+
+    def _take(self, offset: int, timestamp: int, event: E) -> None:
+        """One record: its end state, and what its entity's copy learns."""
+        fragment, policy = self._fragment, self._policy
+        name = event.entity
+        copy = self._copies.get(name)
+        if copy is None:
+            copy = self._copies[name] = self._open(name)
+        if known.is_decided(
+            copy.marks, fragment.partition, fragment.epoch, offset, fragment.believed
+        ):
+            key = DecisionKey(self._states[name].stripe, name, event.time, event.id)
+            self._replayed.append(key)
+            return
+        misplaced = self._share is None and known.is_misplaced(
+            copy.marks, fragment.partition, fragment.epoch
+        )
+        known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
+        # Behind a re-key hop the fence orders writes alone: its stamps lie above all of these.
+        stamp = state_stamp(fragment.epoch, offset) if self._share is None else 0
+        copy.stamp = max(copy.stamp + 1, stamp)
+        self._touched[name] = copy
+        broken = self._broken.get((offset, name))
+        if broken is not None:
+            self._set_aside(offset, timestamp, event, EndState.DEAD_LETTERED, *broken)
+            return
+        digest, checksum = known.digest_of(event.id), known.checksum_of(event)
+        seconds, newest = event.time // 1000, copy.newest
+        oldest = (newest - policy.horizon_ms) // 1000
+        found = known.find_id(copy.ids, digest)
+        if found is not None and found[1] >= oldest:
+            if found[0] == checksum:
+                self._end(EndState.DUPLICATE, offset)
+            else:
+                self._set_aside(
+                    offset, timestamp, event, EndState.CONFLICT, "conflict",
+                    f"id {event.id!r} was decided before with another content: the first stands",
+                )  # fmt: skip
+            return
+        if event.time < newest - policy.lateness_ms:
+            self._set_aside(
+                offset, timestamp, event, EndState.LATE, "late",
+                f"{(newest - event.time) / 1000:.0f} s older than the newest event of "
+                f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s",
+            )  # fmt: skip
+            return
+        features = self._domain.advance(copy.body, event)
+        copy.newest = max(newest, event.time)
+        copy.ids = known.remember_id(
+            copy.ids, digest, checksum, seconds,
+            (copy.newest - policy.horizon_ms) // 1000, policy.max_ids,
+        )  # fmt: skip
+        self._scored.append((offset, timestamp, event, misplaced))
+        self._features.append(features)
+        self._end(EndState.SCORED, offset)
+
+    def _end(self, state: EndState, offset: int) -> None:
+        """For the ledger; of an offset that another writer accounts for nothing is said."""
+        if self._accounts:
+            self._ends.setdefault(state, []).append(offset)
+
+    def _open(self, name: str) -> Envelope[S]:
+        entry = self._states[name]
+        if not entry.blob:
+            return Envelope(known.VERSION, entry.floor, [], 0, b"", self._domain.new_state())
+        envelope = self._codec.decode(entry.blob, name)
+        if entry.floor:
+            # Written again also where all is decided: this batch is acked for what this state
+            # says, and a write that was not confirmed, of a state without it, may still land.
+            envelope.stamp = max(envelope.stamp, entry.floor + 1)
+            self._touched[name] = envelope
+        return envelope
+
+    def _set_aside(
+        self, offset: int, timestamp: int, event: E, state: EndState, code: str, reason: str
+    ) -> None:
+        self._end(state, offset)
+        self._aside.append(
+            SetAside(
+                offset,
+                timestamp,
+                state,
+                code,
+                card_numbers.mask_text(reason),
+                self._component,
+                card_numbers.mask(event.entity.encode()),
+                redaction.mask(self._domain.to_wire(event), self._policy.masked),
+            )
+        )
+
+    def _decision(
+        self,
+        offset: int,
+        timestamp: int,
+        event: E,
+        misplaced: bool,
+        features: tuple[float, ...],
+        verdict: Verdict,
+    ) -> DecisionRow:
+        domain, fragment, name = self._domain, self._fragment, event.entity
+        body = _json(
+            Decision(
+                event.id,
+                name,
+                event.time,
+                verdict.outcome,
+                verdict.score,
+                verdict.reasons,
+                features,
+                domain.feature_set,
+                NONE if verdict.degraded else domain.model_version,
+                domain.rules_version,
+                fragment.topic,
+                fragment.partition,
+                offset,
+                timestamp,
+                misplaced,
+                True if verdict.degraded else msgspec.UNSET,
+            )
+        )
+        return DecisionRow(
+            self._states[name].stripe, name, event.time, event.id, verdict.outcome,
+            verdict.score, body, timestamp, verdict.outcome in domain.alert_outcomes,
+        )  # fmt: skip

@@ -1,0 +1,349 @@
+"""Services without starting any: what is read, recorded, recognised and refused."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from thriftpy2.rpc import make_client
+
+from apps.local.services import jars, manage, ports, process, registry
+from apps.local.services.doctor import examine
+from apps.local.services.errors import ServiceError
+from apps.local.services.health import cassandra_answers, kafka_answers, listens, zookeeper_answers
+from apps.local.services.home import Home, silent
+from apps.local.services.java import java, major
+from apps.local.services.plan import Plan, start, wait
+from apps.local.services.registry import Entry
+from apps.local.storm import sparse
+from apps.local.storm.sparse import with_environment
+from stormwatch.settings import Settings, load
+
+CLJ = '(defproject x "1"\n :dependencies [[org.apache.storm/storm-core "2.8.3"]])\n'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "project.clj").write_text(CLJ)
+    (tmp_path / "constraints.txt").write_text("psutil==0.0.1\nnothing-like-it==1\n")
+    return Home.of(Settings(), tmp_path)
+
+
+@pytest.fixture
+def sleeper() -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        yield child
+        child.kill()
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    with socket.create_server((ports.HOST, 0)) as server:
+        yield server.getsockname()[1]
+
+
+def entry(pid: int, started: float, **settings: str | int) -> Entry:
+    return Entry("kafka", pid, started, {"broker": 1}, "kafka.log", settings)
+
+
+# Java and jars
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', 17),
+        ('java version "1.8.0_402"', 8),
+        ('openjdk version "21" 2023-09-19', 21),
+        ("sh: something else", 0),
+    ],
+)
+def test_java_version(text: str, version: int) -> None:
+    assert major(text) == version
+
+
+def test_an_old_java_is_refused_with_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "java"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(ServiceError, match=r"Java 11.*need 17.*Install Java 17"):
+        java()
+
+
+def test_a_missing_java_is_refused_with_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ServiceError, match="no `java` on PATH"):
+        java()
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_sparse_refuses_to_start_without_java(
+    home: Home,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(home.root)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["sparse", command, "-n", "fraud"])
+    assert sparse.main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("sparse: There is no `java` on PATH. Install Java 17")
+
+
+def test_sparse_tells_that_no_nimbus_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    def submit() -> None:
+        make_client(None, "127.0.0.1", 1)
+
+    assert sparse.handed_over(submit) == 1
+    said = capsys.readouterr().err
+    assert "Nimbus does not answer" in said
+    assert "./stormwatch cluster up" in said
+
+
+def test_a_missing_leiningen_says_how_to_get_it(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ServiceError, match="no `lein` on PATH.*Install Leiningen"):
+        jars.classpath(home, jars.KAFKA, silent)
+
+
+def test_class_path_is_cached_on_the_content_of_project_clj(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lein = tmp_path / "bin" / "lein"
+    lein.parent.mkdir()
+    for name in ("a.jar", "reload4j-1.jar"):
+        (tmp_path / name).touch()
+    lein.write_text(
+        f"#!/bin/sh\necho called >> {tmp_path}/calls\n"
+        "echo 'Retrieving org/a/1/a.jar from central' >&2\n"
+        f"echo noise; echo {tmp_path}/src:{tmp_path}/a.jar:{tmp_path}/reload4j-1.jar\n"
+    )
+    lein.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{lein.parent}{os.pathsep}{os.environ['PATH']}")
+    told: list[tuple[str, str]] = []
+    for _ in range(2):
+        found = jars.classpath(home, jars.KAFKA, lambda step, detail: told.append((step, detail)))
+        assert found == [tmp_path / "a.jar"]
+    assert (tmp_path / "calls").read_text().count("called") == 1
+    assert ("jars of kafka", "1 downloaded, now a.jar") in told
+    (home.root / "project.clj").write_text(CLJ + ";; another version\n")
+    jars.classpath(home, jars.KAFKA, silent)
+    (tmp_path / "a.jar").unlink()
+    jars.classpath(home, jars.KAFKA, silent)
+    assert (tmp_path / "calls").read_text().count("called") == 3
+
+
+def test_a_leiningen_that_fails_is_quoted(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lein = tmp_path / "bin" / "lein"
+    lein.parent.mkdir()
+    lein.write_text("#!/bin/sh\necho 'Could not transfer artifact x' >&2\nexit 1\n")
+    lein.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{lein.parent}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(ServiceError, match=r"(?s)Could not transfer artifact x.*Maven registry"):
+        jars.classpath(home, jars.KAFKA, silent)
+
+
+def test_storm_version_is_that_of_project_clj(home: Home) -> None:
+    assert jars.storm_version(home.root) == "2.8.3"
+    (home.root / "project.clj").write_text("(defproject x)")
+    with pytest.raises(ServiceError, match="names no"):
+        jars.storm_version(home.root)
+
+
+# Ports and health
+
+
+def test_a_taken_default_gives_way_to_a_free_port(listener: int) -> None:
+    assert not ports.is_free(listener)
+    other = ports.free(listener)
+    assert other != listener
+    assert ports.is_free(other)
+    assert ports.free(other) == other
+    assert ports.free(other, taken=[other]) != other
+
+
+def test_a_listener_that_says_nothing_is_not_healthy(listener: int) -> None:
+    assert listens(ports.HOST, listener)
+    free = ports.free()
+    assert not listens(ports.HOST, free)
+    for answers in (kafka_answers, cassandra_answers, zookeeper_answers):
+        assert not answers(ports.HOST, free)
+
+
+# Processes and their record
+
+
+def test_a_process_is_recognised_by_pid_and_age(sleeper: "subprocess.Popen[bytes]") -> None:
+    import psutil
+
+    started = psutil.Process(sleeper.pid).create_time()
+    assert process.find(process.Identity(sleeper.pid, started)) is not None
+    assert process.find(process.Identity(sleeper.pid, started - 60)) is None, "a reused pid"
+    sleeper.kill()
+    sleeper.wait()
+    assert process.find(process.Identity(sleeper.pid, started)) is None
+
+
+def test_a_process_that_ignores_sigterm_is_killed_late(tmp_path: Path) -> None:
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('deaf', flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "deaf.log"
+    identity = process.spawn([sys.executable, "-c", code], log, os.environ, tmp_path)
+    while "deaf" not in log.read_text():
+        assert process.find(identity)
+    process.stop([identity], grace_s=0.2)
+    assert process.find(identity) is None
+
+
+def test_spawned_processes_have_a_session_of_their_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    identity = process.spawn(command, tmp_path / "a.log", os.environ, tmp_path)
+    assert os.getsid(identity.pid) == identity.pid
+    process.stop([identity])
+
+
+def test_registry_feeds_the_settings(home: Home) -> None:
+    with registry.locked(home):
+        registry.put(home, entry(1, 0.0, **{"kafka.bootstrap": "127.0.0.1:29092"}))
+    assert load({}, root=home.root).kafka_bootstrap == "127.0.0.1:29092"
+    assert registry.read(home)["kafka"].pid == 1
+    registry.remove(home, "kafka")
+    assert not home.registry.exists()
+
+
+def test_a_damaged_registry_is_named(home: Home) -> None:
+    home.run_dir.mkdir()
+    home.registry.write_text(json.dumps({"settings": {}}))
+    with pytest.raises(ServiceError, match="services.json cannot be read"):
+        registry.read(home)
+
+
+def test_a_stale_pid_is_recognised_and_forgotten(
+    home: Home, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    with registry.locked(home):
+        registry.put(home, entry(sleeper.pid, 1.0))
+    settings = load({}, root=home.root)
+    (kafka,) = [s for s in manage.status(home.root, settings) if s.name == "kafka"]
+    assert kafka.state == "stale"
+    assert manage.down(home.root, silent, settings) == []
+    assert sleeper.poll() is None, "a stranger with the pid is left alone"
+    assert not home.registry.exists()
+
+
+# Services that the settings name
+
+
+def test_a_named_service_that_does_not_answer_is_an_error(home: Home) -> None:
+    port = ports.free()
+    environ = {
+        "STORMWATCH_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}",
+        "STORMWATCH_CASSANDRA_PORT": "1",
+    }
+    with pytest.raises(ServiceError, match=rf"{port} \(from STORMWATCH_KAFKA_BOOTSTRAP\)"):
+        manage.up(load(environ, root=home.root), home.root, silent, environ)
+    assert not home.registry.exists()
+
+
+def test_named_services_are_used_and_nothing_is_started(home: Home, listener: int) -> None:
+    (home.root / "stormwatch.toml").write_text(
+        f'[kafka]\nbootstrap = "127.0.0.1:{listener}"\n[cassandra]\nport = {listener}\n'
+    )
+    settings = load({}, root=home.root)
+    assert manage.up(settings, home.root, silent, {}) == settings
+    assert not home.registry.exists()
+    assert {s.state for s in manage.status(home.root, settings)} == {"external"}
+
+
+@pytest.mark.parametrize("address", ["broker", "broker:x", ":9092"])
+def test_an_address_without_a_port_is_an_error(home: Home, address: str) -> None:
+    environ = {"STORMWATCH_KAFKA_BOOTSTRAP": address}
+    with pytest.raises(ServiceError, match="write host:port"):
+        manage.up(load(environ, root=home.root), home.root, silent, environ)
+
+
+# Doctor and sparse
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with registry.locked(home):
+        registry.put(home, entry(2**22 - 1, 1.0))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    findings = {f.check: f for f in examine(load({}, root=home.root), home.root)}
+    assert findings["Java"].level == "fail"
+    assert "Install Java" in findings["Java"].detail
+    assert findings["kafka"].level == "warn"
+    assert "./stormwatch up" in findings["kafka"].next
+    assert findings["packages"].level == "warn"
+    assert "psutil" in findings["packages"].what
+    assert findings["Storm"].ok
+    assert findings["disk"].level in ("ok", "warn")
+
+
+def test_doctor_tells_of_settings_that_will_hurt_later(home: Home) -> None:
+    short = load({"STORMWATCH_TTL_STATES_D": "3"}, root=home.root)
+    found = [f for f in examine(short, home.root) if f.check == "retention"]
+    assert [f.level for f in found] == ["warn"]
+    assert "ttl.states_d is 3" in found[0].what
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["run", "-n", "fraud"], ["run", "-e", "local", "-n", "fraud"]),
+        (["submit", "-n", "fraud"], ["submit", "-e", "cluster", "-n", "fraud"]),
+        (["kill", "-n", "x"], ["kill", "-e", "cluster", "-n", "x"]),
+        (["run", "-e", "production"], ["run", "-e", "production"]),
+        (["submit", "--environment=production"], ["submit", "--environment=production"]),
+        (["run", "--help"], ["run", "--help"]),
+        (["jar"], ["jar"]),
+        (["--version"], ["--version"]),
+        ([], []),
+    ],
+)
+def test_sparse_has_an_environment_when_none_is_given(given: list[str], wanted: list[str]) -> None:
+    assert with_environment(given) == wanted
+
+
+def test_another_program_on_the_port_does_not_answer_for_ours(home: Home, listener: int) -> None:
+    ours = Plan(
+        name="kafka",
+        command=[sys.executable, "-c", "raise SystemExit('Address already in use')"],
+        ports={"broker": listener},
+        ready=lambda: listens(ports.HOST, listener),
+        waiting_for="its port",
+        limit_s=20,
+    )
+    told: list[str] = []
+    home.run_dir.mkdir(parents=True)
+    with pytest.raises(ServiceError, match=r"(?s)kafka ended while it started.*already in use"):
+        wait(home, [(ours, start(home, ours))], lambda step, detail: told.append(detail))
+    assert not any("ready" in detail for detail in told)
+
+
+def test_a_port_that_ours_holds_is_its_own(listener: int) -> None:
+    assert not ports.held_by_another(listener, os.getpid())
+    assert ports.held_by_another(listener, os.getpid() + 1)

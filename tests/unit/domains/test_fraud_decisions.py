@@ -1,0 +1,159 @@
+"""Decisions of the fraud domain: model, rules, reasons; the shipped model; the port's laws."""
+
+from itertools import islice
+from pathlib import Path
+from shutil import copytree
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.data.generate.transactions import Transactions
+from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
+from stormwatch.domains.fraud.domain import SHIPPED
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.money import money
+from stormwatch.domains.fraud.rules import RULES, RULES_VERSION
+from stormwatch.domains.fraud.state import FEATURE_NAMES, FEATURE_SET, CustomerState
+from stormwatch.errors import ModelError
+from stormwatch.models import Card
+from stormwatch.records import Rejection
+from stormwatch.settings import Settings
+from stormwatch.state.judge import Domain, Verdict
+
+NOW = 4_000_000_000_000
+FRAUD = Fraud()
+
+
+def history(count: int, **options: int) -> tuple[list[Transaction], list[tuple[float, ...]]]:
+    """Generated events with their features."""
+    states: dict[str, CustomerState] = {}
+    events, features = [], []
+    for _, value, _ in islice(Transactions(11, **options), count):  # type: ignore[arg-type]
+        event = FRAUD.parse(value, NOW)
+        assert not isinstance(event, Rejection)
+        state = states.setdefault(event.customer, FRAUD.new_state())
+        events.append(event)
+        features.append(FRAUD.advance(state, event))
+    return events, features
+
+
+EVENTS, FEATURES = history(20_000, customers=200)
+VERDICTS = FRAUD.decide(EVENTS, FEATURES)
+
+
+def verdict(**features: float) -> Verdict:
+    """Of an ordinary transaction but for these features."""
+    usual = dict(zip(FEATURE_NAMES, FEATURES[15_000], strict=True)) | {"hour": 12.0}
+    event = Transaction("i", "c", "t", 0, int(features.get("amount", 1)), "EUR")
+    row = tuple((usual | features)[name] for name in FEATURE_NAMES)
+    return FRAUD.decide([event], [row])[0]
+
+
+def test_it_is_a_domain() -> None:
+    domain: Domain[Transaction, CustomerState] = FRAUD
+    assert domain.feature_set == FEATURE_SET
+    assert domain.rules_version == RULES_VERSION
+    assert domain.model_version.startswith("fraud-")
+    assert domain.alert_outcomes == ALERT_OUTCOMES == {"review", "decline"}
+    assert domain.parse(domain.to_wire(EVENTS[0]), NOW) == EVENTS[0]
+    assert isinstance(domain.parse(b"{}", NOW), Rejection)
+
+
+def test_outcomes_follow_scores_and_rules_and_only_alerts_have_reasons() -> None:
+    thresholds = FRAUD.model.card.thresholds
+    assert {v.outcome for v in VERDICTS} == {"approve", "review", "decline"}
+    for v in VERDICTS:
+        weight = sum(r.weight for r in v.reasons if r.code != "model")
+        assert v.score == round(v.score, 6)
+        assert 0 <= v.score <= 1
+        assert (v.outcome == "decline") == (v.score >= thresholds["decline"] or weight >= 1)
+        assert (v.outcome == "approve") == (v.score < thresholds["review"] and weight < 0.5)
+        assert bool(v.reasons) == (v.outcome in FRAUD.alert_outcomes)
+    assert sum(v.outcome == "approve" for v in VERDICTS) > 0.95 * len(VERDICTS)
+
+
+@given(st.integers(0, 19_000), st.integers(1, 200), st.integers(1, 50))
+def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -> None:
+    one_by_one = []
+    for at in range(first, first + count, size):
+        end = min(at + size, first + count)
+        one_by_one += FRAUD.decide(EVENTS[at:end], FEATURES[at:end])
+    assert one_by_one == VERDICTS[first : first + count]
+
+
+def test_no_events_no_verdicts() -> None:
+    assert FRAUD.decide([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("features", "code", "words"),
+    [
+        (
+            {"amount": 52_300, "ratio_30d": 5.0, "z_30d": 5.1, "count_30d": 9, "mean_30d": 10_460},
+            "amount_far_above_own_mean",
+            "523.00 EUR is 5.0 times the customer's mean of the last 30 days (104.60 EUR)",
+        ),
+        ({"count_1h": 4, "sum_1h": 10_000}, "burst_1h", "4 transactions of together 100.00 EUR"),
+        (
+            {"count_1h": 3, "ratio_30d": 3.0, "count_30d": 5, "amount": 5_000},
+            "large_burst_1h",
+            "after 3 transactions in the hour before, 50.00 EUR is 3.0 times",
+        ),
+        ({"seen": 2, "amount": 40_000}, "first_transactions_large", "with only 2 transactions"),
+        ({"hour": 5, "amount": 20_000, "ratio_30d": 3}, "large_at_night", "200.00 EUR at 5 h"),
+    ],
+)
+def test_each_rule_fires_at_its_limits_with_the_numbers_in_words(
+    features: dict[str, float], code: str, words: str
+) -> None:
+    found = verdict(**features)
+    assert found.outcome in ALERT_OUTCOMES
+    assert any(words in reason.text for reason in found.reasons if reason.code == code), found
+    rule = next(rule for rule in RULES if rule.code == code)
+    for condition in rule.conditions:
+        off = condition.value + (1 if condition.op == "<=" else -1)
+        assert code not in [r.code for r in verdict(**features | {condition.feature: off}).reasons]
+
+
+def test_rules_alone_can_decline() -> None:
+    found = verdict(amount=90_000, ratio_30d=9, z_30d=8, count_30d=40, hour=3, count_1h=5)
+    assert found.outcome == "decline"
+    assert len(found.reasons) >= 3
+
+
+def test_the_model_names_its_probability() -> None:
+    declined = max(VERDICTS, key=lambda v: v.score)
+    reason = declined.reasons[-1]
+    assert reason.code == "model"
+    assert f"{declined.score:.1%}" in reason.text
+
+
+def test_the_shipped_model_is_honest_and_small() -> None:
+    card = FRAUD.model.card
+    assert card.feature_names == FEATURE_NAMES
+    assert "by time" in card.split
+    assert "generate.transactions" in card.data
+    assert 0.85 < card.metrics["auc"] < 1
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 500_000
+
+
+def test_a_model_is_loaded_from_the_settings_and_a_bad_one_refused(tmp_path: Path) -> None:
+    copytree(SHIPPED, tmp_path / "mine")
+    mine = Fraud.from_settings(Settings(fraud_model=str(tmp_path / "mine")))
+    assert mine.model_version == FRAUD.model_version
+    path = tmp_path / "mine" / "card.json"
+    card = msgspec.json.decode(path.read_bytes(), type=Card)
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(card, thresholds={"review": 0.5})))
+    with pytest.raises(ModelError, match="no threshold 'decline'"):
+        Fraud.load(tmp_path / "mine")
+    with pytest.raises(ModelError, match=r"card\.json cannot be read"):
+        Fraud.load(tmp_path / "none")
+
+
+def test_money_in_words() -> None:
+    assert money(52_300, "EUR") == "523.00 EUR"
+    assert money(5, "USD") == "0.05 USD"
+    assert money(523, "JPY") == "523 JPY"
+    assert money(1_234, "KWD") == "1.234 KWD"

@@ -1,0 +1,200 @@
+"""From readings to verdicts with the shipped model."""
+
+from collections.abc import Sequence
+from itertools import islice, pairwise
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.data.generate.readings import readings
+from stormwatch.domains.maintenance.domain import LIFE_CAP, SHIPPED, Maintenance
+from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.features import (
+    FEATURE_SET,
+    FEATURES,
+    MODEL_FEATURES,
+    STUCK_AFTER,
+    UnitState,
+)
+from stormwatch.domains.maintenance.sensors import WEARING
+from stormwatch.errors import ModelError
+from stormwatch.models import Card, load
+from stormwatch.state.judge import Domain, Verdict
+
+NEVER_LATE = 10**13
+
+
+@pytest.fixture(scope="module")
+def domain() -> Domain[Reading, UnitState]:
+    return Maintenance.load()
+
+
+class Lived:
+    """A simulated fleet that the shipped domain has watched."""
+
+    def __init__(self, domain: Domain[Reading, UnitState], count: int, seed: int) -> None:
+        self.events, self.rows, self.lives = [], [], []
+        states: dict[str, UnitState] = {}
+        for made in islice(readings(seed, units=20), count):
+            event = domain.parse(made.value, NEVER_LATE)
+            assert isinstance(event, Reading)
+            state = states.setdefault(event.unit, domain.new_state())
+            self.events.append(event)
+            self.rows.append(domain.advance(state, event))
+            self.lives.append(made.life)
+
+
+@pytest.fixture(scope="module")
+def lived(domain) -> Lived:
+    return Lived(domain, 7000, seed=11)
+
+
+def row(**features: float) -> tuple[float, ...]:
+    """A healthy row with some features changed."""
+    values = dict.fromkeys(FEATURES, 0.0) | {"age": 20.0, "usable": 14.0, "stuck_run": 1.0}
+    return tuple((values | features).values())
+
+
+def one(domain, features: Sequence[float], **sensors: float) -> Verdict:
+    event = Reading("1", "a/b/1", 1, 1, (), sensors)
+    return domain.decide([event], [tuple(features)])[0]
+
+
+@given(cuts=st.sets(st.integers(1, 199)), start=st.integers(0, 6800))
+def test_batches_cut_anywhere_give_the_same_verdicts(domain, lived, cuts, start):
+    events, rows = lived.events[start : start + 200], lived.rows[start : start + 200]
+    edges = [0, *sorted(cuts), 200]
+    parts = [
+        verdict
+        for low, high in pairwise(edges)
+        for verdict in domain.decide(events[low:high], rows[low:high])
+    ]
+    assert parts == domain.decide(events, rows)
+
+
+def test_no_event_no_verdict(domain):
+    assert domain.decide([], []) == []
+
+
+def test_the_shipped_model_knows_worn_units_from_healthy_ones(domain, lived):
+    verdicts = domain.decide(lived.events, lived.rows)
+    scores = np.array([verdict.score for verdict in verdicts])
+    truth = np.minimum(lived.lives, LIFE_CAP)
+    assert np.sqrt(np.mean((scores - truth) ** 2)) < 16
+    assert ((scores >= 0) & (scores <= LIFE_CAP)).all()
+    assert all(verdict.score == round(verdict.score, 6) for verdict in verdicts)
+    near = [v.outcome for v, life in zip(verdicts, lived.lives, strict=True) if life <= 5]
+    far = [v.outcome for v, life in zip(verdicts, lived.lives, strict=True) if life >= 80]
+    assert near.count("service") / len(near) > 0.95
+    assert far.count("service") == 0
+    assert far.count("healthy") / len(far) > 0.95
+
+
+def test_outcomes_follow_the_thresholds_and_say_why(domain, lived):
+    found = {}
+    for verdict in domain.decide(lived.events, lived.rows):
+        found.setdefault(verdict.outcome, verdict)
+        if verdict.outcome == "healthy":
+            assert verdict.score > 50
+            assert verdict.reasons == ()
+        elif verdict.outcome == "watch":
+            assert 20 < verdict.score <= 50
+        elif verdict.outcome == "service":
+            assert verdict.score <= 20
+    for outcome, limit in (("service", 20), ("watch", 50)):
+        life, *drifts = found[outcome].reasons
+        assert life.code == "life"
+        assert f"{outcome} at {limit} or fewer" in life.text
+        assert 1 <= len(drifts) <= 3
+        weights = [reason.weight for reason in drifts]
+        assert weights == sorted(weights, reverse=True)
+        assert all("this unit's own baseline" in reason.text for reason in drifts)
+
+
+def test_a_drift_is_told_in_the_direction_that_the_sensor_shows():
+    assert next(s for s in WEARING if s.name == "phi").wear == -1
+    service = Maintenance(Constant(10.0))
+    reasons = one(service, row(drift_phi=5.0, drift_T50=4.0, drift_T24=-3.0, drift_W31=1.9)).reasons
+    assert [reason.text.partition(" is ")[2][:30] for reason in reasons[1:]] == [
+        "5.0 standard deviations below ", "4.0 standard deviations above ",
+        "3.0 standard deviations below ",
+    ]  # fmt: skip
+    assert reasons[1].text.startswith("ratio of fuel flow to Ps30 (phi) is ")
+
+
+class Constant:
+    """A model that always says the same."""
+
+    def __init__(self, life: float, **thresholds: float) -> None:
+        shipped = load(SHIPPED).card
+        self.card: Card = msgspec.structs.replace(
+            shipped, thresholds=thresholds or shipped.thresholds
+        )
+        self.life = life
+
+    def predict(self, rows: Sequence[tuple[float, ...]]) -> list[float]:
+        assert all(len(values) == len(MODEL_FEATURES) for values in rows)
+        return [self.life] * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("life", "outcome", "score"),
+    [(-3.0, "service", 0.0), (20.0, "service", 20.0), (20.0000004, "service", 20.0),
+     (20.000001, "watch", 20.000001), (50.0, "watch", 50.0), (50.1, "healthy", 50.1),
+     (140.0, "healthy", 125.0)],
+)  # fmt: skip
+def test_the_score_is_rounded_and_capped_before_the_thresholds(life, outcome, score):
+    verdict = one(Maintenance(Constant(life)), row())
+    assert (verdict.outcome, verdict.score) == (outcome, score)
+
+
+@pytest.mark.parametrize(
+    ("features", "sensors", "code", "words"),
+    [
+        ({}, {"T24": -9999.0}, "sensor_implausible", "(T24) reads -9999 °R"),
+        ({}, {"P2": 65535.0}, "sensor_implausible", "1 to 25"),
+        ({"stuck_run": STUCK_AFTER, "stuck_sensor": 2.0}, {}, "sensor_stuck", "(T50) has had"),
+        ({"usable": 6.0}, {}, "sensors_missing", "only 6 of 14"),
+    ],
+)
+def test_a_broken_sensor_is_a_fault_unless_service_is_due(features, sensors, code, words):
+    for life in (30.0, 120.0):
+        verdict = one(Maintenance(Constant(life)), row(**features), **sensors)
+        assert verdict.outcome == "sensor_fault"
+        assert [reason.code for reason in verdict.reasons] == [code]
+        assert words in verdict.reasons[0].text
+    due = one(Maintenance(Constant(5.0)), row(**features), **sensors)
+    assert due.outcome == ("sensor_fault" if code == "sensors_missing" else "service")
+    assert code in [reason.code for reason in due.reasons]
+
+
+def test_a_stuck_sensor_in_the_stream_is_found(domain):
+    state, verdicts = domain.new_state(), []
+    rng = np.random.default_rng(1)
+    for cycle in range(1, 60):
+        values = {s.name: s.nominal + s.noise * rng.normal() for s in WEARING}
+        if cycle > 30:
+            values["T30"] = 1580.0
+        event = Reading(str(cycle), "a/b/1", cycle, cycle, (), values)
+        verdicts += domain.decide([event], [domain.advance(state, event)])
+    outcomes = [verdict.outcome for verdict in verdicts]
+    assert set(outcomes[: 29 + STUCK_AFTER]) == {"healthy"}
+    assert set(outcomes[29 + STUCK_AFTER :]) == {"sensor_fault"}
+    assert "(T30)" in verdicts[-1].reasons[0].text
+
+
+def test_the_shipped_model_is_small_and_says_what_it_is(domain):
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 500_000
+    card = load(SHIPPED).card
+    assert (card.feature_set, card.feature_names) == (FEATURE_SET, MODEL_FEATURES)
+    assert card.thresholds == {"service": 20.0, "watch": 50.0}
+    assert 0 < card.metrics["rmse"] < 14
+    assert domain.model_version == card.version
+
+
+def test_a_card_without_thresholds_is_refused():
+    with pytest.raises(ModelError, match="no threshold 'watch'"):
+        Maintenance(Constant(1.0, service=20.0))

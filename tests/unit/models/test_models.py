@@ -1,0 +1,199 @@
+"""The model port: scores equal a plain walk and LightGBM; a bad folder is told with its mend."""
+
+import math
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.build.training.export import from_lightgbm, libraries, save
+from stormwatch.errors import ModelError
+from stormwatch.models import load, round6
+from stormwatch.models.card import Card
+from stormwatch.models.trees import Tree, Trees, TreesModel, decode, encode
+
+FEATURES = 4
+VALUES = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e9, 1e9))
+
+
+@st.composite
+def a_tree(draw: st.DrawFn, most: int = 64) -> Tree:
+    """Any binary tree, grown by splitting random leaves; nodes and leaves numbered as they come."""
+    tree = Tree([], [], [], [], [draw(st.floats(-50, 50))])
+    places: list[tuple[list[int], int] | None] = [None]  # where leaf i hangs
+    for _ in range(draw(st.integers(0, most - 1))):
+        leaf = draw(st.integers(0, len(places) - 1))
+        node = len(tree.feature)
+        tree.feature.append(draw(st.integers(0, FEATURES - 1)))
+        tree.threshold.append(draw(VALUES))
+        if (place := places[leaf]) is not None:
+            place[0][place[1]] = node
+        tree.left.append(-1 - leaf)
+        tree.right.append(-1 - len(tree.value))
+        places[leaf] = (tree.left, node)
+        places.append((tree.right, node))
+        tree.value.append(draw(st.floats(-50, 50)))
+    return tree
+
+
+ENSEMBLES = st.builds(
+    Trees,
+    st.sampled_from(["identity", "logistic"]),
+    st.floats(-5, 5),
+    st.just(FEATURES),
+    st.lists(st.one_of(a_tree(8), a_tree()), max_size=6),
+)
+ROWS = st.lists(st.tuples(*[VALUES] * FEATURES), max_size=40)
+
+
+def card(**changes: object) -> Card:
+    fields = {
+        "name": "t", "version": "t-1", "framework": "none", "kind": "trees",
+        "artefact": "trees.msgpack", "sha256": "", "target": "probability", "feature_set": "t-1",
+        "feature_names": tuple("abcd"), "thresholds": {}, "split": "", "metrics": {}, "data": "",
+        "data_hash": "", "seed": 0, "parameters": {}, "libraries": {},
+    }  # fmt: skip
+    return msgspec.convert(fields | changes, Card)
+
+
+def walk(trees: Trees, row: tuple[float, ...]) -> float:
+    total = trees.bias
+    for tree in trees.trees:
+        at = 0 if tree.feature else -1
+        while at >= 0:
+            side = tree.left if row[tree.feature[at]] <= tree.threshold[at] else tree.right
+            at = side[at]
+        total += tree.value[-1 - at]
+    return 1 / (1 + math.exp(-total)) if trees.link == "logistic" else total
+
+
+@given(ENSEMBLES, ROWS)
+def test_scores_equal_a_walk_from_node_to_node(trees: Trees, rows: list[tuple[float, ...]]) -> None:
+    scores = TreesModel(card(), trees).predict(rows)
+    assert scores == pytest.approx([walk(trees, row) for row in rows], abs=1e-8)
+
+
+@given(ENSEMBLES, ROWS, st.integers(1, 7))
+def test_a_score_is_the_same_bits_in_any_batch(
+    trees: Trees, rows: list[tuple[float, ...]], size: int
+) -> None:
+    model = TreesModel(card(), trees)
+    pieces = [model.predict(rows[i : i + size]) for i in range(0, len(rows), size)]
+    assert [s for piece in pieces for s in piece] == model.predict(rows)
+    assert [model.predict([row])[0] for row in rows] == model.predict(rows)
+
+
+@given(ENSEMBLES)
+def test_an_artefact_reads_back_as_it_was_written(trees: Trees) -> None:
+    assert decode(encode(trees)) == trees
+
+
+def test_scores_equal_lightgbm(tmp_path: Path) -> None:
+    import lightgbm
+
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(4000, 5)).round(2)
+    y = (x[:, 0] * x[:, 1] + x[:, 2] > 1).astype(int)
+    options = {"objective": "binary", "num_leaves": 31, "verbose": -1, "num_threads": 1}
+    booster = lightgbm.train(options, lightgbm.Dataset(x, y), 30)
+    save_model(tmp_path, from_lightgbm(booster, "logistic"), tuple("abcde"))
+    scores = load(tmp_path).predict([tuple(row) for row in x.tolist()])
+    assert scores == pytest.approx(booster.predict(x).tolist(), abs=1e-9)
+
+
+def save_model(folder: Path, trees: Trees, names: tuple[str, ...] = tuple("abcd")) -> Card:
+    return save(
+        folder, trees, name="t", framework="LightGBM", target="probability", feature_set="t-1",
+        feature_names=names, thresholds={"review": 0.5}, split="none", metrics={"auc": 0.9},
+        data="made up", data_hash="00", seed=1, parameters={}, libraries=libraries(["numpy"]),
+    )  # fmt: skip
+
+
+STUMP = Tree([1], [0.5], [-1], [-2], [-1.0, 1.0])
+GOOD = Trees("logistic", 0.0, 4, [STUMP])
+
+
+def test_the_card_comes_with_the_model(tmp_path: Path) -> None:
+    written = save_model(tmp_path, GOOD)
+    model = load(tmp_path, feature_set="t-1", feature_names=tuple("abcd"))
+    assert model.card == written
+    assert model.predict([]) == []
+    assert [round6(s) for s in model.predict([(0, 0, 0, 0), (0, 1, 0, 0)])] == [0.268941, 0.731059]
+    with pytest.raises(ValueError, match="rows have 3 values; the model takes 4"):
+        model.predict([(0.0, 0.0, 0.0)])
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"card\.json cannot be read .* train it again"):
+        load(tmp_path)
+    save_model(tmp_path, GOOD)
+    (tmp_path / "trees.msgpack").unlink()
+    with pytest.raises(ModelError, match=r"trees\.msgpack cannot be read"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b[:-1] + b"\x7f"])
+def test_a_truncated_or_changed_artefact_is_refused(tmp_path: Path, damage: object) -> None:
+    save_model(tmp_path, GOOD)
+    path = tmp_path / "trees.msgpack"
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(ModelError, match=r"trees\.msgpack .* truncated or changed"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": 1}', "\udcff"])
+def test_a_corrupt_card_is_refused(tmp_path: Path, text: str) -> None:
+    save_model(tmp_path, GOOD)
+    (tmp_path / "card.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ModelError, match=r"card\.json is not a model's card"):
+        load(tmp_path)
+
+
+def test_another_kind_of_artefact_is_refused(tmp_path: Path) -> None:
+    written = save_model(tmp_path, GOOD)
+    other = msgspec.structs.replace(written, kind="pickle")
+    (tmp_path / "card.json").write_bytes(msgspec.json.encode(other))
+    with pytest.raises(ModelError, match="kind 'pickle'; this version scores trees"):
+        load(tmp_path)
+
+
+def test_a_model_for_other_features_is_refused(tmp_path: Path) -> None:
+    save_model(tmp_path, GOOD)
+    with pytest.raises(ModelError, match="4 features of 't-1'; this version computes 3 of 't-2'"):
+        load(tmp_path, feature_set="t-2", feature_names=tuple("abc"))
+    with pytest.raises(ModelError, match="Use the model trained for them"):
+        load(tmp_path, feature_set="t-1", feature_names=tuple("abdc"))
+
+
+@pytest.mark.parametrize(
+    "trees",
+    [
+        Trees("logistic", 0.0, 3, [STUMP]),  # the card says four features
+        Trees("logistic", 0.0, 4, [Tree([4], [0.5], [-1], [-2], [-1.0, 1.0])]),
+        Trees("logistic", 0.0, 4, [Tree([1], [0.5], [-1], [-1], [-1.0, 1.0])]),
+        Trees("logistic", 0.0, 4, [Tree([1], [0.5], [-1], [0], [-1.0, 1.0])]),
+        Trees("logistic", 0.0, 4, [Tree([1], [0.5], [-1], [-2], [-1.0])]),
+        Trees("logistic", 0.0, 4, [Tree([1], [math.nan], [-1], [-2], [-1.0, 1.0])]),
+        Trees("logistic", 0.0, 4, [Tree([1], [0.5], [-1], [-2], [-1.0, math.inf])]),
+        Trees("logistic", 0.0, 4, [Tree([], [], [], [], [1e5])]),
+        Trees("logistic", 0.0, 4, [Tree([1, 1], [0.5, 0.5], [-1, 1], [-2, -3], [0.0] * 3)]),
+    ],
+)
+def test_an_unsound_artefact_is_refused(tmp_path: Path, trees: Trees) -> None:
+    save_model(tmp_path, trees)
+    with pytest.raises(ModelError, match="cannot be scored"):
+        load(tmp_path)
+
+
+def test_bytes_that_are_no_trees_are_refused(tmp_path: Path) -> None:
+    written = save_model(tmp_path, GOOD)
+    (tmp_path / "trees.msgpack").write_bytes(b"\xc1")
+    digest = sha256(b"\xc1").hexdigest()
+    other = msgspec.structs.replace(written, sha256=digest)
+    (tmp_path / "card.json").write_bytes(msgspec.json.encode(other))
+    with pytest.raises(ModelError, match="cannot be scored"):
+        load(tmp_path)

@@ -1,0 +1,105 @@
+"""Marks, known ids and blobs of one entity."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormwatch.errors import StateError
+from stormwatch.state import envelope as entity
+from stormwatch.state.envelope import Envelope, EnvelopeCodec
+
+
+class Sums(msgspec.Struct, array_like=True):
+    count: int = 0
+    values: list[float] = []
+
+
+def envelope(**changes: object) -> Envelope[Sums]:
+    fields = {
+        "version": 1,
+        "stamp": 5,
+        "marks": [(0, 1, 7)],
+        "newest": 9,
+        "ids": b"",
+        "body": Sums(),
+    }
+    return Envelope(**(fields | changes))  # type: ignore[arg-type]
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+marks = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 99), st.integers(0, 1 << 35)))
+
+
+@given(marks, st.binary(), st.integers(0, 1 << 40), st.lists(finite))
+def test_blob_and_back_is_bit_for_bit(marks, ids, newest, values):
+    codec = EnvelopeCodec(Sums)
+    before = envelope(marks=marks, ids=ids, newest=newest, body=Sums(len(values), values))
+    blob = codec.encode(before)
+    assert codec.decode(blob, "x") == before
+    assert codec.encode(codec.decode(blob, "x")) == blob
+
+
+def test_a_decoded_blob_is_a_private_copy():
+    codec = EnvelopeCodec(Sums)
+    blob = codec.encode(envelope())
+    codec.decode(blob, "x").body.values.append(1.0)
+    assert codec.decode(blob, "x").body.values == []
+
+
+@pytest.mark.parametrize(
+    "blob", [b"", b"\x00", b"\x93\x01\x02\x03", EnvelopeCodec(Sums).encode(envelope())[:-1]]
+)
+def test_an_unreadable_blob_says_whose_it_is_and_what_to_do(blob):
+    with pytest.raises(StateError, match="'machine-7' cannot be read.*delete the row"):
+        EnvelopeCodec(Sums).decode(blob, "machine-7")
+
+
+def test_a_blob_of_another_version_is_refused():
+    blob = EnvelopeCodec(Sums).encode(envelope(version=2))
+    with pytest.raises(StateError, match="version 2, this code reads version 1"):
+        EnvelopeCodec(Sums).decode(blob, "x")
+
+
+def test_marks_decide_per_partition_and_incarnation():
+    marks = [(0, 33, 10), (1, 33, 5)]
+    assert entity.is_decided(marks, 0, 33, 10)
+    assert not entity.is_decided(marks, 0, 33, 11)
+    assert not entity.is_decided(marks, 2, 33, 0)
+    # A partition was added: offsets run on, so the mark still counts.
+    assert entity.is_decided(marks, 0, 34, 10)
+    # The topic was made again: offsets start again, so it does not.
+    assert not entity.is_decided(marks, 0, 64, 10)
+
+
+def test_the_partition_used_last_stands_last():
+    marks = [(0, 1, 10)]
+    entity.advance_marks(marks, 1, 1, 3)
+    assert marks == [(0, 1, 10), (1, 1, 3)]
+    assert entity.is_misplaced(marks, 0, 1)
+    entity.advance_marks(marks, 0, 1, 11)
+    assert marks == [(1, 1, 3), (0, 1, 11)]
+    assert not entity.is_misplaced(marks, 0, 1)
+    assert not entity.is_misplaced(marks, 1, 2), "a new partition count moves entities by right"
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 100)), max_size=60), st.integers(1, 8))
+def test_the_ring_of_ids_against_a_list(events, limit):
+    horizon, newest, ids = 30, 0, b""
+    model: list[tuple[int, int]] = []
+    for name, at in events:
+        newest = max(newest, at)
+        digest = entity.digest_of(str(name))
+        ids = entity.remember_id(ids, digest, name, at, newest - horizon, limit)
+        while model and (len(model) >= limit or model[0][1] < newest - horizon):
+            model.pop(0)
+        model.append((name, at))
+        for known in range(21):
+            last = next(((n, t) for n, t in reversed(model) if n == known), None)
+            assert entity.find_id(ids, entity.digest_of(str(known))) == last
+    assert len(ids) <= 16 * limit
+
+
+def test_a_digest_across_two_entries_is_not_found():
+    ids = entity.remember_id(b"", b"AAAABBBB", 1, 2, 0, 9)
+    assert entity.find_id(ids, ids[4:12]) is None

@@ -1,0 +1,37 @@
+"""Latency buckets and quantiles."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormwatch.metrics import Meter, bucket_of, quantiles, since, upper_edge
+
+
+@given(st.integers(0, 1 << 40))
+def test_a_bucket_holds_its_latency_to_a_64th(ms):
+    edge = upper_edge(bucket_of(ms))
+    assert ms <= edge <= ms + ms // 64
+    assert bucket_of(edge) == bucket_of(ms) != bucket_of(edge + 1)
+
+
+@given(
+    st.lists(st.integers(0, 60_000), min_size=1, max_size=200),
+    st.sampled_from([0.5, 0.95, 0.99, 1.0]),
+)
+def test_quantiles_against_sorting(latencies, share):
+    meter = Meter()
+    meter.batch({}, 0, [-ms for ms in latencies], 0)
+    [found] = quantiles([dict(meter.latency)], [share])
+    exact = sorted(latencies)[max(0, -int(-share * len(latencies) // 1) - 1)]
+    assert found is not None and exact <= found <= exact + exact // 64
+
+
+def test_no_records_no_quantile():
+    assert quantiles([{}], [0.5]) == [None]
+
+
+def test_negative_latency_counts_as_none():
+    assert bucket_of(-5) == 0
+
+
+def test_since_subtracts_what_was_there():
+    assert since({1: 5, 2: 2, 3: 1}, {1: 3, 2: 2}) == {1: 2, 3: 1}
