@@ -67,8 +67,9 @@ def publish(
 ) -> None:
     """Publish generated events, or those of files, to their Kafka topic.
 
-    Files: JSON lines, CSV with a header, card transactions CSV, C-MAPSS text. Without --count
-    generated events end with Ctrl-C. They go on in time where the topic ends.
+    Files: JSON (one object a line, or an array), CSV with a header of schema/'s fields, the
+    Handbook's card transactions, C-MAPSS text; each also as .gz or through a pipe (/dev/stdin).
+    Without --count generated events end with Ctrl-C. They go on in time where the topic ends.
     """
     from apps.local.run import publishing
 

@@ -107,7 +107,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a model and write it with its card: features, metrics, seed, data."""
-    folder = out or shared.ROOT / "src" / "stormwatch" / model.value / "model"
+    folder = out or shared.ROOT / "src" / "stormwatch" / "domains" / model.value / "model"
     if data is not None and not data.is_dir():
         raise StormwatchError(
             f"--data {data} is not a folder. Name the folder that holds the data."

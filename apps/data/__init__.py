@@ -1,0 +1,1 @@
+"""What comes in by hand: files of events, read and published."""

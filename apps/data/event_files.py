@@ -1,90 +1,95 @@
 """Reads events from files, for `./stormwatch publish`.
 
-Four formats, told apart by content, each also gzipped:
+Five formats, told apart by content, each also gzipped and through a pipe:
 
 - JSON lines in the wire format (schema/), sent as they are;
-- CSV with a header of wire fields; a reading's sensors have columns of their names, its operating
-  settings `setting1`, `setting2`, …; an empty cell is an absent field;
+- JSON arrays of such objects, and objects over several lines, sent as they are;
+- CSV with a header of wire fields (`apps.data.event_csv`);
 - the Fraud Detection Handbook's transactions, `tx_id,t,customer,terminal,amount,…`;
 - NASA's C-MAPSS text: 26 numbers a line.
 
-A line that cannot be understood is sent raw and without a key: the pipeline then rejects it where
-all can see it. Blank lines are passed over.
+What cannot be understood is sent without a key: the pipeline then rejects it where all can see it.
+Blank lines are passed over.
 """
 
-import gzip
 import re
-import zlib
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
+from apps.data import event_csv
 from apps.data import event_formats as formats
+from apps.data.event_json import JsonValues
 from apps.data.publish import Event
-from stormwatch.errors import StormwatchError
-
-_LOOK = 100  # lines looked at to tell the format
-
-
-class FileError(StormwatchError):
-    """A file cannot be published. Says why and what would do."""
+from apps.data.text_files import FileError, Text
 
 
 class EventFile(NamedTuple):
     """A file whose format is known."""
 
-    path: Path
-    header: int  # lines before the first event
-    reader: formats.Reader
+    text: Text
+    format: formats.Format
 
     def events(self) -> Iterator[Event]:
-        """Its events in order. Raises FileError where the file breaks off."""
-        for line in islice(_lines(self.path), self.header, None):
-            yield self.reader(line)
+        """Its events in order, once. Raises FileError where the file breaks off."""
+        return self.format(self.text)
 
 
-def read(paths: Iterable[Path], events: str, run: str) -> Iterator[Event]:
-    """The `transactions` or `readings` of all files, one after the other.
+def read(
+    paths: Iterable[Path], events: str, run: str, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
+    """The `transactions`, `readings`, … of all files, one after the other.
 
     `run` becomes part of the units of C-MAPSS files (schema/readings.md). Every file's format is
-    told before the first event is given: raises FileError here and not half-way.
+    told before the first event is given: raises FileError here and not half-way. A pipe that
+    nobody writes to is read until `stopped`.
     """
-    files = [recognise(path, events, run) for path in paths]
+    files = [recognise(Text(path, stopped), events, run) for path in paths]
     return chain.from_iterable(file.events() for file in files)
 
 
-def recognise(path: Path, events: str, run: str) -> EventFile:
+def recognise(text: Text, events: str, run: str) -> EventFile:
     """Tell the format by the first lines. Raises FileError."""
-    lines = list(islice(_lines(path), _LOOK))
-    if not lines:
+    told = _format(text, events, run)
+    text.rewind()
+    return EventFile(text, told)
+
+
+def _format(text: Text, events: str, run: str) -> formats.Format:
+    path, looked = text.path, text.look()
+    first = next(looked, b"")
+    if not first:
         raise FileError(f"{path} is empty; give a file with one event a line.")
-    first = lines[0]
+    if b"\0" in first:
+        raise FileError(
+            f"{path} is no text: it holds zero bytes. Give text in UTF-8, or its .gz (a "
+            "spreadsheet: save it as CSV in UTF-8)."
+        )
     if first == formats.HANDBOOK:
         _expect(path, "card transactions", "transactions", events)
-        return EventFile(path, 1, formats.handbook)
+        return formats.handbook
     if _numbers(first) == formats.CMAPSS_COLUMNS:
         _expect(path, "C-MAPSS readings", "readings", events)
         fleet = re.search(r"FD\d+", path.name)
-        return EventFile(path, 0, formats.Cmapss(fleet[0] if fleet else "cmapss", run))
-    if any(line.startswith(b"{") for line in lines):
-        return EventFile(path, 0, formats.JsonLines(events))
-    if b"," in first and not first.startswith(b"["):
-        return EventFile(path, 1, formats.Csv(_header(path, first, events), events))
+        return formats.Cmapss(fleet[0] if fleet else "cmapss", run)
+    if first == b"{" or first.startswith(b"["):
+        return JsonValues(events)
+    header = event_csv.header(first, events)
+    if not (header and header.fields_of(events)):
+        if any(_is_object(line) for line in chain([first], looked)):
+            return formats.JsonLines(events)
+        if first.startswith(b"{"):
+            return JsonValues(events)
+    if header:
+        header.check(path, events)
+        return event_csv.Csv(header, events)
     raise FileError(
-        f"{path} is in no known format: its first line is {first[:60]!r}. Give JSON lines (one "
-        "object a line, see schema/), CSV with a header, the handbook's CSV or C-MAPSS text."
+        f"{path} is in no known format: its first line is {first[:60]!r}. Give JSON (one object a "
+        "line or an array, see schema/), CSV with a header, the handbook's CSV or C-MAPSS text."
     )
-
-
-def _header(path: Path, line: bytes, events: str) -> list[str]:
-    names = [name.strip() for name in formats.split_csv(line) or []]
-    if missing := [name for name in formats.REQUIRED[events] if name not in names]:
-        raise FileError(
-            f"{path} has no column {', '.join(missing)} in its header: name the columns as the "
-            f"fields in schema/{events}.md."
-        )
-    return names
 
 
 def _expect(path: Path, what: str, kind: str, events: str) -> None:
@@ -92,25 +97,11 @@ def _expect(path: Path, what: str, kind: str, events: str) -> None:
         raise FileError(f"{path} holds {what}: run `./stormwatch publish {kind} {path}`.")
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """Lines that are not blank, without their ends."""
+def _is_object(line: bytes) -> bool:
     try:
-        with path.open("rb") as plain:
-            head = plain.read(65_536)
-            plain.seek(0)
-            zipped = head.startswith(b"\x1f\x8b")
-            if b"\0" in head and not zipped:
-                raise FileError(f"{path} is no text: it holds zero bytes. Give text or its .gz.")
-            unzipped = gzip.GzipFile(fileobj=plain) if zipped else plain
-            for number, line in enumerate(unzipped):
-                text = line.strip()
-                if number == 0:
-                    text = text.removeprefix(b"\xef\xbb\xbf")
-                if text:
-                    yield text
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileError(f"{path} cannot be read: {reason}. Name a whole, readable file.") from error
+        return line.startswith(b"{") and isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _numbers(line: bytes) -> int:

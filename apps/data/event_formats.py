@@ -1,8 +1,8 @@
-"""Lines of event files to events, one class or function a format. See `apps.data.event_files`."""
+"""Event files to events, one class or function a format. See `apps.data.event_files`."""
 
-import csv
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 
 from apps.data.kinds import KINDS
 from apps.data.publish import Event
+from apps.data.text_files import Text
 from stormwatch.domains.maintenance.sensors import ALL
 
 HANDBOOK = b"tx_id,t,customer,terminal,amount,fraud,scenario"
@@ -18,46 +19,87 @@ CMAPSS_START = datetime(2000, 1, 1, tzinfo=UTC)
 CMAPSS_COLUMNS = 26
 REQUIRED = {kind.events: list(kind.required) for kind in KINDS}
 """Columns that a CSV file must have."""
-_KEYS = {kind.events: kind.key for kind in KINDS}
-_SENSORS = tuple(sensor.name for sensor in ALL)
-_SETTING = re.compile(r"setting\d")
+KEYS = {kind.events: kind.key for kind in KINDS}
+SENSORS = tuple(sensor.name for sensor in ALL)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _encode = msgspec.json.Encoder().encode
 
-Reader = Callable[[bytes], Event]
+Format = Callable[[Text], Iterator[Event]]
+"""The events of a file."""
 
 
 _HOLDERS: dict[str, Any] = {
-    events: msgspec.defstruct("Holder", [(key, str)]) for events, key in _KEYS.items()
+    events: msgspec.defstruct("Holder", [(key, str)]) for events, key in KEYS.items()
 }
 
 
-def split_csv(line: bytes) -> list[str] | None:
-    """The cells of a CSV line, None if it is broken."""
+def malformed(line: bytes, what: str) -> Event:
+    """A line that is no event, as JSON: its `type` says `what` it is, so that the refusal does.
+
+    What is not UTF-8 is sent as it is; then the refusal says that.
+    """
     try:
-        return next(csv.reader([line.decode()], strict=True))
-    except (UnicodeDecodeError, csv.Error):
-        return None
+        return Event(None, _encode({"type": what, "line": line.decode()}))
+    except UnicodeDecodeError:
+        return Event(None, line)
+
+
+def number(cell: str) -> float | str:
+    """A finite decimal number, or the cell's text for the pipeline to refuse (`1_000`, `nan`)."""
+    try:
+        return _number(cell)
+    except ValueError:
+        return cell
+
+
+def whole(cell: str) -> int | str:
+    """A whole number, or the cell's text for the pipeline to refuse."""
+    try:
+        return _whole(cell)
+    except ValueError:
+        return cell
+
+
+def _number(cell: str) -> float:
+    if not _NUMBER.fullmatch(cell.strip()) or not math.isfinite(value := float(cell)):
+        raise ValueError(f"{cell!r} is no number")
+    return value
+
+
+def _whole(cell: str) -> int:
+    if not _WHOLE.fullmatch(cell.strip()):
+        raise ValueError(f"{cell!r} is no whole number")
+    return int(cell)
 
 
 def _utc(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def handbook(line: bytes) -> Event:
+def handbook(text: Text) -> Iterator[Event]:
     """Amounts are in euro cents: the data name no currency."""
+    lines = (line for line in text.lines() if line.strip())
+    next(lines)  # the header
+    return (_payment(line) for line in lines)
+
+
+def _payment(line: bytes) -> Event:
     try:
-        number, seconds, customer, terminal, amount, _, _ = line.decode().split(",")
+        cells = line.decode().split(",")
+        identity, seconds, customer, terminal = map(_whole, cells[:4])
+        amount, _, _ = map(_number, cells[4:])
         value = {
             "type": "transaction",
-            "id": f"hb-{int(number)}",
-            "customer": f"hb-c{int(customer)}",
-            "terminal": f"hb-t{int(terminal)}",
-            "time": _utc(HANDBOOK_START + timedelta(seconds=int(seconds))),
-            "amount": round(float(amount) * 100),
+            "id": f"hb-{identity}",
+            "customer": f"hb-c{customer}",
+            "terminal": f"hb-t{terminal}",
+            "time": _utc(HANDBOOK_START + timedelta(seconds=seconds)),
+            "amount": round(amount * 100),
             "currency": "EUR",
         }
     except (ValueError, OverflowError):
-        return Event(None, line)
+        return malformed(line, "a row that is none of the handbook's transactions")
     return Event(str(value["customer"]).encode(), _encode(value))
 
 
@@ -67,16 +109,19 @@ class Cmapss:
     def __init__(self, fleet: str, run: str) -> None:
         self._fleet, self._run = fleet, run
 
-    def __call__(self, line: bytes) -> Event:
-        cells = line.split()
+    def __call__(self, text: Text) -> Iterator[Event]:
+        return (self._reading(line) for line in text.lines() if line.strip())
+
+    def _reading(self, line: bytes) -> Event:
         try:
-            engine, cycle = int(cells[0]), int(cells[1])
-            numbers = [float(cell) for cell in cells[2:]]
+            cells = line.decode().split()
+            engine, cycle = map(_whole, cells[:2])
             time = CMAPSS_START + timedelta(hours=cycle)
-            sensors = dict(zip(_SENSORS, numbers[3:], strict=True))
-        except (ValueError, IndexError, OverflowError):
-            return Event(None, line)
-        unit = f"{self._fleet}/{self._run}/{engine}"
+            numbers = [number(cell) for cell in cells[2:]]
+            unit = f"{self._fleet}/{self._run}/{engine}"
+            sensors = dict(zip(SENSORS, numbers[3:], strict=True))
+        except (ValueError, OverflowError):
+            return malformed(line, f"a row that is no C-MAPSS reading of {CMAPSS_COLUMNS} numbers")
         value = {
             "type": "reading",
             "id": f"{self._run}-{engine}-{cycle}",
@@ -93,57 +138,15 @@ class JsonLines:
     """Lines as they are, with the key that they name."""
 
     def __init__(self, events: str) -> None:
-        self._field = _KEYS[events]
+        self._field = KEYS[events]
         self._decode = msgspec.json.Decoder(_HOLDERS[events]).decode
 
-    def __call__(self, line: bytes) -> Event:
+    def __call__(self, text: Text) -> Iterator[Event]:
+        return (self.event(line) for line in map(bytes.strip, text.lines()) if line)
+
+    def event(self, value: bytes) -> Event:
+        """One value."""
         try:
-            return Event(getattr(self._decode(line), self._field).encode(), line)
+            return Event(getattr(self._decode(value), self._field).encode(), value)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            return Event(None, line)
-
-
-class Csv:
-    """`names` are the header's."""
-
-    def __init__(self, names: list[str], events: str) -> None:
-        self._names, self._key, self._readings = names, _KEYS[events], events == "readings"
-
-    def __call__(self, line: bytes) -> Event:
-        cells = split_csv(line)
-        if cells is None or len(cells) != len(self._names):
-            return Event(None, line)
-        row = {name: cell for name, cell in zip(self._names, cells, strict=True) if cell}
-        if row.get(self._key) is None:
-            return Event(None, line)
-        value = (
-            _reading(row) if self._readings else row | _whole(row, "amount") | _whole(row, "rating")
-        )
-        return Event(row[self._key].encode(), _encode(value))
-
-
-def _reading(row: dict[str, str]) -> dict[str, object]:
-    known = {name: row[name] for name in row if name in (*REQUIRED["readings"], "type")}
-    settings = sorted(name for name in row if _SETTING.fullmatch(name))
-    sensors = [name for name in row if name not in known and name not in settings]
-    return {
-        **known,
-        **_whole(row, "cycle"),
-        "settings": [_number(row[name]) for name in settings],
-        "sensors": {name: _number(row[name]) for name in sensors},
-    }
-
-
-def _whole(row: dict[str, str], name: str) -> dict[str, object]:
-    """The field as a whole number, or as its text, for the pipeline to refuse."""
-    text = row.get(name)
-    if text is None:
-        return {}
-    return {name: int(text)} if re.fullmatch(r"-?\d{1,18}", text) else {name: text}
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+            return Event(None, value)

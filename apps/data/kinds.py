@@ -78,7 +78,8 @@ KINDS = (
     ),
     Kind(
         "posts", "social", "author", ("id", "author", "time", "text"), False,
-        "bolts.social:make_domain", "stormwatch.domains.social.parse:parse", "bolts.social:SplitPosts",
+        "bolts.social:make_domain", "stormwatch.domains.social.parse:parse",
+        "bolts.social:SplitPosts",
     ),
 )  # fmt: skip
 

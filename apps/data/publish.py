@@ -2,17 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from stormwatch.errors import BrokerUnavailable
+from stormwatch.errors import BrokerUnavailable, StormwatchError
 from stormwatch.ports import Sink
 
 TICK_S = 0.010
 """Records due within one tick leave together."""
 CHUNK = 5_000
 """Records between two confirmations at most."""
+CHUNK_BYTES = 16 << 20
+"""Of them together, or the one record that is larger: they are kept until they are confirmed."""
 CONFIRM_EVERY_S = 0.25
 CONFIRM_WITHIN_S = 10.0
 RETRY_S = 1.0
@@ -76,11 +78,14 @@ def publish(
     While Kafka is away it waits and sends again what was not confirmed, so that a record may be
     there twice (the same bytes: a duplicate), never missing. Afterwards it catches up with `rate`.
     `on_progress` is told the confirmed records, about four times a second. Once stopped it gives up
-    what cannot be confirmed in CONFIRM_WITHIN_S and raises BrokerUnavailable.
+    what cannot be confirmed in CONFIRM_WITHIN_S and raises BrokerUnavailable. An error of the
+    events themselves, or a record that Kafka refuses, is raised when all before it is confirmed.
     """
-    stream = islice(iter(events), count)
+    failed: list[StormwatchError] = []
+    stream = islice(_until_error(events, failed), count)
     pace = Pace(rate, clock())
     confirmed, chunk, confirmed_at = 0, list[Keyed](), clock()
+    size = 0
     more = True
     while more and not stop.is_set():
         before = len(chunk)
@@ -88,20 +93,37 @@ def publish(
         try:
             for event in islice(stream, due):
                 chunk.append(event)
+                size += len(event.value)
                 sink.send(topic, event.key, event.value)
-            more = len(chunk) - before == due
+                if size >= CHUNK_BYTES:
+                    break
+            more = len(chunk) - before == due or size >= CHUNK_BYTES
         except BrokerUnavailable as error:
             _again(sink, topic, chunk, stop, error)
-        if chunk and (len(chunk) >= CHUNK or clock() - confirmed_at >= CONFIRM_EVERY_S):
+        except StormwatchError as error:  # Kafka will not have this record
+            chunk.pop()
+            failed.append(error)
+            more = False
+        full = len(chunk) >= CHUNK or size >= CHUNK_BYTES
+        if chunk and (full or clock() - confirmed_at >= CONFIRM_EVERY_S):
             _confirm(sink, topic, chunk, stop)
             confirmed += len(chunk)
-            chunk, confirmed_at = [], clock()
+            chunk, size, confirmed_at = [], 0, clock()
             on_progress(confirmed)
         if more and rate:
             stop.wait(pace.pause(clock(), confirmed + len(chunk)))
     _confirm(sink, topic, chunk, stop)
     on_progress(confirmed + len(chunk))
+    if failed:
+        raise failed[0]
     return confirmed + len(chunk)
+
+
+def _until_error(events: Iterable[Keyed], failed: list[StormwatchError]) -> Iterator[Keyed]:
+    try:
+        yield from events
+    except StormwatchError as error:
+        failed.append(error)
 
 
 def _confirm(sink: Sink, topic: str, chunk: list[Keyed], stop: Stop) -> None:

@@ -12,7 +12,7 @@ from stormwatch.errors import SettingsError
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
-_TOPOLOGIES = Path(__file__).parents[1] / "topologies"
+_TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 
 
 def _make(kind: Kind, settings: Settings) -> Domain[Any, Any]:

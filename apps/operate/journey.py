@@ -1,11 +1,11 @@
 """One record's journey: from the log to what was said, decided and set aside of it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from datetime import UTC, datetime
+from contextlib import closing, suppress
 from typing import Any, NamedTuple, get_args, get_origin
 
 from apps.local.run.view import in_words
+from apps.moments import moment
 from stormwatch.archive import Archive
 from stormwatch.codec import Parsed
 from stormwatch.dead_letters import redaction
@@ -49,7 +49,7 @@ def journey(
     record = _read(source, place)
     masked = redaction.names(settings.mask_fields)
     value = redaction.mask(record.value or b"", masked).decode(errors="replace")
-    yield f"record    {_time(record.timestamp)} key {record.key!r}: {value}"
+    yield f"record    {moment(record.timestamp)} key {record.key!r}: {value}"
     epochs = sorted({e for p, e, _ in archive.ledger_starts(place.topic) if p == place.partition})
     for epoch in epochs:
         for row in archive.ledger(place.topic, place.partition, epoch, place.offset, place.offset):
@@ -97,21 +97,19 @@ def _judged(topology: Any, name: str, record: Record) -> dict[str, Sequence[Even
     found: dict[type, list[Event]] = {}
     for cls in classes:
         if hasattr(cls, "parse_one"):
-            event = cls.parse_one(record.value or b"", _FAR, future_skew_ms=0)
-            if not isinstance(event, Rejection):
-                found.setdefault(type(event), []).append(event)
+            with suppress(Exception):  # where it raises, the record is set aside: shown below
+                event = cls.parse_one(record.value or b"", _FAR, future_skew_ms=0)
+                if not isinstance(event, Rejection):
+                    found.setdefault(type(event), []).append(event)
     for cls in classes:
         if hasattr(cls, "split"):
             arrived = found.get(get_args(cls.payload)[0], [])
-            for one in [keyed for event in arrived for keyed in cls.split(event)]:
-                found.setdefault(type(one), []).append(one)
+            with suppress(Exception):
+                for one in [keyed for event in arrived for keyed in cls.split(event)]:
+                    found.setdefault(type(one), []).append(one)
     judged: dict[str, Sequence[Event]] = {name: [e for events in found.values() for e in events]}
     for cls in classes:
         payload = getattr(cls, "payload", None)
         if get_origin(payload) is Parsed:
             judged.setdefault(getattr(cls, "domain", name), found.get(get_args(payload)[0], []))
     return judged
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

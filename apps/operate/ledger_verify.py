@@ -59,7 +59,10 @@ Marks = NDArray[np.uint8]
 
 
 def verify(settings: Settings, admin: Admin, archive: Archive, domain: str, topic: str) -> Verified:
-    """Compare for one topic. Memory: three bytes an offset. Raises InfrastructureError."""
+    """Compare for one topic. Memory, bytes an offset: five of the topic, eight of a partition.
+
+    Raises InfrastructureError.
+    """
     starts: dict[int, list[tuple[int, int]]] = {}
     for partition, epoch, offset in archive.ledger_starts(topic):
         starts.setdefault(partition, []).append((epoch, offset))

@@ -30,17 +30,29 @@ class Work(NamedTuple):
 
 
 def groups(works: Iterable[Work]) -> list[list[Work]]:
-    """The works in their order, cut where a partition comes again (Storm's replay of a batch)."""
+    """The works in their order, cut where a partition comes again (Storm's replay of a batch).
+
+    A batch that was tried before is alone: what made it fail may lie in it, and must not fail the
+    batches of other partitions with it.
+    """
     made: list[list[Work]] = []
     met: set[tuple[str, int]] = set()
+    open_ = False
     for work in works:
         place = (work.fragment.topic, work.fragment.partition)
-        if not made or place in met:
+        again = work.fragment.attempt > 0
+        if not open_ or again or place in met:
             made.append([])
             met = set()
         made[-1].append(work)
         met.add(place)
+        open_ = not again
     return made
+
+
+def _size(work: Work) -> int:
+    """Offsets of the batch; an empty one costs work, too."""
+    return max(1, work.fragment.last - work.fragment.first + 1)
 
 
 class BatchBolt(StrictComponent, Bolt):
@@ -49,6 +61,7 @@ class BatchBolt(StrictComponent, Bolt):
     Guarantee: the tuple is acked once after `handle` returned, or failed once if it raised an
     InfrastructureError or a StateError: then the same batch comes again. Any other exception ends
     the process with its traceback, for bad data is never an exception and going on would be wrong.
+    Of batches that were worked on together, one with a state that cannot be read fails alone.
 
     A state that this version cannot read does not end it, though a person has to act: each start
     would die of the same records, and the spout would take these good ones for what kills it.
@@ -83,11 +96,12 @@ class BatchBolt(StrictComponent, Bolt):
         """Do the work on one batch. Raises InfrastructureError to get the same batch again."""
 
     def handle_all(self, works: Sequence[Work]) -> None:
-        """`handle` for a group, where `together` is set; no partition is there twice.
+        """Every batch comes this way: one, or where `together` is set a group, no partition twice.
 
         Raises InfrastructureError to get them all again.
         """
-        raise NotImplementedError(f"{type(self).__name__} takes one batch at a time")
+        for work in works:
+            self.handle(*work)
 
     def send(self, stream: str, fragment: Fragment, payload: object, tup: Any) -> None:
         """Emit a payload on `stream`, anchored to the batch it came of."""
@@ -96,24 +110,33 @@ class BatchBolt(StrictComponent, Bolt):
     def process(self, tup: Any) -> None:
         """One batch, or a group."""
         works = [self._work(tup)]
-        if self.together:
+        if self.together and not works[0].fragment.attempt:
             works += self._waiting(works[0])
         for group in groups(works):
-            try:
-                if len(group) > 1:
-                    self.handle_all(group)
-                else:
-                    self.handle(*group[0])
-            except (InfrastructureError, StateError) as error:
-                for fragment, _, each in group:
-                    if self._meets_outside():
-                        self.outside.meter.failed += 1
-                    self.logger.warning("%s will be tried again: %s", fragment, error)
-                    self.fail(each)
-            else:
-                for _, _, each in group:
-                    self.ack(each)
+            self._work_on(group)
             self._collect()
+
+    def _work_on(self, group: Sequence[Work]) -> None:
+        try:
+            self.handle_all(group)
+        except StateError as error:
+            if len(group) == 1:
+                self._give_back(group, error)
+                return
+            for work in group:  # only that of the state has to wait for a person
+                self._work_on([work])
+        except InfrastructureError as error:
+            self._give_back(group, error)
+        else:
+            for _, _, each in group:
+                self.ack(each)
+
+    def _give_back(self, group: Sequence[Work], error: Exception) -> None:
+        for fragment, _, each in group:
+            if self._meets_outside():
+                self.outside.meter.failed += 1
+            self.logger.warning("%s will be tried again: %s", fragment, error)
+            self.fail(each)
 
     def process_tick(self, tup: Any) -> None:
         """Once a second: the meter. Storm keeps each tick in memory until it is acked, too."""
@@ -127,7 +150,7 @@ class BatchBolt(StrictComponent, Bolt):
     def _waiting(self, first: Work) -> list[Work]:
         """Small batches that Storm has sent already; ticks and heartbeats between are answered."""
         found: list[Work] = []
-        records = first.fragment.last - first.fragment.first
+        records = _size(first)
         while records < GROUP_RECORDS and self.serializer.waiting():
             tup = self.read_tuple()
             if self.is_heartbeat(tup):
@@ -136,7 +159,7 @@ class BatchBolt(StrictComponent, Bolt):
                 self.process_tick(tup)
             else:
                 found.append(work := self._work(tup))
-                records += work.fragment.last - work.fragment.first
+                records += _size(work)
         return found
 
     def _meets_outside(self) -> bool:

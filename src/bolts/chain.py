@@ -28,11 +28,29 @@ class ChainBolt(BatchBolt):
         super().initialize(conf, ctx)
         self._links = [make(self) for make in self.steps]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.handle is not ChainBolt.handle:
+            raise TypeError(
+                f"{cls.__name__}.handle would not see batches that are worked on together: change "
+                "what the first step takes in `prepare`, which sees each of them"
+            )
+
+    def prepare(self, fragment: Fragment, payload: Any) -> Any:
+        """What the first step takes of a batch: its payload, unless a bolt makes something of it.
+
+        Each batch comes this way, alone or with others; no other place may change what is worked
+        on.
+        """
+        return payload
+
     def handle(self, fragment: Fragment, payload: Any, tup: Any) -> None:
-        through(self._links, [Work(fragment, payload, tup)], self.send)
+        """A group of one."""
+        self.handle_all([Work(fragment, payload, tup)])
 
     def handle_all(self, works: Sequence[Work]) -> None:
-        through(self._links, works, self.send)
+        prepared = [Work(f, self.prepare(f, payload), tup) for f, payload, tup in works]
+        through(self._links, prepared, self.send)
 
 
 def through(links: Sequence[Step], works: Sequence[Work], send: Callable[..., None]) -> None:

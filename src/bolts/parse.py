@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from streamparse import Stream
 
 from bolts.base import BatchBolt
+from stormwatch import codec
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, RECORDS
 from stormwatch.dead_letters import redaction
@@ -14,8 +15,14 @@ from stormwatch.domains.fraud.parse import parse as parse_transaction
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.records import Fragment, Record
+from stormwatch.state.judge import check_storable
 
 REJECTED = "rejected"
+
+
+def _check_sendable(event: Any) -> None:
+    check_storable(event)
+    codec.encode(event)
 
 
 class ParseBolt(BatchBolt):
@@ -31,7 +38,8 @@ class ParseBolt(BatchBolt):
     parse_one: ClassVar[Callable[..., Any]]
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
-        batch = parse_batch(
+        parse = partial(
+            parse_batch,
             fragment,
             payload,
             partial(type(self).parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
@@ -40,9 +48,15 @@ class ParseBolt(BatchBolt):
             masked=redaction.names(self.settings.mask_fields),
             now=now_ms(),
         )
+        batch = parse(check=check_storable)
+        try:
+            values = codec.to_values(fragment, batch.parsed)
+        except Exception:  # some event cannot be sent: found one by one, and set aside alone
+            batch = parse(check=_check_sendable)
+            values = codec.to_values(fragment, batch.parsed)
         if batch.rejected is not None:
             self.send(REJECTED, fragment, batch.rejected, tup)
-        self.send("default", fragment, batch.parsed, tup)
+        self.emit(values, stream="default", anchors=[tup])
 
 
 class ParseTransactions(ParseBolt):

@@ -14,7 +14,7 @@ from stormwatch.domains.recommend.domain import ALERT_OUTCOMES, Recommend
 from stormwatch.domains.recommend.event import Behaviour
 from stormwatch.domains.recommend.history import UserState
 from stormwatch.domains.recommend.round import Round, begin, finish
-from stormwatch.records import Fragment
+from stormwatch.records import Fragment, Outcomes
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
@@ -40,5 +40,6 @@ class RecommendBolt(ChainBolt):
     payload = Round
     steps = (store(ALERT_OUTCOMES),)
 
-    def handle(self, fragment: Fragment, payload: Round, tup: Any) -> None:
-        super().handle(fragment, finish(payload), tup)
+    def prepare(self, fragment: Fragment, payload: Round) -> Outcomes:
+        """The lists, filled in with what the items said."""
+        return finish(payload)

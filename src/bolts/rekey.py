@@ -1,4 +1,4 @@
-"""Re-keys batches: sub-batches by hash of a second key. The contract: `stormwatch.state.repartition`."""
+"""Repartitions batches by hash of a second key. The contract: `stormwatch.state.repartition`."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -28,7 +28,8 @@ class RekeyBolt(BatchBolt):
         reject = RejectPosts.spec(inputs=[parse["rejected"], split["rejected"], ...])
 
     The bolt behind is a ChainBolt of score and store, its payload `Parsed[Mention]`.
-    Guarantee: at least once; each offset has one writer in the ledger (`stormwatch.state.repartition`).
+    Guarantee: at least once; each offset has one writer in the ledger
+    (`stormwatch.state.repartition`).
     """
 
     config: ClassVar[dict[str, Any]] = {}

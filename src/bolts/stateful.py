@@ -38,11 +38,12 @@ class StatefulBolt(ChainBolt):
 
         spree = Spree.spec(inputs={parse: Grouping.fields("bucket")})
 
-    Guarantee: effects once, by the state contract (`stormwatch.state.processor`): a key's events are
-    judged in offset order, a replay or a crash counts none twice; duplicates, conflicts and late
-    events are not judged; one that `judge` raises on is set aside with its traceback. Decisions,
-    states and alerts are stored under `domain`; nothing is said in the ledger, for another bolt
-    accounts for each offset. State for another key than Kafka's: a RekeyBolt before it.
+    Guarantee: effects once, by the state contract (`stormwatch.state.processor`): a key's events
+    are judged in offset order, a replay or a crash counts none twice; duplicates, conflicts and
+    late events are not judged; one that `judge` raises on is set aside with its traceback.
+    Decisions, states and alerts are stored under `domain`; nothing is said in the ledger, for
+    another bolt accounts for each offset. State for another key than Kafka's: a RekeyBolt before
+    it.
     """
 
     domain: ClassVar[str]
@@ -75,5 +76,6 @@ class StatefulBolt(ChainBolt):
         (event,) = get_args(cls.payload)
         return OneJudge(cls.domain, cls.version, event, cls.state, cls.judge, cls.alerts)
 
-    def handle(self, fragment: Fragment, payload: Parsed[Any], tup: Any) -> None:
-        super().handle(fragment, beside(payload, fragment.partition), tup)
+    def prepare(self, fragment: Fragment, payload: Parsed[Any]) -> Parsed[Any]:
+        """The same events, without a word in the ledger."""
+        return beside(payload, fragment.partition)

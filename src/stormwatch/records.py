@@ -3,9 +3,27 @@
 All times are integers: milliseconds since the Unix epoch, UTC.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
+
+DAY_MS = 86_400_000
+_DAYS = (1 << 31) - 1  # of a column `int`
+
+
+def day_of(timestamp: int) -> int:
+    """The day, as the tables have it, of a Kafka time in ms.
+
+    Kafka's time is any 64-bit number that a producer wrote: one that is no date at all goes to the
+    first or the last day that a column can hold, for what is set aside must find its row.
+    """
+    return max(-_DAYS, min(timestamp // DAY_MS, _DAYS))
+
+
+def age_of(timestamps: Iterable[int], now: int) -> int:
+    """Milliseconds from the oldest of these Kafka times to `now`; those that are none left out."""
+    return max(0, now - min((t for t in timestamps if t >= 0), default=now))
 
 
 class EndState(StrEnum):

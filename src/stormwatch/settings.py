@@ -9,12 +9,16 @@ when the topology was submitted; secrets come from the worker's own environment 
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
+from stormwatch import addresses
 from stormwatch.errors import SettingsError
 
 PREFIX = "stormwatch."
@@ -28,23 +32,38 @@ def _option(  # a dataclass field that knows its key
     help: str,  # noqa: A002
     *,
     low: float | None = None,
+    high: float | None = None,
     choices: tuple[str, ...] = (),
     secret: bool = False,
+    named: bool = False,
+    many: bool = False,
 ) -> Any:
-    meta = {"key": key, "help": help, "low": low, "choices": choices, "secret": secret}
+    """`named`: a text that must not be empty. `many`: a list of texts is taken as well."""
+    meta = {
+        "key": key, "help": help, "low": low, "high": high, "choices": choices,
+        "secret": secret, "named": named, "many": many,
+    }  # fmt: skip
     return field(default=default, metadata=meta)
+
+
+_TTL_MAX_D = 7300
+"""Cassandra takes no time to live above 20 years."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """Every setting, typed. Times are in the unit that the name ends with."""
 
-    kafka_bootstrap: str = _option("kafka.bootstrap", "127.0.0.1:9092", "brokers, host:port,…")
+    kafka_bootstrap: str = _option(
+        "kafka.bootstrap", "127.0.0.1:9092", "brokers: host:port, with commas between", many=True
+    )
     kafka_client: str = _option(
         "kafka.client", "auto", "auto takes confluent where it is installed; memory: dev alone",
         choices=("auto", "confluent", "kafka-python", "memory"),
     )  # fmt: skip
-    kafka_group: str = _option("kafka.group", "stormwatch", "consumer group that holds offsets")
+    kafka_group: str = _option(
+        "kafka.group", "stormwatch", "consumer group that holds offsets", named=True
+    )
     kafka_security_protocol: str = _option(
         "kafka.security_protocol", "PLAINTEXT", "how brokers are spoken to",
         choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
@@ -62,25 +81,44 @@ class Settings:
     kafka_partitions: int = _option("kafka.partitions", 4, "of topics that we create", low=1)
     kafka_replication: int = _option("kafka.replication", 1, "of topics that we create", low=1)
 
-    topic_transactions: str = _option("topic.transactions", "transactions", "fraud reads this")
-    topic_readings: str = _option("topic.readings", "readings", "maintenance reads this")
-    topic_behaviour: str = _option("topic.behaviour", "behaviour", "recommend reads this")
-    topic_posts: str = _option("topic.posts", "posts", "social reads this")
-    topic_alerts: str = _option("topic.alerts", "alerts", "decisions that need a person go here")
+    topic_transactions: str = _option(
+        "topic.transactions", "transactions", "fraud reads this", named=True
+    )
+    topic_readings: str = _option(
+        "topic.readings", "readings", "maintenance reads this", named=True
+    )
+    topic_behaviour: str = _option(
+        "topic.behaviour", "behaviour", "recommend reads this", named=True
+    )
+    topic_posts: str = _option("topic.posts", "posts", "social reads this", named=True)
+    topic_alerts: str = _option(
+        "topic.alerts", "alerts", "decisions that need a person go here", named=True
+    )
     topic_dead_letters: str = _option(
-        "topic.dead_letters", "dead-letters", "rejected and dead-lettered records go here"
+        "topic.dead_letters",
+        "dead-letters",
+        "rejected and dead-lettered records go here",
+        named=True,
     )
 
-    topic_control: str = _option("topic.control", "stormwatch-control", "compacted; epochs")
+    topic_control: str = _option(
+        "topic.control", "stormwatch-control", "compacted; epochs", named=True
+    )
 
     store: str = _option(
         "store", "cassandra", "where decisions go; memory: dev alone",
         choices=("cassandra", "memory"),
     )  # fmt: skip
-    cassandra_contact_points: str = _option("cassandra.contact_points", "127.0.0.1", "hosts, …")
-    cassandra_port: int = _option("cassandra.port", 9042, "native transport", low=1)
-    cassandra_keyspace: str = _option("cassandra.keyspace", "stormwatch", "made if absent")
-    cassandra_datacenter: str = _option("cassandra.datacenter", "datacenter1", "the local one")
+    cassandra_contact_points: str = _option(
+        "cassandra.contact_points", "127.0.0.1", "hosts, with commas between", many=True
+    )
+    cassandra_port: int = _option("cassandra.port", 9042, "native transport", low=1, high=65_535)
+    cassandra_keyspace: str = _option(
+        "cassandra.keyspace", "stormwatch", "made if absent", named=True
+    )
+    cassandra_datacenter: str = _option(
+        "cassandra.datacenter", "datacenter1", "the local one", named=True
+    )
     cassandra_replication: int = _option("cassandra.replication", 1, "of a keyspace we make", low=1)
     cassandra_username: str = _option("cassandra.username", "", "user")
     cassandra_password: str = _option("cassandra.password", "", "password", secret=True)
@@ -96,10 +134,18 @@ class Settings:
         "layout.period_h", 24, "event-time hours in one decisions partition; fixed at creation",
         low=1,
     )  # fmt: skip
-    ttl_states_d: int = _option("ttl.states_d", 90, "days a silent entity is remembered", low=1)
-    ttl_decisions_d: int = _option("ttl.decisions_d", 365, "days decisions are kept", low=1)
-    ttl_dead_letters_d: int = _option("ttl.dead_letters_d", 90, "days rejected are kept", low=1)
-    ttl_ledger_d: int = _option("ttl.ledger_d", 365, "days the ledger is kept", low=1)
+    ttl_states_d: int = _option(
+        "ttl.states_d", 90, "days a silent entity is remembered", low=1, high=_TTL_MAX_D
+    )
+    ttl_decisions_d: int = _option(
+        "ttl.decisions_d", 365, "days decisions are kept", low=1, high=_TTL_MAX_D
+    )
+    ttl_dead_letters_d: int = _option(
+        "ttl.dead_letters_d", 90, "days rejected are kept", low=1, high=_TTL_MAX_D
+    )
+    ttl_ledger_d: int = _option(
+        "ttl.ledger_d", 365, "days the ledger is kept", low=1, high=_TTL_MAX_D
+    )
 
     batch_max_records: int = _option("batch.max_records", 1000, "records in a micro-batch", low=1)
     batch_max_bytes: int = _option("batch.max_bytes", 2_000_000, "bytes in a micro-batch", low=1000)
@@ -121,7 +167,10 @@ class Settings:
     dedup_horizon_s: int = _option("dedup.horizon_s", 86_400, "how long ids are known", low=0)
     dedup_max_ids: int = _option("dedup.max_ids", 64, "ids remembered for an entity", low=1)
     mask_fields: str = _option(
-        "mask.fields", "", "JSON fields masked in what is set aside, with commas between"
+        "mask.fields",
+        "",
+        "JSON fields masked in what is set aside, with commas between",
+        many=True,
     )
     cache_mb: int = _option("cache_mb", 64, "state cache of one process", low=1)
 
@@ -155,7 +204,7 @@ class Settings:
     )
     work_timeout_s: float = _option("topology.work_timeout_s", 30.0, "one batch in a bolt", low=1)
 
-    run_dir: str = _option("run_dir", ".stormwatch", "data and logs of what we start")
+    run_dir: str = _option("run_dir", ".stormwatch", "data and logs of what we start", named=True)
 
     def __post_init__(self) -> None:
         chain = (
@@ -175,6 +224,16 @@ class Settings:
                 f"model.deadline_s ({self.model_deadline_s:g}) and topology.work_timeout_s "
                 f"({self.work_timeout_s:g}) together must be at most topology.message_timeout_s "
                 f"({self.message_timeout_s:g}): a batch may wait for both. Change one of them."
+            )
+        # A batch sends twice: what was set aside before the commit, alerts after it.
+        longest = self.model_deadline_s + self.work_timeout_s + 2 * self.kafka_request_timeout_s
+        if not longest < self.subprocess_timeout_s:
+            raise SettingsError(
+                f"kafka.request_timeout_s ({self.kafka_request_timeout_s:g}), twice, with "
+                f"topology.work_timeout_s ({self.work_timeout_s:g}) and model.deadline_s "
+                f"({self.model_deadline_s:g}) must be below topology.subprocess_timeout_s "
+                f"({self.subprocess_timeout_s:g}): one batch may wait for all of them, and Storm "
+                "kills a component that is silent for so long. Change one of them."
             )
 
 
@@ -243,27 +302,51 @@ def _resolve(
                                 if isinstance(k, str) and k.startswith(PREFIX)})]  # fmt: skip
     else:
         layers = _files(root or Path.cwd(), env)
-    out = {}
-    for f in fields(Settings):
-        key = f.metadata["key"]
-        raw, source = f.default, "default"
-        for name, layer in reversed(layers):
-            if key in layer:
-                raw, source = layer[key], name
-        if variable(key) in env:
-            raw, source = env[variable(key)], variable(key)
-        out[f.name] = Value(key, _cast(f, raw, source), source, f.metadata["help"])
+    out = {f.name: _found(f, layers, env) for f in fields(Settings)}
+    protocol = str(out["kafka_security_protocol"].value)
+    _normalise(out, "kafka_bootstrap", lambda text: addresses.brokers(text, protocol))
+    _normalise(
+        out, "cassandra_contact_points", lambda text: addresses.hosts(text, "cassandra.port")
+    )
     return out
 
 
-def _files(root: Path, env: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
-    layers = []
+_Layers = list[tuple[str, dict[str, Any]]]
+"""Where values may come from; a later one wins."""
+
+
+def _found(f: Any, layers: _Layers, env: Mapping[str, str]) -> Value:
+    """One setting, checked. Raises SettingsError."""
+    key = f.metadata["key"]
+    raw, source = f.default, "default"
+    for name, layer in reversed(layers):
+        if key in layer:
+            raw, source = layer[key], name
+    if variable(key) in env:
+        raw, source = env[variable(key)], variable(key)
+    return Value(key, _checked(f, raw, source), source, f.metadata["help"])
+
+
+def _normalise(out: dict[str, Value], name: str, written: Callable[[str], str]) -> None:
+    key, value, source, _ = out[name]
+    try:
+        out[name] = out[name]._replace(value=written(str(value)))
+    except ValueError as error:
+        raise SettingsError(f"{key} (from {source}) is {value!r}, but {error}.") from error
+
+
+def _files(root: Path, env: Mapping[str, str]) -> _Layers:
+    layers: _Layers = []
     toml = root / "stormwatch.toml"
     if toml.exists():
         try:
-            layers.append((toml.name, _flat(tomllib.loads(toml.read_text()))))
-        except tomllib.TOMLDecodeError as error:
+            layers.append((toml.name, _flat(tomllib.loads(toml.read_text(encoding="utf-8")))))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{toml} is not valid TOML: {error}. Correct that line.") from error
+        except OSError as error:
+            raise SettingsError(
+                f"{toml} cannot be read: {error.strerror}. Make it a readable file, or remove it."
+            ) from error
         known = {f.metadata["key"] for f in fields(Settings)}
         for key in layers[0][1]:
             if key not in known:
@@ -271,11 +354,25 @@ def _files(root: Path, env: Mapping[str, str]) -> list[tuple[str, dict[str, Any]
                     f"{toml.name} has an unknown setting {key!r}. "
                     "See `./stormwatch config` for all of them."
                 )
-    run_dir = env.get(variable("run_dir"), layers[0][1].get("run_dir") if layers else None)
-    services = root / (run_dir or ".stormwatch") / SERVICES_FILE
+    run_dir = next(f for f in fields(Settings) if f.name == "run_dir")
+    services = root / str(_found(run_dir, layers, env).value) / SERVICES_FILE
     if services.exists():
-        layers.append(("running services", json.loads(services.read_text()).get("settings", {})))
+        layers.append(("running services", _services(services)))
     return layers
+
+
+def _services(path: Path) -> dict[str, Any]:
+    """The settings that lead to what `./stormwatch up` started."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")).get("settings", {})
+        if not isinstance(found, dict):
+            raise TypeError("its `settings` are no object")
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise SettingsError(
+            f"{path}, the record of what `./stormwatch up` started, cannot be read ({error}). See "
+            "with `ps` that no Kafka, Cassandra or Storm of this project runs, then delete it."
+        ) from error
+    return found
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -288,27 +385,50 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_WORDS = {"yes": True, "no": False}
+"""Taken for true and false beside what msgspec takes: true, false, 1, 0."""
+_WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def _cast(f: Any, raw: Any, source: str) -> object:
+def _checked(f: Any, raw: Any, source: str) -> object:
     """`raw` as the field's type, or a SettingsError that says what is allowed."""
-    key, low, choices = (f.metadata[name] for name in ("key", "low", "choices"))
-    shown = "********" if f.metadata["secret"] else repr(raw)
+    meta = f.metadata
     try:
-        if f.type is bool:
-            value: Any = raw if isinstance(raw, bool) else _FLAGS[str(raw).lower()]
-        elif f.type in (int, float):
-            if isinstance(raw, bool):
-                raise ValueError(raw)
-            value = f.type(raw)
-        else:
-            value = str(raw)
-    except (ValueError, KeyError, TypeError) as error:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[f.type]
-        raise SettingsError(f"{key} (from {source}) is {shown}; it must be {wanted}.") from error
-    if choices and value not in choices:
-        raise SettingsError(f"{key} (from {source}) is {shown}; allowed: {', '.join(choices)}.")
-    if low is not None and not value >= low:
-        raise SettingsError(f"{key} (from {source}) is {shown}; it must be at least {low:g}.")
+        value = _converted(f.type, raw, many=meta["many"])
+        problem = _problem(value, meta)
+    except msgspec.ValidationError:
+        value, problem = raw, f"it must be {_WANTED[f.type]}"
+        if meta["many"]:
+            problem += " or a list of texts"
+    if problem:
+        shown = "********" if meta["secret"] else repr(raw)
+        raise SettingsError(f"{meta['key']} (from {source}) is {shown}; {problem}.")
     return value
+
+
+def _converted(kind: type, raw: Any, *, many: bool) -> Any:
+    """Raises msgspec.ValidationError."""
+    if kind is str:
+        if many and isinstance(raw, list):
+            return ",".join(msgspec.convert(raw, list[str]))
+        return msgspec.convert(raw, str)
+    text = raw.strip() if isinstance(raw, str) else raw
+    if kind is bool and isinstance(text, str):
+        text = _WORDS.get(text.lower(), text)
+    return msgspec.convert(text, kind, strict=False)
+
+
+def _problem(value: Any, meta: Mapping[str, Any]) -> str:
+    """What is wrong with a value of the right type; "" if nothing is."""
+    low, high, choices = meta["low"], meta["high"], meta["choices"]
+    if choices and value not in choices:
+        return f"allowed: {', '.join(choices)}"
+    if meta["named"] and not value.strip():
+        return "it must not be empty"
+    if isinstance(value, float) and not isfinite(value):
+        return "it must be a finite number"
+    if low is not None and value < low:
+        return f"it must be at least {low:g}"
+    if high is not None and value > high:
+        return f"it must be at most {high:g}"
+    return ""

@@ -11,6 +11,7 @@ import pytest
 from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
 from bolts import fraud, maintenance
+from bolts.base import GROUP_RECORDS
 from stormwatch.codec import Parsed, decoder
 from stormwatch.domains.fraud.parse import parse as parse_transaction
 from stormwatch.domains.maintenance.parse import parse as parse_reading
@@ -113,6 +114,59 @@ def test_a_state_of_a_newer_version_is_waited_for_and_no_record_suffers(store, b
     assert "dead_letters" not in store.tables
 
 
+def apart(partitions, **changes):
+    """The same batch of events in several partitions, under entities of each."""
+    fragment, parsed = next(iter(batches("fraud")))
+    for p in range(partitions):
+        rows = [(o, t, msgspec.structs.replace(e, customer=f"{p}-{e.customer}"))
+                for o, t, e in parsed.events]  # fmt: skip
+        yield batch(
+            msgspec.structs.replace(fragment, partition=p, **changes), Parsed(rows, [], []), str(p)
+        )
+
+
+def test_a_state_that_cannot_be_read_fails_its_own_partition_alone(store, broker):
+    drive(fraud.FraudBolt, *apart(4))
+    for key, row in store.tables["states"].items():
+        if key[2].startswith("2-"):
+            stamp, blob = row["state"]
+            row["state"] = (stamp, blob[:1] + bytes([blob[1] + 1]) + blob[2:])
+    said = drive(fraud.FraudBolt, *apart(4, first=40, last=79), at_once=True)
+    assert {m["id"]: m["command"] for m in said.of("ack", "fail")} == {
+        "0": "ack", "1": "ack", "2": "fail", "3": "ack",
+    }  # fmt: skip
+
+
+def test_a_batch_that_was_tried_before_is_worked_on_alone(store, broker, monkeypatch):
+    """What the store cannot do for one of a group it can for the others, next time."""
+    sizes = []
+    whole = fraud.FraudBolt.handle_all
+    monkeypatch.setattr(
+        fraud.FraudBolt, "handle_all", lambda b, works: sizes.append(len(works)) or whole(b, works)
+    )
+    drive(fraud.FraudBolt, *apart(4), at_once=True)
+    drive(fraud.FraudBolt, *apart(4, attempt=1), at_once=True)
+    assert sizes == [4, 1, 1, 1, 1]
+
+
+def test_as_many_records_as_fit_are_worked_on_together_however_small_the_batches(
+    store, broker, monkeypatch
+):
+    sizes = []
+    whole = fraud.FraudBolt.handle_all
+    monkeypatch.setattr(
+        fraud.FraudBolt, "handle_all", lambda b, works: sizes.append(len(works)) or whole(b, works)
+    )
+    _, parsed = next(iter(batches("fraud")))
+    single = [
+        batch(Fragment("fraud", p, 1, 0, 0, 1, 0), Parsed(parsed.events[:1], [], []), str(p))
+        for p in range(450)
+    ]
+    said = drive(fraud.FraudBolt, *single, at_once=True)
+    assert len(said.of("ack")) == 450
+    assert sizes == [GROUP_RECORDS, GROUP_RECORDS, 50]
+
+
 def test_a_replay_writes_nothing_but_publishes_alerts_again(store, broker):
     drive(fraud.FraudBolt, *messages("fraud"))
     before = {t: dict(rows) for t, rows in store.tables.items()}
@@ -150,7 +204,7 @@ def test_while_a_model_hangs_heartbeats_are_answered_and_rules_alone_decide(
     name, store, broker, monkeypatch
 ):
     released = threading.Event()
-    module = import_module(f"stormwatch.{name}.domain")
+    module = import_module(f"stormwatch.domains.{name}.domain")
     hung = load(module.SHIPPED)
     monkeypatch.setattr(hung, "predict", lambda rows: released.wait(60) and [0.0] * len(rows))
     monkeypatch.setattr(module, "load", lambda *a, **k: hung)

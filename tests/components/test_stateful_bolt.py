@@ -75,6 +75,29 @@ def test_it_says_nothing_in_the_ledger(store: MemoryStore) -> None:
     assert not store.tables.get("ledger")
 
 
+class Gathering(Watch):
+    """The same, with the batches of several partitions at once."""
+
+    together = True
+
+
+def test_nor_for_batches_that_it_works_on_together(store: MemoryStore) -> None:
+    def waiting(partition: int, *of: Transaction) -> dict[str, object]:
+        whole = fragment(0, len(of) - 1, topic="t", partition=partition)
+        return batch(whole, payload(Watch.payload, whole, events=of), f"{partition}")
+
+    all_four = [waiting(p, *events(1, 2, customer=f"C{p}")) for p in range(4)]
+    said = drive(Gathering, *all_four, at_once=True)
+    assert said.acks == ["0", "1", "2", "3"], said.log
+    assert len(decisions(store, "watch")) == 8
+    assert not store.tables.get("ledger")
+
+
+def test_a_bolt_that_would_change_only_batches_alone_is_refused() -> None:
+    with pytest.raises(TypeError, match="Bad.handle would not see .* `prepare`"):
+        type("Bad", (Watch,), {"handle": lambda self, fragment, payload, tup: None})
+
+
 def test_what_it_raises_on_is_set_aside_alone(store: MemoryStore, broker: MemoryBroker) -> None:
     send(*events(1, 66, 3))
     assert [one.id for one in decisions(store, "watch")] == ["id-0", "id-2"]

@@ -18,10 +18,10 @@ from bolts.fraud import FraudBolt
 
 
 class Poisoned(FraudBolt):
-    def handle(self, fragment, payload, tup):
+    def prepare(self, fragment, payload):
         if any(event.customer == {POISON!r} for _, _, event in payload.events):
             os.kill(os.getpid(), signal.SIGKILL)
-        super().handle(fragment, payload, tup)
+        return super().prepare(fragment, payload)
 """
 RECORD = (
     b'{"id":"p-1","customer":"C-poison","terminal":"T1","time":"2010-01-02T00:00:00Z",'

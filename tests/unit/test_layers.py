@@ -36,7 +36,7 @@ def shown(path: Path) -> str:
 
 def test_the_walk_sees_the_code():
     assert len(CORE) > 15
-    assert "stormwatch.records.Fragment" in imports(SRC / "stormwatch" / "contract.py")
+    assert "stormwatch.records.Fragment" in imports(SRC / "stormwatch" / "state" / "processor.py")
 
 
 @pytest.mark.parametrize("path", CORE, ids=shown)

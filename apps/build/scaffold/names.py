@@ -88,8 +88,8 @@ def _module(kind: str, name: str, root: Path) -> str:
     ):
         if path.exists() and (kind == "topology" or path.parent.name != "topologies"):
             return f"{path.relative_to(root)} exists already"
-    if (root / "src" / "stormwatch" / name).is_dir() and kind == "topology":
-        return f"src/stormwatch/{name} exists already: the domain of that name"
+    if (root / "src" / "stormwatch" / "domains" / name).is_dir() and kind == "topology":
+        return f"src/stormwatch/domains/{name} exists already: the domain of that name"
     return ""
 
 

@@ -26,9 +26,9 @@ import msgspec
 
 from bolts.stateful import StatefulBolt
 from stormwatch.codec import Parsed
-from stormwatch.state.judge import Verdict
 from {event_module} import {event}
 from stormwatch.records import Reason
+from stormwatch.state.judge import Verdict
 
 
 class {cls}State(msgspec.Struct, array_like=True):
@@ -169,9 +169,9 @@ from streamparse import Grouping, Topology
 
 from bolts.{name} import {both}
 from spouts.{name} import {cls}Spout
+from stormwatch.adapters.storm.config import storm_config
 from stormwatch.adapters.storm.wiring import Checked
 from stormwatch.settings import load
-from stormwatch.adapters.storm.config import storm_config
 
 settings = load()
 

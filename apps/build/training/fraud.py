@@ -1,9 +1,9 @@
 """Trains the fraud model: `./stormwatch train fraud`.
 
-Boosted trees on the features of `stormwatch.domains.fraud.state`, computed by the very code that the bolt
-runs, in one pass over the transactions in order of time. First come the days to train on, while
-customers are new and then known; then the days to choose the thresholds on; then those to measure
-on. Without data the transactions are our own generator's; with a folder of the Fraud
+Boosted trees on the features of `stormwatch.domains.fraud.state`, computed by the very code that
+the bolt runs, in one pass over the transactions in order of time. First come the days to train on,
+while customers are new and then known; then the days to choose the thresholds on; then those to
+measure on. Without data the transactions are our own generator's; with a folder of the Fraud
 Detection Handbook's simulated transactions (transactions_*.csv.gz) they are those.
 """
 

@@ -1,9 +1,9 @@
 """Trains the remaining-life model: `./stormwatch train maintenance`.
 
-Gradient-boosted regression trees on the features of `stormwatch.domains.maintenance.features`, computed by
-the very code that the bolt runs. Target: cycles left, capped at LIFE_CAP, the usual convention.
-Without data the engines are our own simulator's; with a folder of C-MAPSS text (train_FD001.txt,
-test_FD001.txt, RUL_FD001.txt) they are NASA's.
+Gradient-boosted regression trees on the features of `stormwatch.domains.maintenance.features`,
+computed by the very code that the bolt runs. Target: cycles left, capped at LIFE_CAP, the usual
+convention. Without data the engines are our own simulator's; with a folder of C-MAPSS text
+(train_FD001.txt, test_FD001.txt, RUL_FD001.txt) they are NASA's.
 """
 
 from collections import defaultdict

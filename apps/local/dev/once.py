@@ -1,4 +1,4 @@
-"""`python -m apps.local.dev.once TOPOLOGY SECONDS processes|threads`: one run of `dev`, until Ctrl-C."""
+"""One run of `dev`, until Ctrl-C: `… apps.local.dev.once TOPOLOGY SECONDS processes|threads`."""
 
 import logging
 import sys
@@ -23,7 +23,7 @@ from stormwatch.records import Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged, Settled
 from stormwatch.settings import Settings, load, to_environ
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SUM_EVERY_S, RATE = 5.0, 50.0
 """Between two lines of sums; generated events a second for topics in memory."""
 _LEVELS = ("trace", "debug", "info", "warning", "error")

@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
+from stormwatch.addresses import KAFKA_PORT, Address, parse
 from stormwatch.settings import Settings, explain
 
 ANSWER_S = 1.0
@@ -19,18 +20,19 @@ class Places(NamedTuple):
 def find(settings: Settings, root: Path) -> Places:
     """Real where settings name both and both answer."""
     sources = {value.key: value.source for value in explain(root=root)}
+    hosts = settings.cassandra_contact_points.split(",")
     named = [
-        ("Kafka", "kafka.bootstrap", _first(settings.kafka_bootstrap)),
+        ("Kafka", "kafka.bootstrap", parse(settings.kafka_bootstrap, KAFKA_PORT)),
         (
             "Cassandra", "cassandra.contact_points",
-            (settings.cassandra_contact_points.split(",")[0].strip(), settings.cassandra_port),
+            [Address(host, settings.cassandra_port) for host in hosts],
         ),
     ]  # fmt: skip
-    for what, key, address in named:
+    for what, key, listed in named:
         if sources[key] == "default":
             return Places(False, f"no setting names {what}: Kafka and the store are in memory")
-        if not _answers(address):
-            where = f"{address[0]}:{address[1]}"
+        if not any(map(_answers, listed)):
+            where = ", ".join(map(str, listed))
             return Places(
                 False, f"{what} at {where} ({key}, from {sources[key]}) does not answer: "
                 "Kafka and the store are in memory",
@@ -38,12 +40,7 @@ def find(settings: Settings, root: Path) -> Places:
     return Places(True, f"Kafka at {settings.kafka_bootstrap}, Cassandra as the settings say")
 
 
-def _first(bootstrap: str) -> tuple[str, int]:
-    host, _, port = bootstrap.split(",", maxsplit=1)[0].strip().rpartition(":")
-    return host, int(port)
-
-
-def _answers(address: tuple[str, int]) -> bool:
+def _answers(address: Address) -> bool:
     try:
         with socket.create_connection(address, ANSWER_S):
             return True

@@ -12,6 +12,7 @@ from apps.data import event_files
 from apps.data.publish import Keyed, publish
 from apps.local.run import prepare
 from apps.local.run.events import generated, newest_time
+from stormwatch.errors import StormwatchError
 from stormwatch.ports import Sink
 from stormwatch.settings import Settings
 
@@ -33,7 +34,7 @@ class Asked(NamedTuple):
 def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, bool]:
     """Publish until the end or a Ctrl-C; records confirmed, and whether it was interrupted.
 
-    Raises StormwatchError.
+    Raises StormwatchError; if something was published by then, it says how much.
     """
     from stormwatch.adapters import connect
 
@@ -48,7 +49,7 @@ def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, 
         prepare.ensure_topics(settings, admin, progress)
     finally:
         admin.close()
-    events = _events(settings, topic, asked)
+    events = _events(settings, topic, asked, stop.is_set)
     before = {n: signal.signal(n, interrupted) for n in (signal.SIGINT, signal.SIGTERM)}
     sink = connect.sink(settings)
     try:
@@ -67,18 +68,29 @@ def _publish(
     stop: threading.Event,
     progress: Progress,
 ) -> int:
+    confirmed = 0
+
     def tell(sent: int) -> None:
+        nonlocal confirmed
+        confirmed = sent
         progress(topic, f"publishing, {sent:,} records")
 
-    return publish(sink, topic, events, asked.rate, asked.limit, stop, tell)
+    try:
+        return publish(sink, topic, events, asked.rate, asked.limit, stop, tell)
+    except StormwatchError as error:
+        if not confirmed:
+            raise
+        raise type(error)(f"{error} {confirmed:,} records were published before it.") from error
 
 
-def _events(settings: Settings, topic: str, asked: Asked) -> Iterable[Keyed]:
+def _events(
+    settings: Settings, topic: str, asked: Asked, stopped: Callable[[], bool]
+) -> Iterable[Keyed]:
     from stormwatch.adapters import connect
 
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     if asked.files:
-        return event_files.read(asked.files, asked.events, run)
+        return event_files.read(asked.files, asked.events, run, stopped)
     source = connect.source(settings, topic)
     try:
         newest = newest_time(source)

@@ -1,7 +1,6 @@
 """The live screen of a run, and its plain lines where there is no terminal. Pure rendering."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.local.run.figures import Look, Rates, rejected_by_code
+from apps.moments import moment
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import Decision, DecisionRow, EndState
 
@@ -148,7 +148,7 @@ def _alerts(panels: Sequence[Panel]) -> RenderableType:
     table.add_column("outcome", no_wrap=True)
     table.add_column("reasons", ratio=1)
     for row in list(newest.values())[:ALERTS_SHOWN]:
-        when = datetime.fromtimestamp(row.timestamp / 1000, UTC).strftime("%H:%M:%S")
+        when = moment(row.timestamp, "%H:%M:%S")
         table.add_row(when, Text(_tail(row.entity)), row.outcome, Text(in_words(row)))
     return table
 

@@ -1,4 +1,4 @@
-"""`python -m apps.local.run.with_parent COMMAND …`: becomes the command, and ends when the run does.
+"""`… apps.local.run.with_parent COMMAND …`: becomes the command, and ends when the run does.
 
 So a run that is killed outright leaves no topology behind. (Linux; elsewhere just the command.)
 """

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _OWN = {str(_ROOT), str(_ROOT / "src")}
 
 

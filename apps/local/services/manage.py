@@ -12,6 +12,7 @@ from apps.local.services.home import Home, Progress, silent
 from apps.local.services.lifecycle import ensure, halt, with_entries
 from apps.local.services.plan import Plan
 from apps.local.services.registry import Entry
+from stormwatch.addresses import KAFKA_PORT, Address, parse
 from stormwatch.settings import Settings, explain, load
 
 __all__ = ["ServiceStatus", "down", "ensure", "halt", "status", "up", "with_entries"]
@@ -116,24 +117,21 @@ def reachable(
     name: str, settings: Settings, root: Path, environ: Mapping[str, str] | None = None
 ) -> None:
     """Raises ServiceError when a service that the settings name accepts no connection."""
-    addresses = _address(name, settings)
-    if not any(_reachable(address) for address in addresses.split(",")):
+    where = _address(name, settings)
+    if not any(listens(host, port) for host, port in _addresses(name, settings)):
         raise ServiceError(
-            f"{name} at {addresses} (from {_source(name, root, environ)}) does not accept "
+            f"{name} at {where} (from {_source(name, root, environ)}) does not accept "
             "connections. Start it, correct that setting, or remove it: then `./stormwatch up` "
             f"starts a {name} of its own."
         )
 
 
 def _address(name: str, settings: Settings) -> str:
+    return ",".join(str(each) for each in _addresses(name, settings))
+
+
+def _addresses(name: str, settings: Settings) -> list[Address]:
     if name == kafka.NAME:
-        return settings.kafka_bootstrap
-    hosts = (host.strip() for host in settings.cassandra_contact_points.split(","))
-    return ",".join(f"{host}:{settings.cassandra_port}" for host in hosts)
-
-
-def _reachable(address: str) -> bool:
-    host, _, port = address.strip().rpartition(":")
-    if not host or not port.isdigit():
-        raise ServiceError(f"{address!r} is not an address; write host:port.")
-    return listens(host.strip("[]"), int(port))
+        return parse(settings.kafka_bootstrap, KAFKA_PORT)
+    hosts = settings.cassandra_contact_points.split(",")
+    return [Address(host, settings.cassandra_port) for host in hosts]

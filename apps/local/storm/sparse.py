@@ -27,7 +27,7 @@ from stormwatch.settings import load, to_environ
 DEFAULT_ENVIRONMENT = {"run": "local"}
 """Of config.json, where -e is not given; every other subcommand speaks to `cluster`."""
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _WITHOUT_ENVIRONMENT = ("jar", "quickstart", "help", "visualize")
 _STARTING = ("run", "submit")
 _HELP = {"-h", "--help"}

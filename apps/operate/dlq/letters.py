@@ -10,10 +10,10 @@ from stormwatch.archive import Archive, LetterAct
 from stormwatch.dead_letters import redaction
 from stormwatch.errors import SettingsError
 from stormwatch.ports import StoredAside
+from stormwatch.records import day_of
 from stormwatch.settings import Settings
 
 OPEN = "open"
-_DAY_MS = 86_400_000
 
 
 class Letter(NamedTuple):
@@ -108,7 +108,7 @@ def _newest(archive: Archive, stream: Stream, wanted: Wanted, limit: int) -> Ite
     acts: Acts = {}
     taken, day = 0, None
     for stored in archive.asides(stream.topology):
-        now = stored.row.timestamp // _DAY_MS
+        now = day_of(stored.row.timestamp)
         if now != day and taken >= limit:
             return
         day = now

@@ -61,7 +61,8 @@ CAMPAIGNS = (
         partial(faults.kill_kafka, seconds=2, times=3), settings=IMPATIENT,
     ),
     Campaign(
-        "kafka-down", (10,), "Kafka killed and down for 70 s", partial(faults.kill_kafka, seconds=70),
+        "kafka-down", (10,), "Kafka killed and down for 70 s",
+        partial(faults.kill_kafka, seconds=70),
         settings=IMPATIENT,
     ),
     Campaign(
@@ -69,8 +70,8 @@ CAMPAIGNS = (
         partial(faults.stop_cassandra, seconds=60), settings=IMPATIENT,
     ),
     Campaign(
-        "cassandra-killed", (21,), "kill -9 of a Cassandra that syncs before it confirms, 3 times",
-        partial(faults.kill_cassandra, times=3), settings=IMPATIENT, stage=stages.durable,
+        "cassandra-killed", (21,), "kill -9 of Cassandra, three times",
+        partial(faults.kill_cassandra, times=3), settings=IMPATIENT,
     ),
     Campaign(
         "cassandra-hung", (23,), "Cassandra hung (SIGSTOP) for 20 s",
@@ -81,7 +82,8 @@ CAMPAIGNS = (
         faults.slow_cassandra, settings=IMPATIENT, stage=stages.behind_a_proxy,
     ),
     Campaign(
-        "burst", (7,), "30 kills -9 for 20,000 records, 0.1 to 1 s apart", faults.burst, count=20_000,
+        "burst", (7,), "30 kills -9 for 20,000 records, 0.1 to 1 s apart", faults.burst,
+        count=20_000,
         settings={**SMALL, "quarantine_after": 1000},
     ),
     Campaign(
@@ -165,7 +167,8 @@ CAMPAIGNS = (
         faults.gauntlet, count=8000, settings=IMPATIENT,
     ),
     Campaign(
-        "twins", (), "the topology runs twice for 20 s, on one group", edge_cases.twins, count=100_000
+        "twins", (), "the topology runs twice for 20 s, on one group", edge_cases.twins,
+        count=100_000
     ),
     Campaign(
         "late-riser", (), "a whole run sleeps, another goes on in its place, the first one wakes",

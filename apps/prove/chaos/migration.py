@@ -24,7 +24,7 @@ def there_and_back(play: Play) -> None:
     """The newer version comes, the older one is tried again, then the newer goes on."""
     scene = play.scene
     play.restarts = None
-    code = scene.project.root / "src" / "stormwatch" / "entity.py"
+    code = scene.project.root / "src" / "stormwatch" / "state" / "envelope.py"
     older = code.read_text()
     play.at(play.random.uniform(0.05, 0.15))
     scene.stop()

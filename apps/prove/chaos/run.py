@@ -16,7 +16,7 @@ from apps.prove.chaos.project import Project
 from stormwatch.errors import InfrastructureError
 from stormwatch.settings import Settings, variable
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 JVM = "org.apache.storm.LocalCluster"
 BOLT = "bolts.fraud.FraudBolt"
 SPOUT = "spouts.transactions.TransactionSpout"

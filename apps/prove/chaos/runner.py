@@ -38,7 +38,7 @@ def conduct(scene: Scene, campaign: Campaign, seed: int, count: int = 0) -> Resu
     with campaign.stage(play) as changes:
         scene.start("fraud", **{**campaign.settings, **changes})
         scene.until_ended(1, START_S)
-        campaign.harm(play)
+        campaign.faults(play)
         return _judge(play, campaign, seed)
 
 

@@ -17,8 +17,6 @@ from stormwatch.settings import Settings
 
 _PLANS: dict[str, Callable[..., Plan]] = {kafka.NAME: kafka.plan, cassandra.NAME: cassandra.plan}
 _STOP_S = 30.0
-_PERIODIC = "commitlog_sync: periodic\ncommitlog_sync_period: 10s\n"
-_GROUP = "commitlog_sync: group\ncommitlog_sync_group_window: 1ms\n"
 _OFF_HEAP = "memtable_allocation_type: offheap_objects\n"
 _ON_HEAP = "memtable_allocation_type: heap_buffers\n"
 
@@ -28,8 +26,6 @@ class Stand:
     """Services of `home`, whose registry knows their pids and ports."""
 
     home: Home
-    durable: bool = False
-    """Whether Cassandra, once started again, acknowledges only what is in its commit log."""
 
     @contextmanager
     def paused(self, service: str) -> Iterator[None]:
@@ -52,15 +48,7 @@ class Stand:
             yield
         finally:
             plan = partial(_ours, _PLANS[service], chosen=entry.ports)
-            manage.ensure(self.home, {service: partial(self._planned, plan)}, silent)
-
-    def _planned(
-        self, plan: Callable[[Home, Progress], Plan], home: Home, progress: Progress
-    ) -> Plan:
-        made = plan(home, progress)
-        if self.durable and made.name == cassandra.NAME:
-            _reconfigure(home, _PERIODIC, _GROUP)
-        return made
+            manage.ensure(self.home, {service: plan}, silent)
 
 
 @contextmanager

@@ -46,15 +46,6 @@ def behind_a_proxy(play: Play) -> Iterator[Mapping[str, object]]:
 
 
 @contextmanager
-def durable(play: Play) -> Iterator[Mapping[str, object]]:
-    """Cassandra confirms a write when its commit log has it, as the page on guarantees says."""
-    play.scene.stand.durable = True
-    with play.scene.stand.down("cassandra", kill=False):
-        pass
-    yield {}
-
-
-@contextmanager
 def poison(play: Play) -> Iterator[Mapping[str, object]]:
     """A domain that raises on some customers."""
     play.scene.add_bolt(Path(poisoned.__file__))

@@ -1,4 +1,4 @@
-"""What a topology leaves in its tables: the one form of `apps.prove.verdict`, for campaigns and tests."""
+"""A topology's tables in the one form of `apps.prove.verdict`, for campaigns and tests."""
 
 from apps.prove.verdict.tables import (
     EXAMPLES,

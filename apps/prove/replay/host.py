@@ -1,10 +1,10 @@
 """A topology's bolts in memory: the same chains of steps, a store and a sink that are lists."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from bolts.chain import ChainBolt
+from bolts.base import Work
+from bolts.chain import ChainBolt, through
 from bolts.recommend import PlanBolt, RecommendBolt
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink
 from stormwatch.adapters.memory.store import MemoryStore
@@ -18,7 +18,7 @@ from stormwatch.state.cache import StateCache
 
 
 class Host:
-    """What the steps of a ChainBolt ask of the bolt that they are in; `handle` is the bolt's own.
+    """What the steps of a ChainBolt ask of the bolt that they are in.
 
     Unless others are given, the store is in memory, and alerts and dead letters go to a broker in
     memory that nobody reads.
@@ -33,7 +33,6 @@ class Host:
         settings: Settings,
         store: Store | None = None,
         sink: Sink | None = None,
-        handle: Callable[..., None] | None = None,
     ) -> None:
         self.settings = settings
         self.store = MemoryStore(settings.layout_period_h)
@@ -44,7 +43,6 @@ class Host:
         )
         made: Any = self
         self._links = [make(made) for make in bolt.steps]
-        self._handle: Callable[..., None] = handle or bolt.handle
         self.sent: list[Any] = []
         """What it would have handed on."""
 
@@ -53,8 +51,8 @@ class Host:
         self.sent.append(payload)
 
     def decide(self, fragment: Fragment, payload: object) -> None:
-        """One batch through the bolt. Raises what the bolt raises, ModelError among it."""
-        self._handle(self, fragment, payload, None)
+        """One batch, as the first step takes it, through the steps. Raises what they raise."""
+        through(self._links, [Work(fragment, payload, None)], self.send)
 
     def forget(self) -> None:
         """All that was stored but the states: what comes next is looked at alone."""
@@ -70,7 +68,7 @@ class RoundHost:
     def __init__(self, settings: Settings) -> None:
         self._plan = Host(PlanBolt, settings)
         self.store = self._plan.store
-        self._recommend = Host(RecommendBolt, settings, self.store, handle=ChainBolt.handle)
+        self._recommend = Host(RecommendBolt, settings, self.store)
         self.plans: dict[int, Plan] = {}
         """What each decided offset asks of the items."""
 
@@ -79,7 +77,7 @@ class RoundHost:
         self._plan.decide(fragment, payload)
         begun = begin(self._plan.sent.pop())
         self.plans.update((one.offset, one.plan) for one in begun.planned)
-        self._recommend.decide(fragment, finish(begun))  # as RecommendBolt.handle does
+        self._recommend.decide(fragment, finish(begun))  # as RecommendBolt.prepare does
 
     def forget(self) -> None:
         """As `Host.forget`."""

@@ -2,8 +2,8 @@
 
 Exact: every end state, each user's state, what a decision says of its event, what is popular in a
 partition, which offsets each item has counted. Bounded: an item's counts, which the order rounds
-(`apps.prove.verdict.weights`). Of a list of items to show only what must hold in any order: the counts
-that it was made of are not kept.
+(`apps.prove.verdict.weights`). Of a list of items to show only what must hold in any order: the
+counts that it was made of are not kept.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,8 @@
 
 What a record alone decides is compared byte for byte. For each key an order of the partitions is
 looked for in which the pure core decides each event as it is stored and ends in the stored state.
-What a try that was not committed left behind is counted, not blamed: `stormwatch.state.repartition`.
+What a try that was not committed left behind is counted, not blamed:
+`stormwatch.state.repartition`.
 """
 
 from collections import Counter

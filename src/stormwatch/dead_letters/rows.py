@@ -3,11 +3,17 @@
 The topic's format: schema/dead-letters.md.
 """
 
+import traceback
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from stormwatch.dead_letters import card_numbers
 from stormwatch.dead_letters.redaction import mask
 from stormwatch.records import Fragment, SetAside
+
+_TRACE_BYTES = 8_000
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,6 +38,7 @@ def kept(row: SetAside, max_bytes: int, masked: frozenset[str] = frozenset()) ->
 
     Doing it again changes nothing.
     """
+    row = _in_utf8(row)
     key = None if row.key is None else _cut(mask(row.key, frozenset()), max_bytes)
     raw = None if row.raw is None else _cut(mask(row.raw, masked), max_bytes)
     reason = card_numbers.mask_text(row.reason)
@@ -40,6 +47,29 @@ def kept(row: SetAside, max_bytes: int, masked: frozenset[str] = frozenset()) ->
     if (key, raw, reason) == (row.key, row.raw, row.reason):
         return row
     return msgspec.structs.replace(row, key=key, raw=raw, reason=reason)
+
+
+def trace() -> str:
+    """The traceback at hand: its end, card numbers masked, in characters that can be encoded."""
+    raw = card_numbers.mask(traceback.format_exc().encode(errors="backslashreplace"))
+    return raw[-_TRACE_BYTES:].decode(errors="replace")
+
+
+def raw_of(to_wire: Callable[[Any], bytes], event: Any) -> bytes:
+    """The bytes kept of an event that is set aside, also where `to_wire` itself fails on it."""
+    try:
+        return to_wire(event)
+    except Exception:  # a domain's code: what it fails on must still be kept
+        return repr(event).encode(errors="backslashreplace")
+
+
+def _in_utf8(row: SetAside) -> SetAside:
+    """`row` with texts that can be encoded: an exception's may hold half a character."""
+    texts = (row.reason, row.code)
+    reason, code = (text.encode(errors="backslashreplace").decode() for text in texts)
+    if (reason, code) == texts:
+        return row
+    return msgspec.structs.replace(row, reason=reason, code=code)
 
 
 def _cut(value: bytes, max_bytes: int) -> bytes:

@@ -1,4 +1,5 @@
-"""Counts end states over a range of offsets in bounded memory; `stormwatch.ledger.reconcile` uses it."""
+"""Counts end states over a range of offsets, in bounded memory, for
+`stormwatch.ledger.reconcile`."""
 
 from typing import TypeVar
 

@@ -1,9 +1,9 @@
 """The ledger: proof from stored bitmaps that each Kafka offset has exactly one end state.
 
-Pure: bitmaps in (see `stormwatch.ledger.bitmap`), counts out. Rows of a partition overlap freely (a batch
-tried again, another cut of the same offsets): their union counts, and one state said twice is one.
-Two *different* states of an offset are an error, and an offset below the committed one that has
-none is unaccounted.
+Pure: bitmaps in (see `stormwatch.ledger.bitmap`), counts out. Rows of a partition overlap freely
+(a batch tried again, another cut of the same offsets): their union counts, and one state said
+twice is one. Two *different* states of an offset are an error, and an offset below the committed
+one that has none is unaccounted.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,16 +1,22 @@
 """A micro-batch of record values to events, rejections and what needs no deciding. Pure."""
 
 import re
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from stormwatch.codec import Asides, Parsed
-from stormwatch.dead_letters import card_numbers
-from stormwatch.dead_letters.rows import kept
+from stormwatch.dead_letters.rows import kept, trace
 from stormwatch.errors import StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
-from stormwatch.records import EndState, Fragment, LedgerRow, Record, Rejection, SetAside
+from stormwatch.records import (
+    EndState,
+    Fragment,
+    LedgerRow,
+    Record,
+    Rejection,
+    SetAside,
+    age_of,
+)
 
 CODES = {
     "tombstone": "The record has a key but no value; a transaction or reading cannot be deleted.",
@@ -36,8 +42,6 @@ CODES = {
 }
 """Every code of parse, in words. `raised` ends as dead_lettered, all others as rejected."""
 
-_TRACE_BYTES = 8_000
-
 
 class ParsedBatch(NamedTuple):
     """What parse makes of a fragment; `rejected` is None where every record is an event."""
@@ -55,12 +59,14 @@ def parse_batch(
     record_max_bytes: int,
     now: int,
     masked: frozenset[str] = frozenset(),
+    check: Callable[[Any], object] | None = None,
 ) -> ParsedBatch:
     """Parse every record of a fragment, each on its own, in offset order.
 
     `parse_one` takes a value and Kafka's time of it and returns an event or a Rejection; where it
     raises, that record alone is dead-lettered with the traceback. Keys are not looked at. Offsets
-    of the fragment without a record are `absent`. `now` (ms) only dates the ledger row.
+    of the fragment without a record are `absent`. `now` (ms) only dates the ledger row. An event
+    that `check` raises on is dead-lettered as where `parse_one` raises.
     """
     events: list[tuple[int, int, Any]] = []
     aside: list[SetAside] = []
@@ -76,10 +82,12 @@ def parse_batch(
                 event = Rejection("too_large", why)
             else:
                 event = parse_one(value, record.timestamp)
+                if check is not None and event.__class__ is not Rejection:
+                    check(event)
         except StormwatchError:
             raise
         except Exception:  # a bug in a domain's parser must not stop the partition
-            state, event = EndState.DEAD_LETTERED, Rejection("raised", _trace())
+            state, event = EndState.DEAD_LETTERED, Rejection("raised", trace())
         else:
             if event.__class__ is not Rejection:
                 events.append((record.offset, record.timestamp, event))
@@ -114,18 +122,12 @@ def _unquoted(why: Rejection, masked: frozenset[str]) -> Rejection:
     return Rejection(why.code, f"{CODES[why.code]} ({what})", why.field)
 
 
-def _trace() -> str:
-    """The traceback at hand: its end, card numbers masked, in characters that can be encoded."""
-    raw = card_numbers.mask(traceback.format_exc().encode(errors="backslashreplace"))
-    return raw[-_TRACE_BYTES:].decode(errors="replace")
-
-
 def _ledger(fragment: Fragment, aside: Sequence[SetAside], now: int) -> LedgerRow:
     ends: dict[str, list[int]] = {}
     for row in aside:
         ends.setdefault(row.state, []).append(row.offset)
     bitmaps = {state: bitmap_of(offsets, fragment.first) for state, offsets in ends.items()}
-    return LedgerRow(fragment, "reject", bitmaps, max(0, now - min(row.timestamp for row in aside)))
+    return LedgerRow(fragment, "reject", bitmaps, age_of((row.timestamp for row in aside), now))
 
 
 def _absent(fragment: Fragment, records: Sequence[Record]) -> list[int]:

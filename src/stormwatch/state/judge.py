@@ -1,7 +1,7 @@
 """What a domain (fraud, maintenance, yours) is: pure code, no clock, no driver.
 
-The state contract (`stormwatch.state.processor`) drives these calls; a domain only says what an event is,
-what is learned from it and what is decided.
+The state contract (`stormwatch.state.processor`) drives these calls; a domain only says what an
+event is, what is learned from it and what is decided.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,19 @@ class Verdict(NamedTuple):
     score: float = 0.0  # already rounded to 6 decimals; UNSCORED where degraded
     reasons: tuple[Reason, ...] = ()
     degraded: bool = False  # the model had no score: decided by rules alone
+
+
+_YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999
+_KEY_MAX = 1_000
+"""Characters; of four bytes each they are far below the 65,535 that Cassandra takes in a key."""
+
+
+def check_storable(event: Event) -> None:
+    """Raises ValueError for an event whose id, entity or time no table can hold."""
+    if not _YEAR_1 <= event.time <= _YEAR_9999:
+        raise ValueError(f"the event's time, {event.time} ms, is not within the years 1 to 9999")
+    if len(event.entity) > _KEY_MAX or len(event.id) > _KEY_MAX:
+        raise ValueError(f"the event's entity or id is longer than {_KEY_MAX} characters")
 
 
 class Judge(Protocol, Generic[E, S]):

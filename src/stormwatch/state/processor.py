@@ -3,21 +3,21 @@
 For each batch, in offset order and on copies of the states: at or below the mark, already decided;
 id known within the horizon, duplicate or conflict; older than the allowed lateness, late; else
 features first, then learning. Model and rules run once for the batch. The caller writes decisions,
-then states (the commit point), then caches the blobs; see `stormwatch.commit`.
+then states (the commit point), then caches the blobs; see `stormwatch.state.steps`.
 
 Two attempts at the same offsets from the same states give the same bytes, whatever the batches;
 but where the model has no score in time one may decide by rules alone what the other did not.
 States hold no score, so only decisions differ: those of the later attempt stand.
 """
 
-import traceback
 from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from stormwatch.codec import Parsed
-from stormwatch.dead_letters import card_numbers, redaction
+from stormwatch.dead_letters import redaction
+from stormwatch.dead_letters.rows import kept, raw_of, trace
 from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.models import NONE
@@ -32,6 +32,7 @@ from stormwatch.records import (
     Outcomes,
     SetAside,
     StateRow,
+    age_of,
 )
 from stormwatch.settings import Settings
 from stormwatch.state import envelope as known
@@ -42,6 +43,9 @@ from stormwatch.state.write_timestamps import outcome_stamp, state_stamp
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
+
+BODY_MAX = 512 * 1024
+"""Bytes of a decision: below what Kafka takes of an alert, 1 MB, and Cassandra of a row."""
 
 _json = msgspec.json.Encoder().encode
 
@@ -54,13 +58,15 @@ class Policy(NamedTuple):
     max_ids: int
     masked: frozenset[str] = frozenset()
     """Fields whose values are not kept of a record that is set aside."""
+    max_bytes: int = 65_536
+    """What is kept of its value."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Policy":
         """As the settings say."""
         return cls(
             settings.lateness_s * 1000, settings.dedup_horizon_s * 1000, settings.dedup_max_ids,
-            redaction.names(settings.mask_fields),
+            redaction.names(settings.mask_fields), settings.record_max_bytes,
         )  # fmt: skip
 
 
@@ -146,7 +152,6 @@ class _Batch(Generic[E, S]):
         bitmaps = {
             state: bitmap_of(offsets, fragment.first) for state, offsets in self._ends.items()
         }
-        oldest = min((timestamp for _, timestamp, _ in self._parsed.events), default=now)
         return Outcomes(
             fragment=fragment,
             domain=self._domain.name,
@@ -164,7 +169,12 @@ class _Batch(Generic[E, S]):
                 for name, envelope in self._touched.items()
             ],
             aside=self._aside,
-            ledger=LedgerRow(fragment, part, bitmaps, max(0, now - oldest)),
+            ledger=LedgerRow(
+                fragment,
+                part,
+                bitmaps,
+                age_of((timestamp for _, timestamp, _ in self._parsed.events), now),
+            ),
             replayed=self._replayed,
             timestamps=[timestamp for _, timestamp, _, _ in self._scored],
             degraded=sum(verdict.degraded for verdict in verdicts),
@@ -181,11 +191,13 @@ class _Batch(Generic[E, S]):
             try:
                 self._take(offset, timestamp, event)
                 if len(self._scored) > scored:
-                    self._domain.decide([event], self._features[-1:])
+                    (verdict,) = self._domain.decide([event], self._features[-1:])
+                    self._decision(*self._scored[-1], self._features[-1], verdict)
+                self._codec.encode(self._copies[name])
             except FatalError:
                 raise
             except Exception as error:  # whatever a domain's code raises: kept with its traceback
-                found[offset, name] = _Broken(type(error).__name__, traceback.format_exc())
+                found[offset, name] = _Broken(type(error).__name__, trace())
                 del self._scored[scored:], self._features[scored:]
                 self._copies.pop(name, None)
                 if before is not None:
@@ -269,18 +281,11 @@ class _Batch(Generic[E, S]):
         self, offset: int, timestamp: int, event: E, state: EndState, code: str, reason: str
     ) -> None:
         self._end(state, offset)
-        self._aside.append(
-            SetAside(
-                offset,
-                timestamp,
-                state,
-                code,
-                card_numbers.mask_text(reason),
-                self._component,
-                card_numbers.mask(event.entity.encode()),
-                redaction.mask(self._domain.to_wire(event), self._policy.masked),
-            )
+        raw = raw_of(self._domain.to_wire, event)
+        row = SetAside(
+            offset, timestamp, state, code, reason, self._component, event.entity.encode(), raw
         )
+        self._aside.append(kept(row, self._policy.max_bytes, self._policy.masked))
 
     def _decision(
         self,
@@ -312,6 +317,8 @@ class _Batch(Generic[E, S]):
                 True if verdict.degraded else msgspec.UNSET,
             )
         )
+        if len(body) > BODY_MAX:
+            raise ValueError(f"its decision takes {len(body)} bytes, more than {BODY_MAX}")
         return DecisionRow(
             self._states[name].stripe, name, event.time, event.id, verdict.outcome,
             verdict.score, body, timestamp, verdict.outcome in domain.alert_outcomes,

@@ -15,8 +15,9 @@ The contract:
 - **Order**: a key sees the events of one partition in offset order; between partitions there is no
   order, so a decision may depend on which batch came first. Once committed it never changes. A try
   that was not committed may have decided otherwise: its decision is replaced, and the ledger goes
-  by the last try (`stormwatch.ledger.coverage`). Its row in `alerts` may stay; so may its decision where the
-  event has become late meanwhile: allow a lateness above the partitions' distance in event time.
+  by the last try (`stormwatch.ledger.coverage`). Its row in `alerts` may stay; so may its decision
+  where the event has become late meanwhile: allow a lateness above the partitions' distance in
+  event time.
 - **Chained**: score and store are one bolt; `steps.ScoreStep` refuses to hand on.
 - **Fenced**: a process takes a term when it first decides (one conditional write, then none), and
   its state writes are stamped by (term, order of writing). So whatever was not confirmed, of a
@@ -28,15 +29,16 @@ The contract:
   entity and the same id; the number of buckets may be changed between two starts.
 """
 
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from stormwatch.codec import Asides, Parsed, Share
+from stormwatch.dead_letters.rows import raw_of, trace
 from stormwatch.errors import StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.partitioner import stripe_of
-from stormwatch.records import EndState, Fragment, LedgerRow, SetAside
+from stormwatch.records import EndState, Fragment, LedgerRow, SetAside, age_of
+from stormwatch.state.judge import check_storable
 
 PART = "rekey"
 """`part` of the hop's own ledger rows."""
@@ -76,7 +78,7 @@ def fan_out(
     def set_aside(state: EndState, code: str, reason: str) -> None:
         key = event.entity.encode()
         aside.append(
-            SetAside(offset, timestamp, state, code, reason, component, key, to_wire(event))
+            SetAside(offset, timestamp, state, code, reason, component, key, raw_of(to_wire, event))
         )
 
     for offset, timestamp, event in parsed.events:
@@ -84,10 +86,12 @@ def fan_out(
             keyed = split(event)
             if len({one.entity for one in keyed}) < len(keyed):
                 raise ValueError("split gave two events of one entity: a key sees an offset once")
+            for one in keyed:
+                check_storable(one)
         except StormwatchError:
             raise
         except Exception as error:  # a bug in a domain's code must not stop the partition
-            set_aside(EndState.DEAD_LETTERED, type(error).__name__, traceback.format_exc())
+            set_aside(EndState.DEAD_LETTERED, type(error).__name__, trace())
             continue
         if not keyed and not accounted:
             set_aside(EndState.REJECTED, NO_KEY, "the event names none of the keys looked for")
@@ -112,5 +116,5 @@ def _asides(
     for row in () if accounted else rows:
         ends.setdefault(row.state, []).append(row.offset)
     bitmaps = {state: bitmap_of(offsets, fragment.first) for state, offsets in ends.items()}
-    oldest = min((row.timestamp for row in rows), default=now)
-    return Asides(rows, LedgerRow(fragment, PART, bitmaps, max(0, now - oldest)))
+    age = age_of((row.timestamp for row in rows), now)
+    return Asides(rows, LedgerRow(fragment, PART, bitmaps, age))

@@ -10,7 +10,8 @@ from stormwatch.records import Fragment
 
 EPOCHS = 1 << 14
 """Epochs a topic may have."""
-_OFFSETS = 1 << 36
+_EPOCH_SHIFT = 36
+_OFFSETS = 1 << _EPOCH_SHIFT
 _TERMS, _WRITES = 1 << 21, 1 << 28
 """Of processes with shared states; events of one term, after which a process takes another."""
 _GENERATION_MAX = (1 << 24) - 1
@@ -38,6 +39,11 @@ def state_stamp(epoch: int, offset: int) -> int:
             "records. Add partitions or continue with a new topic."
         )
     return _epoch(epoch) | offset + 1
+
+
+def epoch_of(stamp: int) -> int:
+    """The epoch in an `outcome_stamp`; EPOCHS or more of a row that a person wrote, by a clock."""
+    return stamp >> _EPOCH_SHIFT
 
 
 class Fence:
@@ -78,4 +84,4 @@ def _epoch(epoch: int) -> int:
             f"epoch {epoch} cannot be ordered: there are {EPOCHS}. The topic was made again or "
             "given partitions too often; continue with a topic of another name."
         )
-    return epoch << 36
+    return epoch << _EPOCH_SHIFT

@@ -175,7 +175,8 @@ def heartbeats(case: Case) -> None:
             case, f"held the protocol's thread for {feed.longest_s:.1f} s "
             f"(allowed here: {case.patience_s:g} s)",
             "no heartbeat is answered meanwhile: Storm kills the worker",
-            "open connections and models by stormwatch.adapters.threads.background.Lazy; do less at once",
+            "open connections and models by stormwatch.adapters.threads.background.Lazy;"
+            " do less at once",
         )  # fmt: skip
 
 

@@ -84,17 +84,28 @@ def batch(
     return tup(*to_values(fragment, payload), stream=stream, comp=comp, id=id)
 
 
-def drive(bolt: type, *messages: Message, conf: Mapping[str, Any] | None = None) -> Said:
+class _AtOnce(io.BytesIO):
+    """Messages that are all there already, as `adapters.pipe.Pipe` tells of a real pipe."""
+
+    def waiting(self) -> bool:
+        """Whether a whole message is left."""
+        return END in self.getbuffer()[self.tell() :].tobytes()
+
+
+def drive(
+    bolt: type, *messages: Message, conf: Mapping[str, Any] | None = None, at_once: bool = False
+) -> Said:
     """Run a bolt of this class over these messages; then Storm goes away.
 
     `conf` is Storm's configuration; settings are there under `stormwatch.`, as on a worker
-    (`{"stormwatch.batch.max_records": 5}`). The environment's settings are not seen. Raises X
+    (`{"stormwatch.batch.max_records": 5}`). The environment's settings are not seen. `at_once`: the
+    bolt may see that all messages wait, and work on batches together (`BatchBolt.together`).
     """
     out = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:
         hello = handshake(folder, conf)
         wire = b"".join(encoded(m) for m in (hello, *numbered(messages)))
-        code = run(bolt, io.BytesIO(wire), out)
+        code = run(bolt, (_AtOnce if at_once else io.BytesIO)(wire), out)
     return Said(code, decoded(out.getvalue()))
 
 

@@ -236,6 +236,24 @@ def test_a_known_time():
     assert to_ms(datetime(2026, 11, 21, 9, 15, 30, 999_999, UTC)) == corpus.TIME + 999
 
 
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-11-21T09:15:30.9999995Z", corpus.TIME + 999),
+        ("2026-11-21T09:15:30.999999999Z", corpus.TIME + 999),
+        ("2026-11-21T10:15:30.0009999+01:00", corpus.TIME),
+        ("2026-11-21T09:15:30.999Z", corpus.TIME + 999),
+        ("2026-11-21T09:15:30.1239995Z", corpus.TIME + 123),
+        ("2026-11-20T23:59:59.9999995Z", corpus.TIME - 33_330_001),
+    ],
+)
+@pytest.mark.parametrize("topic", DOMAINS)
+def test_what_is_finer_than_a_millisecond_is_cut(topic, text, ms):
+    """Never rounded: that could be another day. (Ids that hold 999 change nothing.)"""
+    value = json.dumps({**json.loads(GOOD[topic]), "time": text, "id": "a-999"}).encode()
+    assert DOMAINS[topic].parse(value, corpus.TIME, future_skew_ms=SKEW).time == ms
+
+
 # --- what a person reads
 
 

@@ -102,8 +102,12 @@ def test_a_fault_in_a_group_changes_nothing(logs, sizes, faults) -> None:
 
 
 works = st.lists(
-    st.integers(0, 3).map(lambda p: Work(Fragment("t", p, 1, 0, 0, 1, 0), None, None)), max_size=12
-)
+    st.builds(
+        lambda p, attempt: Work(Fragment("t", p, 1, 0, 0, 1, attempt), None, None),
+        st.integers(0, 3), st.sampled_from([0, 0, 0, 2]),
+    ),
+    max_size=12,
+)  # fmt: skip
 
 
 @given(works)
@@ -113,5 +117,8 @@ def test_no_partition_is_twice_in_a_group_and_the_order_stays(works) -> None:
     for group in made:
         places = [work.fragment.partition for work in group]
         assert len(set(places)) == len(places) > 0
+        assert len(group) == 1 or not any(work.fragment.attempt for work in group)
     for before, after in pairwise(made):
-        assert after[0].fragment.partition in {work.fragment.partition for work in before}
+        met = {work.fragment.partition for work in before}
+        again = before[0].fragment.attempt or after[0].fragment.attempt
+        assert again or after[0].fragment.partition in met

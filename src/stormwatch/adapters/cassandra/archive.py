@@ -12,8 +12,8 @@ from stormwatch.adapters.cassandra.statements import DAY_S
 from stormwatch.archive import LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionRow, SetAside
+from stormwatch.state.write_timestamps import epoch_of
 
-_EPOCH_SHIFT = 36  # stormwatch.state.write_timestamps
 _SCAN_TIMEOUT_S = 60.0
 _PAGE = 2_000
 _ASIDE = "epoch, offset, ktime, state, code, reason, component, key, raw"
@@ -101,7 +101,7 @@ class CassandraArchive(CassandraReads):
             rows = self._session.execute(self._archive.decisions, timeout=_SCAN_TIMEOUT_S)
             for name, stamp, *cells in rows:
                 if name == domain:
-                    yield StoredDecision(stamp >> _EPOCH_SHIFT, DecisionRow(*cells))
+                    yield StoredDecision(epoch_of(stamp), DecisionRow(*cells))
 
     def _days_of(self, domain: str) -> list[tuple[int, str, int]]:
         return list(self._session.execute(self._cql.days, ("dead_letters", domain)))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
 
-from stormwatch.records import DecisionKey, DecisionRow, SetAside, StateRow
+from stormwatch.records import DecisionKey, DecisionRow, SetAside, StateRow, day_of
 
 BATCH_ROWS = 100
 BATCH_BYTES = 128 * 1024  # far below Cassandra's limit of a mutation, 16 MiB
@@ -23,7 +23,6 @@ Cassandra fills its log with warnings; up to the greater size fewer requests pay
 SHARED_PARTITIONS, SHARED_PARTITIONS_MAX = 10, 64
 """It warns above so many, too: unlogged_batch_across_partitions_warn_threshold, 10 by default."""
 HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 
 int32 = Struct(">i").pack
 int64 = Struct(">q").pack
@@ -137,7 +136,7 @@ def alert_rows(
     place, when = (topic.encode(), int32(partition)), int64(stamp)
     groups: dict[int, list[Values]] = {}
     for r in rows:
-        day = r.timestamp // DAY_MS
+        day = day_of(r.timestamp)
         groups.setdefault(day, []).append([
             domain, int32(day), *place, int32(r.stripe), r.entity.encode(), int64(r.time),
             r.id.encode(), r.outcome.encode(), float64(r.score), r.body, int64(r.timestamp), when,
@@ -152,7 +151,7 @@ def aside_rows(
     place, when = (topic.encode(), int32(partition)), int64(stamp)
     groups: dict[int, list[Values]] = {}
     for r in rows:
-        day = r.timestamp // DAY_MS
+        day = day_of(r.timestamp)
         groups.setdefault(day, []).append([
             domain, int32(day), *place, r.state.encode(), int32(epoch), int64(r.offset),
             int64(r.timestamp), r.code.encode(), r.reason.encode(), r.component.encode(),

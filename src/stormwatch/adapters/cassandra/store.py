@@ -14,12 +14,12 @@ from cassandra.cluster import Session
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.adapters.cassandra.archive import CassandraArchive
 from stormwatch.adapters.cassandra.locks import next_term
+from stormwatch.adapters.cassandra.logs import CassandraLogs
 from stormwatch.adapters.cassandra.migrations import apply, status
 from stormwatch.adapters.cassandra.reads import KEYS
 from stormwatch.adapters.cassandra.rows import Part, batches, execution
 from stormwatch.adapters.cassandra.schema import batch_limits, check_schema
 from stormwatch.adapters.cassandra.session import UNAVAILABLE, open_session, translated
-from stormwatch.adapters.cassandra_logs import CassandraLogs
 from stormwatch.ledger.coverage import BLOCK_BITS
 from stormwatch.ledger.reconcile import START, split
 from stormwatch.records import Fragment, LedgerRow, Outcomes, SetAside, StateRow

@@ -6,10 +6,8 @@ from typing import Any
 
 from stormwatch.archive import LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
-from stormwatch.records import DecisionRow
-
-_DAY_MS = 86_400_000
-_EPOCH_SHIFT = 36  # stormwatch.state.write_timestamps
+from stormwatch.records import DecisionRow, day_of
+from stormwatch.state.write_timestamps import epoch_of
 
 
 class MemoryArchive:
@@ -27,7 +25,7 @@ class MemoryArchive:
         """See the port."""
         self._fail("asides")
         rows = self._letters(domain)
-        return iter(sorted(rows, key=lambda letter: -(letter.row.timestamp // _DAY_MS)))
+        return iter(sorted(rows, key=lambda letter: -(day_of(letter.row.timestamp))))
 
     def find_asides(
         self, domain: str, topic: str, partition: int, epoch: int, offset: int
@@ -56,7 +54,7 @@ class MemoryArchive:
                 cells = {column: value for column, (_, value) in row.items()}
                 _, stripe, _, entity, time, name = key
                 stored = DecisionRow(stripe, entity, time, name, **cells)
-                yield StoredDecision(row["body"][0] >> _EPOCH_SHIFT, stored)
+                yield StoredDecision(epoch_of(row["body"][0]), stored)
 
     def _letters(self, domain: str) -> list[StoredAside]:
         return [

@@ -55,7 +55,7 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Tr
     ids = f"{wire.id}{wire.customer}{wire.terminal}"
     if " " in ids or not ids.isprintable():
         check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
-    time = check_time(wire.time, timestamp, future_skew_ms)
+    time = check_time(wire.time, value, timestamp, future_skew_ms)
     if wire.currency not in CURRENCIES:
         why = "is not an ISO 4217 code of money in use, in capitals"
         raise refuse("unknown_currency", "currency", why, wire.currency)

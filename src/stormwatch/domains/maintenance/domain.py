@@ -90,7 +90,7 @@ class Maintenance:
         return UnitState()
 
     def advance(self, state: UnitState, event: Reading) -> tuple[float, ...]:
-        """The unit's features with this reading in them; see `stormwatch.domains.maintenance.features`."""
+        """The unit's features with this reading in them; see `features` beside this file."""
         return advance(state, event)
 
     def decide(

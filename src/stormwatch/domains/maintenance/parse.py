@@ -55,7 +55,7 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Re
     if not _UNIT.fullmatch(wire.unit):
         why = "is not fleet/run/number, each of letters, digits and any of . _ -"
         raise refuse("bad_unit", "unit", why, wire.unit)
-    time = check_time(wire.time, timestamp, future_skew_ms)
+    time = check_time(wire.time, value, timestamp, future_skew_ms)
     for name, measured in wire.sensors.items():
         low, high = _POSSIBLE.get(name, _NOWHERE)
         if not low <= measured <= high:

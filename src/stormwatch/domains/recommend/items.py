@@ -97,8 +97,9 @@ class Answers(NamedTuple):
 class Items:
     """The items' state contract: asks in offset order, on copies, each counted once by its mark.
 
-    In shape a `stormwatch.state.processor.Contract`, for `steps.ScoreStep` to load and cache states with;
-    but an ask is never refused and leaves no decision: what it is answered goes into the user's.
+    In shape a `stormwatch.state.processor.Contract`, for `steps.ScoreStep` to load and cache
+    states with; but an ask is never refused and leaves no decision: what it is answered goes into
+    the user's.
     """
 
     def __init__(self) -> None:

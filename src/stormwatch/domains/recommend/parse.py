@@ -44,7 +44,7 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Be
     if value.count(b'"') != quotes:
         check_rest(value)
     check_ids(id=wire.id, user=wire.user, item=wire.item)
-    time = check_time(wire.time, timestamp, future_skew_ms)
+    time = check_time(wire.time, value, timestamp, future_skew_ms)
     if (wire.action == RATE) != (wire.rating is not None):
         if wire.rating is None:
             raise refuse("missing_field", "rating", "is missing from a `rate`", value)

@@ -44,7 +44,9 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Po
     check_ids(id=wire.id, author=wire.author)
     if wire.text.isspace():
         raise refuse("bad_text", "text", "is white space alone", wire.text)
-    return Post(wire.id, wire.author, check_time(wire.time, timestamp, future_skew_ms), wire.text)
+    return Post(
+        wire.id, wire.author, check_time(wire.time, value, timestamp, future_skew_ms), wire.text
+    )
 
 
 def to_wire(event: Post) -> bytes:

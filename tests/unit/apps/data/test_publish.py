@@ -1,14 +1,16 @@
 """Publishing keeps its rate, and what Kafka did not confirm is sent again."""
 
+import threading
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.data.publish import CHUNK, CONFIRM_EVERY_S, TICK_S, Event, publish
+from apps.data.publish import CHUNK, CHUNK_BYTES, CONFIRM_EVERY_S, TICK_S, Event, publish
+from apps.local.run import publishing
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink, MemorySource
-from stormwatch.errors import BrokerUnavailable
+from stormwatch.errors import BrokerUnavailable, StormwatchError, TopicError
 
 
 class Clock:
@@ -123,3 +125,51 @@ def test_stopped_during_an_outage_it_says_so() -> None:
     with pytest.raises(BrokerUnavailable):
         publish(MemorySink(broker), "t", events(10), 0, None, clock, lambda _: None, clock)
     assert clock.now <= 112
+
+
+@pytest.mark.parametrize("good", [0, 7, CHUNK + 7])
+def test_an_error_of_the_events_is_raised_when_what_came_before_is_confirmed(good: int) -> None:
+    broker, told = MemoryBroker(), list[int]()
+
+    def source():
+        yield from events(good)
+        raise StormwatchError("line 8 is too long")
+
+    with pytest.raises(StormwatchError, match="line 8"):
+        publish(MemorySink(broker), "t", source(), 0, None, Clock(), told.append, Clock())
+    assert values(broker) == list(range(good))
+    assert told[-1] == good
+
+
+def test_a_record_that_kafka_refuses_ends_it_when_what_came_before_is_confirmed() -> None:
+    broker, told = MemoryBroker(), list[int]()
+
+    class Refusing(MemorySink):
+        def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+            if value == b"7":
+                raise TopicError("too large")
+            super().send(topic, key, value)
+
+    with pytest.raises(TopicError):
+        publish(Refusing(broker), "t", events(50), 0, None, Clock(), told.append, Clock())
+    assert values(broker) == list(range(7))
+    assert told[-1] == 7
+
+
+def test_what_waits_to_be_confirmed_is_bounded_in_bytes() -> None:
+    broker, told = MemoryBroker(), list[int]()
+    large = [Event(b"k", bytes(CHUNK_BYTES // 4 + 1)) for _ in range(9)]
+    publish(MemorySink(broker), "t", large, 0, None, Clock(), told.append, Clock())
+    assert told == [4, 8, 9]
+
+
+def test_an_error_says_how_many_were_published_before_it() -> None:
+    def source():
+        yield from events(1234)
+        raise StormwatchError("Line 1,235 of x is longer than 12 MB.")
+
+    asked = publishing.Asked("transactions", 0, None, 0, 1, 1, ())
+    with pytest.raises(StormwatchError, match=r"12 MB. 1,234 records were published before it.$"):
+        publishing._publish(
+            MemorySink(MemoryBroker()), "t", source(), asked, threading.Event(), lambda *_: None
+        )

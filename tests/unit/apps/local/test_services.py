@@ -275,11 +275,14 @@ def test_named_services_are_used_and_nothing_is_started(home: Home, listener: in
     assert {s.state for s in manage.status(home.root, settings)} == {"external"}
 
 
-@pytest.mark.parametrize("address", ["broker", "broker:x", ":9092"])
-def test_an_address_without_a_port_is_an_error(home: Home, address: str) -> None:
-    environ = {"STORMWATCH_KAFKA_BOOTSTRAP": address}
-    with pytest.raises(ServiceError, match="write host:port"):
-        manage.up(load(environ, root=home.root), home.root, silent, environ)
+def test_an_address_is_judged_by_the_settings_and_all_of_its_hosts_are_tried(
+    home: Home, listener: int
+) -> None:
+    environ = {"STORMWATCH_KAFKA_BOOTSTRAP": f"127.0.0.1:1, PLAINTEXT://127.0.0.1:{listener}"}
+    manage.reachable("kafka", load(environ, root=home.root), home.root, environ)
+    environ = {"STORMWATCH_KAFKA_BOOTSTRAP": "127.0.0.1:1,[::1]:1"}
+    with pytest.raises(ServiceError, match=r"127.0.0.1:1,\[::1\]:1 .* does not accept"):
+        manage.reachable("kafka", load(environ, root=home.root), home.root, environ)
 
 
 # Doctor and sparse

@@ -189,7 +189,8 @@ def test_what_was_heard_before_the_first_restart_excuses_none() -> None:
 def test_a_spout_that_suspects_a_record_is_heard() -> None:
     said = (
         "2026-11-21 09:02:04.242 WARN  ShellSpout [Thread-43] ShellLog pid:77, name:spout "
-        "2026-11-21 09:02:04,238 - stormwatch.ingest.poller - transactions[0]: the first record from offset "
+        "2026-11-21 09:02:04,238 - stormwatch.ingest.poller - transactions[0]: the first record "
+        "from offset "
         f"7 on {SUSPECTED} (death 1 of 2, then it is set aside)"
     )
     found = journal(said)
