@@ -54,9 +54,15 @@ def _masked(part: Any, fields: frozenset[str]) -> Any:
     return part
 
 
+def _as_written(character: str) -> bytes:
+    """A pattern for a character of a name, which JSON may escape."""
+    escape = rb"\\+u(?i:%04x)" % ord(character) if ord(character) < 0x10000 else b"(?!)"
+    return b"(?:" + re.escape(character.encode()) + b"|" + escape + b")"
+
+
 @lru_cache(maxsize=8)
 def _pattern(fields: frozenset[str]) -> re.Pattern[bytes]:
     """`"name": value` of the fields, the value a string (perhaps cut off) or up to a separator."""
-    some = b"|".join(re.escape(name.encode()) for name in sorted(fields))
+    some = b"|".join(b"".join(map(_as_written, name)) for name in sorted(fields))
     value = rb'(?!"\*\*\*")(?:"(?:[^"\\]|\\.)*+"?|[\[{].*|[^\s,}\]]+)'
     return re.compile(rb'("(?:' + some + rb')"\s*:\s*)' + value, re.DOTALL)

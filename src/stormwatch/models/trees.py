@@ -24,6 +24,8 @@ from stormwatch.models.card import Card
 MAX_LEAVES = 64
 """Of one tree: a bit each."""
 
+ZERO = float(np.float32(1e-35))
+"""As LightGBM has it, which puts thresholds there to split zeros from other values."""
 _QUANTUM = 2.0**-36
 _BOUND = 2.0**16
 """Of the sum of the trees' greatest values; below it sums of multiples of _QUANTUM are exact."""
@@ -88,14 +90,15 @@ class TreesModel:
     def predict(self, rows: Sequence[tuple[float, ...]] | NDArray[np.float64]) -> list[float]:
         """One score a row, in order; each depends on its own row alone.
 
-        Values must be finite. Raises ValueError where a row has another number of values.
+        NaN, and what is nearer to 0 than ZERO, counts as 0. Raises ValueError where a row has
+        another number of values.
         """
         if not len(rows):
             return []
         columns = np.asarray(rows, dtype=np.float64).T
         if len(columns) != self._features:
             raise ValueError(f"rows have {len(columns)} values; the model takes {self._features}")
-        columns = np.ascontiguousarray(columns)
+        columns = np.where(np.abs(columns) > ZERO, columns, 0.0)
         alive = np.full((columns.shape[1], len(self._first)), self._every, dtype=self._mask)
         for feature, thresholds, table in self._tables:
             rank = thresholds.searchsorted(columns[feature])

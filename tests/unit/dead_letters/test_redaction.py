@@ -46,6 +46,9 @@ def test_masking_twice_is_masking_once_and_keeps_what_has_no_such_field(document
         f'{{"merchant":"a\\"{SECRET}", oops',
         f'{{"merchant":{{"x":["{SECRET}"',
         f'{{"note":["{SECRET}"], nothing more',
+        f'{{"merch\\u0061nt":"{SECRET}"}}',  # a name may be escaped, too
+        f'{{"merch\\u0061nt":"{SECRET}","merchant":"***"}}',
+        f'{{"\\u006e\\u006F\\u0074e":"{SECRET}", oops',
     ],
 )
 def test_no_value_of_a_masked_field_is_left(value: str) -> None:
@@ -106,3 +109,27 @@ def test_a_card_number_that_the_limit_cuts_is_not_kept_in_part(cut: int) -> None
 def test_a_card_number_in_an_exception_s_words_is_masked() -> None:
     row = SetAside(0, 0, "dead_lettered", "ValueError", "no 4111111111111111", "decide", None, b"")
     assert kept(row, 100).reason == "no ************1111"
+
+
+def test_a_card_number_that_is_escaped_is_refused_and_shown_nowhere() -> None:
+    """It was taken, became the entity, and was shown by `journey`."""
+    digits = "".join(f"\\u{ord(d):04x}" for d in "4111111111111111")
+    record = {
+        "id": "t-1", "customer": "@", "terminal": "p-1", "time": "2026-11-29T10:00:00Z",
+        "amount": 5, "currency": "EUR",
+    }  # fmt: skip
+    value = json.dumps(record).replace("@", digits).encode()
+    assert json.loads(value)["customer"] == "4111111111111111"
+    batch = parse_batch(
+        Fragment("t", 0, 0, 0, 0, 1, 0),
+        [Record(0, 4_000_000_000_000, digits.encode(), value)],
+        lambda value, timestamp: parse(value, timestamp, future_skew_ms=0),
+        component="parse", record_max_bytes=1000, now=0,
+    )  # fmt: skip
+    assert batch.rejected is not None
+    (row,) = batch.rejected.rows
+    assert (row.code, row.state) == ("card_number", "rejected")
+    assert row.raw is not None and row.key is not None
+    assert json.loads(row.raw)["customer"] == "************1111" == json.loads(b'"%s"' % row.key)
+    assert "4111" not in row.reason and "u0034" not in row.reason
+    assert "`customer`" in row.reason

@@ -179,6 +179,22 @@ def test_a_stuck_sensor_is_told_and_no_longer_learned(unit):
     assert row["level_phi"] == pytest.approx(learned, abs=1e-3)
 
 
+@pytest.mark.parametrize("gone", [None, -9999.0, 9999.0])
+def test_a_stuck_sensor_that_is_gone_is_not_told_as_stuck_for_ever(unit, gone):
+    """It was, in each of 179 readings without it; back with the same value it is again."""
+    rng = np.random.default_rng(6)
+    for cycle in range(1, 40):
+        row = unit.feed(reading(cycle, **{**noisy(cycle, rng).sensors, "phi": 525.0}))
+    assert row["stuck_run"] == 39 and WEARING[int(row["stuck_sensor"])].name == "phi"
+    for cycle in range(40, 60):
+        row = unit.feed(reading(cycle, **{**noisy(cycle, rng).sensors, "phi": gone}))
+        assert row["stuck_run"] == 1 and row["usable"] == 13
+    row = unit.feed(reading(60, **{**noisy(60, rng).sensors, "phi": 525.0}))
+    assert row["stuck_run"] == 40
+    row = unit.feed(reading(61, **{**noisy(61, rng).sensors, "phi": 524.0}))
+    assert row["stuck_run"] == 1 and row["usable"] == 14
+
+
 def test_age_goes_on_when_the_cycle_counter_is_reset(unit):
     unit.feed(reading(99))
     unit.feed(reading(100))

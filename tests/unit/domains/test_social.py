@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.build.training.social import agreement, detect, spikes
 from apps.data.generate.posts import BRANDS, STEP_MS, Planted, posts
-from stormwatch.adapters.sentiment import sentiment
+from stormwatch.adapters.sentiment import sentiment, spelled
 from stormwatch.domains.social import Social
 from stormwatch.domains.social.domain import BUCKET, LAG, BrandState
 from stormwatch.domains.social.event import Post
@@ -186,6 +186,35 @@ def test_the_generator_repeats_itself_and_everything_is_a_post():
 def test_detection_in_one_pass_learns_behind():
     assert detect([5.0] * 60 + [200.0])[-1] > 10
     assert not any(detect([5.0] * 60))
+
+
+@pytest.mark.parametrize("apostrophe", "’‘‛′´`ʼ＇")
+@pytest.mark.parametrize("text", ["The service isn't good", "I CAN'T love this", "won't fail"])
+def test_an_apostrophe_of_any_kind_does_not_turn_sentiment_round(text, apostrophe):
+    """The service isn't good: -3412 with ', and was +4404 with U+2019."""
+    assert sentiment(text.replace("'", apostrophe)) == sentiment(text) != 0
+    assert sentiment(text.replace("'", "&#8217;")) == sentiment(text)
+
+
+@pytest.mark.parametrize(
+    ("typographic", "plain"),
+    [
+        ("“terrible”", '"terrible"'), ("«good»", "good"), ("„bad‟", "bad"), ("¡good!", "good!"),
+        ("great！！！", "great!!!"), ("ｇｒｅａｔ", "great"), ("ﬁne", "fine"), ("good。", "good."),
+        ("it's great—really bad", "it's great - really bad"), ("good… bad", "good... bad"),
+        ("so go\u00adod", "so good"), ("not\u00a0good", "not good"), ("not\u200bgood", "not good"),
+        ("great\u200d", "great"), ("❤️", "❤"), ("☹️", "☹"), ("good👍", "good 👍"),
+        ("👍good", "good"), ("I love ：）", "I love :)"),
+        ("good™", "good"), ("good²", "good"), ("good→bad", "good bad"),
+    ],
+)  # fmt: skip
+def test_typographic_signs_hide_no_word(typographic, plain):
+    assert sentiment(typographic) == sentiment(plain) != 0
+
+
+@given(st.text(st.characters(max_codepoint=127, exclude_characters="`"), max_size=80))
+def test_an_ascii_text_is_scored_as_it_was(text):
+    assert spelled(text) == text
 
 
 @public

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.build.training.export import from_lightgbm, libraries, save
+from apps.build.training.export import _telling_rows, from_lightgbm, libraries, save
 from stormwatch.errors import ModelError
 from stormwatch.models import load, round6
 from stormwatch.models.card import Card
-from stormwatch.models.trees import Tree, Trees, TreesModel, decode, encode
+from stormwatch.models.trees import ZERO, Tree, Trees, TreesModel, decode, encode
 
 FEATURES = 4
 VALUES = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e9, 1e9))
@@ -65,7 +65,8 @@ def walk(trees: Trees, row: tuple[float, ...]) -> float:
     for tree in trees.trees:
         at = 0 if tree.feature else -1
         while at >= 0:
-            side = tree.left if row[tree.feature[at]] <= tree.threshold[at] else tree.right
+            value = row[tree.feature[at]] if abs(row[tree.feature[at]]) > ZERO else 0.0
+            side = tree.left if value <= tree.threshold[at] else tree.right
             at = side[at]
         total += tree.value[-1 - at]
     return 1 / (1 + math.exp(-total)) if trees.link == "logistic" else total
@@ -103,6 +104,111 @@ def test_scores_equal_lightgbm(tmp_path: Path) -> None:
     save_model(tmp_path, from_lightgbm(booster, "logistic"), tuple("abcde"))
     scores = load(tmp_path).predict([tuple(row) for row in x.tolist()])
     assert scores == pytest.approx(booster.predict(x).tolist(), abs=1e-9)
+
+
+def boosted(rows: int = 800, **options: object) -> tuple[object, np.ndarray]:
+    """A LightGBM booster trained with these options, and rows to score."""
+    import lightgbm
+
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(rows, 5)).round(2)
+    x[rng.random(x.shape) < 0.1] = 0.0
+    y = (x[:, 0] * x[:, 1] + x[:, 2] > 0.5).astype(float)
+    if options["objective"] == "gamma":
+        y += 0.5  # it takes no zeros
+    if options["objective"] in ("multiclass", "multiclassova"):
+        y = np.abs(x[:, 0]).astype(int) % 3
+    group = [rows] if options["objective"] == "lambdarank" else None
+    categories = options.pop("categorical_feature", "auto")
+    if categories != "auto":
+        x[:, 0] = np.abs(x[:, 0] * 3).astype(int)
+    data = lightgbm.Dataset(x, y, group=group, categorical_feature=categories)
+    fixed = {"num_leaves": 15, "verbose": -1, "num_threads": 1, "seed": 3}
+    return lightgbm.train(fixed | options, data, 20), x
+
+
+FOREST = {"boosting": "rf", "bagging_fraction": 0.5, "bagging_freq": 1}
+
+
+@pytest.mark.parametrize(
+    ("link", "options"),
+    [
+        ("logistic", {"objective": "binary"}),
+        ("logistic", {"objective": "binary", "boosting": "dart"}),
+        ("logistic", {"objective": "binary", "is_unbalance": True}),
+        ("logistic", {"objective": "cross_entropy"}),
+        ("logistic", {"objective": "binary", "use_missing": False}),
+        ("identity", {"objective": "regression"}),
+        ("identity", {"objective": "regression_l1"}),
+        ("identity", {"objective": "quantile", "alpha": 0.9}),
+        ("identity", {"objective": "huber"}),
+        ("identity", {"objective": "lambdarank"}),
+    ],
+)
+def test_what_is_exported_scores_as_the_booster_whatever_the_row(
+    link: str, options: dict[str, object]
+) -> None:
+    booster, x = boosted(**options)
+    trees = from_lightgbm(booster, link)
+    model = TreesModel(card(feature_names=tuple("abcde")), trees)
+    rows = np.vstack([x, _telling_rows(trees)])
+    assert len(rows) >= 500 and np.isnan(rows).any() and (rows == 0).any()
+    assert model.predict(rows) == pytest.approx(booster.predict(rows).tolist(), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("link", "options", "why"),
+    [
+        ("logistic", {"objective": "binary", "linear_tree": True}, "tree 0 has linear leaves"),
+        ("logistic", {"objective": "binary"} | FOREST, "the mean of its trees"),
+        ("identity", {"objective": "regression"} | FOREST, "the mean of its trees"),
+        ("logistic", {"objective": "binary", "sigmoid": 0.5}, r"scaled \(sigmoid:0.5\)"),
+        ("logistic", {"objective": "cross_entropy_lambda"}, "objective is 'cross_entropy_lambda'"),
+        ("logistic", {"objective": "regression"}, "not the logistic of the sum"),
+        ("identity", {"objective": "binary"}, "not the identity of the sum"),
+        ("identity", {"objective": "poisson"}, "objective is 'poisson'"),
+        ("identity", {"objective": "gamma"}, "objective is 'gamma'"),
+        ("identity", {"objective": "tweedie"}, "objective is 'tweedie'"),
+        ("identity", {"objective": "regression", "reg_sqrt": True}, "reg_sqrt"),
+        ("logistic", {"objective": "multiclass", "num_class": 3}, "3 trees an iteration"),
+        ("logistic", {"objective": "multiclassova", "num_class": 3}, "3 trees an iteration"),
+        ("logistic", {"objective": "binary", "zero_as_missing": True}, "missing values as 'Zero'"),
+        (
+            "logistic",
+            {"objective": "binary", "categorical_feature": [0]},
+            "splits feature 0 by '==",
+        ),
+        (
+            "logistic",
+            {"objective": "binary", "num_leaves": 90, "min_child_samples": 2},
+            "at most 64",
+        ),
+    ],
+)
+def test_what_trees_cannot_tell_is_refused_with_the_reason(
+    link: str, options: dict[str, object], why: str
+) -> None:
+    booster, _ = boosted(**options)
+    with pytest.raises(ModelError, match=why) as told:
+        from_lightgbm(booster, link)
+    assert "cannot be exported" in str(told.value)
+
+
+def test_an_export_that_scores_otherwise_than_its_booster_is_refused_with_the_row() -> None:
+    """Whatever LightGBM may learn to do that this exporter does not know of."""
+    booster, _ = boosted(objective="binary")
+
+    class Odd:
+        def dump_model(self) -> dict[str, object]:
+            return booster.dump_model()
+
+        def predict(self, rows: np.ndarray) -> np.ndarray:
+            found = booster.predict(rows)
+            found[np.isnan(rows).any(axis=1)] += 1e-5
+            return found
+
+    with pytest.raises(ModelError, match=r"rows \d+ get another score .*nan.*: the booster gives"):
+        from_lightgbm(Odd(), "logistic")
 
 
 def save_model(folder: Path, trees: Trees, names: tuple[str, ...] = tuple("abcd")) -> Card:

@@ -1,5 +1,7 @@
 """Currencies and countries that a transaction may name."""
 
+from datetime import date, datetime, timedelta, timezone
+
 _CURRENCIES = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF
 CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ
@@ -8,7 +10,6 @@ LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN 
 PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC
 SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF
 XPF YER ZAR ZMW ZWG
-ANG BGN HRK
 """
 _COUNTRIES = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT
@@ -23,8 +24,19 @@ XK
 """
 
 CURRENCIES = frozenset(_CURRENCIES.split())
-"""ISO 4217 codes of money in use, and (last line) those withdrawn since 2023, still in stored data.
-Funds, metals, tests and "no currency" (XXX) are not money that a card is charged with."""
+"""ISO 4217 codes of money in use. Funds, metals, tests and "no currency" (XXX) are not money that a
+card is charged with."""
+
+_LAST = timezone(timedelta(hours=-12))  # where a day ends last
+WITHDRAWN = {
+    code: int(datetime.combine(last + timedelta(days=1), datetime.min.time(), _LAST).timestamp())
+    * 1000
+    for code, last in (
+        ("HRK", date(2023, 1, 14)), ("SLL", date(2023, 12, 31)), ("ZWL", date(2024, 8, 31)),
+        ("ANG", date(2025, 6, 30)), ("BGN", date(2026, 1, 31)),
+    )
+}  # fmt: skip
+"""Money withdrawn since 2023, still in stored data: till when (ms) it could be paid with (CLDR)."""
 
 COUNTRIES = frozenset(_COUNTRIES.split())
 """ISO 3166-1 alpha-2, and XK, which card networks use for Kosovo."""

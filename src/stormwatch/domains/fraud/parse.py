@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from stormwatch.dead_letters import card_numbers
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES
+from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES, WITHDRAWN
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
@@ -57,8 +57,7 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Tr
         check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
     time = check_time(wire.time, value, timestamp, future_skew_ms)
     if wire.currency not in CURRENCIES:
-        why = "is not an ISO 4217 code of money in use, in capitals"
-        raise refuse("unknown_currency", "currency", why, wire.currency)
+        _check_withdrawn(wire.currency, time)
     if country and country not in COUNTRIES:
         why = "is not an ISO 3166 alpha-2 code, in capitals"
         raise refuse("unknown_country", "country", why, country)
@@ -87,6 +86,19 @@ def _normalised(merchant: str) -> str:
         why = f"is longer than {_MERCHANT_MAX} characters once normalised (NFC)"
         raise refuse("out_of_range", "merchant", why, text)
     return text
+
+
+def _check_withdrawn(currency: str, time: int) -> None:
+    """Raises Refused but for money that could still be paid with at that time."""
+    end = WITHDRAWN.get(currency)
+    if end is None:
+        why = "is not an ISO 4217 code of money in use, in capitals"
+    elif time < end:
+        return
+    else:
+        last = from_ms(end - 86_400_000).date()
+        why = f"was money until {last} only, before the time of the payment, {from_ms(time).date()}"
+    raise refuse("unknown_currency", "currency", why, currency)
 
 
 def _card_field(wire: _Wire) -> str:

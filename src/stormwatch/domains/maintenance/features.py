@@ -137,7 +137,8 @@ def _features(known: Sequence[Any], usable: Sequence[bool], age: int) -> tuple[f
     ]
     seen = _N - counts.count(0) or 1
     fast, mid, slow, base = (fsum(column) / seen for column in (fasts, mids, slows, bases))
-    longest = max(runs)
+    told = [run if works else 0 for run, works in zip(runs, usable, strict=True)]
+    longest = max(told)  # of what this reading tells: a sensor that is gone is not stuck any more
     working = sum(map(STUCK_AFTER.__gt__, compress(runs, usable)))
     row = [
         *mids,
@@ -145,6 +146,6 @@ def _features(known: Sequence[Any], usable: Sequence[bool], age: int) -> tuple[f
         *((f - s) / sigma for f, s, sigma in zip(fasts, slows, sigmas, strict=True)),
         fast, mid, slow, fast - base, mid - base, slow - base,
         fast - slow, mid - slow, fast - mid, age,
-        working, longest, runs.index(longest),
+        working, longest, told.index(longest),
     ]  # fmt: skip
     return tuple(np.array(row).round(4).tolist())

@@ -66,7 +66,7 @@ class Social:
     feature_names: tuple[str, ...] = FEATURE_NAMES
     feature_set = "social-1"
     rules_version = "social-1"
-    model_version = "vader-3.3.2"
+    model_version = "vader-3.3.2+spelling-1"  # lexicon, and what is made of typographic signs
     alert_outcomes = ALERT_OUTCOMES
 
     def __init__(self, sentiment: Sentiment, *, future_skew_ms: int = 300_000) -> None:
