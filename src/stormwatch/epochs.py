@@ -30,6 +30,11 @@ def epoch_of(number: int, resizes: int) -> int:
     return number << _RESIZE_BITS | resizes
 
 
+def all_of(number: int) -> range:
+    """Every epoch that an incarnation may have."""
+    return range(number << _RESIZE_BITS, number + 1 << _RESIZE_BITS)
+
+
 def resizes_of(epoch: int) -> int:
     """How often partitions had been added to the log."""
     return epoch & (1 << _RESIZE_BITS) - 1

@@ -135,15 +135,15 @@ class Feed:
                 "the old one is gone", self._log.topic,
             )  # fmt: skip
         fresh = {}
-        for index, each in opened.items():
-            if each.said:
-                logger.warning("%s", each.said)
-            self._stretches[index] = each.stretch
+        for index, begun in opened.items():
+            if begun.said:
+                logger.warning("%s", begun.said)
+            self._stretches[index] = begun.stretch
             fresh[index] = partition = Partition(
-                self._log.topic, index, each.start, self._rules, self._random
+                self._log.topic, index, begun.start, self._rules, self._random
             )
-            if each.low > partition.position:
-                self._expire(partition, each.low)
+            if begun.low > partition.position:
+                self._expire(partition, begun.low)
         everything = kept | fresh
         source.assign({index: each.backlog.read for index, each in everything.items()})
         self.partitions, self._info, self.opened_at = everything, info, self._clock()

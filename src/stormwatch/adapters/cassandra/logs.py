@@ -17,8 +17,7 @@ from stormwatch.settings import Settings
 from stormwatch.stretches import Seal, Stretch
 
 _ALL = "incarnations"
-_COLUMNS = ("nth", "first", "skipped", "believed_from", "believed_to", "decided_to", "generation",
-            "position", "seals")  # fmt: skip
+_COLUMNS = ("partition", "incarnation", *BY_GENERATION)
 _seals = msgspec.msgpack.Decoder(tuple[Seal, ...]).decode
 
 
@@ -91,15 +90,17 @@ class CassandraLogs:
         """See the port."""
         with translated(self._settings, "tell what was read of a log"):
             rows = self._session.execute(
-                f"SELECT partition, incarnation, {', '.join(_COLUMNS)} "
+                f"SELECT {', '.join(_COLUMNS)}, position, seals "
                 f"FROM {keyspace_of(self._settings)}.log_stretches WHERE log = %s",
                 (log,),
             )
-            return [
-                Stretch(*row[:-2], row[-2] or 0, _seals(row[-1]) if row[-1] else ())
-                for row in rows
-                if row[3] is not None
-            ]
+            found = []
+            for *cells, position, seals in rows:
+                kept = dict(zip(_COLUMNS, cells, strict=True))
+                if kept["first"] is not None:
+                    sealed = _seals(seals) if seals else ()
+                    found.append(Stretch(**kept, position=position or 0, seals=sealed))
+            return found
 
     def write_stretches(self, log: str, stretches: Sequence[Stretch]) -> None:
         """See the port."""

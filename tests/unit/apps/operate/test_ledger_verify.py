@@ -16,6 +16,7 @@ from stormwatch.ledger.reconcile import START, PartitionLedger, TopicLedger, tot
 from stormwatch.ports import Committed
 from stormwatch.records import DecisionRow, Fragment, LedgerRow, Outcomes, SetAside
 from stormwatch.settings import Settings
+from stormwatch.stretches import Stretch
 from stormwatch.state.write_timestamps import outcome_stamp
 
 SETTINGS = Settings()
@@ -33,6 +34,8 @@ class World:
             self.broker.append(TOPIC, None, b"{}", partition=0)
         of = Fragment(TOPIC, 0, 4, 0, -1, 1, 0)
         self.store.write_aside("fraud", [], LedgerRow(of, START, {}, 0), 1)
+        log = self.admin.describe(TOPIC).topic_id
+        self.store.write_stretches(log, [Stretch(0, 0, 0, 0, 0, 0)])
         rejected = [o for o in range(40) if o % 10 == 0]
         self.write(0, 39, scored=[o for o in range(40) if o % 10 and o != 5], duplicate=[5])
         rows = [SetAside(o, 9, "rejected", "empty", "", "parse", None, b"") for o in rejected]
@@ -105,11 +108,19 @@ def test_each_disagreement_is_told(world: World) -> None:
     assert ("rejected in the ledger, but no row", 1, 20) in world.verify()
 
 
-def test_an_older_incarnation_says_nothing_of_this_log(world: World) -> None:
-    of = Fragment(TOPIC, 0, 40, 0, -1, 1, 0)  # made again
-    world.store.write_aside("fraud", [], LedgerRow(of, START, {}, 0), 1)
+def test_of_a_log_that_was_never_read_nothing_is_verified(world: World) -> None:
+    world.admin.delete_topic(TOPIC)
+    world.admin.ensure_topic(TOPIC, 1, {})
     found = verify(SETTINGS, world.admin, world.store, "fraud", TOPIC)
-    assert (found.offsets, found.states) == (40, {})
+    assert (found.offsets, found.states) == (0, {})
+
+
+def test_rows_of_what_was_cut_away_say_nothing_of_what_stands_there_now(world: World) -> None:
+    log = world.admin.describe(TOPIC).topic_id
+    cut = Stretch(0, 0, 0, 0, 0, 0, believed_to=30, generation=1)
+    world.store.write_stretches(log, [cut, Stretch(0, 1, 1, 30, 30, 30)])
+    found = verify(SETTINGS, world.admin, world.store, "fraud", TOPIC)
+    assert (found.offsets, found.states, found.sound) == (40, {"scored": 26, "rejected": 3}, True)
 
 
 def ledger(gaps: list[tuple[int, int]], overlaps: list[tuple[int, int]] = []) -> TopicLedger:  # noqa: B006
