@@ -16,8 +16,8 @@ from stormwatch.ledger.reconcile import START, PartitionLedger, TopicLedger, tot
 from stormwatch.ports import Committed
 from stormwatch.records import DecisionRow, Fragment, LedgerRow, Outcomes, SetAside
 from stormwatch.settings import Settings
-from stormwatch.stretches import Stretch
 from stormwatch.state.write_timestamps import outcome_stamp
+from stormwatch.stretches import Stretch
 
 SETTINGS = Settings()
 TOPIC = SETTINGS.topic_transactions
