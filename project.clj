@@ -10,6 +10,6 @@
   :profiles {:base {} ; else nrepl is fetched from Clojars
              :uberjar {:dependencies ^:replace []} ; Storm is on the class path already: a thin jar in 2 s
              :worker {:dependencies ^:replace [[org.apache.storm/storm-client "2.8.3"]]}
-             :kafka {:dependencies ^:replace [[org.apache.kafka/kafka_2.13 "4.1.1"]
-                                              [org.apache.logging.log4j/log4j-slf4j-impl "2.24.3"]]}
-             :cassandra {:dependencies ^:replace [[org.apache.cassandra/cassandra-all "5.0.6"]]}})
+             :kafka {:dependencies ^:replace [[org.apache.kafka/kafka_2.13 "4.4.0"]
+                                              [org.apache.logging.log4j/log4j-slf4j-impl "2.25.3"]]}
+             :cassandra {:dependencies ^:replace [[org.apache.cassandra/cassandra-all "5.0.9"]]}})

@@ -25,8 +25,10 @@ from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings, load
 from stormwatch.state.cache import StateCache
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.steps import Fate, ScoreStep, Step, StoreStep, Topics
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Fate, Step
 
 
 def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stormwatch.ports import Sink
 from stormwatch.records import Fragment, Outcomes
-from stormwatch.state.steps import Fate, Step
+from stormwatch.state.step import Fate, Step
 
 TOPIC = "bench-decisions"
 

@@ -34,6 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Beside each other (`-n 2 --dist loadgroup`) run files, and once all that shares services."""
+    for item in items:
+        shares = item.get_closest_marker("integration") is not None
+        name = "services" if shares else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def services_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Run directory of this session's services; whatever was started in it ends with it."""

@@ -30,7 +30,7 @@ def alerts(
 ) -> None:
     """Show the newest alerts that are stored, with their reasons."""
     from apps.cli.connect import stored
-    from apps.local.run.view import in_words
+    from apps.data.in_words import in_words
 
     with stored(shared.settings()) as archive:
         found = [(name, row) for name in domains or _known() for row in archive.alerts(name, limit)]

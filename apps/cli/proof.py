@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
 Name = Annotated[
-    str, typer.Argument(metavar="TOPOLOGY", help="fraud, maintenance, recommend or social")
+    str, typer.Argument(metavar="TOPOLOGY", help="fraud or maintenance: keys of one partition each")
 ]
 EXIT_INVALID = 3
 
@@ -86,16 +86,18 @@ def replay(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Decide a range of the log again, by the same components, and compare all fields.
+    """Decide a range of the log again, by the pure core, and compare all fields.
 
     States before the range come from the log itself, run through from where reading began. With
     --model or --rules it tells instead what these would have decided. Refuses where records,
     rows or versions have expired. Exit code 1 if something differs.
     """
     from apps.cli.connect import stored
+    from apps.operate.domains import provable
     from apps.prove.replay.session import opened
 
     settings = shared.settings()
+    provable(settings, name)  # before anything is connected to
     with (
         stored(settings) as archive,
         opened(settings, archive, name, partition, first, last) as made,
@@ -122,7 +124,6 @@ def _told(result: "Proof | Change") -> list[str]:
             f"  {result.equal:,} of {result.decisions:,} decisions equal in all fields; "
             f"{result.different:,} offsets differ",
             f"  states from {result.before:,} records before; by {', '.join(result.versions)}",
-            *([f"  {result.remark}"] if result.remark else []),
         ]
         return lines + [
             f"  offset {d.offset} {d.entity} {d.id}: {d.fields}"

@@ -20,7 +20,7 @@ _MENDS = {
     "ruff check": ".venv/bin/ruff check --fix .",
     "ruff format": ".venv/bin/ruff format .",
 }
-_DEV_TOOLS = ("pytest", "ruff", "mypy", "hypothesis")
+_DEV_TOOLS = ("pytest", "xdist", "ruff", "mypy", "hypothesis")
 
 
 class Model(StrEnum):
@@ -64,10 +64,10 @@ def test(
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "mypy": ["mypy", "--strict", *_CHECKED],
-        "pytest": ["pytest", *chosen, *ctx.args],
+        "pytest": ["pytest", "-n", "2", "--dist", "loadgroup", *chosen],
     }
     if ctx.args:
-        steps = {"pytest": steps["pytest"]}
+        steps = {"pytest": ["pytest", *chosen, *ctx.args]}
     failed = [name for name, command in steps.items() if not _step(name, command)]
     for name in failed:
         if name in _MENDS:

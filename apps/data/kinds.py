@@ -37,8 +37,8 @@ class Kind(NamedTuple):
     required: tuple[str, ...]  # columns that a CSV file must have
     main: bool  # a plain `./stormwatch run` runs it
     domain: str = ""  # module:function that makes the domain from settings, its model loaded
-    parse: str = ""  # module:function to events where these are not yet the domain's
-    hop: str = ""  # module:RekeyBolt that splits them
+    shared: bool = False  # some keys are fed by several partitions, in whatever order they come
+    split: bool = False  # a record is several events, of other keys than Kafka's
 
     @property
     def feed(self) -> Generator:
@@ -74,12 +74,11 @@ KINDS = (
     ),
     Kind(
         "behaviour", "recommend", "user", ("id", "user", "time", "action", "item"), False,
-        "stormwatch.domains.recommend:Recommend.from_settings",
+        "stormwatch.domains.recommend:Recommend.from_settings", shared=True,
     ),
     Kind(
         "posts", "social", "author", ("id", "author", "time", "text"), False,
-        "bolts.social:make_domain", "stormwatch.domains.social.parse:parse",
-        "bolts.social:SplitPosts",
+        "bolts.social:make_domain", shared=True, split=True,
     ),
 )  # fmt: skip
 

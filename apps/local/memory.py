@@ -17,7 +17,7 @@ _JVM_MAIN = {
     "org.apache.storm": "storm",
     "kafka.Kafka": "kafka",
     "org.apache.cassandra": "cassandra",
-    "leiningen": "lein",
+    "org.codehaus.plexus.classworlds": "maven",
 }
 
 Groups = dict[str, dict[str, float]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.build.topology_file import topology_class
-from apps.data.kinds import KINDS, Kind
+from apps.data.kinds import BY_TOPOLOGY, KINDS, Kind
 from apps.data.streams import ALL, Stream, every, streams
 from stormwatch.errors import SettingsError
 from stormwatch.settings import Settings
@@ -25,7 +25,7 @@ MAKE: dict[str, Callable[[Settings], Domain[Any, Any]]] = {
 }
 """Each with its model loaded. Raise ModelError."""
 
-DIRECT = tuple(kind.topology for kind in KINDS if kind.domain and not kind.hop)
+DIRECT = tuple(kind.topology for kind in KINDS if kind.domain and not kind.split)
 """Domains that decide each record once, under its key in Kafka. Behind a re-key hop a record is
 several events, of keys that other partitions share."""
 
@@ -36,6 +36,18 @@ def one(settings: Settings, name: str) -> Stream:
         if stream.topology == name and name in MAKE:
             return stream
     raise SettingsError(f"There is no topology {name!r}. Choose one of: {', '.join(MAKE)}.")
+
+
+def provable(settings: Settings, name: str) -> Stream:
+    """As `one`; raises SettingsError too where the log alone does not say what must be stored."""
+    stream = one(settings, name)
+    if BY_TOPOLOGY[name].shared:
+        instead = f"./stormwatch ledger --topic {stream.topic}" + " --verify" * (name in DIRECT)
+        raise SettingsError(
+            f"{name} is not provable: partitions share keys, so the log alone does not say what "
+            f"must be stored; check its records' end states instead: `{instead}`."
+        )
+    return stream
 
 
 def chosen(settings: Settings, which: str) -> list[Stream]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any, NamedTuple, get_args, get_origin
 
-from apps.local.run.view import in_words
-from apps.moments import moment
+from apps.data.in_words import in_words
+from apps.data.moments import moment
 from stormwatch.archive import Archive
 from stormwatch.codec import Parsed
 from stormwatch.dead_letters import redaction

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from bolts.base import BatchBolt, Work
 from stormwatch.records import Fragment
-from stormwatch.state.steps import Fate, Step
+from stormwatch.state.step import Fate, Step
 
 
 class ChainBolt(BatchBolt):

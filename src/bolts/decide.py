@@ -11,12 +11,14 @@ from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.ledger.bitmap import count
 from stormwatch.partitioner import stripe_of
-from stormwatch.records import Outcomes
+from stormwatch.records import NOTES, Outcomes
 from stormwatch.settings import Settings
 from stormwatch.state.cache import StateCache
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.judge import Judge
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.steps import ScoreStep, Step, StoreStep, Topics
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Step
 
 MODEL_WAIT_S = 10.0
 
@@ -55,11 +57,16 @@ class _Store:
     writes: ClassVar[tuple[str, ...]] = STORED
 
     def __call__(self, bolt: BatchBolt) -> Step:
+        said: set[str] = set()
+
         def committed(outcomes: Outcomes) -> None:
             ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
             alerts = sum(row.alert for row in outcomes.decisions)
             meter, now = bolt.outside.meter, now_ms()
-            meter.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded)
+            meter.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded, outcomes.noted)
+            for what in sorted(outcomes.noted.keys() & NOTES.keys() - said):
+                bolt.logger.warning("counted from here on as %s: %s", what, NOTES[what])
+                said.add(what)
 
         return StoreStep(
             bolt.outside.store,

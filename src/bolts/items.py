@@ -13,7 +13,8 @@ from stormwatch.domains.recommend.round import Round, asked_of
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment
 from stormwatch.state.cache import StateCache
-from stormwatch.state.steps import Fate, ScoreStep
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Fate
 
 
 class ItemsBolt(BatchBolt):

@@ -11,7 +11,7 @@ from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Verdict
 from stormwatch.state.keyed_function import OneJudge, beside, check_state
-from stormwatch.state.steps import Step
+from stormwatch.state.step import Step
 
 
 def _score(bolt: BatchBolt) -> Step:

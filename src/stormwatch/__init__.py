@@ -1,3 +1,28 @@
-"""Stormwatch: event streams into decisions. The pure core; see docs/architecture.md."""
+"""Stormwatch: event streams into decisions. What the author of a bolt imports; all else is inside.
+
+The rooms are named by a record's life: `ingest` reads the log, `parsing` says what a record is,
+`state` remembers and decides once, `dead_letters` keeps what is not decided, `ledger` proves it.
+See docs/architecture.md.
+"""
+
+from stormwatch.codec import BATCH_FIELDS, RECORDS, Parsed
+from stormwatch.errors import InfrastructureError, StormwatchError
+from stormwatch.records import Decision, EndState, Fragment, Reason, Record, Rejection
+from stormwatch.state.judge import Verdict
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BATCH_FIELDS",
+    "RECORDS",
+    "Decision",
+    "EndState",
+    "Fragment",
+    "InfrastructureError",
+    "Parsed",
+    "Reason",
+    "Record",
+    "Rejection",
+    "StormwatchError",
+    "Verdict",
+]

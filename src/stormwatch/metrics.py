@@ -5,9 +5,12 @@ millisecond below 128 ms and to 1/64 above (log-linear buckets, as HdrHistogram 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
+
+from stormwatch.records import NOTES
 
 _SUB = 64
 
@@ -41,6 +44,7 @@ class Reading(msgspec.Struct):
     latency: dict[int, int]  # bucket -> records
     cached: int  # entities in the state cache
     degraded: int = 0  # decisions by rules alone
+    noted: dict[str, int] = {}  # as `records.Outcomes` has it
 
 
 class Meter:
@@ -49,6 +53,7 @@ class Meter:
     def __init__(self) -> None:
         self.ends: Counter[str] = Counter()
         self.latency: Counter[int] = Counter()
+        self.noted: Counter[str] = Counter()
         self.alerts = self.batches = self.failed = self.degraded = 0
 
     def batch(
@@ -58,18 +63,20 @@ class Meter:
         timestamps: Sequence[int],
         now: int,
         degraded: int = 0,
+        noted: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """One committed batch: `timestamps` are the Kafka times of what it decided."""
         self.batches += 1
         self.alerts += alerts
         self.degraded += degraded
         self.ends.update(ends)
+        self.noted.update({what: n for what, n in noted.items() if what in NOTES})
         self.latency.update([bucket_of(now - t) for t in timestamps])
 
     def reading(self, now: int, pid: int, host: str, cached: int) -> Reading:
         return Reading(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
-            dict(self.latency), cached, self.degraded,
+            dict(self.latency), cached, self.degraded, dict(self.noted),
         )  # fmt: skip
 
 

@@ -168,6 +168,13 @@ class LedgerRow(msgspec.Struct, frozen=True, array_like=True):
     age: int  # ms from the oldest record's Kafka time to the write of this row
 
 
+IDS_FORGOTTEN = "ids_forgotten"
+NOTES = {
+    IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
+}
+"""What is counted of batches beside end states, in words. None of it is an error."""
+
+
 class Outcomes(msgspec.Struct, array_like=True):
     """All that one batch leads to, as the score step hands it to the store step."""
 
@@ -181,3 +188,4 @@ class Outcomes(msgspec.Struct, array_like=True):
     replayed: list[DecisionKey]  # already decided: their alerts are published again
     timestamps: list[int]  # Kafka times of the records decided now, for latency
     degraded: int = 0  # decisions among them that were made by rules alone
+    noted: dict[str, int] = {}  # what a person should know -> how often; the words: `NOTES`

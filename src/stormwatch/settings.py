@@ -127,6 +127,10 @@ class Settings:
         "cassandra.request_timeout_s", 5.0, "limit of one request", low=0.1
     )
 
+    cassandra_java_home: str = _option(
+        "cassandra.java_home", "", "folder of the Java (17 to 23) for a Cassandra that we start"
+    )
+
     layout_stripes: int = _option(
         "layout.stripes", 64, "hash stripes of states and decisions; fixed at creation", low=1
     )
@@ -165,7 +169,9 @@ class Settings:
         "future_skew_s", 300, "how far an event may be ahead of Kafka's time of it", low=0
     )
     dedup_horizon_s: int = _option("dedup.horizon_s", 86_400, "how long ids are known", low=0)
-    dedup_max_ids: int = _option("dedup.max_ids", 64, "ids remembered for an entity", low=1)
+    dedup_max_ids: int = _option(
+        "dedup.max_ids", 1024, "ids remembered for an entity, 16 bytes each", low=1
+    )
     mask_fields: str = _option(
         "mask.fields",
         "",

@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
+from textwrap import dedent, indent
 from threading import RLock
 from typing import Any
 
@@ -87,15 +91,14 @@ def test_an_emit_that_cannot_be_written_fails_its_input_and_ends_the_process():
     assert "nan is not JSON" in said.log
 
 
-def test_print_does_not_break_the_protocol(tmp_path):
-    import subprocess
-    import sys
-
+def run_process(tmp_path: Path, body: str) -> tuple[list[Any], str]:
+    """What a bolt whose `process` is `body` says to Storm as a process of its own; its stderr."""
     program = (
+        "import os, subprocess, sys\n"
         "from stormwatch.adapters.storm.component import StrictComponent\n"
         "from streamparse import Bolt\n"
         "class P(StrictComponent, Bolt):\n"
-        "    def process(self, tup): print('hello'); self.logger.info('said')\n"
+        f"    def process(self, tup):\n{indent(dedent(body), ' ' * 8)}\n"
         "P().run()\n"
     )
     wire = b"".join(
@@ -103,12 +106,64 @@ def test_print_does_not_break_the_protocol(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], input=wire, capture_output=True,
-        timeout=60, env={"PYTHONPATH": "src"}, cwd=Path(__file__).parents[2], check=False,
+        timeout=60, env={"PYTHONPATH": "src", "PATH": os.environ["PATH"]},
+        cwd=Path(__file__).parents[2], check=False,
     )  # fmt: skip
-    sent = [json.loads(part) for part in done.stdout.split(b"\nend\n") if part]
-    assert {"command": "ack", "id": "7"} in sent
-    assert any(m.get("command") == "log" and "hello" in m["msg"] for m in sent)
+    said = [json.loads(part) for part in done.stdout.split(b"\nend\n") if part]
+    assert {"command": "ack", "id": "7"} in said, done.stderr.decode()
     assert done.returncode == 2, done.stderr.decode()
+    return said, done.stderr.decode()
+
+
+def logged(said: list[Any]) -> list[str]:
+    """What was logged after the greeting, without time and logger."""
+    return [m["msg"].rpartition(" - ")[2] for m in said if m.get("command") == "log"][1:]
+
+
+def test_print_is_a_log_line(tmp_path):
+    said, _ = run_process(tmp_path, "print('hello', 1); self.logger.info('said')")
+    assert logged(said)[:2] == ["hello 1", "said"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "subprocess.run(['echo', 'from outside'])",
+        "os.system('echo from outside')",
+        "import ctypes; libc = ctypes.CDLL(None); libc.puts(b'from outside'); libc.fflush(None)",
+        "os.write(1, b'from outside\\n')",
+        "subprocess.run(['echo', 'from outside'], stdout=sys.stdout)",
+        "subprocess.run(['sh', '-c', 'cat; echo from outside'])",
+    ],
+)
+def test_children_and_c_code_write_to_stderr(tmp_path, body: str):
+    """And read nothing: descriptor 0 is Storm's, too."""
+    said, errors = run_process(tmp_path, body)
+    assert "from outside" in errors
+    assert not any("from outside" in text for text in logged(said))
+
+
+def test_stdout_is_a_text_stream(tmp_path):
+    said, errors = run_process(
+        tmp_path,
+        r"""
+        assert not sys.stdout.isatty() and sys.stdout.writable() and sys.stdout.encoding == "utf-8"
+        assert sys.stdin.read() == "" and sys.stdout.fileno() == 1
+        sys.stdout.writelines(["one\n", "two\n"])
+        sys.stdout.buffer.write(b"three\n")
+        sys.stdout.write("four, lone \ud800 ü")
+        sys.stdout.flush()
+        print("no end", end="")
+        print(file=sys.stdout)
+        import logging
+        logging.getLogger("pystorm.stdout").addHandler(logging.StreamHandler(sys.stdout))
+        print("a handler that prints")
+        """,
+    )
+    assert logged(said)[:6] == [
+        "one", "two", "three", "four, lone \\ud800 ü", "no end", "a handler that prints",
+    ]  # fmt: skip
+    assert "a handler that prints" in errors
 
 
 def test_an_error_in_initialize_is_told_to_storm():

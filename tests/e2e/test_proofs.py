@@ -20,7 +20,6 @@ from apps.data.generate.transactions import Transactions
 from apps.local.run import prepare
 from apps.local.services.home import silent
 from apps.operate import log
-from apps.prove.replay.host import Host
 from apps.prove.verdict import oracle
 from apps.prove.verdict.oracle import Span
 from bolts.fraud import FraudBolt
@@ -35,6 +34,7 @@ from stormwatch.ports import Committed, Source
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.settings import Settings, variable
 from stormwatch.state.write_timestamps import outcome_stamp
+from tests.models.host import Host
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]

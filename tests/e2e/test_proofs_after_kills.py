@@ -144,23 +144,3 @@ def test_fraud_and_maintenance_are_proven_and_another_model_is_judged(
         assert 0 < change["changed"] <= change["decisions"] == proof["decisions"]
         assert sum(change["outcomes"].values()) == change["changed"]
         assert change["examples"] and change["score_max"] == 0.0
-
-
-@pytest.mark.parametrize(
-    ("name", "bolt"),
-    [("social", "bolts.social.SocialBolt"), ("recommend", "bolts.items.FirstItems")],
-)
-def test_what_partitions_share_is_proven_as_far_as_it_can_be(
-    proven: Proven, runs: list[Started], tmp_path: Path, name: str, bolt: str
-) -> None:
-    proven.run(runs, name, [bolt])
-    proven.verdict(name)
-    code, proof = proven.replay(name)
-    assert code == 0 and proof["different"] == 0, proof
-    assert proof["equal"] == proof["decisions"] > 500 and proof["remark"]
-    (tmp_path / "model").mkdir()
-    code, said = proven.call(
-        "replay", name, "--partition", "0", "--from", "0", "--to", "9",
-        "--model", str(tmp_path / "model"),
-    )  # fmt: skip
-    assert code == 2 and "that can be replaced" in said

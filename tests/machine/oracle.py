@@ -9,9 +9,9 @@ from stormwatch.parsing.batch import parse_batch
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment, Outcomes, Record, SetAside
 from stormwatch.state.cache import Entry
+from stormwatch.state.commit import alert_message
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.steps import alert_message
 from tests.toy import Ping, Sums, Toy
 
 TOPIC = "pings"

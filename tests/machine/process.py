@@ -11,7 +11,9 @@ from stormwatch.errors import InfrastructureError
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment, Outcomes
 from stormwatch.state.cache import StateCache
-from stormwatch.state.steps import Fate, ScoreStep, StoreStep, Topics
+from stormwatch.state.commit import StoreStep, Topics
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
 from tests.machine.oracle import STRIPES
 from tests.toy import Ping, Toy

@@ -1,5 +1,8 @@
 """The runner keeps Storm's promises: acks, fails, time-outs, restarts, the same run each time."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -129,6 +132,43 @@ def test_an_ack_after_a_fail_ends_the_component() -> None:
 
     with pytest.raises(RunFailed, match="non-existent or already acked/failed id"):
         run_until(engine(Two), lambda: False)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: sys.stdout.write("out of place\n"),
+        lambda: subprocess.run(["echo", "out of place"], check=True),
+        lambda: os.system("echo out of place"),
+        lambda: os.write(1, b"out of place\n"),
+    ],
+)
+def test_a_plain_component_that_writes_to_stdout_ends_as_it_does_under_storm(write: Any) -> None:
+    """It is met here, not on the cluster first; the terminal's stdout is given back."""
+
+    class Prints(Collect):
+        def process(self, tup: Any) -> None:
+            write()
+            super().process(tup)
+
+    class Guarded(Prints):
+        stdout_is_free = True
+
+    def run(bolt: type) -> Seen:
+        spout, bolt, seen = fresh(bolt=bolt)
+
+        class Two(Topology):
+            numbers = spout.spec()
+            collect = bolt.spec(inputs=[numbers])
+
+        run_until(engine(Two), lambda: sum(s[0] == "acked" for s in seen) == 10)
+        return seen
+
+    before = sys.stdout, os.fstat(1)
+    with pytest.raises(RunFailed, match=r"(?s)JSON is malformed.*its pipe to Storm.*out of place"):
+        run(Prints)
+    assert (sys.stdout, os.fstat(1)) == before
+    assert sum(s[0] == "acked" for s in run(Guarded)) == 10
 
 
 ACTS = [(point, act) for point in Point for act in Act if act in FITTING[point]]

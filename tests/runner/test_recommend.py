@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.data.generate.behaviour import behaviour
+from apps.operate.ledger_verify import verify
+from stormwatch.adapters.memory.kafka import MemoryAdmin
 from stormwatch.adapters.memory.world import World
 from stormwatch.domains.recommend.domain import NAME
 from stormwatch.domains.recommend.event import Behaviour
@@ -90,6 +92,19 @@ def holds(ran: Ran) -> None:
 
 def test_without_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     holds(run(monkeypatch, 1, lambda plan: Faults(), []))
+
+
+def test_the_ledger_verifies_itself_against_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each record is decided once, under its key, as those of fraud and maintenance are."""
+    with stage(monkeypatch) as made:
+        topic, world = made.settings.topic_behaviour, made.world
+        for event in islice(behaviour(3, users=USERS, items=OBJECTS), 200):
+            world.broker.append(topic, event.key, event.value)
+        planted = lambda plan: Faults.seeded(3, plan, 8, within=40)  # noqa: E731
+        made.run("recommend", topic, planted, 3, store_faults=store_faults([7, 14]))
+        verified = verify(made.settings, MemoryAdmin(world.broker), world.store, NAME, topic)
+        assert verified.sound, verified
+        assert verified.states == {"scored": 200}
 
 
 @pytest.mark.parametrize("act", [Act.CRASH, Act.CRASH_AFTER, Act.TIMEOUT])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.data.generate.transactions import Transactions
-from apps.moments import moment
+from apps.data.moments import moment
 from bolts.parse import ParseTransactions
 from stormwatch import codec
 from stormwatch.adapters.cassandra import rows as wire

@@ -1,7 +1,8 @@
-"""Dependencies point inward: topologies -> bolts, spouts -> adapters -> core. Apps may use all."""
+"""The arrows between the rooms, read from the imports: who may know whom."""
 
 import ast
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 DRIVERS = {"kafka", "confluent_kafka", "cassandra", "pystorm", "streamparse"}
 CORE_MAY = {"stormwatch", "msgspec", "numpy"} | set(sys.stdlib_module_names)
+OUTSIDE = {"adapters", "testing"}  # rooms of the package that are not the core
+APPS = ["cli", "prove", "local", "serve", "operate", "land", "build", "data"]
+"""Each may import those behind it. A room that is not there yet has its place."""
 
 
 def imports(path: Path) -> set[str]:
@@ -27,16 +31,35 @@ def files(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((SRC / folder).rglob("*.py"))]
 
 
-CORE = [p for p in files("stormwatch") if "adapters" not in p.parts and "testing" not in p.parts]
+CORE = [
+    path
+    for path in files("stormwatch")
+    if path.relative_to(SRC / "stormwatch").parts[0] not in OUTSIDE
+]
 
 
 def shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def rooms(base: Path, prefix: str) -> dict[str, dict[str, set[str]]]:
+    """Of each folder of `base`: the folders beside it that its files import, and the files."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for path in sorted(base.rglob("*.py")):
+        room = path.relative_to(base).parts[0]
+        for name in imports(path):
+            if name.startswith(f"{prefix}."):
+                other = name.split(".")[1]
+                if other != room and (base / other).is_dir() and (base / room).is_dir():
+                    found[room][other].add(shown(path))
+    return found
+
+
 def test_the_walk_sees_the_code():
     assert len(CORE) > 15
-    assert "stormwatch.records.Fragment" in imports(SRC / "stormwatch" / "state" / "processor.py")
+    processor = SRC / "stormwatch" / "state" / "processor.py"
+    assert "stormwatch.records.Fragment" in imports(processor)
+    assert "state" in rooms(SRC / "stormwatch", "stormwatch")["domains"]
 
 
 @pytest.mark.parametrize("path", CORE, ids=shown)
@@ -82,3 +105,49 @@ def test_every_topology_has_its_workers_requirements():
     for path in (ROOT / "topologies").glob("*.py"):
         text = (ROOT / "virtualenvs" / f"{path.stem}.txt").read_text()
         assert "streamparse" in text, "streamparse refuses to build a virtualenv without it"
+
+
+@pytest.mark.parametrize(
+    ("base", "prefix"), [(SRC / "stormwatch", "stormwatch"), (ROOT / "apps", "apps")], ids=str
+)
+def test_no_two_rooms_import_each_other(base: Path, prefix: str) -> None:
+    found = rooms(base, prefix)
+    both = {
+        f"{one} and {other}: {sorted(found[one][other])}, {sorted(found[other][one])}"
+        for one in list(found)
+        for other in found[one]
+        if one < other and one in found[other]
+    }
+    assert not both
+
+
+def test_no_room_is_outside_of_the_order_of_apps() -> None:
+    there = {path.name for path in (ROOT / "apps").iterdir() if any(path.glob("*.py"))}
+    assert there <= set(APPS)
+    assert not [path.name for path in (ROOT / "apps").glob("*.py") if path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("room", APPS)
+def test_apps_import_one_way(room: str) -> None:
+    ahead = APPS[: APPS.index(room)]
+    found = rooms(ROOT / "apps", "apps")[room]
+    assert not {other: sorted(by) for other, by in found.items() if other in ahead}
+
+
+def test_state_owns_the_protocol_of_a_domain_and_knows_no_domain() -> None:
+    found = rooms(SRC / "stormwatch", "stormwatch")
+    for room in ("ingest", "parsing", "dead_letters", "state", "ledger", "models"):
+        assert "domains" not in found[room], found[room]["domains"]
+
+
+def test_only_connect_and_the_test_kit_choose_an_implementation() -> None:
+    """An adapter of a product is imported by its own folder and by the composition root."""
+    chosen = {
+        shown(path): sorted(name for name in imports(path) if name.startswith(products))
+        for products in (("stormwatch.adapters.kafka.confluent", "stormwatch.adapters.kafka.pure"),)
+        for path in files("stormwatch", "bolts", "spouts")
+        if "kafka" not in path.parts
+    }
+    assert {path for path, names in chosen.items() if names} <= {
+        "src/stormwatch/adapters/connect.py"
+    }

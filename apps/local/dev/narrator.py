@@ -4,8 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from apps.data.in_words import in_words
 from apps.local.dev.truth import Frauds, Machines
-from apps.local.run.view import clock, in_words
+from apps.local.run.view import clock
 from stormwatch.records import DecisionRow, Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged
 from stormwatch.state.judge import UNSCORED

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.build.lint import check
+from apps.data.in_words import in_words
 from apps.data.streams import every
 from apps.local.dev import places, world
 from apps.local.dev.feed import Feed
@@ -17,7 +18,6 @@ from apps.local.dev.session import Session
 from apps.local.run import prepare
 from apps.local.run.events import generated
 from apps.local.run.signals import Signals
-from apps.local.run.view import in_words
 from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.records import Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged, Settled

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +30,7 @@ class Look(NamedTuple):
     tasks: int  # that have written a meter: bolts that are ready
     newest: Sequence[DecisionRow] = ()
     degraded: int = 0  # decisions by rules alone
+    noted: Mapping[str, int] = MappingProxyType({})  # as `records.Outcomes` has it
 
     @property
     def decided(self) -> int:
@@ -68,6 +70,7 @@ def look(
     """Sum the meters written since `began` (ms): older ones are of processes of an earlier run."""
     ends: Counter[str] = Counter()
     latency: Counter[int] = Counter()
+    noted: Counter[str] = Counter()
     at = alerts = failed = tasks = degraded = 0
     for body in meters.values():
         reading = _decode(body)
@@ -75,6 +78,7 @@ def look(
             continue
         ends.update(reading.ends)
         latency.update(reading.latency)
+        noted.update(reading.noted)
         tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts
@@ -92,6 +96,7 @@ def look(
         tasks,
         tuple(newest),
         degraded,
+        dict(noted),
     )
 
 

@@ -7,9 +7,7 @@ from types import TracebackType
 
 from apps.local import services
 from apps.local.run import prepare
-from apps.local.services import lifecycle, process, registry
-from apps.local.services.java import java
-from apps.local.services.leiningen import lein
+from apps.local.services import jars, java, lifecycle, process, registry
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
@@ -41,11 +39,12 @@ class Outside:
         from stormwatch.adapters import connect
         from stormwatch.adapters.cassandra import store as cassandra
 
-        preflight(self._progress)
+        java.java(java.storm(self._home.root))  # before anything is fetched or started
         before = set(self.pids())
         self.settings = services.up(self.settings, self._root, self._progress)
         self._started = [name for name in self.pids() if name not in before]
         try:
+            jars.classpath(self._home, jars.STORM, self._progress)
             self.admin = connect.admin(self.settings)
             self._open.append(self.admin)
             prepare.ensure(self.settings, self._root, self.admin, self._progress)
@@ -96,9 +95,3 @@ class Outside:
         if self._started:
             with registry.locked(self._home):
                 lifecycle.halt(self._home, self._started, self._progress)
-
-
-def preflight(progress: Progress) -> None:
-    """What the topologies need even where no service is started. Raises ServiceError."""
-    java()
-    lein(progress)

@@ -26,6 +26,7 @@ class TopologyReport(msgspec.Struct):
     restarts: int
     tried_again: int  # batches given back because Kafka or Cassandra did not answer
     degraded: int  # decisions by rules alone: the model had no score in time
+    noted: dict[str, int]  # what a person should know -> how often: `stormwatch.records.NOTES`
 
 
 class Report(msgspec.Struct):
@@ -106,4 +107,5 @@ def _topology(part: Part, memory: dict[str, float]) -> TopologyReport:
         restarts=part.restarts,
         tried_again=last.failed,
         degraded=last.degraded,
+        noted=dict(last.noted),
     )

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from apps.data.in_words import in_words
+from apps.data.moments import moment
 from apps.local.run.figures import Look, Rates, rejected_by_code
-from apps.moments import moment
 from stormwatch.ledger.reconcile import TopicLedger
-from stormwatch.records import Decision, DecisionRow, EndState
+from stormwatch.records import DecisionRow, EndState
 
-_decision = msgspec.json.Decoder(Decision).decode
 RUNNING = "running"
 """The phase between warm-up and drain."""
 ALERTS_SHOWN = 5
@@ -79,6 +78,7 @@ def plain(screen: Screen) -> list[str]:
             f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledger)}, {memory:,.0f} MB"
         )
         line += f", degraded {look.degraded}" if look.degraded else ""
+        line += "".join(f", {what.replace('_', ' ')} {n}" for what, n in sorted(look.noted.items()))
         lines.append(line + again)
     if screen.trouble:
         lines.append(f"{clock(screen.elapsed)} {screen.trouble}")
@@ -93,17 +93,6 @@ def _when(screen: Screen) -> str:
 def clock(seconds: float) -> str:
     """m:ss."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def in_words(row: DecisionRow) -> str:
-    """An alert's reasons, most weighty first, as one line."""
-    try:
-        decision = _decision(bytes(row.body))
-    except msgspec.MsgspecError:
-        return ""  # written by another version: the outcome alone is shown
-    reasons = sorted(decision.reasons, key=lambda reason: -abs(reason.weight))
-    alone = ["by rules alone"] if decision.degraded else []
-    return "; ".join([*alone, *(reason.text for reason in reasons)])
 
 
 def _figures(screen: Screen) -> Table:
@@ -121,6 +110,10 @@ def _figures(screen: Screen) -> Table:
     if any(degraded):
         told = Text("by rules alone (degraded)", style="bold red")
         table.add_row(told, *(f"{count:,}" for count in degraded))
+    notes = [panel.look.noted if panel.look else {} for panel in screen.panels]
+    for what in sorted({what for noted in notes for what in noted}):
+        told = Text(what.replace("_", " "), style="bold")
+        table.add_row(told, *(f"{noted.get(what, 0):,}" for noted in notes))
     codes = [rejected_by_code(panel.look.ends) if panel.look else {} for panel in screen.panels]
     for code in sorted(set().union(*codes)):
         table.add_row(Text(f"  {code}", style="dim"), *(f"{c.get(code, 0):,}" for c in codes))

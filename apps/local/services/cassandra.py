@@ -7,8 +7,9 @@ from pathlib import Path
 from apps.local.services import jars, ports
 from apps.local.services.health import cassandra_answers
 from apps.local.services.home import Home, Progress
-from apps.local.services.java import FRUGAL, java
+from apps.local.services.java import CASSANDRA, FRUGAL, Java, cassandra_options, java
 from apps.local.services.plan import Plan
+from stormwatch.settings import load
 
 NAME = "cassandra"
 _HEAP_MB = 1024
@@ -20,6 +21,7 @@ def plan(
     home: Home, progress: Progress, native: int | None = None, storage: int | None = None
 ) -> Plan:
     """Cassandra on its default ports, or on others where those are taken; data survives."""
+    its_java = java(CASSANDRA, load(root=home.root).cassandra_java_home)
     native = native or ports.default_or_other(9042, NAME, progress)
     storage = storage or ports.free(7000, taken=[native])
     classpath = jars.joined(jars.classpath(home, jars.CASSANDRA, progress))
@@ -33,10 +35,10 @@ def plan(
     return Plan(
         name=NAME,
         command=[
-            java(),
+            its_java.path,
             f"-Xms{_HEAP_MB // 4}m",
             f"-Xmx{_HEAP_MB}m",
-            *_jvm_options(base),
+            *_jvm_options(base, its_java),
             f"-Djava.io.tmpdir={tmp}",
             f"-Djna.tmpdir={tmp}",
             f"-Dcassandra.config=file://{config}",
@@ -56,8 +58,9 @@ def plan(
     )
 
 
-def _jvm_options(base: Path) -> list[str]:
+def _jvm_options(base: Path, its_java: Java) -> list[str]:
     return [
+        *cassandra_options(its_java.version),
         f"@{_RESOURCES / 'cassandra-jvm17.options'}",
         "-XX:+UseG1GC",
         "-XX:MaxGCPauseMillis=50",

@@ -4,7 +4,18 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from apps.local.services import jars, kafka, machine, manage, ports, process, registry, storm
+from apps.local.services import (
+    cassandra,
+    jars,
+    java,
+    kafka,
+    machine,
+    manage,
+    ports,
+    process,
+    registry,
+    storm,
+)
 from apps.local.services.errors import ServiceError
 from apps.local.services.finding import FAIL, OK, WARN, Finding
 from apps.local.services.home import Home
@@ -20,8 +31,8 @@ def examine(settings: Settings, root: Path) -> list[Finding]:
     home = Home.of(settings, root)
     checks: list[Callable[[], Iterator[Finding]]] = [
         machine.check_python,
-        machine.check_java,
-        machine.check_leiningen,
+        lambda: _java(settings, root),
+        lambda: machine.check_jars(home),
         lambda: _storm(home),
         lambda: machine.check_packages(root),
         lambda: machine.check_disk(home.run_dir),
@@ -33,13 +44,27 @@ def examine(settings: Settings, root: Path) -> list[Finding]:
     return [finding for check in checks for finding in check()]
 
 
+def _java(settings: Settings, root: Path) -> Iterator[Finding]:
+    """By what is started here: a service that the settings name brings its own Java."""
+    try:
+        external = {s.name for s in manage.status(root, settings) if s.state == "external"}
+        needs = [(java.storm(root), "")]
+    except ServiceError:
+        return  # told by the checks that look at it
+    if kafka.NAME not in external:
+        needs.append((java.KAFKA, ""))
+    if cassandra.NAME not in external:
+        needs.append((java.CASSANDRA, settings.cassandra_java_home))
+    yield from machine.check_java(needs)
+
+
 def _storm(home: Home) -> Iterator[Finding]:
     try:
         wanted = jars.storm_version(home.root)
     except ServiceError as error:
         yield Finding("Storm", FAIL, str(error))
         return
-    cached = home.jars / f"{jars.STORM}-{jars.fingerprint(home.root)}.txt"
+    cached = jars.cache(home, jars.STORM)
     if not cached.exists():
         yield Finding("Storm", OK, f"{wanted} by project.clj; its jars come with the first run.")
     elif f"/storm-core-{wanted}.jar" in cached.read_text():
@@ -92,7 +117,7 @@ def _ports(home: Home) -> Iterator[Finding]:
         if process.find(entry.identity)
         for port in entry.ports.values()
     }
-    defaults = {9092: kafka.NAME, 9042: "cassandra", storm.NIMBUS_PORT: "the cluster's Nimbus"}
+    defaults = {9092: kafka.NAME, 9042: cassandra.NAME, storm.NIMBUS_PORT: "the cluster's Nimbus"}
     for port, name in defaults.items():
         if port in running or ports.is_free(port):
             continue

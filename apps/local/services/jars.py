@@ -2,39 +2,39 @@
 
 import hashlib
 import re
-import subprocess
-import threading
-from collections import deque
 from pathlib import Path
 
+from apps.local.services import maven, project_clj
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home, Progress
-from apps.local.services.leiningen import environment, lein
-from apps.local.services.locks import BUILD, locked
+from apps.local.services.locks import locked
 
 STORM, WORKER, KAFKA, CASSANDRA = "storm", "worker", "kafka", "cassandra"
-"""Leiningen profiles of project.clj; Storm is the project itself."""
+"""Profiles of project.clj; Storm is the project itself."""
 
 _UNWANTED = ("storm-clojure", "reload4j")
 """The first fails with NoClassDefFoundError without carbonite, the second is a loop with log4j."""
+_LOCK = "jars.lock"
 
 
 def classpath(home: Home, profile: str, progress: Progress) -> list[Path]:
-    """The jars of a profile, downloaded if they are not there yet.
+    """The jars of a profile. What is not there yet is fetched, for all profiles at once.
 
-    Raises ServiceError with the last lines of Leiningen when it cannot resolve them.
+    Raises ServiceError with what Maven said when it cannot be had.
     """
-    cached = home.jars / f"{profile}-{fingerprint(home.root)}.txt"
+    cached = cache(home, profile)
     found = _known(cached)
     if found:
         return found
-    with locked(home.jars.parent / BUILD):
-        found = _known(cached) or _resolve(home, profile, progress)
-        home.jars.mkdir(parents=True, exist_ok=True)
-        fresh = cached.with_suffix(".new")
-        fresh.write_text("\n".join(map(str, found)) + "\n")
-        fresh.replace(cached)
-    return found
+    with locked(home.jars.parent / _LOCK):
+        if not _known(cached):
+            _resolve(home, progress)
+    return _known(cached)
+
+
+def cache(home: Home, profile: str) -> Path:
+    """The file that names the jars of a profile, once they are there."""
+    return home.jars / f"{profile}-{fingerprint(home.root)}.classpath"
 
 
 def _known(cached: Path) -> list[Path]:
@@ -42,6 +42,11 @@ def _known(cached: Path) -> list[Path]:
         return []
     jars = [Path(line) for line in cached.read_text().splitlines()]
     return jars if all(jar.exists() for jar in jars) else []
+
+
+def known(home: Home) -> bool:
+    """Whether all of them are there."""
+    return all(_known(cache(home, profile)) for profile in (STORM, WORKER, KAFKA, CASSANDRA))
 
 
 def joined(jars: list[Path]) -> str:
@@ -56,11 +61,11 @@ def fingerprint(root: Path) -> str:
 
 def storm_version(root: Path) -> str:
     """Storm's version as project.clj names it."""
-    found = re.search(r'\[org\.apache\.storm/storm-core\s+"([^"]+)"\]', _project(root))
+    found = re.search(r'\[org\.apache\.storm/storm-core\s+"([^"]+)"', _project(root))
     if not found:
         raise ServiceError(
             f'{root / "project.clj"} names no [org.apache.storm/storm-core "VERSION"]. '
-            "Put that line among its :dependencies, without :exclusions."
+            "Put that line among its :dependencies."
         )
     return found[1]
 
@@ -74,45 +79,19 @@ def _project(root: Path) -> str:
         ) from error
 
 
-def _resolve(home: Home, profile: str, progress: Progress) -> list[Path]:
-    step = f"jars of {profile}"
-    progress(step, "asking Leiningen")
-    select = [] if profile == STORM else ["with-profile", profile]
-    command = [lein(progress), *select, "classpath"]
-    last: deque[str] = deque(maxlen=15)
-    process = subprocess.Popen(
-        command,
-        cwd=home.root,
-        env=environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    with process:
-        assert process.stdout and process.stderr
-        reader = threading.Thread(
-            target=_report, args=(process.stderr, last, step, progress), daemon=True
-        )
-        reader.start()
-        out = process.stdout.read().splitlines()
-        reader.join()
-    entries = out[-1].split(":") if out else []
-    jars = [Path(entry) for entry in entries if entry.endswith(".jar")]
-    if process.returncode or not jars:
-        shown = "\n".join([*last, *out[-5:]])
+def _resolve(home: Home, progress: Progress) -> None:
+    project = project_clj.read(home.root)
+    absent = [name for name in (WORKER, KAFKA, CASSANDRA) if name not in project.profiles]
+    if absent:
         raise ServiceError(
-            f"`{' '.join(command)}` did not resolve the jars:\n{shown}\n"
-            "See that the Maven registry is reachable (a proxy or mirror belongs in "
-            "~/.lein/profiles.clj), then start again."
+            f"{home.root / 'project.clj'} has no profile {', '.join(absent)}: which jars that is, "
+            "nobody knows. Put it among its :profiles."
         )
-    return [jar for jar in jars if not any(part in jar.name for part in _UNWANTED)]
-
-
-def _report(stream: object, last: deque[str], step: str, progress: Progress) -> None:
-    count = 0
-    for line in stream:  # type: ignore[attr-defined]
-        last.append(line.rstrip())
-        found = re.match(r"Retrieving \S*/(\S+\.jar) ", line)
-        if found:
-            count += 1
-            progress(step, f"{count} downloaded, now {found[1]}")
+    named = {name: project.profiles[name] for name in (WORKER, KAFKA, CASSANDRA)}
+    wanted = {STORM: project.dependencies, **named}
+    for profile, jars in maven.resolve(wanted, project.managed, home.jars, progress).items():
+        kept = [jar for jar in jars if not any(part in jar.name for part in _UNWANTED)]
+        cached = cache(home, profile)
+        fresh = cached.with_suffix(".new")
+        fresh.write_text("\n".join(map(str, kept)) + "\n")
+        fresh.replace(cached)

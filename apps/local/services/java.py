@@ -1,22 +1,24 @@
-"""Java: found, and new enough."""
+"""Java: found, and of a version that what is to be started runs on."""
 
 import os
 import re
 import shutil
 import subprocess
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
+from apps.local.services import jars
 from apps.local.services.errors import ServiceError
+from stormwatch.settings import variable
 
-REQUIRED = 17
-"""Cassandra 5 and Storm 2.8 are run and tested on it."""
-
+CASSANDRA_HOME = "cassandra.java_home"
+_JVMS = Path("/usr/lib/jvm")
 _ADVICE = (
-    f"Install Java {REQUIRED} (Debian, Ubuntu: `apt-get install openjdk-{REQUIRED}-jre-headless`; "
-    f"macOS: `brew install openjdk@{REQUIRED}`) and see that `java -version` shows it, "
-    "or set JAVA_HOME."
+    "Install Java (Debian 12: `apt-get install openjdk-17-jre-headless`; Debian 13 and 14, Ubuntu "
+    "22.04 and 24.04: `apt-get install openjdk-21-jre-headless`; macOS: `brew install openjdk@21`) "
+    "and see that `java -version` shows it, or set JAVA_HOME."
 )
-
 
 FRUGAL = (
     "-XX:-UsePerfData",
@@ -31,24 +33,81 @@ FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 freed in one is of use to no other, so that the more threads come by, the more memory is held."""
 
 
-def java() -> str:
-    """The `java` to run, of JAVA_HOME or PATH. Raises ServiceError as `checked` does."""
-    return checked()[0]
+class Need(NamedTuple):
+    """Which versions of Java a program runs on."""
+
+    program: str
+    first: int
+    last: int | None = None
+
+    def met(self, version: int) -> bool:
+        """Whether it runs on this one."""
+        return self.first <= version and (self.last is None or version <= self.last)
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last}" if self.last else f"{self.first} or newer"
 
 
-def checked() -> tuple[str, int]:
-    """The `java` to run and its major version.
+KAFKA = Need("Kafka", 17)
+CASSANDRA = Need("Cassandra", 17, 23)
+"""From Java 24 on there is no security manager, without which Cassandra 5.0 ends as it starts."""
+_MANAGER_ASKED_FOR = range(18, 24)
+"""Where the security manager is off unless it is asked for."""
 
-    Raises ServiceError when there is none or it is older than `REQUIRED`.
+
+class Java(NamedTuple):
+    """A `java` to run."""
+
+    path: str
+    version: int
+    """Major."""
+
+
+def storm(root: Path) -> Need:
+    """What Storm needs in the version that project.clj names. Raises ServiceError."""
+    return Need("Storm", 21 if int(jars.storm_version(root).partition(".")[0]) >= 3 else 17)
+
+
+def java(need: Need, home: str = "") -> Java:
+    """The Java for a program: of the folder `home` if given, else of JAVA_HOME or PATH.
+
+    Raises ServiceError when there is none or the program does not run on it.
     """
-    path = _find()
-    version = major(_version_text(path))
-    if version < REQUIRED:
-        raise ServiceError(
-            f"{path} is Java {version}; Kafka, Cassandra and Storm need {REQUIRED} or newer. "
-            f"{_ADVICE}"
-        )
-    return path, version
+    path = _find(home)
+    found = Java(path, _version(path))
+    if need.met(found.version):
+        return found
+    raise ServiceError(
+        f"{path} is Java {found.version}; {need.program} needs Java {need}. "
+        + (_ADVICE if need.last is None or found.version < need.first else _another(need))
+    )
+
+
+def cassandra_options(version: int) -> list[str]:
+    """What Cassandra needs beside its usual options on this version."""
+    return ["-Djava.security.manager=allow"] if version in _MANAGER_ASKED_FOR else []
+
+
+def _another(need: Need) -> str:
+    """How to give a program that does not run on a new Java an older one of its own."""
+    there = next((home for home in sorted(_JVMS.glob("*")) if _suits(home, need)), None)
+    get = "" if there else (
+        "Install one beside it (Debian 13 and 14, Ubuntu 24.04: `apt-get install "
+        "openjdk-21-jre-headless`; macOS: `brew install openjdk@21`). "
+    )  # fmt: skip
+    return (
+        f"{get}Name its folder in {CASSANDRA_HOME}: `export {variable(CASSANDRA_HOME)}="
+        f"{there or _JVMS / 'java-21-openjdk-amd64'}`. All else goes on with the newer one."
+    )
+
+
+def _suits(home: Path, need: Need) -> bool:
+    """By the `release` file, which every JDK and JRE has: nothing is run to look."""
+    try:
+        found = re.search(r'JAVA_VERSION="(?:1\.)?(\d+)', (home / "release").read_text())
+    except OSError:
+        return False
+    return found is not None and need.met(int(found[1])) and (home / "bin" / "java").exists()
 
 
 def major(text: str) -> int:
@@ -57,12 +116,13 @@ def major(text: str) -> int:
     return int(number[1]) if number else 0
 
 
-def _find() -> str:
-    home = os.environ.get("JAVA_HOME")
+def _find(home: str) -> str:
+    named = CASSANDRA_HOME if home else "JAVA_HOME"
+    home = home or os.environ.get("JAVA_HOME", "")
     if home:
         path = Path(home) / "bin" / "java"
         if not path.exists():
-            raise ServiceError(f"JAVA_HOME is {home}, but {path} does not exist. {_ADVICE}")
+            raise ServiceError(f"{named} is {home}, but {path} does not exist. {_ADVICE}")
         return str(path)
     program = shutil.which("java")
     if not program:
@@ -70,11 +130,12 @@ def _find() -> str:
     return program
 
 
-def _version_text(path: str) -> str:
+@lru_cache
+def _version(path: str) -> int:
     try:
         done = subprocess.run(
             [path, "-version"], check=False, capture_output=True, text=True, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServiceError(f"`{path} -version` does not answer: {error}. {_ADVICE}") from error
-    return done.stderr + done.stdout
+    return major(done.stderr + done.stdout)

@@ -12,6 +12,7 @@ from apps.local.services.errors import ServiceError
 from apps.local.services.health import kafka_answers
 from apps.local.services.home import Home, Progress
 from apps.local.services.java import FRUGAL, java
+from apps.local.services.java import KAFKA as NEED
 from apps.local.services.plan import Plan
 
 NAME = "kafka"
@@ -54,6 +55,7 @@ def plan(
     home: Home, progress: Progress, broker: int | None = None, controller: int | None = None
 ) -> Plan:
     """Kafka on its default ports, or on others where those are taken; data survives."""
+    its_java = java(NEED).path
     broker = broker or ports.default_or_other(9092, NAME, progress)
     controller = controller or ports.free(9093, taken=[broker])
     classpath = jars.joined(jars.classpath(home, jars.KAFKA, progress))
@@ -67,7 +69,7 @@ def plan(
             host=ports.HOST, broker=broker, controller=controller, data=base / "data"
         )
     )
-    jvm = [java(), *FRUGAL, f"-Djava.io.tmpdir={tmp}", "-cp", classpath]
+    jvm = [its_java, *FRUGAL, f"-Djava.io.tmpdir={tmp}", "-cp", classpath]
     _format(jvm, config, base / "data", progress)
     flags = ["-Xms128m", f"-Xmx{_HEAP_MB}m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
     flags += ["-XX:+ExitOnOutOfMemoryError", f"-XX:ErrorFile={base}/hs_err_%p.log"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BUILD = "build.lock"
-"""Held by whoever runs Leiningen in the project: its `clean` disturbs its `classpath`."""
+"""Held by whoever runs Leiningen in a project: its `clean` disturbs another's build."""
 
 
 @contextlib.contextmanager

@@ -1,16 +1,17 @@
 """Checks of the machine itself: programs, packages, disk, memory."""
 
 import importlib.metadata
-import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from apps.local.services import jars, maven
 from apps.local.services.errors import ServiceError
 from apps.local.services.finding import FAIL, OK, WARN, Finding
-from apps.local.services.java import checked
+from apps.local.services.home import Home
+from apps.local.services.java import Need, java
 
 _PYTHON = (3, 11)
 _DISK_GB = {WARN: 5.0, FAIL: 1.0}
@@ -31,28 +32,35 @@ def check_python() -> Iterator[Finding]:
     )
 
 
-def check_java() -> Iterator[Finding]:
-    """Java, for every service and for Storm."""
-    try:
-        path, version = checked()
-        yield Finding("Java", OK, f"{version} at {path}.")
-    except ServiceError as error:
-        yield Finding("Java", FAIL, str(error))
+def check_java(needs: Iterable[tuple[Need, str]]) -> Iterator[Finding]:
+    """Java, for each that is started here: what it needs, and the folder of its own Java or ""."""
+    good: dict[str, list[str]] = {}
+    bad: dict[str, None] = {}
+    for need, home in needs:
+        try:
+            found = java(need, home)
+            good.setdefault(f"{found.version} at {found.path}", []).append(need.program)
+        except ServiceError as error:
+            bad[str(error)] = None
+    for what, programs in good.items():
+        yield Finding("Java", OK, f"{what}, good for {', '.join(programs)}.")
+    for sentence in bad:
+        yield Finding("Java", FAIL, sentence)
 
 
-def check_leiningen() -> Iterator[Finding]:
-    """Leiningen, for the jars."""
-    found = shutil.which("lein")
-    if found:
-        yield Finding("Leiningen", OK, f"{found}.")
-    else:
-        yield Finding(
-            "Leiningen",
-            WARN if os.geteuid() == 0 and shutil.which("apt-get") else FAIL,
-            "There is no `lein` on PATH.",
-            "It resolves the jars of Storm, Kafka and Cassandra.",
-            "`apt-get install leiningen` (as root `./stormwatch up` does it), or https://leiningen.org.",
-        )
+def check_jars(home: Home) -> Iterator[Finding]:
+    """Jars of Storm, Kafka and Cassandra, or what brings them."""
+    if jars.known(home):
+        yield Finding("jars", OK, "Those of project.clj are there.")
+        return
+    found = maven.find(home.jars)
+    yield Finding(
+        "jars",
+        OK,
+        "They come with the first start, by Maven into ~/.m2: "
+        + (f"{found}." if found else f"there is no `mvn`, so Apache Maven {maven.VERSION} is "
+           f"fetched into {home.jars}."),
+    )  # fmt: skip
 
 
 def check_packages(root: Path) -> Iterator[Finding]:

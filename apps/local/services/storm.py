@@ -5,12 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from apps.local.services import jars, nimbus, ports
+from apps.local.services import jars, java, nimbus, ports
 from apps.local.services.environment import for_components
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import zookeeper_answers
 from apps.local.services.home import Home, Progress
-from apps.local.services.java import FRUGAL, java
 from apps.local.services.plan import Plan
 
 ZOOKEEPER, NIMBUS, SUPERVISOR = "zookeeper", "nimbus", "supervisor"
@@ -130,7 +129,7 @@ def _write(home: Home, client: int, thrift: int, progress: Progress) -> tuple[in
             supervisor=own,
             slots=slots,
             home=directory,
-            frugal=" ".join(FRUGAL),
+            frugal=" ".join(java.FRUGAL),
         )
     )
     shutil.copy(_RESOURCES / "worker.xml", directory / "log4j2" / "worker.xml")
@@ -157,11 +156,11 @@ def _daemon(home: Home, name: str, progress: Progress) -> list[str]:
 
 def _jvm(home: Home, name: str, heap_mb: int, progress: Progress) -> list[str]:
     return [
-        java(),
+        java.java(java.storm(home.root)).path,
         "-Xms64m",
         f"-Xmx{heap_mb}m",
         "-XX:+UseSerialGC",
-        *FRUGAL,
+        *java.FRUGAL,
         f"-XX:ErrorFile={home.run_dir}/logs/hs_err_{name}_%p.log",
         f"-Dlog4j2.configurationFile={_RESOURCES / 'daemon.xml'}",
         "-cp",

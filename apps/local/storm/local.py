@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 import psutil
 
-from apps.local.services import jars, ports
+from apps.local.services import jars, java, ports
 from apps.local.services.environment import for_components
 from apps.local.services.home import Home, Progress
-from apps.local.services.java import FEW_ARENAS, FRUGAL, java
 from apps.local.services.prctl import end_with_parent
 from apps.local.services.storm import ZOOKEEPER_MAIN, zookeeper_config
 from apps.local.storm.journal import TRACEBACK
@@ -31,7 +30,7 @@ _TERM_S = 4.0
 _REST_S = 1.0
 _LOOK_S = 0.02
 _STDERR_CHARS = 8000
-_FLAGS = ("-XX:+UseSerialGC", *FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1")
+_FLAGS = ("-XX:+UseSerialGC", *java.FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1")
 """C1 alone: Storm hands bytes on to Python, whose speed decides; C2 would only cost memory."""
 STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"
@@ -67,8 +66,8 @@ class LocalCluster:
         port = ports.free()
         config = zookeeper_config(tmp / "zookeeper", port)
         self._zookeeper = self._start([*commands.zookeeper, str(config)])
-        java, *rest = commands.storm
-        self._jvm = self._start([java, f"-Dstorm.local.zookeeper={ports.HOST}:{port}", *rest])
+        program, *rest = commands.storm
+        self._jvm = self._start([program, f"-Dstorm.local.zookeeper={ports.HOST}:{port}", *rest])
 
     def _start(self, command: list[str]) -> "subprocess.Popen[bytes]":
         with self._out.open("ab") as file:
@@ -116,16 +115,17 @@ class LocalCluster:
             self._jvm.wait()
         self._zookeeper.kill()  # nothing that it holds is wanted again
         self._zookeeper.wait()
+        children |= self._children()  # one that it started as it ended is ours only now
         for child in _ended(children, _TERM_S / 2):
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
         _ended(children, 1.0)
         shutil.rmtree(self._tmp, ignore_errors=True)
 
-    def _children(self) -> list[psutil.Process]:
+    def _children(self) -> set[psutil.Process]:
         """All below us but the JVMs: those of a JVM that died are ours by now."""
         ours = (self._jvm.pid, self._zookeeper.pid)
-        return [p for p in psutil.Process().children(recursive=True) if p.pid not in ours]
+        return {p for p in psutil.Process().children(recursive=True) if p.pid not in ours}
 
 
 def _ended(children: Iterable[psutil.Process], limit: float) -> list[psutil.Process]:
@@ -154,9 +154,10 @@ def commands(
 ) -> Commands:
     """How both are started. The topology's jar stands first: Storm takes resources/ from the first
     jar that has one."""
+    program = java.java(java.storm(home.root)).path
     classpath = jars.classpath(home, jars.STORM, progress)
     jvm = [
-        java(),
+        program,
         *_FLAGS,
         f"-XX:ErrorFile={log.parent}/hs_err_storm_%p.log",
         f"-Dlog4j2.configurationFile={_RESOURCES / 'log4j2.xml'}",
@@ -182,7 +183,7 @@ def commands(
 
 
 def _environment(stderr: Path) -> dict[str, str]:
-    environ = FEW_ARENAS | for_components()
+    environ = java.FEW_ARENAS | for_components()
     path = environ["PATH"]
     environ["STORMWATCH_STREAMPARSE_RUN"] = shutil.which("streamparse_run", path=path) or ""
     environ["STORMWATCH_STDERR"] = str(stderr)

@@ -1,8 +1,7 @@
 """`sparse` of the virtualenv: streamparse's own, made safe to start twice and without -e.
 
-streamparse builds the jar in `_build` and `_resources` of the project and deletes both first: two
-`sparse run` at once would take the jar from under each other. Here builds wait for each other and
-each run gets its own copy of the jar.
+streamparse builds the jar by Leiningen in `_build` and `_resources` of the project and deletes both
+first: two `sparse run` at once would take the jar from under each other. Here each builds its own.
 """
 
 import contextlib
@@ -17,9 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from apps.local.services import environment, prctl
-from apps.local.services.java import java
-from apps.local.services.locks import BUILD, locked
+from apps.local.services import environment, java, prctl
+from apps.local.services.jars import storm_version
+from apps.local.storm.jar import builder
 from apps.local.storm.supervise import SPARSE_PID
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load, to_environ
@@ -42,19 +41,21 @@ def main() -> int:
         settings = load(root=Path.cwd())
         run_dir = Path.cwd() / settings.run_dir
         if sys.argv[1:2] and sys.argv[1] in _STARTING and not _HELP & set(sys.argv):
-            java()  # or Leiningen, which builds the jar, fails on it first and says less
+            java.java(java.storm(Path.cwd()))
     except StormwatchError as error:
         print(f"sparse: {error}", file=sys.stderr)
         return 2
     # Components read no file: passwords of stormwatch.toml reach them as environment only.
     _become(environment.for_components() | to_environ(settings))
-    os.environ["LEIN_ROOT"] = "1"  # as root, lein else waits for a key
+    os.environ["LEIN_ROOT"] = (
+        "1"  # as root, Leiningen (see apps.local.storm.jar) else waits for a key
+    )
     os.environ[SPARSE_PID] = str(os.getpid())
     warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
     sys.argv[1:] = with_environment(sys.argv[1:])
     signal.signal(signal.SIGTERM, _terminated)
     prctl.adopt_orphans()
-    from streamparse.cli import run, sparse, submit
+    from streamparse.cli import jar, run, sparse, submit
 
     environment.leave_import_path()
     try:
@@ -66,9 +67,11 @@ def main() -> int:
     _sweep(scratches)
     with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=scratches) as scratch:
         tempfile.tempdir = scratch  # streamparse leaves its files behind
-        run.jar_for_deploy = submit.jar_for_deploy = _locked(
-            run.jar_for_deploy, run_dir, Path(scratch)
-        )
+        # streamparse would ask Leiningen, in three JVMs one after the other.
+        place = Path.cwd() / "_build" if sys.argv[1:2] == ["jar"] else Path(scratch)
+        build = builder(Path.cwd(), jar.jar_for_deploy, run_dir, place)
+        run.jar_for_deploy = submit.jar_for_deploy = jar.jar_for_deploy = build
+        run.local_storm_version = run.storm_lib_version = lambda: storm_version(Path.cwd())
         try:
             return handed_over(sparse.main)
         finally:
@@ -94,6 +97,9 @@ def handed_over(streamparse: Callable[[], object]) -> int:
         streamparse()
     except KeyboardInterrupt:
         return 130
+    except StormwatchError as error:
+        print(f"sparse: {error}", file=sys.stderr)
+        return 1
     except TTransportException as error:
         print(
             f"sparse: Nimbus does not answer: {error.message}. `./stormwatch cluster up` starts "
@@ -151,15 +157,6 @@ def _terminated(number: int, frame: object) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.terminate()
     raise SystemExit(128 + number)
-
-
-def _locked(build: Callable[..., str], run_dir: Path, scratch: Path) -> Callable[..., str]:
-    def built(simple_jar: bool = False) -> str:
-        with locked(run_dir / BUILD):
-            jar = Path(build(simple_jar=simple_jar))
-            return str(shutil.copy(jar, scratch / jar.name))
-
-    return built
 
 
 if __name__ == "__main__":

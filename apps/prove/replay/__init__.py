@@ -1,1 +1,1 @@
-"""Runs a topology's own components over a range of the log again, into memory, and compares."""
+"""Runs the pure core over a range of the log again, into memory, and compares."""

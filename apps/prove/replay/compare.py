@@ -35,7 +35,6 @@ class Proof(msgspec.Struct):
     ends: dict[str, int]
     differences: list[Difference]  # EXAMPLES of them at most
     different: int
-    remark: str = ""  # on how far the proof goes
 
     @property
     def same(self) -> bool:

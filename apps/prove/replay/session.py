@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from apps.operate.domains import MAKE, one
-from apps.prove.replay import compare, listed
+from apps.operate.domains import MAKE, provable
+from apps.prove.replay import compare
 from apps.prove.replay.compare import EXAMPLES, Change, Proof
-from apps.prove.replay.components import KEYED, OF
 from apps.prove.replay.course import Range, run
-from apps.prove.replay.keyed import KeyedReplay
 from apps.prove.replay.needs import Needs, ReplayRefused
 from stormwatch import models
 from stormwatch.adapters import connect
@@ -48,34 +47,29 @@ class Replay:
             _same_code(domain, rules, features)
             if model not in passes:
                 folder = str(self._model(model, domain, folders))
-                changed = _with_model(self._name, settings, folder)
+                changed = _with(self._name, settings, "model", folder)
                 passes[model] = run(changed, self._name, self._needs.batches(), of)
         replayed = dict(made.decisions)
         for offset, row in stored.decisions.items():
             other = passes[_model_of(row) or made.model].decisions.get(offset)
             if other is not None:
                 replayed[offset] = other
-        if OF[self._name].listed:
-            found = listed.differences(stored.decisions, replayed, ends, made)
-        else:
-            found = compare.differences(stored.decisions, replayed, ends, made.ends)
+        found = compare.differences(stored.decisions, replayed, ends, made.ends)
         wrong = {difference.offset for difference in found}
         return Proof(
             of.partition, of.first, of.last, made.before,
             [f"{model} {rules}" for model, rules, _ in stored.versions], len(stored.decisions),
             len(stored.decisions.keys() - wrong), dict(Counter(ends.values())), found[:EXAMPLES],
-            len(found), listed.NOT_COMPARED if OF[self._name].listed else "",
+            len(found),
         )  # fmt: skip
 
     def change(self, folder: Path | None, rules: Path | None = None) -> Change:
         """What another model, or other rules, would have decided instead of what is stored."""
-        components, settings = OF[self._name], self._settings
+        settings = self._settings
         if folder is not None:
-            settings = _with_model(self._name, settings, str(folder))
+            settings = _with(self._name, settings, "model", str(folder))
         if rules is not None:
-            if components.with_rules is None:
-                raise SettingsError(f"--rules: {self._name} has no rules that can be replaced.")
-            settings = components.with_rules(settings, str(rules))
+            settings = _with(self._name, settings, "rules", str(rules))
         made = run(settings, self._name, self._needs.batches(), self._of)
         stored = self._needs.stored(self._needs.ends(), made).decisions
         readable = {offset: row for offset, row in stored.items() if _model_of(row)}
@@ -103,11 +97,13 @@ class Replay:
         )
 
 
-def _with_model(name: str, settings: Settings, folder: str) -> Settings:
-    with_model = OF[name].with_model
-    if with_model is None:
-        raise SettingsError(f"--model: {name} has no model that can be replaced.")
-    return with_model(settings, folder)
+def _with(name: str, settings: Settings, what: str, place: str) -> Settings:
+    """With another model or other rules. Raises SettingsError where none can be given."""
+    field = f"{name}_{what}"
+    if not hasattr(settings, field):
+        raise SettingsError(f"--{what}: {name} has no {what} that can be replaced.")
+    changes: dict[str, Any] = {field: place}
+    return replace(settings, **changes)
 
 
 def _model_of(row: DecisionRow) -> str:
@@ -130,9 +126,9 @@ def _same_code(domain: Domain[Any, Any], rules: str, features: str) -> None:
 @contextmanager
 def opened(
     settings: Settings, archive: Archive, name: str, partition: int, first: int, last: int
-) -> Iterator[Replay | KeyedReplay]:
+) -> Iterator[Replay]:
     """A replay with a source of its own. Raises SettingsError for a range that is none."""
-    stream = one(settings, name)
+    stream = provable(settings, name)
     with closing(connect.source(settings, stream.topic)) as source:
         info = source.describe()
         if info is None or partition not in range(info.partitions) or not 0 <= first <= last:
@@ -142,7 +138,4 @@ def opened(
                 f"has {parts} partitions, from 0 on, and --from is not above --to."
             )
         of = Range(stream.topic, partition, first, last)
-        if name in KEYED:
-            yield KeyedReplay(settings, archive, source, name, of)
-        else:
-            yield Replay(settings, archive, source, name, of)
+        yield Replay(settings, archive, source, name, of)

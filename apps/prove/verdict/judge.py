@@ -59,7 +59,14 @@ def judge(
     found = compare(want, have)
     if domain is not None:
         found = _ordered(found, have, events, domain)
-    return verdict_of(found, seed, doubts, len(want.ends), len(want.decisions), have)
+    counts = Counter(finding.kind for finding in found)
+    shown = [f for kind in KINDS for f in [f for f in found if f.kind == kind][:EXAMPLES]]
+    status = INVALID if doubts else FAIL if found else PASS
+    quarantined = sum(cells[1] == "kills_process" for cells in have.dead_letters.values())
+    return Verdict(
+        seed, status, len(want.ends), len(want.decisions), quarantined, len(marked(have)),
+        {kind: counts[kind] for kind in KINDS}, shown, list(doubts),
+    )  # fmt: skip
 
 
 def compare(want: Tables, have: Tables) -> list[Finding]:
@@ -72,21 +79,6 @@ def compare(want: Tables, have: Tables) -> list[Finding]:
         else:
             found += _rows(each.name, mine, theirs)
     return found
-
-
-def verdict_of(
-    found: Sequence[Finding], seed: int, doubts: Sequence[str], records: int, decisions: int,
-    have: Tables, told: Sequence[str] = (),
-) -> Verdict:  # fmt: skip
-    """The verdict on what was found. `told` is said of it, whatever it is."""
-    counts = Counter(finding.kind for finding in found)
-    shown = [f for kind in KINDS for f in [f for f in found if f.kind == kind][:EXAMPLES]]
-    status = INVALID if doubts else FAIL if found else PASS
-    quarantined = sum(cells[1] == "kills_process" for cells in have.dead_letters.values())
-    return Verdict(
-        seed, status, records, decisions, quarantined, len(marked(have)),
-        {kind: counts[kind] for kind in KINDS}, shown, [*doubts, *told],
-    )  # fmt: skip
 
 
 def _rows(table: str, want: Table, have: Table) -> Iterable[Finding]:

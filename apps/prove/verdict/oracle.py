@@ -44,52 +44,71 @@ def expected(
     parse_one: Callable[..., Any],
 ) -> MemoryStore:
     """The tables that these batches lead to, in this order."""
-    store = MemoryStore(settings.layout_period_h)
-    contract = Contract(domain, Policy.of(settings), "oracle")
+    core = Core(settings, domain, parse_one)
     for batch in batches:
-        fragment, parsed = batch.fragment, events(settings, batch, domain.name, parse_one, store)
+        core.apply(batch)
+    return core.store
+
+
+class Core:
+    """The pure core over batches of a log, one after another. `store`: what they led to so far."""
+
+    def __init__(
+        self, settings: Settings, domain: Domain[Any, Any], parse_one: Callable[..., Any]
+    ) -> None:
+        self.store = MemoryStore(settings.layout_period_h)
+        self._settings, self._domain, self._parse_one = settings, domain, parse_one
+        self._masked = names(settings.mask_fields)
+        self._contract = Contract(domain, Policy.of(settings), "oracle")
+
+    def apply(self, batch: Batch) -> Parsed[Any] | None:
+        """Store all that one batch leads to; its events, or None of a record that kills."""
+        parsed, store, name = self._parse(batch), self.store, self._domain.name
         if parsed is None:
-            continue
+            return None
         stripes: dict[int, list[str]] = {}
-        for name in {event.entity for _, _, event in parsed.events}:
-            stripes.setdefault(stripe_of(name, settings.layout_stripes), []).append(name)
-        states = {name: Entry(stripe, b"") for stripe, some in stripes.items() for name in some}
-        for name, blob in store.load_states(domain.name, stripes).items():
-            states[name] = states[name]._replace(blob=blob)
-        outcomes = contract.apply(fragment, parsed, states, 0)
+        for entity in {event.entity for _, _, event in parsed.events}:
+            stripe = stripe_of(entity, self._settings.layout_stripes)
+            stripes.setdefault(stripe, []).append(entity)
+        states = {each: Entry(stripe, b"") for stripe, some in stripes.items() for each in some}
+        for entity, blob in store.load_states(name, stripes).items():
+            states[entity] = states[entity]._replace(blob=blob)
+        outcomes = self._contract.apply(batch.fragment, parsed, states, 0)
         store.write_outcomes(outcomes)
-        store.write_states(domain.name, outcomes.states)
-    return store
+        store.write_states(name, outcomes.states)
+        return parsed
+
+    def forget(self) -> None:
+        """All that was stored but the states: what comes next is looked at alone."""
+        for table in ("decisions", "alerts", "dead_letters", "ledger"):
+            self.store.tables.pop(table, None)
+
+    def _parse(self, batch: Batch) -> Parsed[Any] | None:
+        """What parse makes of a batch; what it sets aside is written. None of a killer's batch."""
+        (fragment, records, killer), settings = batch, self._settings
+        stamp, name = outcome_stamp(fragment), self._domain.name
+        if killer:
+            aside = notices.quarantined(fragment, records[0], settings.quarantine_after, "oracle")
+            rows = [kept(row, settings.record_max_bytes, self._masked) for row in aside.rows]
+            self.store.write_aside(name, rows, aside.ledger, stamp)
+            return None
+        made = parse_batch(
+            fragment,
+            records,
+            partial(self._parse_one, future_skew_ms=settings.future_skew_s * 1000),
+            component="oracle",
+            record_max_bytes=settings.record_max_bytes,
+            masked=self._masked,
+            now=0,
+        )
+        if made.rejected:
+            self.store.write_aside(name, made.rejected.rows, made.rejected.ledger, stamp)
+        return made.parsed
 
 
-def events(
-    settings: Settings,
-    batch: Batch,
-    domain: str,
-    parse_one: Callable[..., Any],
-    store: MemoryStore,
-) -> Parsed[Any] | None:
-    """What parse makes of a batch; what it sets aside is written. None of a killer's batch."""
-    fragment, records, killer = batch
-    masked = names(settings.mask_fields)
-    if killer:
-        aside = notices.quarantined(fragment, records[0], settings.quarantine_after, "oracle")
-        rows = [kept(row, settings.record_max_bytes, masked) for row in aside.rows]
-        store.write_aside(domain, rows, aside.ledger, outcome_stamp(fragment))
-        return None
-    made = parse_batch(
-        fragment,
-        records,
-        partial(parse_one, future_skew_ms=settings.future_skew_s * 1000),
-        component="oracle",
-        record_max_bytes=settings.record_max_bytes,
-        masked=masked,
-        now=0,
-    )
-    if made.rejected:
-        stamp = outcome_stamp(fragment)
-        store.write_aside(domain, made.rejected.rows, made.rejected.ledger, stamp)
-    return made.parsed
+def parser(domain: Domain[Any, Any]) -> Callable[..., Any]:
+    """A domain's own parser, as `Core` calls one."""
+    return lambda value, timestamp, future_skew_ms: domain.parse(value, timestamp)
 
 
 def cut(

@@ -9,9 +9,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from apps.data.kinds import BY_TOPOLOGY, named
-from apps.operate.domains import MAKE, one
-from apps.prove.verdict import degraded, lists, oracle, preconditions, rekeyed, shared
+from apps.operate.domains import MAKE, provable
+from apps.prove.verdict import degraded, oracle, preconditions
 from apps.prove.verdict.epochs import aligned
 from apps.prove.verdict.judge import FAIL, Verdict, judge
 from apps.prove.verdict.kafka import Log
@@ -38,8 +37,8 @@ def verdict(
     The seed decides how the oracle cuts the log into batches, which must not matter. `domain`
     stands for that of the settings. Raises InfrastructureError, ModelError, SettingsError.
     """
-    stream = one(settings, name)
-    domain, kind = domain or MAKE[name](settings), BY_TOPOLOGY[name]
+    stream = provable(settings, name)
+    domain = domain or MAKE[name](settings)
     have = stored(settings, name, stream.topic)
     with closing(Log(settings, stream.topic)) as log:
         marks = log.marks()
@@ -48,27 +47,16 @@ def verdict(
         times: Times = {}
         size = partial(Random(seed).randint, 1, CUT_MAX)
         batches = _batches(log, spans, size, _quarantined(have.tables), times)
-        if kind.hop:
-            keyed = rekeyed.read(settings, batches, domain, named(kind.parse), named(kind.hop))
-            offsets = {*keyed.certain.ends, *(step.place for step in keyed.steps())}
-        else:
-            believed: Any = degraded.Partly(domain, degraded.marked(have.tables))
-            degraded.take_fallen(have.tables)
-            want = of_memory(oracle.expected(settings, batches, believed, _parser(domain)))
-            offsets = set(want.ends)
-        why += preconditions.undecided(offsets, have.tables, marks)
+        believed: Any = degraded.Partly(domain, degraded.marked(have.tables))
+        degraded.take_fallen(have.tables)
+        want = of_memory(oracle.expected(settings, batches, believed, oracle.parser(domain)))
+        why += preconditions.undecided(want.ends, have.tables, marks)
         why += preconditions.versions(have.tables, domain)
         why += preconditions.late_faults(faults, have, times)
         if not times:
             why.append(f"the topic {stream.topic} holds no records")
-        if kind.hop:
-            made = shared.judge(settings, domain, stream.topic, keyed, have, seed, why)
-        elif name == lists.NAME:
-            items = stored(settings, lists.ITEMS, stream.topic).tables.states
-            made = lists.judge(want, have.tables, items, seed, why)
-        else:
-            read = _Events(_scored(log, spans, want, domain))
-            made = judge(want, have.tables, seed, why, read, domain)
+        read = _Events(_scored(log, spans, want, domain))
+        made = judge(want, have.tables, seed, why, read, domain)
     if made.status == FAIL and len({span.epoch for span in spans}) > 1:
         made.why.append(
             "partitions were added: of keys that moved, the order before and after is not "
@@ -101,10 +89,6 @@ class _Events:
         for name, offset, event in self._read:
             self._known.setdefault(name, []).append((offset, event))
         return self._known.get(entity, [])
-
-
-def _parser(domain: Domain[Any, Any]) -> Any:
-    return lambda value, timestamp, future_skew_ms: domain.parse(value, timestamp)
 
 
 def _quarantined(have: Tables) -> set[tuple[int, int]]:

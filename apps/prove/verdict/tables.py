@@ -97,22 +97,6 @@ def of_memory(store: MemoryStore) -> Tables:
     return out
 
 
-def stored_in_memory(store: MemoryStore, domain: str, topic: str) -> Stored:
-    """A MemoryStore as `stored` gives a keyspace."""
-    tables = of_memory(store)
-    for each in (tables.decisions, tables.states, tables.alerts, tables.dead_letters):
-        for key in [key for key in each if key[0] != domain]:
-            del each[key]
-    written = [
-        Written(where, epoch, first, last, part, row["row"][1].age, (nth[0], nth[1]))
-        for (there, where, epoch, first, last, part, *nth), row in store.tables.get(
-            "ledger", {}
-        ).items()
-        if there == topic
-    ]
-    return Stored(tables, written, store.ledger_starts(topic))
-
-
 def of_cassandra(settings: Settings) -> Tables:
     """The tables of a keyspace, read whole."""
     return stored(settings).tables

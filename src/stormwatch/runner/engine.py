@@ -24,6 +24,11 @@ MESSAGE_TIMEOUT_S = 30
 IDLE_S = 0.05
 """How long one `step` waits at most."""
 
+_PRINTED = (
+    ". It, or a program that it starts, writes to stdout, which is its pipe to Storm: "
+    "use self.logger, or stormwatch's base classes"
+)
+
 
 class RunFailed(StormwatchError):
     """A component died too often; the text ends with its traceback."""
@@ -160,7 +165,8 @@ class Engine:
             try:
                 self._obey(news.task, decode(data))
             except (ValueError, EmitRefused) as error:
-                self.die(news.task, f"Storm refuses what it said: {error}\n{data[:300]!r}")
+                hint = "" if data.lstrip().startswith(b"{") else _PRINTED
+                self.die(news.task, f"Storm refuses what it said: {error}{hint}\n{data[:300]!r}")
                 return
         if news.ended is not None and self._instance(news.task) is instance:
             why = self._why.pop(news.task, "") or news.ended.why

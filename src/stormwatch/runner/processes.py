@@ -42,6 +42,7 @@ class _Child:
             while (data := self._out.get()) != _CLOSE:
                 pipe.write(data)
                 pipe.flush()
+        with suppress(OSError):
             pipe.close()
 
     def _read(self) -> None:
@@ -51,7 +52,9 @@ class _Child:
             whole, end, rest = (rest + data).rpartition(END)
             if whole and not self.dead:
                 self._news.put(News(self._task, whole + end, None))
+        pipe.close()
         code = self.process.wait()
+        self.send(_CLOSE)
         self._errors.seek(0)
         why = self._errors.read().decode(errors="replace")[-4000:]
         self._errors.close()
@@ -89,7 +92,9 @@ class Processes:
 
     def kill(self, task: int) -> None:
         """As kill -9; what it wrote and was not read yet is not heard."""
-        child = self._children.pop(task)
+        child = self._children.pop(task, None)
+        if child is None:  # it is dead already
+            return
         child.dead = True
         child.process.kill()
         child.process.wait()

@@ -6,6 +6,7 @@ from random import Random
 from stormwatch.runner.clock import Clock
 from stormwatch.runner.host import News
 from stormwatch.runner.plan import Plan
+from stormwatch.runner.stdout import FREE, Stdout
 from stormwatch.runner.strand import Ended, Strand
 
 HANG_S = 120.0
@@ -19,6 +20,7 @@ class Threads:
         self._plan, self._clock, self._random, self._hang_s = plan, clock, random, hang_s
         self._strands: dict[int, Strand] = {}
         self._bolts = {t for p in plan.parts.values() if not p.is_spout for t in p.tasks}
+        self._stdout = Stdout()
         self._folder = tempfile.TemporaryDirectory(prefix="stormwatch-pids-")
         self.pid_dir = self._folder.name
 
@@ -40,7 +42,7 @@ class Threads:
             return None
         task = ready[0] if len(ready) == 1 else self._random.choice(ready)
         strand = self._strands[task]
-        back = strand.resume(self._hang_s)
+        back = self._resume(task, strand)
         self._clock.worked()
         if not back:
             strand.abandon()
@@ -64,4 +66,14 @@ class Threads:
             if strand.ended is None and not strand.resume(self._hang_s):
                 strand.abandon()
         self._strands.clear()
+        self._stdout.close()
         self._folder.cleanup()
+
+    def _resume(self, task: int, strand: Strand) -> bool:
+        if getattr(self._plan.owner(task).component, FREE, False):
+            return strand.resume(self._hang_s)
+        printed: list[bytes] = []
+        with self._stdout.caught(printed):
+            back = strand.resume(self._hang_s)
+        strand.out[:0] = printed
+        return back

@@ -7,7 +7,7 @@ copies and throws them away when anything fails.
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -32,9 +32,10 @@ class Envelope(msgspec.Struct, Generic[S], array_like=True):
     """State of an entity around the domain's own part.
 
     `marks` holds [partition, epoch, offset] of the last record applied from each stretch of a log
-    that carried the entity, MARKS_MAX at most; the one applied last stands last. `ids` is a
-    packed ring of the ids decided of late. `newest` is the greatest event time seen, ms. `stamp`
-    orders writes.
+    that carried the entity, MARKS_MAX at most; the one applied last stands last. `ids` is a packed
+    ring of the ids decided of late, by their events' times. `newest` is the greatest event time
+    seen, ms. `stamp` orders writes. `floor`: ids of events before this time, s, may have been given
+    up for want of room; 0 as long as none was.
     """
 
     version: int
@@ -43,6 +44,7 @@ class Envelope(msgspec.Struct, Generic[S], array_like=True):
     newest: int
     ids: bytes
     body: S
+    floor: int = 0
 
 
 class EnvelopeCodec(Generic[S]):
@@ -53,7 +55,10 @@ class EnvelopeCodec(Generic[S]):
         self._decoder = msgspec.msgpack.Decoder(kind)
 
     def encode(self, envelope: Envelope[S]) -> bytes:
-        return _encode(envelope)
+        if envelope.floor:
+            return _encode(envelope)
+        e = envelope  # the bytes are what they were before there was `floor`
+        return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, e.body))
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:
         """Raises StateError if this version of the code cannot read the blob."""
@@ -116,8 +121,8 @@ def is_misplaced(marks: list[tuple[int, int, int]], partition: int, epoch: int) 
 def find_id(ids: bytes, digest: bytes) -> tuple[int, int] | None:
     """(payload checksum, event time in s) of a known id, or None.
 
-    The one remembered last: an older one with this id may stand before it, out of its time but not
-    yet dropped, for only the front of the ring is.
+    The youngest: an older one with this id may stand before it, out of its time but not yet
+    dropped.
     """
     at = ids.rfind(digest)
     while at >= 0:
@@ -128,19 +133,37 @@ def find_id(ids: bytes, digest: bytes) -> tuple[int, int] | None:
     return None
 
 
+class Remembered(NamedTuple):
+    """A ring of ids with one more. `given_up`: how many had to go before their time, for want of
+    room; `floor`: the second after the youngest of them."""
+
+    ids: bytes
+    given_up: int
+    floor: int
+
+
 def remember_id(
     ids: bytes, digest: bytes, checksum: int, seconds: int, oldest: int, limit: int
-) -> bytes:
-    """`ids` with one more; from the front, ids before `oldest` (s) and over `limit` are dropped."""
-    keep = 0
-    end = len(ids)
+) -> Remembered:
+    """`ids` with one more, by event time; those before `oldest` (s) are dropped, and then the
+    oldest of more than `limit`."""
     size = _ID.size
-    while keep < end and (
-        (end - keep) // size >= limit
-        or int.from_bytes(ids[keep + 12 : keep + 16], "little") < oldest
-    ):
+    keep, end = 0, len(ids)
+    while keep < end and _seconds(ids, keep) < oldest:
         keep += size
-    return ids[keep:] + _ID.pack(digest, checksum, seconds)
+    at = end
+    while at > keep and _seconds(ids, at - size) > seconds:
+        at -= size
+    ids = ids[keep:at] + _ID.pack(digest, checksum, seconds) + ids[at:]
+    given_up = max(0, len(ids) // size - limit)
+    if not given_up:
+        return Remembered(ids, 0, 0)
+    youngest = max(_seconds(ids, nth * size) for nth in range(given_up))
+    return Remembered(ids[given_up * size :], given_up, youngest + 1)
+
+
+def _seconds(ids: bytes, at: int) -> int:
+    return int.from_bytes(ids[at + 12 : at + 16], "little")
 
 
 def digest_of(event_id: str) -> bytes:

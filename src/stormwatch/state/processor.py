@@ -3,13 +3,14 @@
 For each batch, in offset order and on copies of the states: at or below the mark, already decided;
 id known within the horizon, duplicate or conflict; older than the allowed lateness, late; else
 features first, then learning. Model and rules run once for the batch. The caller writes decisions,
-then states (the commit point), then caches the blobs; see `stormwatch.state.steps`.
+then states (the commit point), then caches the blobs; see `stormwatch.state.commit`.
 
 Two attempts at the same offsets from the same states give the same bytes, whatever the batches;
 but where the model has no score in time one may decide by rules alone what the other did not.
 States hold no score, so only decisions differ: those of the later attempt stand.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
 
@@ -22,6 +23,7 @@ from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.models import NONE
 from stormwatch.records import (
+    IDS_FORGOTTEN,
     SHARED,
     Decision,
     DecisionKey,
@@ -60,6 +62,11 @@ class Policy(NamedTuple):
     """Fields whose values are not kept of a record that is set aside."""
     max_bytes: int = 65_536
     """What is kept of its value."""
+
+    @property
+    def memory_ms(self) -> int:
+        """How long ids are kept: until what has their time is late, and to the horizon."""
+        return max(self.lateness_ms, self.horizon_ms)
 
     @classmethod
     def of(cls, settings: Settings) -> "Policy":
@@ -138,6 +145,7 @@ class _Batch(Generic[E, S]):
         self._replayed: list[DecisionKey] = []
         self._scored: list[tuple[int, int, E, bool]] = []
         self._features: list[tuple[float, ...]] = []
+        self._noted: Counter[str] = Counter()
 
     def run(self, now: int) -> Outcomes:
         for position, (offset, timestamp, event) in enumerate(self._parsed.events):
@@ -178,6 +186,7 @@ class _Batch(Generic[E, S]):
             replayed=self._replayed,
             timestamps=[timestamp for _, timestamp, _, _ in self._scored],
             degraded=sum(verdict.degraded for verdict in verdicts),
+            noted=dict(self._noted),
         )
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
@@ -234,7 +243,9 @@ class _Batch(Generic[E, S]):
         seconds, newest = event.time // 1000, copy.newest
         oldest = (newest - policy.horizon_ms) // 1000
         found = known.find_id(copy.ids, digest)
-        if found is not None and found[1] >= oldest:
+        # Of the same time it is known as long as it is not late: decided again, it would get the
+        # row that the first one has.
+        if found is not None and (found[1] >= oldest or found[1] == seconds):
             if found[0] == checksum:
                 self._end(EndState.DUPLICATE, offset)
             else:
@@ -250,12 +261,23 @@ class _Batch(Generic[E, S]):
                 f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s",
             )  # fmt: skip
             return
+        if seconds < copy.floor and event.time <= newest:
+            self._set_aside(
+                offset, timestamp, event, EndState.LATE, "id_forgotten",
+                f"{name!r} had more than {policy.max_ids} events since then, whose ids fill its "
+                f"memory: whether {event.id!r} was decided before is not known. Raise "
+                "dedup.max_ids.",
+            )  # fmt: skip
+            return
         features = self._domain.advance(copy.body, event)
         copy.newest = max(newest, event.time)
-        copy.ids = known.remember_id(
+        copy.ids, given_up, floor = known.remember_id(
             copy.ids, digest, checksum, seconds,
-            (copy.newest - policy.horizon_ms) // 1000, policy.max_ids,
+            (copy.newest - policy.memory_ms) // 1000, policy.max_ids,
         )  # fmt: skip
+        if given_up:
+            copy.floor = max(copy.floor, floor)
+            self._noted[IDS_FORGOTTEN] += given_up
         self._scored.append((offset, timestamp, event, misplaced))
         self._features.append(features)
         self._end(EndState.SCORED, offset)

@@ -18,7 +18,7 @@ The contract:
   by the last try (`stormwatch.ledger.coverage`). Its row in `alerts` may stay; so may its decision
   where the event has become late meanwhile: allow a lateness above the partitions' distance in
   event time.
-- **Chained**: score and store are one bolt; `steps.ScoreStep` refuses to hand on.
+- **Chained**: score and store are one bolt; `score.ScoreStep` refuses to hand on.
 - **Fenced**: a process takes a term when it first decides (one conditional write, then none), and
   its state writes are stamped by (term, order of writing). So whatever was not confirmed, of a
   process that died or of this one, loses to what is written after it, whenever it is applied; its

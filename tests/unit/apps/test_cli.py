@@ -149,3 +149,20 @@ def test_no_color_is_respected_on_a_terminal() -> None:
 
     assert b"\x1b[31merror:" in on_terminal(NO_COLOR="")
     assert b"\x1b" not in on_terminal(NO_COLOR="1")
+
+
+@pytest.mark.parametrize("command", [
+    ["verdict"], ["replay", "--partition", "0", "--from", "0", "--to", "9"],
+], ids=lambda command: command[0])  # fmt: skip
+@pytest.mark.parametrize(("name", "instead"), [
+    ("social", "`./stormwatch ledger --topic posts`"),
+    ("recommend", "`./stormwatch ledger --topic behaviour --verify`"),
+])  # fmt: skip
+def test_what_partitions_share_is_not_provable_and_says_what_to_use(
+    command: list[str], name: str, instead: str
+) -> None:
+    done = call(command[0], name, *command[1:])
+    assert done.returncode == 2, done.stderr
+    said = " ".join(done.stderr.split())
+    assert f"{name} is not provable: partitions share keys" in said and instead in said
+    assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in said

@@ -21,9 +21,11 @@ from stormwatch.errors import InfrastructureError
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment
 from stormwatch.state.cache import StateCache
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.steps import Fate, ScoreStep, StoreStep, Topics
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Fate
 from tests.unit.state.test_processor_laws import Crash, Fault, Outside, end_states, table
 
 TOPIC = "pings"  # the one that `end_states` asks for

@@ -3,15 +3,20 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
 from stormwatch.domains.fraud.parse import parse
 from stormwatch.parsing.batch import parse_batch
-from stormwatch.records import Fragment, Record
+from stormwatch.records import IDS_FORGOTTEN, Fragment, Record
+from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
+from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
-from tests.toy import Ping, Toy
+from tests.toy import Ping, Sums, Toy
 
 S = 1_000
 POLICY = Policy(lateness_ms=20 * S, horizon_ms=30 * S, max_ids=4)
@@ -52,10 +57,12 @@ def test_what_is_late_moves_nothing_and_is_not_remembered() -> None:
 
 def test_an_id_is_known_up_to_the_horizon_and_no_longer() -> None:
     first = at(10 * S, "x")
-    again = [at(40 * S), first], [at(40 * S + 999), first], [at(41 * S), first]
+    moved = at(12 * S, "x")
+    again = [at(40 * S), moved], [at(40 * S + 999), moved], [at(41 * S), moved]
     assert [ends(first, *some, policy=LONG)[-1] for some in again] == [
-        "duplicate", "duplicate", "scored",  # event times of ids are kept in whole seconds
+        "conflict", "conflict", "scored",  # event times of ids are kept in whole seconds
     ]  # fmt: skip
+    assert ends(first, at(41 * S), first, policy=LONG)[-1] == "duplicate", "it has that row already"
     assert ends(first, at(41 * S), first)[-1] == "late", "shorter lateness than horizon: never"
 
 
@@ -63,7 +70,59 @@ def test_an_id_is_known_until_so_many_others_came() -> None:
     others = [at(10 * S + n) for n in range(1, 5)]
     first = at(10 * S, "x")
     assert ends(first, *others[:3], first)[-1] == "duplicate"
-    assert ends(first, *others, first)[-1] == "scored"
+    assert ends(first, *others, first)[-1] == "late", "decided or not: nobody knows any more"
+    assert ends(first, *others, at(10 * S, "x", value=2))[-1] == "late", "nor for another content"
+    assert ends(first, *others, at(10 * S + 4))[-1] == "duplicate"
+    assert ends(first, *others, at(15 * S, "x"))[-1] == "scored", "a younger one has its own row"
+
+
+def test_what_comes_in_order_is_decided_however_much_there_is() -> None:
+    flood = [at(10 * S + n, f"{n}") for n in range(40)]
+    assert set(ends(*flood)) == {"scored"}
+    assert set(ends(*flood, policy=LONG)) == {"scored"}
+
+
+few = st.lists(st.builds(
+    lambda name, s, value: Ping(f"{name}", "ann", s * S, value),
+    st.integers(0, 9), st.integers(0, 40), st.integers(1, 2),
+), max_size=40)  # fmt: skip
+
+
+@given(few, st.integers(1, 4), st.sampled_from([(20, 30), (30, 20), (100, 5)]))
+def test_no_row_is_decided_twice_however_few_ids_fit_and_whatever_comes_back(
+    log: list[Ping], max_ids: int, limits: tuple[int, int]
+) -> None:
+    """Two decisions in one row at one write timestamp would be mixed, cell by cell."""
+    lateness, horizon = limits
+    policy = Policy(lateness * S, horizon * S, max_ids)
+    contract, blob, decided = Contract(Toy(), policy, "toy"), b"", []
+    for offset, ping in enumerate(log):
+        parsed = Parsed([(offset, 0, ping)], [], [])
+        made = contract.apply(
+            Fragment("t", 0, 0, offset, offset, 1, 0), parsed, {"ann": Entry(0, blob)}, 0
+        )
+        blob = made.states[-1].blob
+        decided += [(row.entity, row.time, row.id) for row in made.decisions]
+        assert len(EnvelopeCodec(Sums).decode(blob, "ann").ids) <= 16 * max_ids
+    assert len(set(decided)) == len(decided)
+
+
+def test_ids_given_up_for_want_of_room_are_counted() -> None:
+    contract = Contract(Toy(), POLICY, "toy")
+    parsed = Parsed([(n, 0, at(10 * S + n)) for n in range(7)], [], [])
+    made = contract.apply(Fragment("t", 0, 0, 0, 6, 1, 0), parsed, {"ann": Entry(0, b"")}, 0)
+    assert made.noted == {IDS_FORGOTTEN: 3}
+
+
+def test_a_busy_customer_and_an_hour_sent_again() -> None:
+    """1,000 payments of a day, the first hour again, and once more with other amounts."""
+    policy = Policy.of(Settings())
+    day = [at(n * 86 * S, f"{n}") for n in range(1000)]
+    again = [replace(ping, value=9) for ping in day[:42]]
+    assert (
+        ends(*day, *day[:42], *again, policy=policy)[1000:]
+        == ["duplicate"] * 42 + ["conflict"] * 42
+    )
 
 
 def test_the_first_stands_whatever_is_sent_after_it() -> None:

@@ -90,16 +90,36 @@ def test_the_ring_of_ids_against_a_list(events, limit):
     for name, at in events:
         newest = max(newest, at)
         digest = entity.digest_of(str(name))
-        ids = entity.remember_id(ids, digest, name, at, newest - horizon, limit)
-        while model and (len(model) >= limit or model[0][1] < newest - horizon):
-            model.pop(0)
-        model.append((name, at))
+        ids, given_up, floor = entity.remember_id(ids, digest, name, at, newest - horizon, limit)
+        model = [(n, t) for n, t in model if t >= newest - horizon]
+        model = sorted([*model, (name, at)], key=lambda one: one[1])
+        dropped = [model.pop(0) for _ in range(len(model) - limit)]
+        assert (given_up, floor) == (len(dropped), dropped[-1][1] + 1 if dropped else 0)
         for known in range(21):
             last = next(((n, t) for n, t in reversed(model) if n == known), None)
             assert entity.find_id(ids, entity.digest_of(str(known))) == last
     assert len(ids) <= 16 * limit
 
 
+def test_a_ring_that_af92a6c_left_in_the_order_of_arrival_is_read_and_grows_on():
+    """Its floor is never below what was given up of it."""
+    old = b"".join(entity._ID.pack(entity.digest_of(str(n)), n, at) for n, at in [(1, 9), (2, 5)])
+    assert entity.find_id(old, entity.digest_of("1")) == (1, 9)
+    ids, given_up, floor = entity.remember_id(old, entity.digest_of("3"), 3, 7, 0, 2)
+    assert (given_up, floor) == (1, 10)
+    assert entity.find_id(ids, entity.digest_of("1")) is None
+    assert entity.find_id(ids, entity.digest_of("2")) == (2, 5)
+
+
+def test_a_blob_of_af92a6c_is_read_and_written_as_it_was():
+    blob = bytes.fromhex("960105919300010709c400920090")
+    found = EnvelopeCodec(Sums).decode(blob, "x")
+    assert found == envelope()
+    assert EnvelopeCodec(Sums).encode(found) == blob
+    found.floor = 7
+    assert EnvelopeCodec(Sums).decode(EnvelopeCodec(Sums).encode(found), "x").floor == 7
+
+
 def test_a_digest_across_two_entries_is_not_found():
-    ids = entity.remember_id(b"", b"AAAABBBB", 1, 2, 0, 9)
+    ids = entity.remember_id(b"", b"AAAABBBB", 1, 2, 0, 9).ids
     assert entity.find_id(ids, ids[4:12]) is None

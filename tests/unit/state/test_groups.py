@@ -11,7 +11,7 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
 from stormwatch.errors import InfrastructureError
 from stormwatch.records import Fragment
-from stormwatch.state.steps import Fate
+from stormwatch.state.step import Fate
 from tests.unit.state.test_processor_laws import (
     TOPIC,
     Crash,

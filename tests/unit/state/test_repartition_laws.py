@@ -21,7 +21,7 @@ from stormwatch.ledger.reconcile import reconcile
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.repartition import fan_out
-from stormwatch.state.steps import Fate
+from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
 from tests.toy import Ping, Sums, Toy
 from tests.unit.state.test_processor_laws import TOPIC, Crash, Fault, Outside, Process, table

@@ -1,0 +1,1 @@
+"""Storm's multilang protocol, as components speak it."""

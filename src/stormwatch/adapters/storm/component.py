@@ -14,12 +14,12 @@ import sys
 from typing import Any
 
 import orjson
-from pystorm.component import LogStream
 from pystorm.exceptions import StormWentAwayError
 from pystorm.serializers.serializer import Serializer
 
 from stormwatch.adapters.storm import collector
 from stormwatch.adapters.storm.pipe import Pipe
+from stormwatch.adapters.storm.standard_streams import logged_stdout, take_pipes
 
 # A component is one process among many: numpy must not start a thread a core in each.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -79,22 +79,30 @@ class StrictJSONSerializer(Serializer):
 class StrictComponent:
     """Mixin, first base of every spout and bolt: the strict serializer, and nothing unseen.
 
-    - `print` becomes a log line instead of breaking the protocol;
+    - `print` becomes a log line instead of breaking the protocol, and what child processes and C
+      libraries write to stdout goes to stderr (`adapters.storm.standard_streams`);
     - loggers under `stormwatch` reach Storm at the component's level;
     - an exception in `initialize` is shown by Storm like one in the loop, then ends the process;
     - `kill -USR1 PID` writes where each thread stands to stderr, and the component goes on.
     """
 
+    stdout_is_free = True
+    """Told to the runner: nothing that is written to stdout reaches Storm as a message."""
     own_process = False
     """Whether Storm started this process for the component: then signals are its own too."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         loose = self.serializer  # type: ignore[has-type]
+        # Detached, or the text wrappers would close the pipes when they are collected.
+        inlet, outlet = loose.input_stream.detach(), loose.output_stream.detach()
+        if _is_of(sys.stdin, inlet) and _is_of(sys.stdout, outlet):
+            self.own_process = True
+            descriptor, outlet = take_pipes()
+            inlet = Pipe(descriptor)
         self.serializer = StrictJSONSerializer(
-            # Detached, or the text wrappers would close the pipes when they are collected.
-            _piped(loose.input_stream.detach()),
-            loose.output_stream.detach(),
+            inlet,
+            outlet,
             self._reader_lock,  # type: ignore[attr-defined]
             self._writer_lock,  # type: ignore[attr-defined]
         )
@@ -104,9 +112,8 @@ class StrictComponent:
         logging.getLogger("stormwatch").setLevel(
             self.logger.level  # type: ignore[attr-defined]
         )
-        if self.serializer.output_stream is getattr(sys.stdout, "buffer", None):
-            self.own_process = True
-            sys.stdout = LogStream(logging.getLogger("pystorm.stdout"))
+        if isinstance(self.serializer.input_stream, Pipe):
+            sys.stdout = logged_stdout(logging.getLogger("pystorm.stdout"))
 
     def read_handshake(self) -> Any:
         """Storm's configuration and context."""
@@ -125,13 +132,9 @@ class StrictComponent:
             raise
 
 
-def _piped(stream: Any) -> Any:
-    """Storm's pipe so that it tells what it holds; a stream of a test's or the runner's as it is.
-
-    The stream stays open as long as the descriptor is read: the component holds it as sys.stdin.
-    """
-    storms = stream is getattr(sys.stdin, "buffer", None)
-    return Pipe(stream.fileno()) if storms else stream
+def _is_of(standard: Any, stream: Any) -> bool:
+    """Whether it is the process's own; streams of a test's or the runner's are not."""
+    return stream is getattr(standard, "buffer", None)
 
 
 def _refuse_non_finite(value: object) -> None:

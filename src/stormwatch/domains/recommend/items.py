@@ -97,7 +97,7 @@ class Answers(NamedTuple):
 class Items:
     """The items' state contract: asks in offset order, on copies, each counted once by its mark.
 
-    In shape a `stormwatch.state.processor.Contract`, for `steps.ScoreStep` to load and cache
+    In shape a `stormwatch.state.processor.Contract`, for `score.ScoreStep` to load and cache
     states with; but an ask is never refused and leaves no decision: what it is answered goes into
     the user's.
     """

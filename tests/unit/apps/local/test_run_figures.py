@@ -8,7 +8,19 @@ from stormwatch.metrics import Reading
 
 def reading(at: int, **ends: int) -> bytes:
     return msgspec.json.encode(
-        Reading(at, 1, "host", dict(ends), 2, 5, 1, {3: sum(ends.values())}, 0, degraded=3)
+        Reading(
+            at,
+            1,
+            "host",
+            dict(ends),
+            2,
+            5,
+            1,
+            {3: sum(ends.values())},
+            0,
+            degraded=3,
+            noted={"x": 2},
+        )
     )
 
 
@@ -25,7 +37,7 @@ def test_meters_of_all_tasks_add_up_and_those_of_earlier_runs_do_not_count() -> 
     assert seen.decided == 19
     assert seen.ends == {"scored": 15, "late": 1, "rejected": 3, "rejected:not_json": 3}
     assert (seen.at, seen.alerts, seen.failed, seen.lag) == (2_400, 4, 2, 7)
-    assert seen.degraded == 6
+    assert (seen.degraded, seen.noted) == (6, {"x": 4})
     assert rejected_by_code(seen.ends) == {"not_json": 3}
 
 

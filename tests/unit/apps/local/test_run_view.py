@@ -6,9 +6,10 @@ import re
 import msgspec
 from rich.console import Console
 
+from apps.data.in_words import in_words
 from apps.local.run.figures import Look, rates
 from apps.local.run.present import Presenter
-from apps.local.run.view import RUNNING, Panel, Screen, clock, in_words, live, plain
+from apps.local.run.view import RUNNING, Panel, Screen, clock, live, plain
 from stormwatch.records import Decision, DecisionRow, Reason
 
 ESCAPE = "\x1b"
@@ -57,10 +58,11 @@ def test_decisions_by_rules_alone_are_shown_where_there_are_any() -> None:
     row = alert("C1", Reason("a", "large"))
     body = row.body[:-1] + b',"degraded":true}'
     row = msgspec.structs.replace(row, body=body)
-    now = Look(1, 1, 1, 0, {"scored": 9}, {}, 1, 0, 1, [row], degraded=4_321)
+    now = Look(1, 1, 1, 0, {"scored": 9}, {}, 1, 0, 1, [row], degraded=4_321, noted={"a_b": 7_654})
     shown = Screen("r", RUNNING, 1, [Panel("fraud", now, None)], {})
     assert re.search(r"by rules alone \(degraded\) +4,321", rendered(shown))
     assert "degraded 4321" in plain(shown)[0]
+    assert re.search(r"a b +7,654", rendered(shown)) and ", a b 7654" in plain(shown)[0]
     assert in_words(row) == "by rules alone; large"
 
 

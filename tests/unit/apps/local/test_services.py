@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from thriftpy2.rpc import make_client
 
-from apps.local.services import jars, manage, ports, process, registry
+from apps.local.services import manage, ports, process, registry
 from apps.local.services.doctor import examine
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import cassandra_answers, kafka_answers, listens, zookeeper_answers
 from apps.local.services.home import Home, silent
-from apps.local.services.java import java, major
 from apps.local.services.plan import Plan, start, wait
 from apps.local.services.registry import Entry
 from apps.local.storm import sparse
@@ -50,41 +49,7 @@ def entry(pid: int, started: float, **settings: str | int) -> Entry:
     return Entry("kafka", pid, started, {"broker": 1}, "kafka.log", settings)
 
 
-# Java and jars
-
-
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [
-        ('openjdk version "17.0.15" 2025-04-15', 17),
-        ('java version "1.8.0_402"', 8),
-        ('openjdk version "21" 2023-09-19', 21),
-        ("sh: something else", 0),
-    ],
-)
-def test_java_version(text: str, version: int) -> None:
-    assert major(text) == version
-
-
-def test_an_old_java_is_refused_with_the_next_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "bin" / "java"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(ServiceError, match=r"Java 11.*need 17.*Install Java 17"):
-        java()
-
-
-def test_a_missing_java_is_refused_with_the_next_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ServiceError, match="no `java` on PATH"):
-        java()
+# Java
 
 
 @pytest.mark.parametrize("command", ["run", "submit"])
@@ -101,7 +66,7 @@ def test_sparse_refuses_to_start_without_java(
     monkeypatch.setattr(sys, "argv", ["sparse", command, "-n", "fraud"])
     assert sparse.main() == 2
     said = capsys.readouterr().err
-    assert said.startswith("sparse: There is no `java` on PATH. Install Java 17")
+    assert said.startswith("sparse: There is no `java` on PATH. Install Java (Debian 12")
 
 
 def test_sparse_tells_that_no_nimbus_answers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,60 +77,6 @@ def test_sparse_tells_that_no_nimbus_answers(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().err
     assert "Nimbus does not answer" in said
     assert "./stormwatch cluster up" in said
-
-
-def test_a_missing_leiningen_says_how_to_get_it(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ServiceError, match="no `lein` on PATH.*Install Leiningen"):
-        jars.classpath(home, jars.KAFKA, silent)
-
-
-def test_class_path_is_cached_on_the_content_of_project_clj(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lein = tmp_path / "bin" / "lein"
-    lein.parent.mkdir()
-    for name in ("a.jar", "reload4j-1.jar"):
-        (tmp_path / name).touch()
-    lein.write_text(
-        f"#!/bin/sh\necho called >> {tmp_path}/calls\n"
-        "echo 'Retrieving org/a/1/a.jar from central' >&2\n"
-        f"echo noise; echo {tmp_path}/src:{tmp_path}/a.jar:{tmp_path}/reload4j-1.jar\n"
-    )
-    lein.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{lein.parent}{os.pathsep}{os.environ['PATH']}")
-    told: list[tuple[str, str]] = []
-    for _ in range(2):
-        found = jars.classpath(home, jars.KAFKA, lambda step, detail: told.append((step, detail)))
-        assert found == [tmp_path / "a.jar"]
-    assert (tmp_path / "calls").read_text().count("called") == 1
-    assert ("jars of kafka", "1 downloaded, now a.jar") in told
-    (home.root / "project.clj").write_text(CLJ + ";; another version\n")
-    jars.classpath(home, jars.KAFKA, silent)
-    (tmp_path / "a.jar").unlink()
-    jars.classpath(home, jars.KAFKA, silent)
-    assert (tmp_path / "calls").read_text().count("called") == 3
-
-
-def test_a_leiningen_that_fails_is_quoted(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lein = tmp_path / "bin" / "lein"
-    lein.parent.mkdir()
-    lein.write_text("#!/bin/sh\necho 'Could not transfer artifact x' >&2\nexit 1\n")
-    lein.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{lein.parent}{os.pathsep}{os.environ['PATH']}")
-    with pytest.raises(ServiceError, match=r"(?s)Could not transfer artifact x.*Maven registry"):
-        jars.classpath(home, jars.KAFKA, silent)
-
-
-def test_storm_version_is_that_of_project_clj(home: Home) -> None:
-    assert jars.storm_version(home.root) == "2.8.3"
-    (home.root / "project.clj").write_text("(defproject x)")
-    with pytest.raises(ServiceError, match="names no"):
-        jars.storm_version(home.root)
 
 
 # Ports and health

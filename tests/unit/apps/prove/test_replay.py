@@ -1,4 +1,4 @@
-"""A range of the log is decided again by the same components, and compared field by field."""
+"""A range of the log is decided again by the pure core, and compared field by field."""
 
 import json
 from dataclasses import replace
@@ -10,12 +10,10 @@ import pytest
 
 from apps.data.generate.transactions import Transactions
 from apps.prove.replay.course import Range
-from apps.prove.replay.host import Host
 from apps.prove.replay.needs import ReplayRefused
 from apps.prove.replay.session import Replay
 from apps.prove.verdict import oracle
 from apps.prove.verdict.oracle import Span, cut
-from bolts.fraud import FraudBolt
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.domains.fraud import Fraud
@@ -81,11 +79,6 @@ def other_model(tmp_path: Path) -> Path:
     (tmp_path / "card.json").write_text(json.dumps(card))
     assert sha256((tmp_path / card["artefact"]).read_bytes()).hexdigest() == card["sha256"]
     return tmp_path
-
-
-def test_the_replay_runs_the_bolt_s_own_chain() -> None:
-    host = Host(FraudBolt, SETTINGS)
-    assert [type(link).__name__ for link in host._links] == ["ScoreStep", "StoreStep"]
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, COUNT - 1), (100, 250), (257, 257)])
@@ -251,3 +244,9 @@ def test_a_bad_rule_set_is_refused_whole(tmp_path: Path, text: str, why: str) ->
 
 def test_the_shipped_rules_keep_their_version() -> None:
     assert Fraud().rules_version == Fraud.rules_version == "fraud-rules-8206c1a2"
+
+
+def test_what_maintenance_has_no_rules_for_is_said(world: World, tmp_path: Path) -> None:
+    other = Replay(SETTINGS, world.store, world.source, "maintenance", Range(TOPIC, 0, 100, 250))
+    with pytest.raises(SettingsError, match="--rules: maintenance has no rules that can be"):
+        other.change(None, tmp_path)

@@ -1,0 +1,96 @@
+"""The second of two neighbours that a topology chains or spreads: commits what was decided.
+
+Guarantee: effects once. A replay finds the marks and does nothing twice, but for the alerts of
+stored decisions, which are published again (they carry the decision's id).
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from stormwatch.dead_letters.rows import message
+from stormwatch.ports import Sink, Store
+from stormwatch.records import SHARED, DecisionRow, Fragment, LedgerRow, Outcomes
+from stormwatch.state.step import Fate
+
+
+class Topics(NamedTuple):
+    """Kafka topics that tell of outcomes."""
+
+    alerts: str
+    dead_letters: str
+
+
+class StoreStep:
+    """Commits outcomes and tells Kafka: of records set aside before, of alerts after."""
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        sink: Callable[[], Sink],
+        topics: Topics,
+        alert_outcomes: frozenset[str],
+        timeout: float,
+        committed: Callable[[Outcomes], None],
+    ) -> None:
+        self._store = store
+        self._sink = sink
+        self._topics = topics
+        self._alert_outcomes = alert_outcomes
+        self._timeout = timeout
+        self._committed = committed
+        self._who, self._works = secrets.token_hex(3), count()
+
+    def work_all(self, batches: Sequence[tuple[Fragment, Outcomes]]) -> list[None]:
+        """Write, commit, publish: each kind of write in one go for all batches (of one domain).
+
+        Raises StoreUnavailable (the states may be written in part) or BrokerUnavailable (they are
+        written; the replay publishes the alerts again).
+        """
+        store = self._store()
+        for _, outcomes in batches:
+            outcomes.ledger = self._own(outcomes.ledger)
+        store.write_outcomes(*(outcomes for _, outcomes in batches))
+        # Before the commit: a replay would find them decided.
+        letters = [(row.key, message(f, row)) for f, outcomes in batches for row in outcomes.aside]
+        self._publish(self._topics.dead_letters, letters)
+        domain = batches[0][1].domain
+        states = [row for _, outcomes in batches for row in outcomes.states]
+        if states:
+            store.write_states(domain, states)  # the commit point
+        alerts: list[DecisionRow] = []
+        for _, outcomes in batches:
+            self._committed(outcomes)
+            alerts += (row for row in outcomes.decisions if row.alert)
+            if outcomes.replayed:
+                found = store.find_decisions(domain, outcomes.replayed)
+                alerts += (row for row in found if row.outcome in self._alert_outcomes)
+        told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
+        self._publish(self._topics.alerts, told)
+        return [None] * len(batches)
+
+    def _own(self, row: LedgerRow) -> LedgerRow:
+        """A row for each work: where two processes work at one try (one of them is a zombie), each
+        with what the other has not committed yet, neither takes back the other's word."""
+        if row.part.startswith(SHARED):  # there the last try stands, whole
+            return row
+        return replace(row, part=f"{row.part}:{self._who}.{next(self._works)}")
+
+    def settle(self, fragment: Fragment, fate: Fate) -> None:
+        """Nothing to keep or undo: what is written is written."""
+
+    def _publish(self, topic: str, records: Sequence[tuple[bytes | None, bytes]]) -> None:
+        if not records:
+            return
+        sink = self._sink()
+        for key, value in records:
+            sink.send(topic, key, value)
+        sink.flush(self._timeout)
+
+
+def alert_message(domain: str, body: bytes) -> bytes:
+    """The alerts topic's record: the decision's JSON with its domain in front."""
+    return b'{"domain":"' + domain.encode() + b'",' + body[1:]

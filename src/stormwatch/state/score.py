@@ -1,0 +1,163 @@
+"""The first of two neighbours that a topology chains or spreads: decides, and writes nothing.
+
+Any failure before the states are confirmed leaves the cache as it was; any doubt about them drops
+their keys from it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from stormwatch.codec import Parsed
+from stormwatch.errors import FatalError
+from stormwatch.ports import Store
+from stormwatch.records import Fragment, Outcomes, StateRow
+from stormwatch.state.attempts import Tries
+from stormwatch.state.cache import Entry, StateCache
+from stormwatch.state.judge import Event
+from stormwatch.state.processor import Contract
+from stormwatch.state.step import Fate
+from stormwatch.state.write_timestamps import Fence
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+
+
+def place_of(fragment: Fragment) -> Place:
+    """Where a batch is from."""
+    return fragment.topic, fragment.partition
+
+
+class ScoreStep(Generic[E, S]):
+    """Decides batches of one domain from cached or loaded states.
+
+    Behind a re-key hop (`Parsed.share`) a key is fed by several partitions, whose batches stand in
+    no order. So the store must be chained: handing on raises FatalError, for the next batch could
+    be decided from states that the store has not written yet. And states are stamped by the order
+    of writing (`stamps.Fence`): whatever was not confirmed, of this process or of one before it,
+    loses to what is written after it, whenever it lands.
+    """
+
+    def __init__(
+        self,
+        contract: Callable[[], Contract[E, S]],
+        cache: StateCache,
+        stripe_of: Callable[[str], int],
+        store: Callable[[], Store],
+        clock: Callable[[], int],
+    ) -> None:
+        self._contract = contract
+        self._cache = cache
+        self._stripe_of = stripe_of
+        self._store = store
+        self._clock = clock
+        self._open: dict[Place, tuple[Fragment, list[StateRow]]] = {}
+        self._last: dict[Place, Fragment] = {}
+        self._shared = False
+        self._fence = Fence()
+        self._tries = Tries()
+
+    def work_all(self, batches: Sequence[tuple[Fragment, Parsed[E]]]) -> list[Outcomes]:
+        """Decide each, write nothing. Raises StoreUnavailable if states cannot be read.
+
+        An entity that strayed to another partition of the group goes on from the batch before:
+        that one's decisions are confirmed before any state of the group is written.
+        """
+        decided: list[Outcomes] = []
+        ahead: dict[str, Entry] = {}
+        for fragment, parsed in batches:
+            outcomes = self.work(fragment, parsed, ahead)
+            decided.append(outcomes)
+            if len(decided) < len(batches):
+                ahead |= {row.entity: Entry(row.stripe, row.blob) for row in outcomes.states}
+        return decided
+
+    def work(
+        self, fragment: Fragment, parsed: Parsed[E], ahead: Mapping[str, Entry] | None = None
+    ) -> Outcomes:
+        """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read.
+
+        Behind a re-key hop also Overtaken.
+        """
+        if parsed.share is not None:
+            self._tries.begin(fragment, parsed.share.bucket)
+        self._resolve(fragment)
+        self._meet(fragment)
+        self._shared = parsed.share is not None
+        contract = self._contract()
+        domain = contract.domain.name
+        floor = 0
+        if self._shared:
+            stamps = 1 + len(parsed.events)  # what a key is opened with, and one more an event
+            if not self._fence.has(stamps):
+                self._fence = Fence(self._store().next_term(domain))
+            floor = self._fence.take(stamps)
+        names = {event.entity for _, _, event in parsed.events}
+        states = self._states(domain, names, floor, ahead or {})
+        outcomes = contract.apply(fragment, parsed, states, self._clock())
+        self._open[place_of(fragment)] = (fragment, outcomes.states)
+        return outcomes
+
+    def settle(self, fragment: Fragment, fate: Fate) -> None:
+        if fate is Fate.HANDED_ON:
+            if self._shared:
+                raise FatalError(
+                    "behind a re-key hop score and store must be one bolt: "
+                    "steps = (score(...), store(...))"
+                )
+            return
+        _, states = self._open.pop(place_of(fragment), (fragment, []))
+        if fate is Fate.DONE:
+            self._keep(fragment, states)
+        else:
+            self._drop(states)
+
+    def _resolve(self, fragment: Fragment) -> None:
+        """Judge what was handed on: the spout goes on past a fragment only once committed."""
+        held = self._open.pop(place_of(fragment), None)
+        if held is None:
+            return
+        before, states = held
+        went_on = fragment.first > before.last and fragment.epoch == before.epoch
+        if went_on and fragment.generation == before.generation:
+            self._keep(before, states)
+        else:
+            self._drop(states)
+
+    def _meet(self, fragment: Fragment) -> None:
+        """Of a later start of the spout: others may have gone on with its partition's keys."""
+        place = place_of(fragment)
+        last = self._last.get(place)
+        now = fragment.epoch, fragment.generation
+        if last is None or now > (last.epoch, last.generation):
+            if last is not None:
+                self._cache.forget(place)
+            self._last[place] = fragment
+
+    def _keep(self, fragment: Fragment, states: Iterable[StateRow]) -> None:
+        place = place_of(fragment)
+        for row in states:
+            self._cache.put(row.entity, Entry(row.stripe, row.blob, place=place))
+
+    def _drop(self, states: Iterable[StateRow]) -> None:
+        # Whether they were written is not known: read them again at the next use.
+        for row in states:
+            self._cache.drop(row.entity)
+
+    def _states(
+        self, domain: str, names: set[str], floor: int, ahead: Mapping[str, Entry]
+    ) -> dict[str, Entry]:
+        states: dict[str, Entry] = {}
+        missing: dict[int, list[str]] = {}
+        for name in names:
+            entry = ahead.get(name) or self._cache.get(name)
+            if entry is None:
+                entry = Entry(self._stripe_of(name), b"")
+                missing.setdefault(entry.stripe, []).append(name)
+            states[name] = entry._replace(floor=floor) if floor else entry
+        if missing:
+            for name, blob in self._store().load_states(domain, missing).items():
+                states[name] = states[name]._replace(blob=blob)
+        return states

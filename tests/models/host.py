@@ -1,0 +1,35 @@
+"""A bolt's chain of steps without Storm, on a store and a sink that a test gives."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from bolts.base import Work
+from bolts.chain import ChainBolt, through
+from stormwatch.metrics import Meter
+from stormwatch.ports import Sink, Store
+from stormwatch.records import Fragment
+from stormwatch.settings import Settings
+from stormwatch.state.cache import StateCache
+
+
+class Host:
+    """What the steps of a ChainBolt ask of the bolt that they are in."""
+
+    component_name = "host"
+    cache: StateCache | None = None
+
+    def __init__(self, bolt: type[ChainBolt], settings: Settings, store: Store, sink: Sink) -> None:
+        self.settings = settings
+        self.outside = SimpleNamespace(
+            store=lambda: store, sink=lambda: sink, meter=Meter(), settings=settings
+        )
+        made: Any = self
+        self._links = [make(made) for make in bolt.steps]
+
+    def decide(self, fragment: Fragment, payload: object) -> None:
+        """One batch, as the first step takes it, through the steps. Raises what they raise."""
+        through(self._links, [Work(fragment, payload, None)], _nowhere)
+
+
+def _nowhere(*sent: object) -> None:
+    """What is handed on is of no interest."""
