@@ -37,8 +37,10 @@ from stormwatch.ports import Committed
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.cache import StateCache
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.steps import Fate, ScoreStep, StoreStep, Topics
+from stormwatch.state.score import ScoreStep
+from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
 from stormwatch.testing.ports import ForgetfulSink
 from tests.toy import Ping, Toy
