@@ -22,7 +22,7 @@ from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
 from stormwatch.ingest.start import Log
-from stormwatch.ports import Source
+from stormwatch.ports import Source, Store
 from stormwatch.settings import Settings
 
 RESEND_AFTER_TIMEOUTS = 3
@@ -58,7 +58,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
         log = Log(topic, values.kafka_group, values.expired, self.topic_setting)
-        store = Lazy(lambda: resources.connect_store(values), "The store")
+        store = Lazy(lambda: self.store(values), "Cassandra")
         self.reader = Reader(
             lambda: self.source(values, topic), partial(store.get, STORE_WAIT_S), log, rules,
             task, tasks, time.monotonic, Random(),
@@ -69,6 +69,10 @@ class KafkaBatchSpout(StrictComponent, Spout):
         from stormwatch.adapters import connect
 
         return connect.source(values, topic)
+
+    def store(self, values: Settings) -> Store:
+        """Connect to the store, off the thread that Storm talks to. Raises StoreUnavailable."""
+        return resources.connect_store(values)
 
     def next_tuple(self) -> None:
         """One turn of the reader; returns within milliseconds while Kafka answers.

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, SetAside
+from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, Seal, SetAside
 
 BATCH_FIELDS = (
     "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
@@ -22,7 +22,7 @@ BATCH_FIELDS = (
     "last",
     "generation",
     "attempt",
-    "believed",  # Fragment.believed: incarnation:from:to with commas between
+    "log",  # Fragment.seal, a semicolon, Fragment.believed: numbers with colons between
     "payload",
 )
 """Declared fields of every stream between components."""
@@ -80,23 +80,32 @@ def to_values(fragment: Fragment, payload: object, bucket: int | None = None) ->
     f = fragment
     return [
         f.partition if bucket is None else bucket, f.topic, f.partition, f.epoch, f.first, f.last,
-        f.generation, f.attempt, ",".join(":".join(map(str, each)) for each in f.believed),
-        encode(payload),
+        f.generation, f.attempt, _of_log(f), encode(payload),
     ]  # fmt: skip
 
 
 def to_fragment(values: Sequence[Any]) -> Fragment:
     """The fragment of a tuple made by `to_values`."""
-    topic, partition, epoch, first, last, generation, attempt, believed = values[1:9]
+    topic, partition, epoch, first, last, generation, attempt, log = values[1:9]
+    seal, _, believed = log.partition(";")
     return Fragment(
         topic, partition, epoch, first, last, generation, attempt,
-        _believed(believed) if believed else (),
+        tuple(map(_numbers, believed.split(","))) if believed else (),
+        Seal(*_numbers(seal)) if seal else None,
     )  # fmt: skip
 
 
-def _believed(text: str) -> tuple[tuple[int, int, int], ...]:
-    found = (tuple(map(int, each.split(":"))) for each in text.split(","))
-    return tuple((number, low, high) for number, low, high in found)
+def _of_log(fragment: Fragment) -> str:
+    believed, seal = fragment.believed, fragment.seal
+    if not believed and seal is None:
+        return ""
+    sealed = "" if seal is None else f"{seal.offset}:{seal.timestamp}:{seal.checksum}"
+    return f"{sealed};{','.join(':'.join(map(str, each)) for each in believed)}"
+
+
+def _numbers(text: str) -> tuple[int, int, int]:
+    first, second, third = map(int, text.split(":"))
+    return first, second, third
 
 
 RECORDS = list[Record]

@@ -5,32 +5,16 @@ first offset to the mark was applied. Why, and what follows: docs/decisions/0007
 """
 
 from collections.abc import Iterable, Sequence
-from zlib import crc32
 
 import msgspec
 
 from stormwatch.epochs import incarnation
-from stormwatch.records import Record
+from stormwatch.records import Seal
 
 OPEN = 1 << 62
 """The end of what has none."""
 FIRST_INCARNATION = 64
 """Lower ones were counted by each topic for itself, before the keyspace gave them out."""
-_CUT = -1
-
-
-class Seal(msgspec.Struct, frozen=True, array_like=True):
-    """What tells a record from another one at its offset."""
-
-    offset: int
-    timestamp: int  # Kafka's, ms
-    checksum: int  # of key and value; -1 of a record that was read in part only
-
-    def fits(self, record: Record) -> bool:
-        """Whether this may be the record that was sealed."""
-        other = seal_of(record)
-        whole = self.checksum in (_CUT, other.checksum)
-        return whole and (self.offset, self.timestamp) == (other.offset, other.timestamp)
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -56,17 +40,6 @@ class Stretch(msgspec.Struct, frozen=True):
     def of(self, epoch: int) -> bool:
         """Whether what has this epoch belongs to it."""
         return incarnation(epoch) == self.incarnation
-
-
-def seal_of(record: Record, most: int | None = None) -> Seal:
-    """The seal of a record; `most`: a longer key or value was read in part."""
-    key, value = record.key or b"", record.value or b""
-    if most is not None and max(len(key), len(value)) > most:
-        return Seal(record.offset, record.timestamp, _CUT)
-    shape = b"%d %d " % (
-        -1 if record.key is None else len(key), -1 if record.value is None else len(value),
-    )  # fmt: skip
-    return Seal(record.offset, record.timestamp, crc32(value, crc32(key, crc32(shape))))
 
 
 def with_seal(seals: Sequence[Seal], new: Seal) -> tuple[Seal, ...]:

@@ -59,7 +59,7 @@ class Bench:
     def __init__(self, settings: Settings, topic: str) -> None:
         self.settings, self.topic = settings, topic
         self.store = cassandra_store.connect(settings)
-        self._at = 0
+        self._at, self._own = 0, topic  # keys and ids are those of this bench alone
         self.ask("ensure_topic", topic, 1, {})
 
     def ask(self, name: str, *arguments: object) -> Any:
@@ -73,8 +73,8 @@ class Bench:
         with closing(connect.sink(self.settings)) as sink:
             for _ in range(count):
                 self._at += 1
-                made.append(f"i{self._at}")
-                ping = Ping(made[-1], name, 1000 * self._at, 1)
+                made.append(f"{self._own}-{self._at}")
+                ping = Ping(made[-1], f"{self._own}-{name}", 1000 * self._at, 1)
                 sink.send(self.topic, name.encode(), msgspec.json.encode(ping))
             sink.flush(20)
         return made
@@ -216,16 +216,16 @@ def test_a_group_moved_on_and_back(bench: Bench, caplog: pytest.LogCaptureFixtur
 def test_a_switch_of_clients_changes_nothing(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:  # K1 and K2
-    count = 0
-    generations = []
+    count, generations, epochs = 0, list[int](), set[int]()
     for client in (*CLIENTS, *CLIENTS, CLIENTS[1], CLIENTS[0]):
         bench.write(3)
         count += 3
         fragments = bench.run(client)
-        assert {f.epoch for f in fragments} == {2048} or len({f.epoch for f in fragments}) == 1
+        epochs |= {f.epoch for f in fragments}
         generations += [f.generation for f in fragments]
         for other in CLIENTS:
             assert whole(bench.ledger(other)) == {"scored": count}
+    assert len(epochs) == 1
     assert sorted(set(generations)) == list(range(1, 7))
     assert not [r for r in caplog.records if r.levelname == "WARNING" and "ingest" in r.name]
     for client in CLIENTS:  # as it was written before it ended with a NUL for both
@@ -237,7 +237,9 @@ def test_a_switch_of_clients_changes_nothing(
 
 
 def test_a_kafka_restored_from_a_copy_of_its_disk(
-    keyspace: Settings, tmp_path: Path, unique: Callable[[str], str],
+    keyspace: Settings,
+    tmp_path: Path,
+    unique: Callable[[str], str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # cases 3 and 4: the same topic id, the log shorter or written anew
     home = Home(ROOT, tmp_path, ROOT / ".stormwatch" / "jars")

@@ -72,9 +72,7 @@ class Bench:
                 "time": f"2023-11-14T{hour:02}:{minute:02}:00Z", "amount": 1000 + self._at,
                 "currency": "EUR",
             }  # fmt: skip
-            self.broker.append(
-                self.topic, customer.encode(), msgspec.json.encode(value), partition
-            )
+            self.broker.append(self.topic, customer.encode(), msgspec.json.encode(value), partition)
             made.append(name)
         return made
 

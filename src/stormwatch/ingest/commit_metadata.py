@@ -14,7 +14,8 @@ import msgspec
 from stormwatch.epochs import incarnation
 from stormwatch.errors import StateError
 from stormwatch.ports import TopicInfo
-from stormwatch.stretches import Seal, Stretch
+from stormwatch.records import Seal
+from stormwatch.stretches import Stretch
 
 VERSION = 1
 

@@ -5,8 +5,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from stormwatch.records import Fragment, Record
-from stormwatch.stretches import Seal, seal_of
+from stormwatch.records import Fragment, Record, seal_of
 
 BATCHES, NOTICES = "default", "notices"
 """The spout's output streams. Payloads: `codec.RECORDS` and `codec.Asides`."""
@@ -23,7 +22,7 @@ class Item:
     records: int = 0
     probe: bool = False  # one record that may kill its process: goes out alone
     guarded: bool = False  # announced in the commit's metadata
-    last: Record | None = None  # of what is no batch: the record that it is about
+    most: int = 1 << 30  # longer keys and values were read in part
     sent_at: float | None = None  # None while it is not in flight
     due_at: float = 0.0
 
@@ -43,11 +42,6 @@ class Item:
         """Whether it covers no offset: the start notice, the first batch after an unclean stop."""
         return self.fragment.last < self.fragment.first
 
-    def seal(self, most: int) -> Seal | None:
-        """Of its last record; `most`: longer ones were read in part."""
-        last = self.payload[-1] if isinstance(self.payload, list) and self.payload else self.last
-        return seal_of(last, most) if isinstance(last, Record) else None
-
     def due(self, now: float) -> bool:
         """Whether it may be sent now."""
         return self.sent_at is None and now >= self.due_at
@@ -62,7 +56,8 @@ class Item:
         assert isinstance(self.payload, list)
         kept, rest = self.payload[:count], self.payload[count:]
         self.payload, self.records = kept, count
-        self.fragment = replace(self.fragment, last=kept[-1].offset)
+        seal = seal_of(kept[-1], self.most)
+        self.fragment = replace(self.fragment, last=kept[-1].offset, seal=seal)
         return rest
 
 

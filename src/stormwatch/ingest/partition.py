@@ -27,8 +27,7 @@ from stormwatch.ingest.buffer import Backlog, Limits
 from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item, backoff
 from stormwatch.ports import Committed
-from stormwatch.records import Fragment
-from stormwatch.stretches import Seal
+from stormwatch.records import Fragment, Seal, seal_of
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
@@ -117,7 +116,7 @@ class Partition:
             self._mark = replace(self._mark, started=item.fragment.epoch == self._mark.epoch)
         else:
             self.position = item.fragment.last + 1
-            seal = item.seal(self._rules.limits.record_bytes) or self._mark.seal
+            seal = item.fragment.seal or self._mark.seal
             self._mark = replace(self._mark, tries=0, span=0, seal=seal)
             # Or a later death, of another record, would be counted on this one.
             self.hold = self.hold or item.probe
@@ -216,14 +215,15 @@ class Partition:
             return Item(BATCHES, self._fragment(self.position - 1), [])
         if not (batch := self.backlog.take(most)):
             return None
-        fragment = self._fragment(batch[-1].offset)
+        largest = self._rules.limits.record_bytes
+        fragment = replace(self._fragment(batch[-1].offset), seal=seal_of(batch[-1], largest))
         single = self._caution > 0 and most == 1
         if single and self.tries >= self._rules.quarantine_after:
             aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)
-            return Item(NOTICES, fragment, aside, records=1, last=batch[-1])
+            return Item(NOTICES, fragment, aside, records=1)
         if self.position <= self._tried[0]:
             fragment = replace(fragment, attempt=self._tried[1])
-        return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
+        return Item(BATCHES, fragment, batch, records=len(batch), probe=single, most=largest)
 
     def _most(self) -> int:
         most = self._brake.most

@@ -88,13 +88,17 @@ def _moved(place: Place, last: Stretch | None, at: int, where: str) -> Plan:
     if last is None:
         if place.commit is None or at <= low:
             return Plan(at, _stretch(place, at, at), None, "")
-        begin = min(at, high)
-        return Plan(
-            begin, _stretch(place, begin, low), None,
-            f"{where}: group {place.group!r} stands at offset {at}, but this keyspace has nothing "
-            f"of this log: offsets {low} to {begin - 1} count as unread. To have them decided, "
-            "stop the topology, set the group back and start again.",
-        )  # fmt: skip
+        begin, said = min(at, high), f"{where}: group {place.group!r} stands at offset {at}, but "
+        if at > high:
+            said += f"the log ends at {high}: reading begins there"
+        else:
+            said += "this keyspace has nothing of this log"
+        if begin > low:
+            said += (
+                f"; offsets {low} to {begin - 1} count as unread. To have them decided, stop the "
+                "topology, set the group back and start again"
+            )
+        return Plan(begin, _stretch(place, begin, low), None, f"{said}.")
     if last.first <= at <= last.position:
         return Plan(at, last, None, "")
     if at < last.first:

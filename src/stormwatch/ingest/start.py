@@ -20,8 +20,10 @@ from stormwatch.ingest.commit_metadata import (
     write_epoch,
 )
 from stormwatch.ingest.position import NEW, Place
+from stormwatch.ledger.coverage import BLOCK
 from stormwatch.ports import Committed, Source, Store, TopicInfo, Watermarks
-from stormwatch.stretches import FIRST_INCARNATION, Seal, Stretch, newest
+from stormwatch.records import Seal
+from stormwatch.stretches import FIRST_INCARNATION, Stretch, newest
 
 STOP = "stop"
 """The setting `expired`: what to do when Kafka deleted records that were never read."""
@@ -122,7 +124,7 @@ def open_partitions(
     commits: Mapping[int, Committed] = source.committed(partitions)
     marks = {p: _mark(commits.get(p)) for p in partitions}
     held = {p: source.watermarks(p) for p in partitions}
-    cuts = _cuts(source, known, marks, held, commits)
+    cuts = _cuts(source, store, log.topic, known, marks, held, commits)
     opened = {}
     for partition in partitions:
         stretches = known.stretches.get(partition, ())
@@ -160,7 +162,7 @@ def _mark(commit: Committed | None) -> Mark | None:
 
 
 def _cuts(
-    source: Source, known: Known, marks: Mapping[int, Mark | None],
+    source: Source, store: Store, topic: str, known: Known, marks: Mapping[int, Mark | None],
     held: Mapping[int, Watermarks], commits: Mapping[int, Committed],
 ) -> dict[int, int]:  # fmt: skip
     """Partition -> from where on its log is not the one that was read.
@@ -168,6 +170,10 @@ def _cuts(
     Compares seals with the records that Kafka holds now, the newest first.
     """
     seals = {p: _seals(known, p, mark) for p, mark in marks.items()}
+    for partition, some in seals.items():
+        told = _sealed_in_ledger(store, topic, known, partition)
+        if told is not None and (not some or some[-1].offset < told.offset):
+            some.append(told)
     cuts: dict[int, int] = {}
     for partition, mark in marks.items():
         last = newest(known.stretches.get(partition, ()))
@@ -194,6 +200,23 @@ def _cuts(
             if not seals[partition]:
                 left.discard(partition)
     return cuts
+
+
+def _sealed_in_ledger(store: Store, topic: str, known: Known, partition: int) -> Seal | None:
+    """The newest seal of what was decided but not committed when the last process ended."""
+    last = newest(known.stretches.get(partition, ()))
+    if last is None:
+        return None
+    found = [
+        row.fragment.seal
+        for resizes in range(known.resizes + 1)
+        for row in store.ledger(
+            topic, partition, epoch_of(last.incarnation, resizes), last.position,
+            last.position + BLOCK - 1,
+        )
+        if row.fragment.seal is not None
+    ]  # fmt: skip
+    return max(found, key=lambda seal: seal.offset, default=None)
 
 
 def _seals(known: Known, partition: int, mark: Mark | None) -> list[Seal]:

@@ -13,8 +13,9 @@ from cassandra.query import SimpleStatement
 from stormwatch.adapters import log_registry as registry
 from stormwatch.adapters.cassandra.session import UNAVAILABLE, keyspace_of, translated
 from stormwatch.adapters.log_registry import BY_GENERATION, Registered
+from stormwatch.records import Seal
 from stormwatch.settings import Settings
-from stormwatch.stretches import Seal, Stretch
+from stormwatch.stretches import Stretch
 
 _ALL = "incarnations"
 _COLUMNS = ("partition", "incarnation", *BY_GENERATION)

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from cassandra.cluster import Session
+from cassandra.query import UNSET_VALUE
 
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.adapters.cassandra.archive import CassandraArchive
@@ -158,10 +159,11 @@ class CassandraStore(CassandraLogs, CassandraArchive):
             yield self._single(self._cql.start, (f.topic, f.partition, f.epoch, f.first, stamp), 0)
             return
         for piece in split(row):
-            f = piece.fragment
+            f, seal = piece.fragment, piece.fragment.seal
+            sealed = UNSET_VALUE if seal is None else (seal.offset, seal.timestamp, seal.checksum)
             values = (
                 f.topic, f.partition, f.epoch, f.first >> BLOCK_BITS, f.first, f.last, piece.part,
-                piece.bitmaps, piece.age, f.generation, f.attempt, stamp,
+                piece.bitmaps, piece.age, f.generation, f.attempt, sealed, stamp,
             )  # fmt: skip
             yield self._single(self._cql.ledger, values, sum(map(len, piece.bitmaps.values())))
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from stormwatch.adapters import log_registry as registry
 from stormwatch.adapters.log_registry import Registered
 from stormwatch.adapters.memory.archive import MemoryArchive
@@ -253,5 +255,6 @@ def _asides(domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
         p = piece.fragment
         tried = (piece.part, p.generation, p.attempt)
         key = (p.topic, p.partition, p.epoch, p.first, p.last, *tried)
-        writes.append(("ledger", key, stamp, {"row": piece}))
+        kept = replace(piece, fragment=replace(p, believed=()))
+        writes.append(("ledger", key, stamp, {"row": kept}))
     return writes
