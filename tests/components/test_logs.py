@@ -43,7 +43,7 @@ from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
 from stormwatch.testing.ports import ForgetfulSink
-from tests.toy import Ping, Toy
+from tests.models.toy import Ping, Toy
 
 pytestmark = pytest.mark.integration
 

@@ -128,7 +128,9 @@ def test_an_offset_that_the_log_does_not_reach_is_said_in_a_sentence(broker):
 
     broker.commits["stormwatch", "transactions"] = {0: Committed(99, "")}
     storm = run(lambda storm: storm.turns(5))
-    (said,) = [m["msg"] for m in storm.sent if m.get("command") == "log" and "offset 99" in m["msg"]]
+    (said,) = [
+        m["msg"] for m in storm.sent if m.get("command") == "log" and "offset 99" in m["msg"]
+    ]
     assert "stands at offset 99, but the log ends at 0: reading begins there" in said
     assert storm.code == 2
 

@@ -40,7 +40,7 @@ from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
 from stormwatch.testing.ports import ForgetfulSink
-from tests.toy import Ping, Sums, Toy
+from tests.models.toy import Ping, Sums, Toy
 
 GROUP, TOPICS = "g", ("a", "b")
 RULES = Rules(Limits(3, 10_000, 1000), 10_000, 180.0, "spout", 60.0)

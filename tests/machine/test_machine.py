@@ -16,10 +16,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.machine.cassandra import Fate, Trouble
-from tests.machine.process import Process
-from tests.machine.world import ENOUGH, World
-from tests.toy import Ping
+from tests.models.machine.cassandra import Fate, Trouble
+from tests.models.machine.process import Process
+from tests.models.machine.world import ENOUGH, World
+from tests.models.toy import Ping
 
 KEYS = 2
 """Of each partition: a key lives in one partition, or its order is nobody's promise."""

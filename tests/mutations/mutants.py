@@ -264,7 +264,7 @@ MUTANTS = (
         "ticks are acked, or Storm keeps them for ever", "bolts.base:BatchBolt.process_tick",
         "            self.outside.report(len(self.cache or ()))\n        self.ack(tup)\n",
         "            self.outside.report(len(self.cache or ()))\n",
-        "tests/components/test_laws.py tests/unit/test_testing_kit.py",
+        "tests/components/test_laws.py tests/unit/testing/test_testing_kit.py",
     ),
     # The spout
     Mutant(

@@ -1,27 +1,15 @@
 """The topologies as Storm is given them: every stream has a reader, entities stay together."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stormwatch.codec import BATCH_FIELDS
+from tests.topologies.wiring import NAMES, edges, load
 
-TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 SECRET = "do-not-tell"
-NAMES = {"fraud": ("Fraud", "transactions"), "maintenance": ("Maintenance", "readings")}
 CHAINED = ("true", "false")
-
-Edge = tuple[str, str, str]
-
-
-def load(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"wiring_{name}", TOPOLOGIES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, NAMES[name][0])
 
 
 @pytest.fixture(params=[(name, chain) for name in NAMES for chain in CHAINED], ids="-".join)
@@ -36,17 +24,6 @@ def wired(
     for secret in ("KAFKA_PASSWORD", "CASSANDRA_PASSWORD"):
         monkeypatch.setenv(f"STORMWATCH_{secret}", SECRET)
     return name, chain == "true", load(name)
-
-
-def edges(topology: Any) -> dict[Edge, str]:
-    """(from, stream, to) -> how it is grouped."""
-    return {
-        (source.componentId, source.streamId, spec.name): (
-            f"fields {','.join(grouping.fields)}" if grouping.fields else "shuffle"
-        )
-        for spec in topology.specs
-        for source, grouping in spec.inputs.items()
-    }
 
 
 def test_an_entity_stays_in_one_process_and_a_parser_is_any(wired: tuple[str, bool, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stormwatch.codec import BATCH_FIELDS
-from tests.topologies import test_wiring as wiring
+from tests.topologies import wiring
 
 SHARDS = ("items_0", "items_1")
 

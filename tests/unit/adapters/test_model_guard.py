@@ -21,7 +21,7 @@ from stormwatch.errors import ModelError, SettingsError
 from stormwatch.models import NONE, Model, NoModel
 from stormwatch.models.circuit_breaker import PAUSE_MAX_S, Breaker
 from stormwatch.settings import Settings
-from tests.unit.models.test_models import card
+from tests.models.card import card
 
 ROWS = [(1.0,), (2.0,), (3.0,)]
 DEADLINE_S = 0.1

@@ -26,7 +26,7 @@ from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Fate
-from tests.unit.state.test_processor_laws import Crash, Fault, Outside, end_states, table
+from tests.models.steps import Crash, Fault, Outside, end_states, table
 
 TOPIC = "pings"  # the one that `end_states` asks for
 T = 1_700_000_000_000

@@ -12,9 +12,9 @@ from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.records import Record
+from tests.models.reader import RULES as READER_RULES
+from tests.models.reader import World
 from tests.starts import begin
-from tests.unit.ingest.test_reader import RULES as READER_RULES
-from tests.unit.ingest.test_reader import World
 
 TIMEOUT_S = 60.0
 

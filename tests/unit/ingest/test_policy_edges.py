@@ -16,7 +16,7 @@ from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
-from tests.toy import Ping, Sums, Toy
+from tests.models.toy import Ping, Sums, Toy
 
 S = 1_000
 POLICY = Policy(lateness_ms=20 * S, horizon_ms=30 * S, max_ids=4)

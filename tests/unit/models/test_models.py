@@ -15,6 +15,7 @@ from stormwatch.errors import ModelError
 from stormwatch.models import load, round6
 from stormwatch.models.card import Card
 from stormwatch.models.trees import ZERO, Tree, Trees, TreesModel, decode, encode
+from tests.models.card import card
 
 FEATURES = 4
 VALUES = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e9, 1e9))
@@ -48,16 +49,6 @@ ENSEMBLES = st.builds(
     st.lists(st.one_of(a_tree(8), a_tree()), max_size=6),
 )
 ROWS = st.lists(st.tuples(*[VALUES] * FEATURES), max_size=40)
-
-
-def card(**changes: object) -> Card:
-    fields = {
-        "name": "t", "version": "t-1", "framework": "none", "kind": "trees",
-        "artefact": "trees.msgpack", "sha256": "", "target": "probability", "feature_set": "t-1",
-        "feature_names": tuple("abcd"), "thresholds": {}, "split": "", "metrics": {}, "data": "",
-        "data_hash": "", "seed": 0, "parameters": {}, "libraries": {},
-    }  # fmt: skip
-    return msgspec.convert(fields | changes, Card)
 
 
 def walk(trees: Trees, row: tuple[float, ...]) -> float:

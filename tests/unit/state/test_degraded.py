@@ -27,9 +27,9 @@ from stormwatch.records import Decision, Reason
 from stormwatch.state.alerts import standing
 from stormwatch.state.judge import UNSCORED
 from stormwatch.state.judge import Verdict as Decided
-from tests.toy import Toy
-from tests.unit.apps.prove import test_verdict as checker
-from tests.unit.state import test_processor_laws as laws
+from tests.models import decided as checker
+from tests.models import steps as laws
+from tests.models.toy import Toy
 
 FRAUD, MAINTENANCE = Fraud.load(), Maintenance.load()
 NEVER_LATE = 10**13

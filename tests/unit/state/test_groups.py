@@ -12,7 +12,7 @@ from stormwatch.codec import Parsed
 from stormwatch.errors import InfrastructureError
 from stormwatch.records import Fragment
 from stormwatch.state.step import Fate
-from tests.unit.state.test_processor_laws import (
+from tests.models.steps import (
     TOPIC,
     Crash,
     Outside,

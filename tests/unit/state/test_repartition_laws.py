@@ -23,8 +23,8 @@ from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.repartition import fan_out
 from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
-from tests.toy import Ping, Sums, Toy
-from tests.unit.state.test_processor_laws import TOPIC, Crash, Fault, Outside, Process, table
+from tests.models.steps import TOPIC, Crash, Fault, Outside, Process, table
+from tests.models.toy import Ping, Sums, Toy
 
 BUCKETS, TASKS = 3, 2
 

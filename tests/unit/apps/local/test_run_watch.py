@@ -12,7 +12,7 @@ from apps.local.run.watch import Watcher
 from apps.operate.ledger_alarm import Alarm
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.ports import Committed
-from tests.unit.apps.operate.test_ledger_verify import SETTINGS, TOPIC, World
+from tests.models.verified import SETTINGS, TOPIC, World
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from stormwatch.state.judge import Verdict, check_storable
 from stormwatch.state.processor import BODY_MAX, Contract, Policy
 from stormwatch.state.repartition import fan_out
 from stormwatch.testing import batch, drive
-from tests.toy import Ping, Toy
+from tests.models.toy import Ping, Toy
 
 NS = 1_796_000_000_000_000_000
 FRAGMENT = Fragment("t", 0, 1, 0, 0, 1, 0)

@@ -136,7 +136,7 @@ def test_a_driven_component_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_document_names_every_law_and_fixture_and_builds_as_it_says() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "testing.md").read_text()
     for name in (*LAWS, *SPOUT_LAWS, "ports", "store", "broker", "clock"):
         assert f"`{name}`" in text, name
     (block,) = re.findall(r"```python\n(.*?)```", text, re.S)

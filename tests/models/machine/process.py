@@ -15,11 +15,11 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
-from tests.machine.oracle import STRIPES
-from tests.toy import Ping, Toy
+from tests.models.machine.oracle import STRIPES
+from tests.models.toy import Ping, Toy
 
 if TYPE_CHECKING:
-    from tests.machine.world import World
+    from tests.models.machine.world import World
 
 ALERTS, LETTERS = "alerts", "dead-letters"
 DECIDE, STORE, REJECT = "decide", "store", "reject"

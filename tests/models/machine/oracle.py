@@ -12,7 +12,7 @@ from stormwatch.state.cache import Entry
 from stormwatch.state.commit import alert_message
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
-from tests.toy import Ping, Sums, Toy
+from tests.models.toy import Ping, Sums, Toy
 
 TOPIC = "pings"
 POLICY = Policy(lateness_ms=20_000, horizon_ms=20_000, max_ids=64)

@@ -1,7 +1,7 @@
 """Spout, bolts, caches, Cassandra and what is under way between them, one event at a time.
 
 Real: reader and partitions, parse, score, store, caches, contract, stamps, ledger. Played: Kafka
-(`MemoryBroker`), Cassandra (`tests.machine.cassandra`), Storm's acker, and processes, which stop
+(`MemoryBroker`), Cassandra (`tests.models.machine.cassandra`), Storm's acker, and processes, which stop
 between any two of their calls, die, and may live on as zombies that nobody listens to.
 
 What must hold at every moment is asserted where it happens; `settle` heals everything, lets it
@@ -26,9 +26,9 @@ from stormwatch.ingest.start import Log
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings
-from tests.machine.cassandra import Cassandra, Trouble
-from tests.machine.oracle import TOPIC, Oracle, parse
-from tests.machine.process import ALERTS, DECIDE, LETTERS, REJECT, Message, Process
+from tests.models.machine.cassandra import Cassandra, Trouble
+from tests.models.machine.oracle import TOPIC, Oracle, parse
+from tests.models.machine.process import ALERTS, DECIDE, LETTERS, REJECT, Message, Process
 
 TASKS = 2
 LIMITS = Limits(records=4, bytes=10_000, record_bytes=1000)
