@@ -23,6 +23,7 @@ from apps.cli import (
     soak,
 )
 from apps.cli.app import COMMAND, complain
+from apps.data.printable import print_in_any_encoding
 
 app = typer.Typer(
     help="Event streams into decisions, on Apache Storm. Start with: ./stormwatch demo",
@@ -46,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     Usage errors and Ctrl-C leave as SystemExit, with those codes.
     """
     from stormwatch.errors import SettingsError, StormwatchError
+
+    print_in_any_encoding()
 
     # Of what is logged, a person sees what our own programs say; the errors of drivers are told.
     logging.basicConfig(format="%(message)s", level=logging.CRITICAL)

@@ -31,6 +31,7 @@ def alerts(
     """Show the newest alerts that are stored, with their reasons."""
     from apps.cli.connect import stored
     from apps.data.in_words import in_words
+    from apps.data.printable import shown
 
     with stored(shared.settings()) as archive:
         found = [(name, row) for name in domains or _known() for row in archive.alerts(name, limit)]
@@ -43,8 +44,9 @@ def alerts(
         ])  # fmt: skip
         return
     for name, row in found:
-        print(f"{name:<12} {row.outcome.upper()} {row.entity} {row.id}: {in_words(row)}")
-        print(f"{'':<12} {_place(row)}")
+        who = f"{row.outcome.upper()} {row.entity} {row.id}"
+        print(f"{name:<12} {shown(who)}: {in_words(row)}")
+        print(f"{'':<12} {shown(_place(row))}")
     if not found:
         print("No alert is stored yet.")
 

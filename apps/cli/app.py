@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from apps.data.printable import lines_shown
+
 if TYPE_CHECKING:
     from apps.local.steps import Steps
     from stormwatch.settings import Settings
@@ -43,15 +45,19 @@ def example(*lines: str) -> str:
 
 def print_json(document: Any) -> None:
     """A document for other programs, on stdout."""
+    import json
+
     import msgspec
 
-    print(msgspec.json.format(msgspec.json.encode(document)).decode())
+    text = msgspec.json.format(msgspec.json.encode(document)).decode()
+    # JSON needs no escape for every control character, but a terminal obeys it all the same.
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def complain(message: str) -> None:
     """An error, on stderr."""
     start, end = ("\033[31m", "\033[0m") if colours(sys.stderr) else ("", "")
-    print(f"{start}error:{end} {message}", file=sys.stderr)
+    print(f"{start}error:{end} {lines_shown(message)}", file=sys.stderr)
 
 
 def colours(stream: Any) -> bool:

@@ -28,19 +28,17 @@ def chaos(
     the topology that runs here instead. Exit code 1 when a law is broken or the run is INVALID.
     """
     from apps.prove.chaos import command
-    from apps.prove.chaos import live as running
     from apps.prove.chaos.campaigns import CAMPAIGNS, named
-    from apps.prove.chaos.screen import Screen
 
     if known:
         for each in CAMPAIGNS:
             rows = f"rows {', '.join(map(str, each.rows))} of" if each.rows else "beyond"
             print(f"{each.name:<20} {each.what} ({rows} docs/faults.md)")
         return
-    screen = Screen(lambda line: print(line, flush=True))
+    screen = command.Screen(lambda line: print(line, flush=True))
     settings = shared.settings()
     shared.log_to(settings, "chaos")
     if live:
-        print(running.execute(name, settings, shared.ROOT, screen))
+        print(command.kill_live(name, settings, shared.ROOT, screen))
         return
     print(command.verdict(command.execute(named(name), seed, records, shared.ROOT, screen)))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apps.cli import app as shared
+from apps.data.printable import lines_shown, shown
 
 if TYPE_CHECKING:
     from apps.operate.dlq.letters import Letter
@@ -56,10 +57,11 @@ def list_(
         shared.print_json([letter.shown(masked) for letter in found])
         return
     for letter in found:
-        shown = letter.shown(masked)
-        first = str(shown["reason"]).strip().splitlines()[-1:]
-        print(f"{letter.name:<28} {letter.status:<10} {shown['state']}/{shown['code']}")
-        print(f"  {''.join(first)[:160]}")
+        row = letter.shown(masked)
+        last = str(row["reason"]).strip().split("\n")[-1]
+        what = f"{row['state']}/{row['code']}"
+        print(shown(f"{letter.name:<28} {letter.status:<10} {what}"))
+        print(shown(f"  {last[:160]}"))
     if not found:
         print("Nothing is set aside." if everything else "Nothing set aside is open.")
 
@@ -73,12 +75,12 @@ def show(record: Annotated[str, typer.Argument()], as_json: Json = False) -> Non
 
     settings = shared.settings()
     with stored(settings) as archive:
-        shown = by_name(archive, settings, record).shown(redaction.names(settings.mask_fields))
+        found = by_name(archive, settings, record).shown(redaction.names(settings.mask_fields))
     if as_json:
-        shared.print_json(shown)
+        shared.print_json(found)
         return
-    for name, value in shown.items():
-        print(f"{name + ':':<11} {value}")
+    for name, value in found.items():
+        print(lines_shown(f"{name + ':':<11} {value}"))
 
 
 @app.command(epilog=shared.example("dlq redrive RECORD", "dlq redrive --reason raised --dry-run"))
@@ -168,7 +170,7 @@ def _tell(results: "list[Result]", as_json: bool) -> None:
         )
     else:
         for result in results:
-            print(f"{result.letter.name:<28} {result.done:<10} {result.told}")
+            print(shown(f"{result.letter.name:<28} {result.done:<10} {result.told}"))
         done = sum(result.done != "left" for result in results)
         print(f"{done} done, {len(results) - done} left as they are.")
     if any(result.done == "left" for result in results):

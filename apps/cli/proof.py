@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apps.cli import app as shared
+from apps.data.printable import shown
 
 if TYPE_CHECKING:
     from apps.prove.replay.compare import Change, Proof
@@ -60,9 +61,10 @@ def verdict(
         believed = f"quarantined {made.quarantined}, without the model {made.degraded}"
         print(f"  seed {made.seed}; believed: {believed}")
         for why in made.why:
-            print(f"  {why}")
+            print(f"  {shown(why)}")
         for finding in made.findings:
-            print(f"  {finding.kind} in {finding.table}: {finding.key} {finding.told}".rstrip())
+            told = f"{finding.kind} in {finding.table}: {finding.key} {finding.told}"
+            print(f"  {shown(told.rstrip())}")
     if made.status != PASS:
         raise typer.Exit(EXIT_INVALID if made.status == INVALID else 1)
 
@@ -108,7 +110,7 @@ def replay(
         shared.print_json(result)
     else:
         for line in _told(result):
-            print(line)
+            print(shown(line))
     if not new and not getattr(result, "same", True):
         raise typer.Exit(1)
 

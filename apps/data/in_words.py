@@ -2,6 +2,7 @@
 
 import msgspec
 
+from apps.data.printable import shown
 from stormwatch.records import Decision, DecisionRow
 
 _decision = msgspec.json.Decoder(Decision).decode
@@ -15,4 +16,4 @@ def in_words(row: DecisionRow) -> str:
         return ""  # written by another version: the outcome alone is shown
     reasons = sorted(decision.reasons, key=lambda reason: -abs(reason.weight))
     alone = ["by rules alone"] if decision.degraded else []
-    return "; ".join([*alone, *(reason.text for reason in reasons)])
+    return shown("; ".join([*alone, *(reason.text for reason in reasons)]))

@@ -1,4 +1,4 @@
-"""Resident memory of everything that a run started, by component, in MB (10^6 bytes).
+"""What everything that a run started holds, by component: memory in MB (10^6 bytes), handles.
 
 Resident set size as the kernel counts it: pages that processes share are counted in each of them,
 so a sum is an upper bound.
@@ -6,8 +6,10 @@ so a sum is an upper bound.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
+from contextlib import suppress
+from pathlib import Path, PurePath
 
+import msgspec
 import psutil
 
 _BYTES_IN_MB = 1_000_000
@@ -74,3 +76,56 @@ def component_of(command: Sequence[str], name: str) -> str:
                 if word.startswith(start):
                     return role
     return name or "?"
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One process at one moment."""
+
+    name: str
+    pid: int
+    rss: float  # MB, 10^6 bytes
+    own: float  # MB of it that is not a mapped file's: those pages the kernel takes back
+    files: int  # handles but those of its data
+    threads: int
+    age: float  # s since it started
+    data: int = 0  # handles of files of its data
+
+
+def processes(roots: Iterable[int], now: float, data: Path | None = None) -> list[Seen]:
+    """The living processes that descend from `roots`; `now` is the wall clock, s.
+
+    `data`: the folder of the services' data. A store keeps its files open, some of them twice, so
+    that these handles follow what is stored; of a file that is deleted and still held they do not.
+    """
+    found = []
+    for each in tree(roots):
+        try:
+            with each.oneshot():
+                memory = each.memory_info()
+                held = _held(each.pid, data) if data else 0
+                found.append(
+                    Seen(
+                        component_of(each.cmdline(), each.name()),
+                        each.pid,
+                        round(memory.rss / _BYTES_IN_MB, 2),
+                        round((memory.rss - memory.shared) / _BYTES_IN_MB, 2),
+                        each.num_fds() - held,
+                        each.num_threads(),
+                        round(now - each.create_time(), 1),
+                        held,
+                    )
+                )
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def _held(pid: int, data: Path) -> int:
+    """The process's handles of files below `data` that exist (Linux; elsewhere 0)."""
+    found = 0
+    with suppress(OSError):
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed since
+                target = handle.readlink()
+                found += target.is_relative_to(data) and target.exists()
+    return found

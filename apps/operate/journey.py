@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from apps.data.in_words import in_words
 from apps.data.moments import moment
+from apps.data.printable import lines_shown, shown
 from stormwatch.archive import Archive
 from stormwatch.codec import Parsed
 from stormwatch.dead_letters import redaction
@@ -48,7 +49,7 @@ def journey(
     """
     record = _read(source, place)
     masked = redaction.names(settings.mask_fields)
-    value = redaction.mask(record.value or b"", masked).decode(errors="replace")
+    value = shown(redaction.mask(record.value or b"", masked))
     yield f"record    {moment(record.timestamp)} key {record.key!r}: {value}"
     epochs = sorted({e for p, e, _ in archive.ledger_starts(place.topic) if p == place.partition})
     for epoch in epochs:
@@ -70,10 +71,10 @@ def journey(
         for decided in archive.find_decisions(domain, keys):
             sent = " (an alert)" if decided.alert else ""
             why = in_words(decided) or "no reasons"
-            yield f"decision  {domain} {decided.entity}: {decided.outcome}{sent}; {why}"
+            yield f"decision  {domain} {shown(decided.entity)}: {decided.outcome}{sent}; {why}"
         for epoch in epochs:
             for each in archive.find_asides(domain, *place[:2], epoch, place.offset):
-                why = each.row.reason.strip()
+                why = lines_shown(each.row.reason.strip())
                 yield f"set aside {domain} by {each.row.component}: {each.row.code}; {why}"
 
 

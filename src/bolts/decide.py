@@ -25,8 +25,14 @@ MODEL_WAIT_S = 10.0
 MakeDomain = Callable[[Settings], Judge[Any, Any]]
 
 
-def score(make: MakeDomain) -> Callable[[BatchBolt], Step]:
-    """States, features, model and rules of a domain. The model is loaded off the heartbeat path."""
+def score(
+    make: MakeDomain, hand_on: Callable[[Outcomes, list[Any]], Any] | None = None
+) -> Callable[[BatchBolt], Step]:
+    """States, features, model and rules of a domain. The model is loaded off the heartbeat path.
+
+    `hand_on` makes what is handed on of the outcomes and each decision's carry; else the outcomes
+    are.
+    """
 
     def build(bolt: BatchBolt) -> Step:
         settings = bolt.settings
@@ -40,6 +46,7 @@ def score(make: MakeDomain) -> Callable[[BatchBolt], Step]:
             partial(stripe_of, stripes=settings.layout_stripes),
             bolt.outside.store,
             now_ms,
+            hand_on,
         )
 
     return build

@@ -3,8 +3,6 @@
 The order and what it promises: `stormwatch.domains.recommend.round`.
 """
 
-from typing import Any
-
 from streamparse import Stream
 
 from bolts.chain import ChainBolt
@@ -28,10 +26,7 @@ class PlanBolt(ChainBolt):
 
     payload = Parsed[Behaviour]
     outputs = [Stream(list(BATCH_FIELDS))]
-    steps = (score(_domain),)
-
-    def send(self, stream: str, fragment: Fragment, payload: Any, tup: Any) -> None:
-        super().send(stream, fragment, begin(payload), tup)
+    steps = (score(_domain, begin),)
 
 
 class RecommendBolt(ChainBolt):

@@ -17,7 +17,7 @@ from streamparse import Bolt
 
 from stormwatch.adapters.storm.component import StrictComponent, StrictJSONSerializer
 from stormwatch.testing import drive, tup
-from stormwatch.testing.storm import handshake
+from stormwatch.testing.storm import decoded, encoded, handshake, run
 
 
 def serializer(incoming: bytes = b"", out: Any = None) -> StrictJSONSerializer:
@@ -89,6 +89,29 @@ def test_an_emit_that_cannot_be_written_fails_its_input_and_ends_the_process():
     assert [m["command"] for m in said.of("emit", "ack", "fail")] == ["fail"]
     assert said.exit_code == 1
     assert "nan is not JSON" in said.log
+
+
+@pytest.mark.parametrize(("values", "good"), [([1, 2], True), ([1], False), ([1, 2, 3], False)])
+def test_an_emit_has_as_many_values_as_its_stream_has_fields(tmp_path, values, good):
+    """A cluster would pass it on, and the bolt that reads it would die of it."""
+
+    class Emits(Echo):
+        def process(self, tup):
+            self.emit(values, stream="pairs")
+
+    context = {
+        "taskid": 1, "componentid": "here", "task->component": {"1": "here"},
+        "stream->outputfields": {"pairs": ["a", "b"]},
+    }  # fmt: skip
+    out = io.BytesIO()
+    wire = [encoded(handshake(str(tmp_path), {}, context)), encoded(tup("x", id="1"))]
+    run(Emits, io.BytesIO(b"".join(wire)), out)
+    said = decoded(out.getvalue())
+    assert [m["tuple"] for m in said if m.get("command") == "emit"] == [values] * good
+    if not good:
+        errors = [m["msg"] for m in said if m.get("command") == "error"]
+        told = f"a tuple of length {len(values)} cannot be emitted on stream 'pairs' of here"
+        assert told in "".join(errors)
 
 
 def run_process(tmp_path: Path, body: str) -> tuple[list[Any], str]:

@@ -12,6 +12,8 @@ RANDOM_TARGETS = {"deal"}
 """Writers to them."""
 PACED = {"paced", "trunk", "throttled"}
 """Spouts with topology.max.spout.pending 1."""
+_OF_SPARSE = {"pystorm.log.level", "use_virtualenv"}
+"""Entries of configuration that are not Storm's, but `sparse`'s."""
 _REPEATED = {"tick"}
 """Notes that come as often as there is time."""
 
@@ -55,7 +57,9 @@ def _task(component: str, lines: list[list[Any]]) -> Counter[str]:
     for kind, *rest in lines:
         if kind == "pending":
             continue
-        if kind == "sent":
+        if kind == "configuration":
+            said[json.dumps([kind, [key for key in rest[0] if key not in _OF_SPARSE]])] += 1
+        elif kind == "sent":
             *what, ids = rest
             many = sorted(ids) if isinstance(ids, list) else ids
             said[json.dumps([kind, *what, len(ids) if component in RANDOM_TARGETS else many])] += 1

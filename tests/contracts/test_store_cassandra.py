@@ -18,7 +18,7 @@ from cassandra.query import UNSET_VALUE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.prove.chaos.proxy import TcpProxy
+from apps.prove.chaos.services import TcpProxy
 from apps.prove.verdict.tables import stored
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.adapters.cassandra import session as cassandra_session

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from apps.prove.chaos import project as chaos
+from apps.prove.chaos import run as chaos
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from apps.local.services.home import Home
+from apps.prove.chaos.campaign import conduct
 from apps.prove.chaos.campaigns import named
 from apps.prove.chaos.environment import opened
-from apps.prove.chaos.runner import conduct
 from apps.prove.chaos.services import Stand
 from stormwatch.settings import Settings
 from tests.e2e.started import Started

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from apps.prove.chaos.campaign import Play
-from apps.prove.chaos.campaigns import Campaign, named
+from apps.prove.chaos.campaign import Campaign, Play, Result, conduct
+from apps.prove.chaos.campaigns import named
 from apps.prove.chaos.environment import Scene
 from apps.prove.chaos.run import BOLT, SPOUT
-from apps.prove.chaos.runner import Result, conduct
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 

@@ -7,8 +7,9 @@ from itertools import zip_longest
 import pytest
 
 from apps.data.generate.transactions import Transactions
-from apps.prove.chaos import oracle, tables
+from apps.prove.chaos import oracle
 from apps.prove.chaos.environment import ANY_TIME, Scene
+from apps.prove.verdict import tables
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySource
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse

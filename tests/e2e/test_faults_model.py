@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from apps.local.storm.restarts import LIMIT
-from apps.prove.chaos import tables
 from apps.prove.chaos.environment import Scene
 from apps.prove.chaos.traffic import mixed
+from apps.prove.verdict import tables
 from stormwatch.adapters import connect
 from stormwatch.domains.fraud.domain import SHIPPED
 

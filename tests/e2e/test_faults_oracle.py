@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from apps.prove.chaos import oracle
-from apps.prove.chaos.tables import differences, of_memory
 from apps.prove.chaos.traffic import mixed
+from apps.prove.verdict.tables import differences, of_memory
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.domains.fraud import Fraud

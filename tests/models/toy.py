@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stormwatch.records import Reason, Rejection
-from stormwatch.state.judge import Verdict
+from stormwatch.state.judge import Advanced, Verdict
 
 
 class Ping(msgspec.Struct, frozen=True, array_like=True):
@@ -45,17 +45,21 @@ class Toy:
     def new_state(self) -> Sums:
         return Sums()
 
-    def advance(self, state: Sums, event: Ping) -> tuple[float, ...]:
+    def advance(self, state: Sums, event: Ping) -> Advanced:
         features = (float(state.count), state.total, float(event.value))
         state.count += 1
         if event.value == 66:
             raise ValueError("66 cannot be learned")  # after half the learning, on purpose
         state.total = state.total * 0.9 + event.value / 3
-        return features
+        return features, event.value
 
     def decide(
-        self, events: Sequence[Ping], features: Sequence[tuple[float, ...]]
+        self,
+        events: Sequence[Ping],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[int],
     ) -> list[Verdict]:
+        assert [event.value for event in events] == list(carries)
         if any(event.value == 77 for event in events):
             raise ArithmeticError("77 cannot be decided")
         return [

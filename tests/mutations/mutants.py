@@ -151,10 +151,9 @@ MUTANTS = (
     Mutant(
         "the cache learns states only once they are committed",
         "stormwatch.state.score:ScoreStep.work",
-        "        self._open[fragment.partition] = (fragment, outcomes.states)\n",
-        "        self._open[fragment.partition] = (fragment, outcomes.states)\n"
-        "        self._keep(outcomes.states)\n"
-        "        self._open.clear()\n",
+        "            return outcomes\n",
+        "            self._keep(outcomes.states)\n            self._open.clear()\n"
+        "            return outcomes\n",
         LAWS,
     ),
     Mutant(

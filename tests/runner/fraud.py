@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from apps.prove.chaos import oracle, tables
+from apps.prove.chaos import oracle
+from apps.prove.verdict import tables
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.domains.fraud import Fraud

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.prove.chaos import oracle, tables, versions
-from apps.prove.chaos.tables import Tables
+from apps.prove.chaos import oracle, versions
 from apps.prove.chaos.traffic import mixed
+from apps.prove.verdict import tables
+from apps.prove.verdict.tables import Tables
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.domains.fraud import Fraud

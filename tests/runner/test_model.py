@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.prove.chaos import oracle, tables
+from apps.prove.chaos import oracle
 from apps.prove.chaos.traffic import mixed
-from apps.prove.verdict import degraded
+from apps.prove.verdict import degraded, tables
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.adapters.threads.deadline import Helper, Late

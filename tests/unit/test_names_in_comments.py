@@ -37,6 +37,14 @@ def test_every_dotted_name_leads_somewhere() -> None:
     assert not lost
 
 
+def test_no_test_file_imports_another() -> None:
+    """What several tests play stands in tests/models: else one test's mend breaks another."""
+    names = r"^(?:from|import) tests(?:\.\w+)*\.test_\w+|^from tests[\w.]* import test_"
+    imports = re.compile(names, re.MULTILINE)
+    files = (ROOT / "tests").rglob("*.py")
+    assert not [f.name for f in files if imports.search(f.read_text())]
+
+
 @pytest.mark.parametrize("name", ["stormwatch.commit", "stormwatch.state.write_timestamps.Nothing"])
 def test_a_name_that_is_gone_is_seen(name: str) -> None:
     assert not is_there(name)

@@ -30,13 +30,26 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
         if path is None or module in seen:
             continue
         seen.add(module)
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        typed = _for_types_alone(tree)
+        for node in ast.walk(tree):
             for package in roots(node):
                 if package in _OURS:
                     waiting += _names(node)
-                elif package not in sys.stdlib_module_names:
+                elif package not in sys.stdlib_module_names and node not in typed:
                     found.setdefault(package, str(path.relative_to(root)))
     return found
+
+
+def _for_types_alone(tree: ast.AST) -> set[ast.AST]:
+    """What stands under `if TYPE_CHECKING:`, and so is not imported by a worker."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
 
 
 def brought(listing: Path) -> set[str]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from apps.data.in_words import in_words
+from apps.data.printable import lines_shown, shown
 from apps.local.dev.truth import Frauds, Machines
 from apps.local.run.view import clock
 from stormwatch.records import DecisionRow, Outcomes
@@ -43,10 +44,11 @@ class Narrator:
         """What a run tells."""
         match event:
             case Died():
-                self._say(f"{self._now()} {topology}: {event.component} died: {event.why.strip()}")
+                why = lines_shown(event.why.strip())
+                self._say(f"{self._now()} {topology}: {event.component} died: {why}")
                 self._say(f"{self._now()} {topology}: starting it again")
             case Logged() if event.level >= _WARNING:
-                self._say(f"{self._now()} {topology}: {event.component}: {event.text}")
+                self._say(f"{self._now()} {topology}: {event.component}: {lines_shown(event.text)}")
             case Faulted():
                 self._say(f"{self._now()} {topology}: fault: {event.text}")
 
@@ -79,7 +81,7 @@ class Narrator:
         if truth and self.elapsed >= quiet_until:
             self._quiet[row.outcome] = self.elapsed + LINE_EVERY_S.get(row.outcome, 0.0)
             head = f"{self._now()} {domain:<11} {row.outcome.upper():<8}"
-            self._say(f"{head} {row.entity}  {what}  [{truth}]")
+            self._say(f"{head} {shown(row.entity)}  {what}  [{truth}]")
             self._say(f"{'':>18}{in_words(row)}")
 
     def _now(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.build.lint import check
 from apps.data.in_words import in_words
+from apps.data.printable import lines_shown, print_in_any_encoding
 from apps.data.streams import every
 from apps.local.dev import places, world
 from apps.local.dev.feed import Feed
@@ -66,7 +67,7 @@ class Watch:
             self._line(counts or "nothing came yet")
 
     def _line(self, text: str) -> None:
-        self._say(f"{time.monotonic() - self._start:7.1f} {text}")
+        self._say(f"{time.monotonic() - self._start:7.1f} {lines_shown(text)}")
 
 
 def once(name: str, seconds: float, processes: bool, say: Callable[[str], None]) -> int:
@@ -122,6 +123,7 @@ def _events(kind: str) -> Iterator[Any]:
 
 def main(arguments: list[str]) -> int:
     """The exit code."""
+    print_in_any_encoding()
     name, seconds, how = arguments
     logging.basicConfig(level=logging.CRITICAL, handlers=[logging.NullHandler()])
     try:

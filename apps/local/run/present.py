@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from apps.data.printable import lines_shown
 from apps.local.run.report import Report
 from apps.local.run.view import Screen, live, plain
 from apps.local.steps import Steps
@@ -32,7 +33,7 @@ class Presenter:
 
     def words(self, topology: str, text: str) -> None:
         """A line that a component or the topology wrote to stderr."""
-        self.line(topology, text)
+        self.line(topology, lines_shown(text))
 
     def show(self, screen: Screen) -> None:
         """The figures now."""
@@ -72,7 +73,7 @@ class Presenter:
                 f"{topology.alerts:,} alerts; {topology.memory_mb.get('total', 0):,.0f} MB",
             )
         if report.trouble:
-            self._console.print(Text(report.trouble, style="red"), soft_wrap=True)
+            self._console.print(Text(lines_shown(report.trouble), style="red"), soft_wrap=True)
 
 
 def _ms(value: int | None) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from apps.data.in_words import in_words
 from apps.data.moments import moment
+from apps.data.printable import shown
 from apps.local.run.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import DecisionRow, EndState
@@ -142,7 +143,7 @@ def _alerts(panels: Sequence[Panel]) -> RenderableType:
     table.add_column("reasons", ratio=1)
     for row in list(newest.values())[:ALERTS_SHOWN]:
         when = moment(row.timestamp, "%H:%M:%S")
-        table.add_row(when, Text(_tail(row.entity)), row.outcome, Text(in_words(row)))
+        table.add_row(when, Text(shown(_tail(row.entity))), row.outcome, Text(in_words(row)))
     return table
 
 

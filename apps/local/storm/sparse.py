@@ -6,6 +6,7 @@ first: two `sparse run` at once would take the jar from under each other. Here e
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -16,25 +17,25 @@ from pathlib import Path
 
 import psutil
 
+from apps.data.printable import print_in_any_encoding
 from apps.local.services import environment, java, prctl
 from apps.local.services.jars import storm_version
+from apps.local.storm import passed_through
 from apps.local.storm.jar import builder
 from apps.local.storm.supervise import SPARSE_PID
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load, to_environ
 
-DEFAULT_ENVIRONMENT = {"run": "local"}
-"""Of config.json, where -e is not given; every other subcommand speaks to `cluster`."""
-
 _ROOT = Path(__file__).resolve().parents[3]
-_WITHOUT_ENVIRONMENT = ("jar", "quickstart", "help", "visualize")
 _STARTING = ("run", "submit")
 _HELP = {"-h", "--help"}
 _CHILDREN_S = 10.0
+_SCRATCH = re.compile(r"([0-9]{1,9})-.+", re.ASCII)
 
 
 def main() -> int:
     """Hand over to streamparse; exit code 130 or 143 when interrupted or terminated."""
+    print_in_any_encoding()
     if told := of_another(Path.cwd()):
         print(f"sparse: {told}", file=sys.stderr)
     try:
@@ -52,10 +53,15 @@ def main() -> int:
     )
     os.environ[SPARSE_PID] = str(os.getpid())
     warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
-    sys.argv[1:] = with_environment(sys.argv[1:])
+    environments = passed_through.environments(Path.cwd())
+    sys.argv[1:] = passed_through.with_environment(sys.argv[1:], environments)
+    if why := passed_through.cannot_work(sys.argv[1:], environments):
+        print(f"sparse: {why}", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, _terminated)
     prctl.adopt_orphans()
-    from streamparse.cli import jar, run, sparse, submit
+    from streamparse.cli import jar, run, slot_usage, sparse, stats, submit, worker_uptime
+    from streamparse.cli import list as listing
 
     environment.leave_import_path()
     try:
@@ -72,8 +78,11 @@ def main() -> int:
         build = builder(Path.cwd(), jar.jar_for_deploy, run_dir, place)
         run.jar_for_deploy = submit.jar_for_deploy = jar.jar_for_deploy = build
         run.local_storm_version = run.storm_lib_version = lambda: storm_version(Path.cwd())
+        for module in (stats, slot_usage, worker_uptime):
+            module.storm_lib_version = lambda: stats.parse_version(storm_version(Path.cwd()))
+        listing.list_topologies = passed_through.list_topologies
         try:
-            return handed_over(sparse.main)
+            return handed_over(sparse.main, sys.argv[1] if sys.argv[1:] else "")
         finally:
             psutil.wait_procs(psutil.Process().children(recursive=True), timeout=_CHILDREN_S)
 
@@ -89,10 +98,8 @@ def of_another(project: Path) -> str:
     )
 
 
-def handed_over(streamparse: Callable[[], object]) -> int:
-    """The exit code; a Nimbus that is not there is told without a traceback."""
-    from thriftpy2.transport import TTransportException
-
+def handed_over(streamparse: Callable[[], object], command: str) -> int:
+    """The exit code; what a subcommand ends with is told without a traceback."""
     try:
         streamparse()
     except KeyboardInterrupt:
@@ -100,22 +107,12 @@ def handed_over(streamparse: Callable[[], object]) -> int:
     except StormwatchError as error:
         print(f"sparse: {error}", file=sys.stderr)
         return 1
-    except TTransportException as error:
-        print(
-            f"sparse: Nimbus does not answer: {error.message}. `./stormwatch cluster up` starts "
-            "one on this machine; -e names another environment of config.json.",
-            file=sys.stderr,
-        )
-        return 1
+    except Exception as error:
+        if told := passed_through.in_words(command, error):
+            print(f"sparse: {told}", file=sys.stderr)
+            return 1
+        raise
     return 0
-
-
-def with_environment(argv: list[str]) -> list[str]:
-    """`argv` with the environment that a subcommand uses when none is given."""
-    named = any(a.split("=")[0] in ("-e", "--environment", "-h", "--help") for a in argv)
-    if not argv or argv[0].startswith("-") or argv[0] in _WITHOUT_ENVIRONMENT or named:
-        return argv
-    return [argv[0], "-e", DEFAULT_ENVIRONMENT.get(argv[0], "cluster"), *argv[1:]]
 
 
 def named(argv: list[str]) -> str | None:
@@ -143,7 +140,8 @@ def _sweep(scratches: Path) -> None:
     """Remove what killed ones left behind."""
     scratches.mkdir(parents=True, exist_ok=True)
     for left in scratches.iterdir():
-        if not psutil.pid_exists(int(left.name.partition("-")[0])):
+        owner = _SCRATCH.fullmatch(left.name)  # what else is there is not ours
+        if owner and not psutil.pid_exists(int(owner[1])):
             shutil.rmtree(left, ignore_errors=True)
 
 

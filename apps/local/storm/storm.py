@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from apps.data.printable import print_in_any_encoding
 from apps.local.services import jars
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home
@@ -25,6 +26,7 @@ _LONGEST_S = 2**31
 
 def main(argv: Sequence[str]) -> int:
     """Exit code of `storm version` and `storm jar JAR org.apache.storm.flux.Flux --local …`."""
+    print_in_any_encoding()
     arguments = _parse(argv)
     root = Path.cwd()
     try:

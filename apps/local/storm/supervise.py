@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.data.printable import lines_shown
 from apps.local.services.process import tail
 from apps.local.storm.flux import Topology
 from apps.local.storm.journal import Follower, Journal
@@ -147,7 +148,8 @@ class Supervisor:
 
     def _say(self, messages: list[str]) -> None:
         for message in messages:
-            print(f"{self._topology.name}: {message}", file=sys.stderr, flush=True)
+            told = f"{self._topology.name}: {lines_shown(message)}"
+            print(told, file=sys.stderr, flush=True)
 
     def _ended_by(self, number: int, frame: object) -> None:
         self._signal = number

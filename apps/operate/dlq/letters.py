@@ -1,9 +1,9 @@
 """Set-aside records with what was done about them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from apps.data.printable import lines_shown
 from apps.data.streams import Stream
 from apps.operate.domains import chosen, of_topic
 from stormwatch.archive import Archive, LetterAct
@@ -131,5 +131,4 @@ def _with_acts(archive: Archive, domain: str, stored: StoredAside, known: Acts) 
 def _text(value: bytes | None, masked: frozenset[str]) -> str | None:
     if value is None:
         return None
-    text = redaction.mask(value, masked).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return lines_shown(redaction.mask(value, masked))

@@ -1,17 +1,21 @@
-"""A campaign as it runs: what its harm may do, and what is noted of it."""
+"""A campaign and a run of it: traffic, faults, drain, verdict; what a fault may do."""
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from apps.prove.chaos.environment import Scene, committed
-from apps.prove.chaos.proxy import TcpProxy
+from apps.prove.chaos.errors import Invalid, expect
 from apps.prove.chaos.run import JVM
-from apps.prove.chaos.tables import Tables
+from apps.prove.chaos.services import TcpProxy
 from apps.prove.chaos.traffic import A_DAY, KeyValue, mixed
+from apps.prove.verdict.tables import Tables
 from stormwatch.domains.fraud import Fraud
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger.reconcile import TopicLedger
@@ -141,3 +145,92 @@ class Play:
                 if time.monotonic() > end:
                     raise
                 time.sleep(1)
+
+
+Stage = Callable[[Play], AbstractContextManager[Mapping[str, object]]]
+"""What is set up before the start, as long as it lasts; gives settings that differ."""
+
+
+@contextmanager
+def plain(play: Play) -> Iterator[Mapping[str, object]]:
+    """Nothing is set up."""
+    yield {}
+
+
+SMALL: Mapping[str, object] = {"batch_max_records": 40}
+"""Records in a batch: hundreds of batches leave time for a fault."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What is done to a run over `count` records, and how soon all has to be decided after."""
+
+    name: str
+    rows: tuple[int, ...]
+    what: str
+    faults: Callable[[Play], None]
+    count: int = 20_000
+    settings: Mapping[str, object] = field(default_factory=lambda: SMALL)
+    limit_s: float = 240.0
+    records: Callable[[int, int], Iterable[KeyValue]] = mixed
+    stage: Stage = plain
+    """What is set up before the start; gives settings to change."""
+
+
+GRACE_S = 30.0
+"""Commits move again within one message time-out and this after a fault's end."""
+
+
+class Result(NamedTuple):
+    """A campaign that held."""
+
+    campaign: str
+    seed: int
+    records: int
+    kills: int
+    states: dict[str, int]
+    left: int  # records undecided when the last fault was over
+    moved_s: float  # from the fault's end to the next commit
+    drained_s: float  # from there until everything was decided and committed
+    want: Tables
+    notes: list[str]
+    unaccounted: int = 0  # 0, but where the harm was to the ledger itself
+
+
+def conduct(scene: Scene, campaign: Campaign, seed: int, count: int = 0) -> Result:
+    """Raises ChaosFailed when a law is broken, Invalid when nothing was tested."""
+    play = Play(scene, seed, count or campaign.count)
+    scene.prepare()
+    scene.publish(campaign.records(play.count, seed))
+    scene.tell(f"published {play.count:,} records; starting `sparse run -n fraud`")
+    with campaign.stage(play) as changes:
+        scene.start("fraud", **{**campaign.settings, **changes})
+        scene.until_ended(1, START_S)
+        campaign.faults(play)
+        return _judge(play, campaign, seed)
+
+
+def _judge(play: Play, campaign: Campaign, seed: int) -> Result:
+    scene = play.scene
+    left = scene.ledger().in_flight
+    if not left:
+        raise Invalid(
+            f"INVALID: every record was decided when the last fault of {campaign.name} (seed "
+            f"{seed}) fell, so nothing was tested. Give it more with --records."
+        )
+    moved = play.moved(campaign.limit_s)
+    scene.tell(f"commits move again {moved:.1f} s after the fault's end")
+    drained = scene.drain(play.count, campaign.limit_s + left / SLOWEST)
+    scene.stop()
+    said = scene.said()
+    restarts = said.count("restarting the topology in place")
+    expect(play.restarts is None or restarts == play.restarts, said)
+    expect(all(words in said for words in play.told), said)
+    want = play.judge()
+    states = Counter(state for each in want.ends.values() for state in each)
+    limit = scene.settings.message_timeout_s + GRACE_S
+    expect(moved <= limit, f"no commit moved for {moved:.1f} s after the fault, over {limit:g} s")
+    return Result(
+        campaign.name, seed, play.count, play.kills, dict(states), left, moved, drained, want,
+        play.notes, scene.ledger().unaccounted,
+    )  # fmt: skip

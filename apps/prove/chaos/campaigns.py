@@ -1,29 +1,12 @@
 """The campaigns by name. Rows are those of docs/faults.md."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
 
-from apps.prove.chaos import (
-    disk,
-    edge_cases,
-    faults,
-    flood,
-    idle,
-    latency,
-    migration,
-    model,
-    retention,
-    stages,
-    traffic,
-    versions,
-)
-from apps.prove.chaos.campaign import Play
+from apps.prove.chaos import components, edge_cases, faults, load, traffic, versions
+from apps.prove.chaos.campaign import SMALL, Campaign
 from apps.prove.chaos.errors import ChaosFailed
-from apps.prove.chaos.traffic import KeyValue
 
-SMALL: Mapping[str, object] = {"batch_max_records": 40}
-"""Records in a batch: hundreds of batches leave time for a fault."""
 IMPATIENT: Mapping[str, object] = {**SMALL, "cassandra_request_timeout_s": 3.0}
 FLOODED: Mapping[str, object] = {"batch_max_records": 200}
 HASTY: Mapping[str, object] = {
@@ -33,22 +16,6 @@ HASTY: Mapping[str, object] = {
     "subprocess_timeout_s": 40,
 }
 """Time-outs that a pause of 20 s passes in part and one of 60 s in all."""
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """What is done to a run over `count` records, and how soon all has to be decided after."""
-
-    name: str
-    rows: tuple[int, ...]
-    what: str
-    faults: Callable[[Play], None]
-    count: int = 20_000
-    settings: Mapping[str, object] = field(default_factory=lambda: SMALL)
-    limit_s: float = 240.0
-    records: Callable[[int, int], Iterable[KeyValue]] = traffic.mixed
-    stage: stages.Stage = stages.plain
-    """What is set up before the start; gives settings to change."""
 
 
 CAMPAIGNS = (
@@ -79,7 +46,7 @@ CAMPAIGNS = (
     ),
     Campaign(
         "cassandra-slow", (23, 24), "Cassandra 300 ms slower, then connections cut, then silent",
-        faults.slow_cassandra, settings=IMPATIENT, stage=stages.behind_a_proxy,
+        faults.slow_cassandra, settings=IMPATIENT, stage=faults.behind_a_proxy,
     ),
     Campaign(
         "burst", (7,), "30 kills -9 for 20,000 records, 0.1 to 1 s apart", faults.burst,
@@ -96,7 +63,7 @@ CAMPAIGNS = (
     ),
     Campaign(
         "poison", (28,), "one record in 500 raises; and kill -9 of a bolt", faults.kill_bolt,
-        records=traffic.poisoned, stage=stages.poison,
+        records=traffic.poisoned, stage=components.poison,
     ),
     Campaign(
         "oversized", (30,), "records of 1 and 10 MiB and 100,000 fields; and kill -9 of a bolt",
@@ -104,12 +71,12 @@ CAMPAIGNS = (
     ),
     Campaign(
         "hot-key", (36,), "one customer with half the traffic, the others' p99; kill -9 of a bolt",
-        latency.hot_key, count=2000,
+        load.hot_key, count=2000,
     ),
     Campaign(
         "flood", (37,), "ten times what can be decided, for five minutes",
-        partial(flood.flood, seconds=300), count=2000, settings=FLOODED,
-        stage=stages.behind_a_proxy,
+        partial(load.flood, seconds=300), count=2000, settings=FLOODED,
+        stage=faults.behind_a_proxy,
     ),
     Campaign(
         "many-states", (38,), "a bolt that keeps 100,000 customers restarts", faults.kill_late,
@@ -122,45 +89,45 @@ CAMPAIGNS = (
     ),
     Campaign(
         "state-version", (39,), "states of a newer version; the older code refuses them",
-        migration.there_and_back, records=partial(traffic.mixed, customers=5000),
+        versions.there_and_back, records=partial(traffic.mixed, customers=5000),
     ),
     Campaign(
         "disk-full", (26,), "the disk of Cassandra is full for 15 s",
-        partial(disk.fill, service="cassandra"), settings=IMPATIENT,
-        stage=partial(disk.small, service="cassandra"),
+        partial(faults.fill, service="cassandra"), settings=IMPATIENT,
+        stage=partial(faults.small, service="cassandra"),
     ),
     Campaign(
         "disk-full-kafka", (26,), "the disk of Kafka is full for 15 s",
-        partial(disk.fill, service="kafka"), settings=IMPATIENT,
-        stage=partial(disk.small, service="kafka"),
+        partial(faults.fill, service="kafka"), settings=IMPATIENT,
+        stage=partial(faults.small, service="kafka"),
     ),
     Campaign(
-        "model-slow", (35,), "the model takes 2 s a record for a while", model.become_slow,
-        settings=HASTY, stage=model.slowed,
+        "model-slow", (35,), "the model takes 2 s a record for a while", components.become_slow,
+        settings=HASTY, stage=components.slowed,
     ),
     Campaign(
         "model-truncated", (34,), "the model's file is cut off and the bolt that held it killed",
-        model.be_cut_off, stage=model.own,
+        components.be_cut_off, stage=components.own_model,
     ),
     Campaign(
         "idle", (13,), "nothing comes for ten minutes, then one record",
-        partial(idle.idle, seconds=600), count=2000,
+        partial(load.idle, seconds=600), count=2000,
     ),
     Campaign(
         "retention-cut", (14,), "Kafka deletes half of the log unread while nothing runs",
-        retention.cut,
+        edge_cases.cut_log,
     ),
     Campaign(
         "clock-ahead", (27,), "a bolt's clock is an hour ahead; and kill -9 of a bolt",
-        faults.kill_bolt, stage=partial(stages.clock, hours=1),
+        faults.kill_bolt, stage=partial(components.clock, hours=1),
     ),
     Campaign(
         "clock-behind", (27,), "a bolt's clock is an hour behind; and kill -9 of a bolt",
-        faults.kill_bolt, stage=partial(stages.clock, hours=-1),
+        faults.kill_bolt, stage=partial(components.clock, hours=-1),
     ),
     Campaign(
         "motley", (27, 28, 30, 36), "a hot key, poison, huge records, a clock ahead; a bolt killed",
-        faults.kill_bolt, records=traffic.motley, stage=stages.motley,
+        faults.kill_bolt, records=traffic.motley, stage=components.motley,
     ),
     Campaign(
         "gauntlet", (1, 3, 4, 8, 9, 21, 23), "seven of these faults in one run, as chance has it",

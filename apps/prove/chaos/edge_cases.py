@@ -1,9 +1,9 @@
-"""Faults that no list names: two runs at once, a run that wakes up late, hands in the tables."""
+"""Faults that no list names: two runs at once, one that wakes up late, hands in tables and log."""
 
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,20 @@ from pathlib import Path
 import psutil
 
 from apps.operate.ledger_alarm import PATIENCE_S, Alarm
-from apps.prove.chaos import judge, tables
-from apps.prove.chaos.campaign import START_S, Play
+from apps.prove.chaos import judge, oracle
+from apps.prove.chaos.campaign import SLOWEST, START_S, Play
 from apps.prove.chaos.environment import committed
-from apps.prove.chaos.errors import expect
+from apps.prove.chaos.errors import Invalid, expect
 from apps.prove.chaos.run import JVM, SPOUT, Run
-from apps.prove.chaos.tables import Tables
+from apps.prove.verdict import oracle as core
+from apps.prove.verdict import tables
+from apps.prove.verdict.oracle import Span
+from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra.session import open_session
+from stormwatch.domains.fraud.parse import parse
 from stormwatch.ports import Committed
+from stormwatch.records import EndState, Record
 
 _TRUNCATE_S = 60.0
 
@@ -141,3 +146,64 @@ def _asleep(pid: int) -> Iterator[None]:
         for each in reversed(stopped):
             with suppress(psutil.NoSuchProcess):
                 os.kill(each.pid, signal.SIGCONT)
+
+
+UP_TO = 0.6
+"""Of each partition's offsets are gone."""
+UNREAD = 20_000
+
+Copy = Mapping[Span, list[Record]]
+
+
+def cut_log(play: Play) -> None:
+    """While the topology is stopped, UNREAD records come, and the log up to UP_TO is deleted.
+
+    Stopped, for a client that runs has far more in its memory than it has decided; and all decided
+    before, for of a batch under way nobody could tell afterwards which states have learned it.
+    """
+    settings = play.scene.settings
+    topic = settings.topic_transactions
+    play.restarts = None
+    play.scene.drain(play.count, START_S + play.count / SLOWEST)
+    play.scene.stop()
+    play.more(play.later(UNREAD, "unread"))
+    with closing(connect.source(settings, topic)) as source:
+        copy = {
+            span: [record for some in oracle.records(source, span) for record in some]
+            for span in oracle.spans(settings, source)
+        }
+    with closing(connect.admin(settings)) as admin:
+        admin.delete_records(topic, {s.partition: int(s.end * UP_TO) for s in copy})
+    play.scene.tell(f"stopped `sparse run`; deleted {UP_TO:.0%} of the log; starting it again")
+    play.judge = partial(_judge_expired, play, copy)
+    play.fell()
+    play.scene.start()
+
+
+def _judge_expired(play: Play, copy: Copy) -> Tables:
+    """What was read is decided as ever; the rest is `expired`, one range a partition."""
+    settings, ledger = play.scene.settings, play.scene.ledger()
+    expect(ledger.sound and not ledger.in_flight, ledger)
+    found = tables.of_cassandra(settings)
+    gone = {key for key, states in found.ends.items() if states == {EndState.EXPIRED}}
+    for span in copy:
+        offsets = sorted(key[2] for key in gone if key[0] == span.partition)
+        if not offsets:
+            raise Invalid(f"INVALID: nothing of partition {span.partition} is `expired`.")
+        whole = list(range(offsets[0], int(span.end * UP_TO)))
+        expect(offsets == whole, f"expired: {len(offsets)} offsets, not {len(whole)} in a row")
+    kept = (
+        batch
+        for span, records in copy.items()
+        for batch in core.cut(
+            span,
+            [[r for r in records if (span.partition, span.epoch, r.offset) not in gone]],
+            lambda: oracle.BATCH,
+            judge.nothing,
+        )
+    )
+    want = tables.of_memory(core.expected(settings, kept, judge.believed(found), parse))
+    want.ends |= dict.fromkeys(gone, frozenset({EndState.EXPIRED}))
+    judge.compare(settings, want, found)
+    play.notes.append(f"{len(gone):,} records were deleted unread, each is `expired`.")
+    return want

@@ -8,11 +8,11 @@ from pathlib import Path
 from apps.local.run import prepare
 from apps.local.services.home import silent
 from apps.operate import ledger as ledgers
-from apps.prove.chaos import judge, log
+from apps.prove.chaos import judge, traffic
 from apps.prove.chaos.run import ROOT, Run
 from apps.prove.chaos.services import Stand
-from apps.prove.chaos.tables import Tables
 from apps.prove.chaos.traffic import KeyValue
+from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.domains.fraud import Fraud
@@ -67,7 +67,7 @@ class Scene(Run):
 
     def publish(self, records: Iterable[KeyValue], timestamp: int = 0) -> list[tuple[int, int]]:
         """Write to the input topic; (partition, offset) of each. `timestamp` 0 is now."""
-        return log.publish(self.settings, records, timestamp)
+        return traffic.publish(self.settings, records, timestamp)
 
     # What became of it
 

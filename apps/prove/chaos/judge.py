@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import Any
 
 from apps.operate.domains import beside
-from apps.prove.chaos import log, oracle, tables
+from apps.prove.chaos import oracle, traffic
 from apps.prove.chaos.errors import expect
-from apps.prove.chaos.tables import Tables
-from apps.prove.verdict import degraded
+from apps.prove.verdict import degraded, tables
+from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
@@ -56,10 +56,10 @@ def compare(settings: Settings, want: Tables, found: Tables) -> None:
     """Tables and topics hold what they must. Raises ChaosFailed naming what is wrong."""
     wrong = tables.differences(want, found)
     expect(not wrong, "\n".join(wrong))
-    told = alerts_of(log.values(settings, settings.topic_alerts), beside())
+    told = alerts_of(traffic.values(settings, settings.topic_alerts), beside())
     raised = {key[4:6] for key in want.alerts}
     expect(told == raised, f"alerts in Kafka: {_both(told, raised)}")
-    letters = log.values(settings, settings.topic_dead_letters)
+    letters = traffic.values(settings, settings.topic_dead_letters)
     aside = {(each["partition"], each["offset"], each["code"]) for each in letters}
     kept = {(key[2], key[5], cells[1]) for key, cells in want.dead_letters.items()}
     expect(aside == kept, f"dead letters in Kafka: {_both(aside, kept)}")

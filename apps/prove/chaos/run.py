@@ -1,18 +1,20 @@
-"""A project directory with a copy of the topologies, and `sparse run` in it."""
+"""A project directory with a copy of the topologies, `sparse run` in it, and what runs of it."""
 
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import psutil
 
+from apps.local.services.prctl import end_with_parent
 from apps.prove.chaos.errors import ChaosFailed, expect
-from apps.prove.chaos.project import Project
 from stormwatch.errors import InfrastructureError
 from stormwatch.settings import Settings, variable
 
@@ -113,15 +115,15 @@ class Run:
         """Wait for a sentence on the screen."""
         self.until(lambda: text in self.said(), f"word of {text!r}", limit_s)
 
-    def add_bolt(self, module: Path) -> None:
-        """Put a module with a `FraudBolt` of its own in the place of the shipped one."""
+    def add_bolt(self, module: Path, name: str = "FraudBolt") -> None:
+        """Put the bolt `name` of a module in the place of the shipped one."""
         shutil.copy(module, self.project.root / "src" / "bolts" / module.name)
         wiring = self.project.root / "topologies" / "fraud.py"
         text, begin = wiring.read_text(), "from bolts.fraud import FraudBolt, "
         expect(begin in text, f"{wiring} has changed: {begin!r} is not in it")
-        own = f"from bolts.{module.stem} import FraudBolt\nfrom bolts.fraud import "
+        own = f"from bolts.{module.stem} import {name} as FraudBolt\nfrom bolts.fraud import "
         wiring.write_text(text.replace(begin, own))
-        self.bolt = f"bolts.{module.stem}.FraudBolt"
+        self.bolt = f"bolts.{module.stem}.{name}"
 
 
 def _holds(condition: Callable[[], object]) -> bool:
@@ -129,3 +131,50 @@ def _holds(condition: Callable[[], object]) -> bool:
         return bool(condition())
     except InfrastructureError:
         return False
+
+
+@dataclass
+class Project:
+    """A streamparse project; `running` has every `sparse` that was started, dead or alive."""
+
+    root: Path
+    running: "list[subprocess.Popen[str]]" = field(default_factory=list)
+
+    def sparse(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
+        """Start `sparse` in the project, in a session of its own; output in sparse.N.log."""
+        log = self.root / f"sparse.{len(self.running)}.log"
+        with log.open("w") as out:
+            child = subprocess.Popen(
+                [str(Path(sys.executable).with_name("sparse")), *arguments],
+                cwd=self.root,
+                env=os.environ | environ,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 (it calls one function, loaded before)
+            )
+        self.running.append(child)
+        return child
+
+    def said(self, number: int = 0) -> str:
+        """What `sparse` number `number` printed."""
+        return (self.root / f"sparse.{number}.log").read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever still runs of the project, by directory or command line."""
+        found = []
+        for candidate in psutil.process_iter(["cmdline"]):
+            if any(str(self.root) in part for part in candidate.info["cmdline"] or ()):
+                found.append(candidate)
+        return found
+
+    def end(self) -> None:
+        """End every run, and kill what is left of them."""
+        for child in self.running:
+            child.terminate()
+        for child in self.running:
+            child.wait(timeout=30)
+        for left in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                left.kill()

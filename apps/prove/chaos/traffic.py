@@ -1,10 +1,19 @@
-"""Transactions as they come: mostly good ones, some sent twice, changed, late or broken."""
+"""Transactions as they come: mostly good, some sent twice, changed, late or broken; to Kafka."""
 
-from collections.abc import Iterator
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import partial
 
+import confluent_kafka
 import msgspec
 
 from apps.data.generate.transactions import DAY, START, Transactions
+from apps.prove.chaos.errors import ChaosFailed, expect
+from stormwatch.adapters import connect
+from stormwatch.settings import Settings
 
 KeyValue = tuple[bytes, bytes | None]
 Good = tuple[bytes, bytes]
@@ -94,3 +103,106 @@ def _spoilt(turn: int, value: bytes) -> bytes | None:
             event = msgspec.json.decode(value)
             early = "2001-01-01T00:00:00Z"
             return msgspec.json.encode(event | {"id": f"late-{turn}", "time": early})
+
+
+_LIMIT_S = 60.0
+_MOST_BYTES = 12_000_000
+
+
+def publish(
+    settings: Settings, records: Iterable[KeyValue], timestamp: int = 0
+) -> list[tuple[int, int]]:
+    """Write to the transactions topic; (partition, offset) of each. `timestamp` 0 is now."""
+    producer = confluent_kafka.Producer(
+        {
+            "bootstrap.servers": settings.kafka_bootstrap,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": _MOST_BYTES,
+        }
+    )
+    places: list[tuple[int, int]] = []
+    for place, (key, value) in enumerate(records):
+        places.append((-1, -1))
+        told = partial(_delivered, places, place)
+        while True:
+            try:
+                producer.produce(
+                    settings.topic_transactions, value, key, timestamp=timestamp, on_delivery=told
+                )
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    left = producer.flush(_LIMIT_S)
+    expect(left == 0, f"Kafka did not confirm {left} records within {_LIMIT_S:g} s")
+    return places
+
+
+def values(settings: Settings, topic: str) -> list[dict[str, object]]:
+    """Every value of a topic."""
+    out: list[dict[str, object]] = []
+    with closing(connect.source(settings, topic)) as source:
+        info = source.describe()
+        if info is None:
+            raise ChaosFailed(f"there is no topic {topic!r}")
+        marks = {p: source.watermarks(p) for p in range(info.partitions)}
+        left = sum(mark.high - mark.low for mark in marks.values())
+        source.assign({p: mark.low for p, mark in marks.items()})
+        deadline = time.monotonic() + _LIMIT_S
+        while len(out) < left:
+            expect(time.monotonic() < deadline, f"{len(out)} of {left} records of {topic}")
+            for records in source.poll(10_000, 0.2).values():
+                deadline = time.monotonic() + _LIMIT_S
+                out += [json.loads(record.value or b"{}") for record in records]
+    return out
+
+
+def _delivered(
+    places: list[tuple[int, int]], place: int, error: object, message: confluent_kafka.Message
+) -> None:
+    expect(error is None, error)
+    places[place] = (message.partition(), message.offset())
+
+
+_TICK_S = 0.05
+_AHEAD_AT_ONCE = 500
+"""Of those ahead, between two looks at what the client has confirmed: its queue never fills."""
+
+
+class Load(threading.Thread):
+    """Publishes `ahead` records as fast as it can, and `rate` a second beside until it is stopped;
+    `published` counts what was given to the client, `lost` what Kafka refused."""
+
+    def __init__(
+        self, settings: Settings, records: Iterator[KeyValue], rate: float, ahead: int = 0
+    ) -> None:
+        super().__init__(name="load", daemon=True)
+        self.published = self.lost = 0
+        self._records, self._rate, self._ahead = records, rate, ahead
+        self._topic = settings.topic_transactions
+        self._ended = threading.Event()
+        self._options = {
+            "bootstrap.servers": settings.kafka_bootstrap,
+            "partitioner": "murmur2_random",
+        }
+
+    def run(self) -> None:
+        producer = confluent_kafka.Producer(self._options)  # gone, with its threads, at the end
+        began, ahead = time.monotonic(), 0
+        while not self._ended.wait(_TICK_S):
+            ahead = min(self._ahead, ahead + _AHEAD_AT_ONCE)
+            due = ahead + int((time.monotonic() - began) * self._rate)
+            while self.published < due:
+                key, value = next(self._records)
+                producer.produce(self._topic, value, key, on_delivery=self._delivered)
+                self.published += 1
+            producer.poll(0)
+        self.lost += producer.flush(_LIMIT_S)
+
+    def stop(self) -> None:
+        """Returns when all is confirmed, or after a minute."""
+        self._ended.set()
+        self.join()
+
+    def _delivered(self, error: object, message: confluent_kafka.Message) -> None:
+        self.lost += error is not None

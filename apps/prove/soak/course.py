@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from apps.data.streams import Stream
+from apps.local.memory import processes
 from apps.local.run.figures import Look, rates
 from apps.local.run.watch import take
 from apps.local.services import registry
@@ -21,11 +22,10 @@ from apps.local.storm.local import JVM_OPTIONS, STORM
 from apps.prove.chaos import services as stand
 from apps.prove.chaos.environment import Scene, opened
 from apps.prove.chaos.run import BOLT, JVM, SPOUT
-from apps.prove.chaos.traffic import mixed
+from apps.prove.chaos.traffic import Load, mixed
 from apps.prove.soak.heaps import Heaps
-from apps.prove.soak.load import Load
 from apps.prove.soak.report import Report, curves, report
-from apps.prove.soak.samples import Journal, Sample, processes
+from apps.prove.soak.samples import Journal, Sample
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ports import Admin, Store

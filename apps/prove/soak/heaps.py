@@ -4,7 +4,8 @@ import re
 import shutil
 import subprocess
 
-from apps.prove.soak.samples import JVM_WARM_UP_S, JVMS, Seen
+from apps.local.memory import Seen
+from apps.prove.soak.samples import JVM_WARM_UP_S, JVMS
 
 EVERY_S = 600.0
 _FIRST_S = JVM_WARM_UP_S - 30.0

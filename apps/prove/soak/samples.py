@@ -1,28 +1,11 @@
 """What is looked at every ten seconds, one JSON line each, so that a soak survives its own end."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import psutil
 
-from apps.local.memory import component_of, tree
-
-_MB = 1_000_000
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """One process at one moment."""
-
-    name: str
-    pid: int
-    rss: float  # MB, 10^6 bytes
-    own: float  # MB of it that is not a mapped file's: those pages the kernel takes back
-    files: int  # handles but those of its data
-    threads: int
-    age: float  # s since it started
-    data: int = 0  # handles of files of its data
+from apps.local.memory import Seen
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -37,46 +20,6 @@ class Sample(msgspec.Struct, frozen=True):
     p99: int | None = None
     kills: int = 0
     heaps: dict[str, float] = {}  # JVM -> MB that live in its heap; seldom, for it costs a pause
-
-
-def processes(roots: Iterable[int], now: float, data: Path | None = None) -> list[Seen]:
-    """The living processes that descend from `roots`; `now` is the wall clock, s.
-
-    `data`: the folder of the services' data. A store keeps its files open, some of them twice, so
-    that these handles follow what is stored; of a file that is deleted and still held they do not.
-    """
-    found = []
-    for each in tree(roots):
-        try:
-            with each.oneshot():
-                memory = each.memory_info()
-                held = _held(each.pid, data) if data else 0
-                found.append(
-                    Seen(
-                        component_of(each.cmdline(), each.name()),
-                        each.pid,
-                        round(memory.rss / _MB, 2),
-                        round((memory.rss - memory.shared) / _MB, 2),
-                        each.num_fds() - held,
-                        each.num_threads(),
-                        round(now - each.create_time(), 1),
-                        held,
-                    )
-                )
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    return found
-
-
-def _held(pid: int, data: Path) -> int:
-    """The process's handles of files below `data` that exist (Linux; elsewhere 0)."""
-    found = 0
-    with suppress(OSError):
-        for handle in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):  # closed since
-                target = handle.readlink()
-                found += target.is_relative_to(data) and target.exists()
-    return found
 
 
 class Journal:

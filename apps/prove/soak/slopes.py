@@ -10,11 +10,13 @@ allow (Santer et al., Journal of Geophysical Research 105 (2000), 7337, equation
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from math import inf, sqrt
+from math import sqrt
 
 import msgspec
+import numpy as np
+from scipy.special import stdtrit
 
+_HOUR_S = 3600.0
 Point = tuple[float, float]
 
 
@@ -35,49 +37,21 @@ class Slope(msgspec.Struct, frozen=True):
 
 def slope(lives: Iterable[Sequence[Point]]) -> Slope | None:
     """The common slope of several lives; None where too few points were seen."""
-    kept = [life for life in lives if len(life) >= 3]
+    kept = [np.asarray(life, np.float64) for life in lives if len(life) >= 3]
     points = sum(map(len, kept))
-    free = points - len(kept) - 1
-    centred = [_centred(life) for life in kept]
-    xx = sum(x * x for life in centred for x, _ in life)
-    if free < 1 or not xx:
+    if points - len(kept) < 2:
         return None
-    estimate = sum(x * y for life in centred for x, y in life) / xx
-    residuals = [[y - estimate * x for x, y in life] for life in centred]
-    left = sum(each * each for life in residuals for each in life)
-    alike = _correlation(residuals)
+    centred = [life - life.mean(axis=0) for life in kept]
+    x, y = np.concatenate(centred).T
+    xx = float(x @ x)
+    if not xx:
+        return None
+    estimate = float(x @ y) / xx
+    residuals = [life[:, 1] - estimate * life[:, 0] for life in centred]
+    left = sum(float(each @ each) for each in residuals)
+    both = sum(float(each[1:] @ each[:-1]) for each in residuals)
+    alike = min(max(both / left, 0.0), 0.99) if left else 0.0  # none below 0, as noise may have it
     worth = max(1, round(points * (1 - alike) / (1 + alike)) - len(kept) - 1)
-    error = sqrt(left / worth / xx) * student(worth)
-    scale = 3600.0
-    return Slope(
-        estimate * scale, (estimate - error) * scale, (estimate + error) * scale, points, len(kept)
-    )
-
-
-def student(free: int) -> float:
-    """The 97.5 % point of Student's t; Cornish and Fisher's series (Abramowitz, Stegun 26.7.5)."""
-    if free <= len(_SMALL):
-        return _SMALL[free - 1] if free > 0 else inf
-    z = 1.959963985
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    return z + first / free + second / free**2
-
-
-_SMALL = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Where the series is not good to three places."""
-
-
-def _correlation(residuals: Iterable[Sequence[float]]) -> float:
-    """Of each with the one before it in the same life; none below 0, as noise may have it."""
-    both = square = 0.0
-    for life in residuals:
-        both += sum(a * b for a, b in pairwise(life))
-        square += sum(each * each for each in life)
-    return min(max(both / square, 0.0), 0.99) if square else 0.0
-
-
-def _centred(life: Sequence[Point]) -> list[Point]:
-    mean_x = sum(x for x, _ in life) / len(life)
-    mean_y = sum(y for _, y in life) / len(life)
-    return [(x - mean_x, y - mean_y) for x, y in life]
+    error = sqrt(left / worth / xx) * float(stdtrit(worth, 0.975))  # Student's t
+    low, middle, high = (_HOUR_S * each for each in (estimate - error, estimate, estimate + error))
+    return Slope(middle, low, high, points, len(kept))

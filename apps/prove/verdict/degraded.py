@@ -58,12 +58,17 @@ class Partly:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._domain, name)
 
-    def decide(self, events: Sequence[Any], features: Sequence[tuple[float, ...]]) -> list[Verdict]:
+    def decide(
+        self,
+        events: Sequence[Any],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Any],
+    ) -> list[Verdict]:
         """As the domain's; those events by rules alone."""
+        rows = list(zip(events, features, carries, strict=True))
         alone = [(event.entity, event.time, event.id) in self._keys for event in events]
         halves = []
         for domain, wanted in ((self._domain, False), (self._alone, True)):
-            at = [i for i, each in enumerate(alone) if each is wanted]
-            made = domain.decide([events[i] for i in at], [features[i] for i in at]) if at else []
-            halves.append(iter(made))
+            half = [row for row, each in zip(rows, alone, strict=True) if each is wanted]
+            halves.append(iter(domain.decide(*zip(*half, strict=True)) if half else ()))
         return [next(halves[each]) for each in alone]

@@ -115,10 +115,10 @@ def _wrong_shape(value: bytes, error: msgspec.ValidationError, kind: str) -> Ref
         return refuse("missing_field", missing[1], "is missing", value)
     path, shown = _at(record, path)
     why = f"cannot be used, {message[:1].lower()}{message[1:]}"
-    return refuse(_code_of(message), path, why, shown if path else value)
+    return refuse(code_of(message), path, why, shown if path else value)
 
 
-def _code_of(message: str) -> str:
+def code_of(message: str) -> str:
     if "RFC3339" in message or "timezone" in message:
         return "bad_time"
     if "out of range" in message or re.search("[<>]= ", message):

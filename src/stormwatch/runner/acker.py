@@ -5,6 +5,7 @@ https://storm.apache.org/releases/2.8.3/Guaranteeing-message-processing.html
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 
 @dataclass
@@ -13,7 +14,7 @@ class Tree:
 
     root: int
     task: int  # of the spout
-    id: str | int  # the spout's own
+    id: Any  # the spout's own
     value: int
     born: int  # rotation
     begun: float = 0.0
@@ -31,7 +32,7 @@ class Acker:
         """A random id of 64 bits, never 0."""
         return self._random.getrandbits(64) or self.new_id()
 
-    def begin(self, root: int, value: int, task: int, id: str | int, now: float) -> Tree | None:  # noqa: A002
+    def begin(self, root: int, value: int, task: int, id: Any, now: float) -> Tree | None:  # noqa: A002
         """A spout emitted with an id; `value` is the XOR of its edges. The tree if it is empty."""
         self._trees[root] = Tree(root, task, id, value, self._rotation, now)
         return None if value else self.ack(root, 0)

@@ -14,13 +14,11 @@ from stormwatch.runner.events import Died, Event, Faulted, Logged, Settled
 from stormwatch.runner.faults import Faults
 from stormwatch.runner.host import Host, News
 from stormwatch.runner.multilang import Said, decode, encode, parts
-from stormwatch.runner.plan import Plan
+from stormwatch.runner.plan import MESSAGE_TIMEOUT_S, Plan
 from stormwatch.runner.router import EmitRefused, Router
 from stormwatch.runner.spouts import Spouts
 from stormwatch.runner.tuples import BoltTask, SpoutTask
 
-MESSAGE_TIMEOUT_S = 30
-"""Storm's default of topology.message.timeout.secs."""
 IDLE_S = 0.05
 """How long one `step` waits at most."""
 

@@ -1,6 +1,6 @@
 """What a run tells its watcher as it happens."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Logged(NamedTuple):
@@ -26,7 +26,7 @@ class Settled(NamedTuple):
 
     component: str
     task: int
-    id: str | int
+    id: Any
     how: str
     seconds: float  # since it was emitted
 

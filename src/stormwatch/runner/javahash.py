@@ -1,8 +1,8 @@
 """Java's hash codes of JSON values, so that a key reaches the task that it reaches under Storm.
 
 Storm's fields grouping takes `Math.floorMod(Arrays.deepHashCode(keys), tasks)`; its JSON reader
-(json-smart 2.6, permissive) gives String, Integer or Long by size, Double (BigDecimal for a text of
-more than 18 characters), Boolean, null, List and Map.
+(json-smart 2.6, permissive) gives String, Integer, Long or BigInteger by size, Double (BigDecimal
+for a text of more than 18 characters, here Decimal: `as_java`), Boolean, null, List and Map.
 """
 
 import struct
@@ -18,6 +18,11 @@ def _int32(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
+def as_java(text: str) -> float | Decimal:
+    """A JSON number that is no whole one: Double or BigDecimal, by the length of its text."""
+    return float(text) if len(text) <= _DOUBLE_CHARS else Decimal(text)
+
+
 def java_hash(value: Any) -> int:  # noqa: PLR0911
     """`value.hashCode()`. Raises TypeError for what JSON does not have."""
     match value:
@@ -26,10 +31,9 @@ def java_hash(value: Any) -> int:  # noqa: PLR0911
         case bool():
             return 1231 if value else 1237
         case int():
-            small = -(1 << 31) <= value < 1 << 31
-            return value if small else _int32(value ^ (value & 0xFFFF_FFFF_FFFF_FFFF) >> 32)
-        case float() if len(repr(value)) > _DOUBLE_CHARS:
-            return _big_decimal(Decimal(repr(value)))
+            return _whole_number(value)
+        case Decimal():
+            return _big_decimal(value)
         case float():
             bits = int.from_bytes(struct.pack(">d", value), "big")
             return _int32(bits ^ bits >> 32)
@@ -46,11 +50,29 @@ def java_hash(value: Any) -> int:  # noqa: PLR0911
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+def _whole_number(value: int) -> int:
+    if -(1 << 31) <= value < 1 << 31:
+        return value
+    if -(1 << 63) <= value < 1 << 63:
+        return _int32(value ^ (value & 0xFFFF_FFFF_FFFF_FFFF) >> 32)
+    return _big_integer(value)
+
+
+def _big_integer(value: int) -> int:
+    code, rest, weight = 0, abs(value), 1
+    while rest:  # words of 32 bits, the last one first
+        code += weight * (rest & 0xFFFF_FFFF)
+        rest, weight = rest >> 32, 31 * weight
+    return _int32(-code if value < 0 else code)
+
+
 def _big_decimal(value: Decimal) -> int:
     sign, digits, exponent = value.as_tuple()
     unscaled, scale = int("".join(map(str, digits))), -int(exponent)
-    code = _int32((unscaled >> 32) * 31 + (unscaled & 0xFFFF_FFFF))
-    return _int32(31 * (-code if sign else code) + scale)
+    if unscaled < 1 << 63:
+        code = _int32((unscaled >> 32) * 31 + (unscaled & 0xFFFF_FFFF))
+        return _int32(31 * (-code if sign else code) + scale)
+    return _int32(31 * _big_integer(-unscaled if sign else unscaled) + scale)
 
 
 def list_hash(values: Sequence[Any]) -> int:

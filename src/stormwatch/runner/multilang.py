@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from stormwatch.runner.javahash import as_java
+
 END = b"\nend\n"
 DEFAULT = "default"
 
@@ -13,7 +15,7 @@ class Said(msgspec.Struct):
     """One message of a component. What `command` leaves unused keeps its default."""
 
     command: str = ""
-    id: str | int | None = None
+    id: Any = None  # a spout's own, any JSON; a bolt's is a tuple's
     values: list[Any] = msgspec.field(default_factory=list, name="tuple")
     stream: str = DEFAULT
     anchors: list[str] = msgspec.field(default_factory=list)
@@ -26,8 +28,8 @@ class Said(msgspec.Struct):
     pid: int = 0
 
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Said).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder(Said, float_hook=as_java).decode
 
 
 def encode(message: object) -> bytes:

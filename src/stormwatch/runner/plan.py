@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from stormwatch.errors import StormwatchError
 
 ACKER = "__acker"
+MESSAGE_TIMEOUT_S = 30
+"""Storm's default of topology.message.timeout.secs."""
 _NO_KEYS = ("shuffle", "all", "none", "direct", "local_or_shuffle")
 
 
@@ -22,6 +25,13 @@ class Grouping:
 
     kind: str
     fields: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As the handshake words it; Storm's own global grouping is one on no fields."""
+        if self.kind in ("fields", "global"):
+            return {"type": "FIELDS", "fields": list(self.fields)}
+        return {"type": self.kind.upper()}
 
 
 @dataclass(frozen=True)
@@ -74,21 +84,54 @@ class Plan:
     def hello(self, task: int, pid_dir: str) -> dict[str, Any]:
         """The handshake: configuration and context as Storm words them."""
         part = self.owner(task)
-        sources = {c: self.parts[c].outputs for c, _ in part.inputs}
-        fields: dict[str, dict[str, tuple[str, ...]]] = {}
-        for component, stream in part.inputs:
-            fields.setdefault(component, {})[stream] = sources[component][stream].fields
         return {
             "pidDir": pid_dir,
-            "conf": {**self.config, **part.config},
+            "conf": {**_storm_defaults(), **self._own(part), **part.config},
             "context": {
                 "taskid": task,
                 "componentid": part.name,
                 "task->component": {str(t): name for t, name in self.components.items()},
-                "source->stream->fields": fields,
-                "stream->outputfields": {s: out.fields for s, out in part.outputs.items()},
+                "streams": list(part.outputs),
+                "stream->outputfields": _fields(part),
+                "stream->target->grouping": self._targets(part),
+                "source->stream->fields": {c: _fields(self.parts[c]) for c, _ in part.inputs},
+                "source->stream->grouping": _sources(part),
             },
         }
+
+    def _own(self, part: Part) -> dict[str, Any]:
+        """What Storm adds to the topology's configuration for a component."""
+        own = {"storm.id": f"{self.name}-1-0", **self.config}
+        if part.is_spout:
+            ticks = own.get("topology.message.timeout.secs")
+            own["topology.tick.tuple.freq.secs"] = ticks or MESSAGE_TIMEOUT_S
+        return own
+
+    def _targets(self, part: Part) -> dict[str, dict[str, Any]]:
+        targets: dict[str, dict[str, Any]] = {}
+        for reader in self.parts.values():
+            for (component, stream), grouping in reader.inputs.items():
+                if component == part.name:
+                    targets.setdefault(stream, {})[reader.name] = grouping.told
+        return targets
+
+
+def _fields(part: Part) -> dict[str, tuple[str, ...]]:
+    return {stream: output.fields for stream, output in part.outputs.items()}
+
+
+def _sources(part: Part) -> dict[str, dict[str, Any]]:
+    sources: dict[str, dict[str, Any]] = {}
+    for (component, stream), grouping in part.inputs.items():
+        sources.setdefault(component, {})[stream] = grouping.told
+    return sources
+
+
+@cache
+def _storm_defaults() -> dict[str, Any]:
+    """What a component of Storm 2.8.3 reads where neither cluster nor topology says otherwise."""
+    defaults: dict[str, Any] = json.loads(Path(__file__).with_name("defaults.json").read_text())
+    return defaults
 
 
 def read(topology: Any, name: str, config: Mapping[str, Any] | None = None) -> Plan:

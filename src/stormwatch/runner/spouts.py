@@ -84,7 +84,7 @@ class Spouts:
                     first = min(first, spout.due)
         return first
 
-    def tell(self, task: int, id: str | int, how: str) -> None:  # noqa: A002
+    def tell(self, task: int, id: Any, how: str) -> None:  # noqa: A002
         """The end of one of its trees."""
         engine, spout = self._engine, self.tasks[task]
         message = {"command": "ack" if how == "acked" else "fail", "id": id}

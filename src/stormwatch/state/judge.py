@@ -5,7 +5,7 @@ event is, what is learned from it and what is decided.
 """
 
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from stormwatch.records import Reason, Rejection
 
@@ -53,6 +53,12 @@ def check_storable(event: Event) -> None:
         raise ValueError(f"the event's entity or id is longer than {_KEY_MAX} characters")
 
 
+Advanced = tuple[tuple[float, ...], Any]
+"""The features of an event, which are stored, and its carry: what else `decide` needs to know of
+the state at that moment (for its reasons, say). It is handed to `decide` and kept nowhere; None
+where there is nothing."""
+
+
 class Judge(Protocol, Generic[E, S]):
     """What the state contract asks of a use case.
 
@@ -77,15 +83,24 @@ class Judge(Protocol, Generic[E, S]):
     def new_state(self) -> S:
         """The state of an entity never seen."""
 
-    def advance(self, state: S, event: E) -> tuple[float, ...]:
-        """Features of `event` given what came before; then learn it. Mutates `state`.
+    def advance(self, state: S, event: E) -> Advanced:
+        """Features of `event` given what came before, and the carry; then learn it.
 
-        Score first, then learn: the features must not see the event's own contribution unless
-        the feature says so. May be called out of event-time order within the allowed lateness.
+        Mutates `state`. Score first, then learn: the features must not see the event's own
+        contribution unless the feature says so. May be called out of event-time order within the
+        allowed lateness.
         """
 
-    def decide(self, events: Sequence[E], features: Sequence[tuple[float, ...]]) -> list[Verdict]:
-        """Model and rules, once for the batch; row i depends on event i and features i alone."""
+    def decide(
+        self,
+        events: Sequence[E],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Any],
+    ) -> list[Verdict]:
+        """Model and rules, once for the batch.
+
+        Row i depends on event i, features i and carry i alone.
+        """
 
 
 class Domain(Judge[E, S], Protocol[E, S]):

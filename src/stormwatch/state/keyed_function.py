@@ -6,18 +6,12 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from stormwatch.codec import Parsed, Share
-from stormwatch.state.judge import Event, Verdict
+from stormwatch.state.judge import Advanced, Event, Verdict
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
 
 _encode = msgspec.json.Encoder().encode
-
-
-class _Judged(tuple[float, ...]):
-    """No features; what was judged where they would be."""
-
-    verdict: Verdict
 
 
 class OneJudge(Generic[E, S]):
@@ -48,15 +42,18 @@ class OneJudge(Generic[E, S]):
         """Every field as its default says."""
         return self.state()
 
-    def advance(self, state: S, event: E) -> tuple[float, ...]:
-        """Judge, and keep the verdict until `decide` is asked."""
-        judged = _Judged()
-        judged.verdict = self._judge(state, event)
-        return judged
+    def advance(self, state: S, event: E) -> Advanced:
+        """Judge: no features, and the verdict as the carry."""
+        return (), self._judge(state, event)
 
-    def decide(self, events: Sequence[E], features: Sequence[tuple[float, ...]]) -> list[Verdict]:
+    def decide(
+        self,
+        events: Sequence[E],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Verdict],
+    ) -> list[Verdict]:
         """What `advance` found."""
-        return [row.verdict for row in features if isinstance(row, _Judged)]
+        return list(carries)
 
 
 def check_state(name: str, state: Any) -> None:

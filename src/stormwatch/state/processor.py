@@ -12,7 +12,7 @@ States hold no score, so only decisions differ: those of the later attempt stand
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -103,8 +103,15 @@ class Contract(Generic[E, S]):
         `dead_lettered` with its traceback and learned by no one; its mark still advances.
         Raises StateError for a state of another version; never raises for data.
         """
+        return self.apply_with_carries(fragment, parsed, states, now)[0]
+
+    def apply_with_carries(
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
+    ) -> tuple[Outcomes, list[Any]]:
+        """As `apply`; also the carry of each decision (`Judge.advance`)."""
+        batch = _Batch(self, fragment, parsed, states, {})
         try:
-            return _Batch(self, fragment, parsed, states, {}).run(now)
+            return batch.run(now), batch.carries
         except FatalError:
             raise
         except Exception as error:  # one by one, to set aside just the record that raises
@@ -113,7 +120,8 @@ class Contract(Generic[E, S]):
             broken = _Batch(self, fragment, parsed, states, {}).find_broken()
             if not broken:
                 raise
-            return _Batch(self, fragment, parsed, states, broken).run(now)
+            batch = _Batch(self, fragment, parsed, states, broken)
+            return batch.run(now), batch.carries
 
 
 class _Batch(Generic[E, S]):
@@ -145,6 +153,7 @@ class _Batch(Generic[E, S]):
         self._replayed: list[DecisionKey] = []
         self._scored: list[tuple[int, int, E, bool]] = []
         self._features: list[tuple[float, ...]] = []
+        self.carries: list[Any] = []
         self._noted: Counter[str] = Counter()
 
     def run(self, now: int) -> Outcomes:
@@ -152,7 +161,7 @@ class _Batch(Generic[E, S]):
             self._accounts = position not in self._secondary
             self._take(offset, timestamp, event)
         events = [event for _, _, event, _ in self._scored]
-        verdicts = self._domain.decide(events, self._features) if events else []
+        verdicts = self._domain.decide(events, self._features, self.carries) if events else []
         fragment = self._fragment
         if self._parsed.absent:
             self._ends[EndState.ABSENT] = self._parsed.absent
@@ -200,14 +209,16 @@ class _Batch(Generic[E, S]):
             try:
                 self._take(offset, timestamp, event)
                 if len(self._scored) > scored:
-                    (verdict,) = self._domain.decide([event], self._features[-1:])
+                    (verdict,) = self._domain.decide(
+                        [event], self._features[-1:], self.carries[-1:]
+                    )
                     self._decision(*self._scored[-1], self._features[-1], verdict)
                 self._codec.encode(self._copies[name])
             except FatalError:
                 raise
             except Exception as error:  # whatever a domain's code raises: kept with its traceback
                 found[offset, name] = _Broken(type(error).__name__, trace())
-                del self._scored[scored:], self._features[scored:]
+                del self._scored[scored:], self._features[scored:], self.carries[scored:]
                 self._copies.pop(name, None)
                 if before is not None:
                     self._copies[name] = self._codec.decode(before, name)
@@ -269,7 +280,7 @@ class _Batch(Generic[E, S]):
                 "dedup.max_ids.",
             )  # fmt: skip
             return
-        features = self._domain.advance(copy.body, event)
+        features, carry = self._domain.advance(copy.body, event)
         copy.newest = max(newest, event.time)
         copy.ids, given_up, floor = known.remember_id(
             copy.ids, digest, checksum, seconds,
@@ -280,6 +291,7 @@ class _Batch(Generic[E, S]):
             self._noted[IDS_FORGOTTEN] += given_up
         self._scored.append((offset, timestamp, event, misplaced))
         self._features.append(features)
+        self.carries.append(carry)
         self._end(EndState.SCORED, offset)
 
     def _end(self, state: EndState, offset: int) -> None:

@@ -5,7 +5,7 @@ their keys from it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stormwatch.codec import Parsed
 from stormwatch.errors import FatalError
@@ -47,8 +47,11 @@ class ScoreStep(Generic[E, S]):
         stripe_of: Callable[[str], int],
         store: Callable[[], Store],
         clock: Callable[[], int],
+        hand_on: Callable[[Outcomes, list[Any]], Any] | None = None,
     ) -> None:
+        """`hand_on` makes the next step's payload of the outcomes and each decision's carry."""
         self._contract = contract
+        self._hand_on = hand_on
         self._cache = cache
         self._stripe_of = stripe_of
         self._store = store
@@ -59,24 +62,24 @@ class ScoreStep(Generic[E, S]):
         self._fence = Fence()
         self._tries = Tries()
 
-    def work_all(self, batches: Sequence[tuple[Fragment, Parsed[E]]]) -> list[Outcomes]:
+    def work_all(self, batches: Sequence[tuple[Fragment, Parsed[E]]]) -> list[Any]:
         """Decide each, write nothing. Raises StoreUnavailable if states cannot be read.
 
         An entity that strayed to another partition of the group goes on from the batch before:
         that one's decisions are confirmed before any state of the group is written.
         """
-        decided: list[Outcomes] = []
+        decided: list[Any] = []
         ahead: dict[str, Entry] = {}
         for fragment, parsed in batches:
-            outcomes = self.work(fragment, parsed, ahead)
-            decided.append(outcomes)
+            decided.append(self.work(fragment, parsed, ahead))
             if len(decided) < len(batches):
-                ahead |= {row.entity: Entry(row.stripe, row.blob) for row in outcomes.states}
+                _, states = self._open[place_of(fragment)]
+                ahead |= {row.entity: Entry(row.stripe, row.blob) for row in states}
         return decided
 
     def work(
         self, fragment: Fragment, parsed: Parsed[E], ahead: Mapping[str, Entry] | None = None
-    ) -> Outcomes:
+    ) -> Any:
         """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read.
 
         Behind a re-key hop also Overtaken.
@@ -96,9 +99,14 @@ class ScoreStep(Generic[E, S]):
             floor = self._fence.take(stamps)
         names = {event.entity for _, _, event in parsed.events}
         states = self._states(domain, names, floor, ahead or {})
-        outcomes = contract.apply(fragment, parsed, states, self._clock())
+        now = self._clock()
+        if self._hand_on is None:
+            outcomes = contract.apply(fragment, parsed, states, now)
+            self._open[place_of(fragment)] = (fragment, outcomes.states)
+            return outcomes
+        outcomes, carries = contract.apply_with_carries(fragment, parsed, states, now)
         self._open[place_of(fragment)] = (fragment, outcomes.states)
-        return outcomes
+        return self._hand_on(outcomes, carries)
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
         if fate is Fate.HANDED_ON:

@@ -1,8 +1,8 @@
 """Spout, bolts, caches, Cassandra and what is under way between them, one event at a time.
 
 Real: reader and partitions, parse, score, store, caches, contract, stamps, ledger. Played: Kafka
-(`MemoryBroker`), Cassandra (`tests.models.machine.cassandra`), Storm's acker, and processes, which stop
-between any two of their calls, die, and may live on as zombies that nobody listens to.
+(`MemoryBroker`), Cassandra (`tests.models.machine.cassandra`), Storm's acker, and processes, which
+stop between any two of their calls, die, and may live on as zombies that nobody listens to.
 
 What must hold at every moment is asserted where it happens; `settle` heals everything, lets it
 come to rest, and compares the tables with the oracle's.

@@ -108,14 +108,14 @@ class Odd(Toy):
             raise OverflowError("nor can it be written")
         return super().to_wire(event)
 
-    def decide(self, events: Any, features: Any) -> list[Verdict]:
+    def decide(self, events: Any, features: Any, carries: Any) -> list[Verdict]:
         odd = {
             100: Verdict("lo\ud800"), 101: Verdict("low", 0.0, (Reason("x", "half \udcff"),)),
             102: Verdict("low", 0.0, (Reason("x", "y" * BODY_MAX),)),
         }  # fmt: skip
         return [
             odd.get(e.value) or v
-            for e, v in zip(events, super().decide(events, features), strict=True)
+            for e, v in zip(events, super().decide(events, features, carries), strict=True)
         ]
 
 

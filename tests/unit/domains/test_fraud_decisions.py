@@ -3,6 +3,7 @@
 from itertools import islice
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,21 +27,25 @@ NOW = 4_000_000_000_000
 FRAUD = Fraud()
 
 
-def history(count: int, **options: int) -> tuple[list[Transaction], list[tuple[float, ...]]]:
-    """Generated events with their features."""
+def history(
+    count: int, **options: int
+) -> tuple[list[Transaction], list[tuple[float, ...]], list[Any]]:
+    """Generated events with their features and carries."""
     states: dict[str, CustomerState] = {}
-    events, features = [], []
+    events, features, carries = [], [], []
     for _, value, _ in islice(Transactions(11, **options), count):  # type: ignore[arg-type]
         event = FRAUD.parse(value, NOW)
         assert not isinstance(event, Rejection)
         state = states.setdefault(event.customer, FRAUD.new_state())
         events.append(event)
-        features.append(FRAUD.advance(state, event))
-    return events, features
+        row, carry = FRAUD.advance(state, event)
+        features.append(row)
+        carries.append(carry)
+    return events, features, carries
 
 
-EVENTS, FEATURES = history(20_000, customers=200)
-VERDICTS = FRAUD.decide(EVENTS, FEATURES)
+EVENTS, FEATURES, CARRIES = history(20_000, customers=200)
+VERDICTS = FRAUD.decide(EVENTS, FEATURES, CARRIES)
 
 
 def verdict(**features: float) -> Verdict:
@@ -48,7 +53,7 @@ def verdict(**features: float) -> Verdict:
     usual = dict(zip(FEATURE_NAMES, FEATURES[15_000], strict=True)) | {"hour": 12.0}
     event = Transaction("i", "c", "t", 0, int(features.get("amount", 1)), "EUR")
     row = tuple((usual | features)[name] for name in FEATURE_NAMES)
-    return FRAUD.decide([event], [row])[0]
+    return FRAUD.decide([event], [row], CARRIES[:1])[0]
 
 
 def test_it_is_a_domain() -> None:
@@ -79,12 +84,12 @@ def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -
     one_by_one = []
     for at in range(first, first + count, size):
         end = min(at + size, first + count)
-        one_by_one += FRAUD.decide(EVENTS[at:end], FEATURES[at:end])
+        one_by_one += FRAUD.decide(EVENTS[at:end], FEATURES[at:end], CARRIES[at:end])
     assert one_by_one == VERDICTS[first : first + count]
 
 
 def test_no_events_no_verdicts() -> None:
-    assert FRAUD.decide([], []) == []
+    assert FRAUD.decide([], [], []) == []
 
 
 @pytest.mark.parametrize(

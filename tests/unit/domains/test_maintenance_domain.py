@@ -43,7 +43,7 @@ class Lived:
             assert isinstance(event, Reading)
             state = states.setdefault(event.unit, domain.new_state())
             self.events.append(event)
-            self.rows.append(domain.advance(state, event))
+            self.rows.append(domain.advance(state, event)[0])
             self.lives.append(made.life)
 
 
@@ -60,7 +60,7 @@ def row(**features: float) -> tuple[float, ...]:
 
 def one(domain, features: Sequence[float], **sensors: float) -> Verdict:
     event = Reading("1", "a/b/1", 1, 1, (), sensors)
-    return domain.decide([event], [tuple(features)])[0]
+    return domain.decide([event], [tuple(features)], [None])[0]
 
 
 @given(cuts=st.sets(st.integers(1, 199)), start=st.integers(0, 6800))
@@ -70,17 +70,17 @@ def test_batches_cut_anywhere_give_the_same_verdicts(domain, lived, cuts, start)
     parts = [
         verdict
         for low, high in pairwise(edges)
-        for verdict in domain.decide(events[low:high], rows[low:high])
+        for verdict in domain.decide(events[low:high], rows[low:high], [None] * (high - low))
     ]
-    assert parts == domain.decide(events, rows)
+    assert parts == domain.decide(events, rows, [None] * len(rows))
 
 
 def test_no_event_no_verdict(domain):
-    assert domain.decide([], []) == []
+    assert domain.decide([], [], []) == []
 
 
 def test_the_shipped_model_knows_worn_units_from_healthy_ones(domain, lived):
-    verdicts = domain.decide(lived.events, lived.rows)
+    verdicts = domain.decide(lived.events, lived.rows, [None] * len(lived.rows))
     scores = np.array([verdict.score for verdict in verdicts])
     truth = np.minimum(lived.lives, LIFE_CAP)
     assert np.sqrt(np.mean((scores - truth) ** 2)) < 16
@@ -95,7 +95,7 @@ def test_the_shipped_model_knows_worn_units_from_healthy_ones(domain, lived):
 
 def test_outcomes_follow_the_thresholds_and_say_why(domain, lived):
     found = {}
-    for verdict in domain.decide(lived.events, lived.rows):
+    for verdict in domain.decide(lived.events, lived.rows, [None] * len(lived.rows)):
         found.setdefault(verdict.outcome, verdict)
         if verdict.outcome == "healthy":
             assert verdict.score > 50
@@ -179,7 +179,7 @@ def test_a_stuck_sensor_in_the_stream_is_found(domain):
         if cycle > 30:
             values["T30"] = 1580.0
         event = Reading(str(cycle), "a/b/1", cycle, cycle, (), values)
-        verdicts += domain.decide([event], [domain.advance(state, event)])
+        verdicts += domain.decide([event], [domain.advance(state, event)[0]], [None])
     outcomes = [verdict.outcome for verdict in verdicts]
     assert set(outcomes[: 29 + STUCK_AFTER]) == {"healthy"}
     assert set(outcomes[29 + STUCK_AFTER :]) == {"sensor_fault"}

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormwatch.domains.recommend.domain import to_plan, to_reasons
 from stormwatch.domains.recommend.event import Behaviour
 from stormwatch.domains.recommend.history import OWNED, RECENT, UserState, digest_of, owns, remember
 from stormwatch.domains.recommend.items import asks, everyone
@@ -77,14 +76,6 @@ def test_a_purchase_outweighs_the_view_after_it():
     remember(state, event("a", "buy"))
     (touch,) = remember(state, event("a", time=T + 5)).recent
     assert (touch.kind, touch.strength, touch.time) == ("buy", 4, T + 5)
-
-
-@given(HISTORIES)
-def test_a_plan_goes_through_reasons(history):
-    state = UserState()
-    for one in history:
-        plan = remember(state, one)
-    assert to_plan(to_reasons(plan)) == plan
 
 
 @given(HISTORIES)

@@ -38,12 +38,12 @@ class Topology:
     """Plan, shards and store with fresh caches, as after a start."""
 
     def __init__(self, outside: Outside, cache_bytes: int) -> None:
-        def score(contract):
+        def score(contract, hand_on=None):
             cache, stripe = StateCache(cache_bytes), lambda name: stripe_of(name, 8)
-            return ScoreStep(lambda: contract, cache, stripe, lambda: outside, lambda: 0)
+            return ScoreStep(lambda: contract, cache, stripe, lambda: outside, lambda: 0, hand_on)
 
         self.outside = outside
-        self.plan = score(Contract(Recommend(), POLICY, "plan"))
+        self.plan = score(Contract(Recommend(), POLICY, "plan"), begin)
         self.items = [score(Items()) for _ in range(SHARDS)]
         self.store = StoreStep(
             lambda: outside, lambda: outside, Topics("alerts", "aside"), frozenset(), 1.0,
@@ -54,7 +54,7 @@ class Topology:
         fate = Fate.FAILED
         try:
             parsed = Parsed([(o, 1000 + o, e) for o, e in batch], [], [])
-            whole = begin(self.plan.work(fragment, parsed))
+            whole = self.plan.work(fragment, parsed)
             fate = Fate.HANDED_ON
         finally:
             self.plan.settle(fragment, fate)

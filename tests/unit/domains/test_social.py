@@ -138,8 +138,8 @@ def decisions(generated):
     for made in generated:
         for mention in mentions(parse(made.value, -1, future_skew_ms=0), sentiment):
             state = states.setdefault(mention.brand, social.new_state())
-            row = social.advance(state, mention)
-            yield made, mention, social.decide([mention], [row])[0]
+            row, before = social.advance(state, mention)
+            yield made, mention, social.decide([mention], [row], [before])[0]
 
 
 def test_planted_spikes_and_angry_posts_are_found_and_little_else():

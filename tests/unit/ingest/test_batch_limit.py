@@ -14,7 +14,7 @@ from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.records import Record
 from tests.models.reader import RULES as READER_RULES
 from tests.models.reader import World
-from tests.starts import begin
+from tests.models.starts import begin
 
 TIMEOUT_S = 60.0
 

@@ -16,7 +16,7 @@ from stormwatch.ingest.partition import CAUTION, Partition, Rules
 from stormwatch.ledger import bitmap
 from stormwatch.ports import Committed
 from stormwatch.records import Record
-from tests.starts import begin
+from tests.models.starts import begin
 
 LIMITS = Limits(records=8, bytes=400, record_bytes=60)
 AFTER = 2

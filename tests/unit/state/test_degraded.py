@@ -39,23 +39,26 @@ _decode = msgspec.json.Decoder(Decision).decode
 def learned(domain, made, count: int):
     """Events and features, in order."""
     states: dict[str, object] = {}
-    events, rows = [], []
+    events, rows, carries = [], [], []
     for each in islice(made, count):
         event = domain.parse(each.value, NEVER_LATE)
         events.append(event)
-        rows.append(domain.advance(states.setdefault(event.entity, domain.new_state()), event))
-    return events, rows
+        state = states.setdefault(event.entity, domain.new_state())
+        row, carry = domain.advance(state, event)
+        rows.append(row)
+        carries.append(carry)
+    return events, rows, carries
 
 
 # What the rules alone decide
 
 
 def test_fraud_by_rules_alone_is_what_the_rules_weigh() -> None:
-    events, rows = learned(FRAUD, iter(Transactions(5, run="r", customers=50)), 6000)
+    batch = learned(FRAUD, iter(Transactions(5, run="r", customers=50)), 6000)
     alone = FRAUD.by_rules()
     assert (alone.rules_version, alone.model_version) == (FRAUD.rules_version, NONE)
-    both = FRAUD.decide(events, rows)
-    by_rules = alone.decide(events, rows)
+    both = FRAUD.decide(*batch)
+    by_rules = alone.decide(*batch)
     for whole, half in zip(both, by_rules, strict=True):
         rules = tuple(reason for reason in whole.reasons if reason.code != "model")
         weight = sum(reason.weight for reason in rules)
@@ -68,8 +71,7 @@ def test_fraud_by_rules_alone_is_what_the_rules_weigh() -> None:
 def test_maintenance_by_rules_alone_sees_wear_and_broken_sensors() -> None:
     """Held against what the simulator knows: few good units are sent to service, few bad missed."""
     made = list(islice(readings(11, units=20), 9000))
-    events, rows = learned(MAINTENANCE, iter(made), len(made))
-    verdicts = MAINTENANCE.by_rules().decide(events, rows)
+    verdicts = MAINTENANCE.by_rules().decide(*learned(MAINTENANCE, iter(made), len(made)))
     assert all(v.degraded and v.score == UNSCORED for v in verdicts)
     lives = np.array([each.life for each in made])
     outcomes = np.array([verdict.outcome for verdict in verdicts])
@@ -99,7 +101,7 @@ def test_maintenance_by_rules_alone_sees_wear_and_broken_sensors() -> None:
 def test_each_outcome_of_maintenance_by_rules_alone(features, outcome, codes) -> None:
     row = dict.fromkeys(FEATURES, 0.0) | features
     event = MAINTENANCE.event("1", "a/b/1", 1, 1, (), {})
-    (verdict,) = MAINTENANCE.by_rules().decide([event], [tuple(row.values())])
+    (verdict,) = MAINTENANCE.by_rules().decide([event], [tuple(row.values())], [None])
     assert (verdict.outcome, verdict.degraded) == (outcome, True)
     assert [reason.code for reason in verdict.reasons] == codes
 
@@ -109,21 +111,21 @@ def test_the_model_folder_none_is_rules_alone() -> None:
         assert domain.model_version == NONE
     row = dict.fromkeys(FEATURES, 0.0) | {"usable": 14.0}
     event = MAINTENANCE.event("1", "a/b/1", 1, 1, (), {})
-    (verdict,) = Maintenance.load(NONE).decide([event], [tuple(row.values())])
+    (verdict,) = Maintenance.load(NONE).decide([event], [tuple(row.values())], [None])
     assert verdict == Decided("healthy", UNSCORED, (), degraded=True)
 
 
 @given(st.lists(st.booleans(), min_size=50, max_size=50))
 def test_a_row_without_a_score_does_not_touch_the_others(missing: list[bool]) -> None:
-    events, rows = EVENTS[:50], ROWS[:50]
-    keys = {(e.entity, e.time, e.id) for e, gone in zip(events, missing, strict=True) if gone}
-    mixed = Partly(FRAUD, keys).decide(events, rows)
+    batch = EVENTS[:50], ROWS[:50], CARRIES[:50]
+    keys = {(e.entity, e.time, e.id) for e, gone in zip(batch[0], missing, strict=True) if gone}
+    mixed = Partly(FRAUD, keys).decide(*batch)
     assert [verdict.degraded for verdict in mixed] == missing
-    whole, alone = FRAUD.decide(events, rows), FRAUD.by_rules().decide(events, rows)
+    whole, alone = FRAUD.decide(*batch), FRAUD.by_rules().decide(*batch)
     assert mixed == [a if gone else w for w, a, gone in zip(whole, alone, missing, strict=True)]
 
 
-EVENTS, ROWS = learned(FRAUD, iter(Transactions(5, run="r", customers=5)), 50)
+EVENTS, ROWS, CARRIES = learned(FRAUD, iter(Transactions(5, run="r", customers=5)), 50)
 
 
 # What is stored of them
@@ -224,8 +226,8 @@ class Fickle(Toy):
 
     flips: Iterator[bool] = repeat(False)
 
-    def decide(self, events: Sequence, features: Sequence) -> list[Decided]:
-        verdicts = super().decide(events, features)
+    def decide(self, events: Sequence, features: Sequence, carries: Sequence) -> list[Decided]:
+        verdicts = super().decide(events, features, carries)
         return self.alone(events) if next(type(self).flips, False) else verdicts
 
     @staticmethod

@@ -18,9 +18,9 @@ from stormwatch.ingest.in_flight import BATCHES
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Outcomes, Record
+from tests.models.starts import begin
 from tests.models.steps import Crash, Fault, Outside, Process, assert_same, play
 from tests.models.toy import Ping
-from tests.starts import begin
 
 LOG = [Ping("1", "ann", 1000, 200), Ping("2", "ann", 2000, 1), Ping("1", "ann", 3000, 50)]
 RULES = Rules(Limits(2, 1000, 100), 99, 180.0, "spout", 60.0)

@@ -48,14 +48,14 @@ def test_states_hold_what_one_pass_in_order_gives(log):
             continue
         if at <= floors.get(name, -1) and ping.time <= top:
             continue  # decided before, or not: its id would be forgotten by now
-        features = toy.advance(states.setdefault(name, Sums()), ping)
+        features, carry = toy.advance(states.setdefault(name, Sums()), ping)
         newest[name] = max(top, ping.time)
         known[:] = [(i, t) for i, t in known if t >= (newest[name] - 20_000) // 1000]
         known.append((ping.id, at))
         known.sort(key=lambda one: one[1])
         if len(known) > 4:
             floors[name] = max(floors.get(name, -1), known.pop(0)[1])
-        decided[name, ping.time, ping.id] = toy.decide([ping], [features])[0].score
+        decided[name, ping.time, ping.id] = toy.decide([ping], [features], [carry])[0].score
     codec = EnvelopeCodec(Sums)
     stored = {k[-1]: codec.decode(r["state"], k[-1]) for k, r in table(outside, "states").items()}
     assert {n: e.body for n, e in stored.items() if e.body.count} == states

@@ -81,6 +81,8 @@ class StrictComponent:
 
     - `print` becomes a log line instead of breaking the protocol, and what child processes and C
       libraries write to stdout goes to stderr (`adapters.storm.standard_streams`);
+    - an emit with more or fewer values than its stream has fields raises: a cluster passes it on,
+      and the bolt that reads it dies of it;
     - loggers under `stormwatch` reach Storm at the component's level;
     - an exception in `initialize` is shown by Storm like one in the loop, then ends the process;
     - `kill -USR1 PID` writes where each thread stands to stderr, and the component goes on.
@@ -93,6 +95,7 @@ class StrictComponent:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._fields: dict[str, list[str]] = {}
         loose = self.serializer  # type: ignore[has-type]
         # Detached, or the text wrappers would close the pipes when they are collected.
         inlet, outlet = loose.input_stream.detach(), loose.output_stream.detach()
@@ -112,8 +115,22 @@ class StrictComponent:
         logging.getLogger("stormwatch").setLevel(
             self.logger.level  # type: ignore[attr-defined]
         )
+        self._fields = context.get("stream->outputfields", {})
         if isinstance(self.serializer.input_stream, Pipe):
             sys.stdout = logged_stdout(logging.getLogger("pystorm.stdout"))
+
+    def send_message(self, message: dict[str, Any]) -> None:
+        """Raises ValueError for a tuple that has not the fields of its stream."""
+        if message.get("command") == "emit":
+            stream, values = message.get("stream", "default"), message["tuple"]
+            fields = self._fields.get(stream)
+            if fields is not None and len(fields) != len(values):
+                raise ValueError(
+                    f"a tuple of length {len(values)} cannot be emitted on stream {stream!r} of "
+                    f"{self.component_name}: it has "  # type: ignore[attr-defined]
+                    f"{len(fields)} fields ({', '.join(fields)}). Emit one value a field."
+                )
+        super().send_message(message)  # type: ignore[misc]
 
     def read_handshake(self) -> Any:
         """Storm's configuration and context."""

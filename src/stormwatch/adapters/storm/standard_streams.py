@@ -9,10 +9,7 @@ import io
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, BinaryIO, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, BinaryIO, TextIO
 
 _LINE_BYTES = 64 << 10
 """A line that goes on without end is logged in parts."""
@@ -46,7 +43,7 @@ class _Lines(io.BufferedIOBase):
         """Descriptor 1, for who gives it to a child: stderr, by now."""
         return 1
 
-    def write(self, data: "ReadableBuffer") -> int:
+    def write(self, data: Any) -> int:
         written = bytes(data)
         whole, _, self._rest = (self._rest + written).rpartition(b"\n")
         self._log(whole)

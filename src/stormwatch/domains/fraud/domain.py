@@ -19,7 +19,7 @@ from stormwatch.domains.fraud.state import (
 from stormwatch.models import NONE, Model, Supply, load, now
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Verdict
+from stormwatch.state.judge import Advanced, Verdict
 
 if TYPE_CHECKING:
     from stormwatch.domains.fraud.scoring import Scorer
@@ -123,12 +123,15 @@ class Fraud:
         """See `stormwatch.domains.fraud.state`."""
         return new_state()
 
-    def advance(self, state: CustomerState, event: Transaction) -> tuple[float, ...]:
+    def advance(self, state: CustomerState, event: Transaction) -> Advanced:
         """See `stormwatch.domains.fraud.state`."""
-        return advance(state, event)
+        return advance(state, event), None
 
     def decide(
-        self, events: Sequence[Transaction], features: Sequence[tuple[float, ...]]
+        self,
+        events: Sequence[Transaction],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[None],
     ) -> list[Verdict]:
         """See `stormwatch.domains.fraud.scoring`."""
         return self._scorer(events, features) if events else []

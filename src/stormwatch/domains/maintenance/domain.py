@@ -17,7 +17,7 @@ from stormwatch.domains.maintenance.parse import parse, to_wire
 from stormwatch.models import Model, NoModel, Supply, load, now, round6
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Verdict
+from stormwatch.state.judge import Advanced, Verdict
 
 LIFE_CAP = 125.0
 """A remaining life is told up to here, cycles: farther ahead nothing shows in the sensors."""
@@ -89,12 +89,15 @@ class Maintenance:
         """Of a unit never seen."""
         return UnitState()
 
-    def advance(self, state: UnitState, event: Reading) -> tuple[float, ...]:
+    def advance(self, state: UnitState, event: Reading) -> Advanced:
         """The unit's features with this reading in them; see `features` beside this file."""
-        return advance(state, event)
+        return advance(state, event), None
 
     def decide(
-        self, events: Sequence[Reading], features: Sequence[tuple[float, ...]]
+        self,
+        events: Sequence[Reading],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[None],
     ) -> list[Verdict]:
         """One model call; a verdict for each reading from its own row alone."""
         lives = self._model.predict([row[: len(MODEL_FEATURES)] for row in features])

@@ -1,29 +1,21 @@
 """The user's half of a recommendation: what is remembered, and which items are to be asked.
 
 The state contract decides a batch of events per user as for any domain; its verdicts here are
-preliminary: outcome `asked`, and the plan as reasons. `recommend.round` puts what the items answer
-in their place before anything is stored.
+preliminary: outcome `asked`, while the plan is the carry, which `recommend.round` sends on its way
+and puts what the items answer in place of the verdict before anything is stored.
 """
 
 from collections.abc import Sequence
-from typing import cast
 
-from stormwatch.domains.recommend.event import Behaviour, Kind
-from stormwatch.domains.recommend.history import Plan, Touch, UserState, remember
+from stormwatch.domains.recommend.event import Behaviour
+from stormwatch.domains.recommend.history import Plan, UserState, remember
 from stormwatch.domains.recommend.parse import parse, to_wire
-from stormwatch.records import Reason, Rejection
+from stormwatch.records import Rejection
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Verdict
+from stormwatch.state.judge import Advanced, Verdict
 
 NAME = "recommend"
 ALERT_OUTCOMES: frozenset[str] = frozenset()
-_OWNED = "owned"
-
-
-class Features(tuple[float, ...]):
-    """Recent items, owned items, strength of the event; with the plan they were counted from."""
-
-    plan: Plan
 
 
 class Recommend:
@@ -62,30 +54,16 @@ class Recommend:
         """Of a user never seen."""
         return UserState()
 
-    def advance(self, state: UserState, event: Behaviour) -> Features:
-        """Learn the event; the features carry what is to be asked."""
+    def advance(self, state: UserState, event: Behaviour) -> Advanced:
+        """Learn the event: recent items, owned items and its strength; what is to be asked."""
         plan = remember(state, event)
-        features = Features((len(plan.recent), len(plan.owned) // 6, event.strength))
-        features.plan = plan
-        return features
+        return (len(plan.recent), len(plan.owned) // 6, event.strength), plan
 
     def decide(
-        self, events: Sequence[Behaviour], features: Sequence[tuple[float, ...]]
+        self,
+        events: Sequence[Behaviour],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Plan],
     ) -> list[Verdict]:
-        """Preliminary: each event's plan."""
-        return [Verdict("asked", 0.0, to_reasons(row.plan)) for row in features]  # type: ignore[attr-defined]
-
-
-def to_reasons(plan: Plan) -> tuple[Reason, ...]:
-    """A plan as reasons, the one form in which a verdict can carry it."""
-    touches = (Reason(f"{t.kind} {t.time}", t.item, t.strength) for t in plan.recent)
-    return (*touches, Reason(_OWNED, plan.owned.hex()))
-
-
-def to_plan(reasons: Sequence[Reason]) -> Plan:
-    """The plan that `to_reasons` wrote."""
-    touches = []
-    for reason in reasons[:-1]:
-        kind, time = reason.code.split()
-        touches.append(Touch(reason.text, int(time), cast(Kind, kind), int(reason.weight)))
-    return Plan(touches, bytes.fromhex(reasons[-1].text))
+        """Preliminary: `recommend.round` decides, once the items have answered."""
+        return [Verdict("asked")] * len(events)

@@ -9,11 +9,12 @@ parts. Users' states are written at its end, items' on the way, each with its ma
 - after it the users' marks end the replay at its first step: no ask is made, nothing is decided.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec.structs import replace
 
 from stormwatch.codec import Parsed, Share
-from stormwatch.domains.recommend.domain import to_plan
 from stormwatch.domains.recommend.history import Plan
 from stormwatch.domains.recommend.items import Ask, Told, asks, everyone
 from stormwatch.domains.recommend.neighbours import Answer
@@ -45,13 +46,12 @@ class Round(msgspec.Struct, array_like=True):
     told: list[Told] = []
 
 
-def begin(outcomes: Outcomes) -> Round:
-    """The round of what the users' contract gave: its decisions are preliminary."""
-    planned = []
-    for row in outcomes.decisions:
-        body = _decode(row.body)
-        plan = to_plan(body.reasons)
-        planned.append(Planned(row.entity, row.time, row.id, body.offset, plan))
+def begin(outcomes: Outcomes, plans: Sequence[Plan]) -> Round:
+    """The round of what the users' contract gave: preliminary decisions, and the plan of each."""
+    planned = [
+        Planned(row.entity, row.time, row.id, _decode(row.body).offset, plan)
+        for row, plan in zip(outcomes.decisions, plans, strict=True)
+    ]
     return Round(outcomes, planned)
 
 

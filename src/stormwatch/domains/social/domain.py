@@ -10,7 +10,7 @@ from stormwatch.domains.social.parse import parse, to_wire
 from stormwatch.domains.social.rate import ONE, Rate, learn, surprise
 from stormwatch.parsing.rejections import excerpt
 from stormwatch.records import Reason, Rejection
-from stormwatch.state.judge import Verdict
+from stormwatch.state.judge import Advanced, Verdict
 from stormwatch.state.windows import COUNT, Tumbling, Windows, WindowState
 
 ALERT_OUTCOMES = frozenset({"needs_answer", "spike"})
@@ -36,12 +36,6 @@ LAG = 24
 
 _WINDOWS = Windows(Tumbling(BUCKET), COUNT, lateness_ms=LAG * BUCKET)
 _MOOD_SHIFT = 5
-
-
-class Features(tuple[float, ...]):
-    """Of a mention, with the ids of the posts just before it, for the reasons of a spike."""
-
-    posts: tuple[str, ...] = ()
 
 
 class BrandState(msgspec.Struct, array_like=True):
@@ -86,41 +80,47 @@ class Social:
         """Of a brand never mentioned."""
         return BrandState(_WINDOWS.new_state(), Rate(), 0, [])
 
-    def advance(self, state: BrandState, event: Mention) -> tuple[float, ...]:
-        """Features of a mention; then it is learned. Its own count is in, its sentiment not."""
+    def advance(self, state: BrandState, event: Mention) -> Advanced:
+        """Features of a mention, and the ids of the posts just before it; then it is learned.
+
+        Its own count is in, its sentiment not.
+        """
         taken = _WINDOWS.take(state.windows, event.time, 1)
         for window in taken.closed:
             learn(state.rate, window.start // BUCKET, window.value)
         count = taken.current[0].value if taken.current else 0
         found = surprise(state.rate, event.time // BUCKET, count) if count else 0
-        features = Features((
+        features = (
             count,
             round(state.rate.level / ONE, 3),
             found / 1000,
             event.sentiment / 10_000,
             state.mood / 1_000_000,
             1 if event.addressed else 0,
-        ))  # fmt: skip
-        features.posts = tuple(state.posts)
+        )
+        before = tuple(state.posts)
         state.mood += (event.sentiment * 100 - state.mood) >> _MOOD_SHIFT
         state.posts = [*state.posts, event.id][-CAUSES:]
-        return features
+        return features, before
 
     def decide(
-        self, events: Sequence[Mention], features: Sequence[tuple[float, ...]]
+        self,
+        events: Sequence[Mention],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[tuple[str, ...]],
     ) -> list[Verdict]:
         """Rules alone: the sentiment is VADER's, the surprise of the detector."""
-        return [_decide(event, row) for event, row in zip(events, features, strict=True)]
+        return list(map(_decide, events, features, carries))
 
 
-def _decide(event: Mention, features: tuple[float, ...]) -> Verdict:
+def _decide(event: Mention, features: tuple[float, ...], before: tuple[str, ...]) -> Verdict:
     count, usual, found, sentiment, mood, _ = features
     quoted = f"post {event.id} of {event.author}: {excerpt(event.text)}"
     reasons = []
     if found * 1000 >= SPIKE_FROM:
         told = f"{count:.0f} mentions of {event.brand} within 5 minutes, {usual:.1f} are usual"
-        before = ", ".join(getattr(features, "posts", ()))
-        reasons.append(Reason("spike", f"{told}; the last is {quoted}, before it {before}", found))
+        others = ", ".join(before)
+        reasons.append(Reason("spike", f"{told}; the last is {quoted}, before it {others}", found))
         reasons.append(Reason("mood", f"mean sentiment of {event.brand} is {mood:.2f}", mood))
     if event.addressed and event.sentiment <= ANGRY_FROM and event.brand != NONE:
         text = f"{event.brand} is addressed with a sentiment of {sentiment:.2f} by {quoted}"

@@ -8,6 +8,8 @@ from spouts.script import CALM, Script, Stubborn, numbers, script
 KEYS = ["", "a", "Aa", "BB", "zürich", "日本", "😀", "x" * 40, "customer-17", "T0001"]
 MIXED = [0, 1, -1, 17, -300, 2**31, -(2**40), 2**53, True, False, None, 0.5, -2.25, 1e300]
 MIXED += [0.1 + 0.2, -1 / 3, 1 / 7, 2 / 3, 1e22, 5e-7, 1234567890.1234567]
+MIXED += [2**63, 2**64 - 1, -(2**63) - 1, 2**70, 11400714819323198485, 14029467366897019727]
+MIXED += [1.2083913532923948e16, 1e16, 6.617504582872758e-05, 1.25e-5, 5e-324]
 LISTS = [[], [1], ["a", 2], [[1, 2], None], {"k": 1}, {"a": "b", "c": [1]}]
 
 
@@ -73,7 +75,7 @@ class Islands(Topology):
     # Time-out of a tuple that is held; a stream nobody reads; tuples without an id.
     slow = Script.spec(config=numbers(3))
     holder = Probe.spec(inputs=[slow], config=probe(hold_once=[2]))
-    unheard = Script.spec(config=numbers(3))
+    unheard = Script.spec(config=numbers(3, ids=lambda n: n + 0.5))
     nameless = Script.spec(config=numbers(4, ids=lambda n: None if n < 4 else str(n)))
     shrug = Probe.spec(inputs=[nameless], config=probe(fail_once=[1, 4]))
 

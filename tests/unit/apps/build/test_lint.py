@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,7 @@ class Project:
         self.root = root
         for folder in ("topologies", "virtualenvs", "src/bolts"):
             (root / folder).mkdir(parents=True)
+        shutil.copy(ROOT / "project.clj", root)
         self.requires("streamparse==5.0.1", "msgspec", "orjson")
 
     def requires(self, *lines: str) -> None:
@@ -286,6 +288,8 @@ def test_requirements(project: Project) -> None:
     assert "lacks lightgbm, which src/bolts/lintable.py imports" in found.what
     project.requires("streamparse", "LightGBM>=4", "# a word", "msgspec", "orjson")
     assert project.codes(FINE, late) == []  # pystorm comes with streamparse
+    typed = "import typing\nif typing.TYPE_CHECKING:\n    from _typeshed import Incomplete\n"
+    assert project.codes(FINE, f"{PARTS}\n{typed}") == []  # no worker imports it
     (project.root / "virtualenvs" / "t.txt").unlink()
     assert project.codes(FINE) == ["SW108 warning"]
 

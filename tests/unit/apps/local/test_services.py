@@ -19,7 +19,7 @@ from apps.local.services.home import Home, silent
 from apps.local.services.plan import Plan, start, wait
 from apps.local.services.registry import Entry
 from apps.local.storm import sparse
-from apps.local.storm.sparse import with_environment
+from apps.local.storm.passed_through import with_environment
 from stormwatch.settings import Settings, load
 
 CLJ = '(defproject x "1"\n :dependencies [[org.apache.storm/storm-core "2.8.3"]])\n'
@@ -73,7 +73,7 @@ def test_sparse_tells_that_no_nimbus_answers(capsys: pytest.CaptureFixture[str])
     def submit() -> None:
         make_client(None, "127.0.0.1", 1)
 
-    assert sparse.handed_over(submit) == 1
+    assert sparse.handed_over(submit, "submit") == 1
     said = capsys.readouterr().err
     assert "Nimbus does not answer" in said
     assert "./stormwatch cluster up" in said
@@ -239,7 +239,7 @@ def test_doctor_tells_of_settings_that_will_hurt_later(home: Home) -> None:
     ],
 )
 def test_sparse_has_an_environment_when_none_is_given(given: list[str], wanted: list[str]) -> None:
-    assert with_environment(given) == wanted
+    assert with_environment(given, {"local": {}, "cluster": {}, "production": {}}) == wanted
 
 
 def test_another_program_on_the_port_does_not_answer_for_ours(home: Home, listener: int) -> None:

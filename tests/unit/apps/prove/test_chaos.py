@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.prove.chaos import disk, flood, judge, migration, oracle, traffic, versions
+from apps.prove.chaos import faults, judge, load, oracle, traffic, versions
 from apps.prove.chaos.campaigns import CAMPAIGNS, named
+from apps.prove.chaos.command import PARTS, Screen
 from apps.prove.chaos.errors import ChaosFailed
-from apps.prove.chaos.live import PARTS
-from apps.prove.chaos.screen import Screen
 from apps.prove.verdict.oracle import Span
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
@@ -81,25 +80,25 @@ def test_the_other_version_is_whole_and_another(tmp_path: Path) -> None:
 
 
 def test_growth_is_from_the_first_fifth_to_the_last() -> None:
-    assert flood.growth([50.0, 60.0, *[90.0] * 6, 61.0, 59.0]) == 1.0
-    assert flood.growth([50.0]) == 0.0
+    assert load.growth([50.0, 60.0, *[90.0] * 6, 61.0, 59.0]) == 1.0
+    assert load.growth([50.0]) == 0.0
 
 
 def test_a_newer_state_is_read_back_as_the_older_one() -> None:
-    assert "VERSION = 2\n" in migration.newer(Path(envelope.__file__).read_text())
+    assert "VERSION = 2\n" in versions.newer(Path(envelope.__file__).read_text())
     made = envelope.Envelope(2, 7, [(0, 1, 5)], 9, b"", Fraud().new_state())
     blob = envelope.EnvelopeCodec(Fraud.state).encode(made)
-    assert envelope.EnvelopeCodec(Fraud.state).decode(migration.as_older(blob), "c").version == 1
+    assert envelope.EnvelopeCodec(Fraud.state).decode(versions.as_older(blob), "c").version == 1
 
 
 def test_what_a_service_says_of_its_disk_is_found(tmp_path: Path) -> None:
     log = tmp_path / "cassandra.log"
     log.write_text("INFO all is well\n")
-    assert "nothing of its disk" in disk.complaint(log, tmp_path)
+    assert "nothing of its disk" in faults.complaint(log, tmp_path)
     (tmp_path / "hs_err_7.log").write_text("#\n#  SIGBUS (0x7) at pc=0x1, pid=7\n")
-    assert disk.complaint(log, tmp_path).startswith("SIGBUS (0x7)")
+    assert faults.complaint(log, tmp_path).startswith("SIGBUS (0x7)")
     log.write_text("ERROR No space left on device\n")
-    assert disk.complaint(log, tmp_path) == "ERROR No space left on device"
+    assert faults.complaint(log, tmp_path) == "ERROR No space left on device"
 
 
 def test_a_log_that_takes_long_to_judge_is_read_to_its_end(monkeypatch) -> None:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.local.memory import Seen, processes
 from apps.prove.chaos.services import aged
 from apps.prove.soak.course import BURST, between_kills
 from apps.prove.soak.heaps import used
 from apps.prove.soak.report import curves, report
-from apps.prove.soak.samples import Journal, Sample, Seen, calm, lives, processes
-from apps.prove.soak.slopes import slope, student
+from apps.prove.soak.samples import Journal, Sample, calm, lives
+from apps.prove.soak.slopes import slope
 
 
 def line(per_hour: float, level: float, noise: float, seed: int, count: int = 100):
@@ -26,13 +27,6 @@ def line(per_hour: float, level: float, noise: float, seed: int, count: int = 10
         (10.0 * i, level + per_hour * 10.0 * i / 3600 + random.gauss(0, noise))
         for i in range(count)
     ]
-
-
-@pytest.mark.parametrize(
-    ("free", "expected"), [(1, 12.706), (9, 2.262), (10, 2.228), (20, 2.086), (60, 2.000)]
-)
-def test_student_is_the_table_s(free: int, expected: float) -> None:
-    assert student(free) == pytest.approx(expected, abs=0.003)
 
 
 @given(st.floats(-100, 100), st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=4))

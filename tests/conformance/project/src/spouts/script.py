@@ -36,7 +36,12 @@ class Diary:
         self.tasks = conf["conformance.bolts"]
         path = os.path.join(self.folder, f"{self.component_name}.{self.task_id}.jsonl")
         self.file = open(path, "a", encoding="utf-8")
-        self.note("context", self.task_id, sorted(context["task->component"].items()))
+        streams = sorted(context["streams"])
+        self.note(
+            "context", self.task_id, json.dumps({**context, "streams": streams}, sort_keys=True)
+        )
+        self.note("configuration", sorted(conf))
+        self.note("ticks", conf["topology.tick.tuple.freq.secs"])
 
     def note(self, *what):
         self.file.write(json.dumps(what) + "\n")

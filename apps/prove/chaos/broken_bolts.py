@@ -1,6 +1,7 @@
-"""A fraud bolt whose model takes 2 s a record while a file is there: for a campaign's project.
+"""Fraud bolts with a fault built in, copied into a campaign's project: one whose domain raises on
+some customers, one whose model takes 2 s a record while a file is there.
 
-Its components run in folders of their own: the file is named by the model's folder.
+Their components run in folders of their own: the file is named by the model's folder.
 """
 
 import time
@@ -16,7 +17,7 @@ from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.models import Model
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Domain
+from stormwatch.state.judge import Advanced, Domain
 
 RECORD_S = 2.0
 FLAG = "slow"
@@ -36,7 +37,7 @@ class Slow:
         return self._model.predict(rows)
 
 
-def _domain(settings: Settings) -> Domain[Transaction, CustomerState]:
+def _slow_domain(settings: Settings) -> Domain[Transaction, CustomerState]:
     flag = Path(settings.fraud_model) / FLAG
 
     def slow(load: Callable[[], Model]) -> Model:
@@ -45,7 +46,25 @@ def _domain(settings: Settings) -> Domain[Transaction, CustomerState]:
     return Fraud.from_settings(settings, slow)
 
 
-class FraudBolt(fraud.FraudBolt):
+class SlowBolt(fraud.FraudBolt):
     """Score and store with the slow model."""
 
-    steps = (score(_domain), store(ALERT_OUTCOMES))
+    steps = (score(_slow_domain), store(ALERT_OUTCOMES))
+
+
+POISON = "C-poison"
+
+
+class Poisoned(Fraud):
+    """Raises where a record of such a customer is learned."""
+
+    def advance(self, state: CustomerState, event: Transaction) -> Advanced:
+        if event.customer.startswith(POISON):
+            raise ArithmeticError(f"{event.customer} cannot be learned")
+        return super().advance(state, event)
+
+
+class PoisonedBolt(fraud.FraudBolt):
+    """Score and store with the poisoned domain."""
+
+    steps = (score(Poisoned.from_settings), store(ALERT_OUTCOMES))

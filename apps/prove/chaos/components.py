@@ -1,4 +1,4 @@
-"""Harm to the model: it becomes slow, or its file is cut off and the bolt that held it dies."""
+"""Bolts with a fault built in: a wrong clock, a domain that raises, a model slow or cut off."""
 
 import shutil
 import sys
@@ -10,18 +10,65 @@ from pathlib import Path
 
 import msgspec
 
-from apps.prove.chaos import slow, tables
+from apps.prove.chaos import broken_bolts
 from apps.prove.chaos.campaign import Play
 from apps.prove.chaos.errors import expect
-from apps.prove.chaos.tables import Tables
 from apps.prove.chaos.traffic import mixed
-from apps.prove.verdict import degraded
+from apps.prove.verdict import degraded, tables
+from apps.prove.verdict.tables import Tables
 from stormwatch.domains.fraud.domain import SHIPPED
 from stormwatch.records import Decision
 
+BROKEN_BOLTS = Path(broken_bolts.__file__)
+
+_SHIFT = """\
+import time
+
+_SHIFT_S = {seconds}
+_time, _time_ns = time.time, time.time_ns
+time.time = lambda: _time() + _SHIFT_S
+time.time_ns = lambda: _time_ns() + _SHIFT_S * 1_000_000_000
+"""
+_PLAIN = """\
+
+from bolts import fraud
+
+
+class FraudBolt(fraud.FraudBolt):
+    pass
+"""
+
+
+@contextmanager
+def poison(play: Play) -> Iterator[Mapping[str, object]]:
+    """A domain that raises on some customers."""
+    play.scene.add_bolt(BROKEN_BOLTS, "PoisonedBolt")
+    play.domain = broken_bolts.Poisoned()
+    yield {}
+
+
+@contextmanager
+def clock(play: Play, hours: int) -> Iterator[Mapping[str, object]]:
+    """The deciding bolts' wall clock is wrong."""
+    module = play.scene.project.root / "shifted.py"
+    module.write_text(_SHIFT.format(seconds=hours * 3600) + _PLAIN)
+    play.scene.add_bolt(module)
+    yield {}
+
+
+@contextmanager
+def motley(play: Play) -> Iterator[Mapping[str, object]]:
+    """A domain that raises on some customers, in bolts whose clock is an hour ahead."""
+    module = play.scene.project.root / "motley.py"
+    module.write_text(_SHIFT.format(seconds=3600) + BROKEN_BOLTS.read_text())
+    play.scene.add_bolt(module, "PoisonedBolt")
+    play.domain = broken_bolts.Poisoned()
+    yield {}
+
+
 _decode = msgspec.json.Decoder(Decision).decode
 LATE = "The model has no scores of"
-BROKEN = "truncated or changed"
+_CUT_OFF = "truncated or changed"
 AGAIN = "The model scores again"
 _LAST = 8000
 _SAID_S = 60.0
@@ -30,7 +77,7 @@ _MORE_S = 1.0
 
 
 @contextmanager
-def own(play: Play) -> Iterator[Mapping[str, object]]:
+def own_model(play: Play) -> Iterator[Mapping[str, object]]:
     """A model folder of the run's own; where it cannot be read, rules decide alone."""
     shutil.copytree(SHIPPED, _folder(play))
     yield {"fraud_model": str(_folder(play)), "model_unusable": "rules", "model_probe_s": 2.0}
@@ -39,17 +86,17 @@ def own(play: Play) -> Iterator[Mapping[str, object]]:
 @contextmanager
 def slowed(play: Play) -> Iterator[Mapping[str, object]]:
     """The same, and a bolt whose model can be made slow."""
-    play.scene.add_bolt(Path(slow.__file__))
-    with own(play) as changes:
+    play.scene.add_bolt(BROKEN_BOLTS, "SlowBolt")
+    with own_model(play) as changes:
         yield changes
 
 
 def become_slow(play: Play) -> None:
     """2 s a record, while half of the records are decided nevertheless; then as fast as before."""
-    flag = _folder(play) / slow.FLAG
+    flag = _folder(play) / broken_bolts.FLAG
     play.at(0.05)
     flag.touch()
-    play.scene.tell(f"the model takes {slow.RECORD_S:g} s a record from here on")
+    play.scene.tell(f"the model takes {broken_bolts.RECORD_S:g} s a record from here on")
     play.scene.until_said(LATE, _SAID_S)
     play.scene.tell(f"sparse says: {LATE} …")
     play.at(0.5)
@@ -66,8 +113,8 @@ def be_cut_off(play: Play) -> None:
     artefact.write_bytes(whole[:-100])
     play.scene.tell(f"cut 100 bytes off {artefact.name}")
     play.kill(play.scene.bolt, 0.1)
-    play.scene.until_said(BROKEN, _SAID_S)
-    play.scene.tell(f"sparse says: … {BROKEN} …")
+    play.scene.until_said(_CUT_OFF, _SAID_S)
+    play.scene.tell(f"sparse says: … {_CUT_OFF} …")
     play.at(0.5)
     artefact.write_bytes(whole)
     play.scene.tell(f"{artefact.name} is whole again")
@@ -88,12 +135,12 @@ def _until_again(play: Play) -> None:
 
     play.scene.until(said, AGAIN, _SAID_S)
     play.scene.tell(f"sparse says: {AGAIN} …")
-    play.judge = partial(_judge, play)
+    play.judge = partial(_judge_by_rules, play)
     play.more(islice(more, _LAST))
     play.fell()
 
 
-def _judge(play: Play) -> Tables:
+def _judge_by_rules(play: Play) -> Tables:
     """The laws; and the model decided first everywhere, and last in a partition at least: each bolt
     tries its own again, one may come later than the last record."""
     want = play.scene.check()
