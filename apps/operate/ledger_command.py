@@ -111,7 +111,7 @@ def remarks(ledger: TopicLedger) -> list[str]:
         where = ", ".join(f"{r.first:,} to {r.last:,}" for r in part.unread_ranges)
         if part.unread:
             said.append(
-                f"unread {part.unread:,} of partition {part.partition}: offsets {where} were passed "
+                f"unread {part.unread:,} of partition {part.partition}: offsets {where}, passed "
                 "when the group was moved on by hand; set it back to have them decided"
             )
     return said
