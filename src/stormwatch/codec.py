@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, Seal, SetAside
+from stormwatch.records import Fingerprint, Fragment, LedgerRow, Outcomes, Record, SetAside
 
 BATCH_FIELDS = (
     "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
@@ -22,7 +22,7 @@ BATCH_FIELDS = (
     "last",
     "generation",
     "attempt",
-    "log",  # Fragment.seal, a semicolon, Fragment.believed: numbers with colons between
+    "log",  # Fragment.fingerprint, a semicolon, Fragment.believed: numbers with colons between
     "payload",
 )
 """Declared fields of every stream between components."""
@@ -87,20 +87,24 @@ def to_values(fragment: Fragment, payload: object, bucket: int | None = None) ->
 def to_fragment(values: Sequence[Any]) -> Fragment:
     """The fragment of a tuple made by `to_values`."""
     topic, partition, epoch, first, last, generation, attempt, log = values[1:9]
-    seal, _, believed = log.partition(";")
+    fingerprint, _, believed = log.partition(";")
     return Fragment(
         topic, partition, epoch, first, last, generation, attempt,
         tuple(map(_numbers, believed.split(","))) if believed else (),
-        Seal(*_numbers(seal)) if seal else None,
+        Fingerprint(*_numbers(fingerprint)) if fingerprint else None,
     )  # fmt: skip
 
 
 def _of_log(fragment: Fragment) -> str:
-    believed, seal = fragment.believed, fragment.seal
-    if not believed and seal is None:
+    believed, fingerprint = fragment.believed, fragment.fingerprint
+    if not believed and fingerprint is None:
         return ""
-    sealed = "" if seal is None else f"{seal.offset}:{seal.timestamp}:{seal.checksum}"
-    return f"{sealed};{','.join(':'.join(map(str, each)) for each in believed)}"
+    taken = (
+        ""
+        if fingerprint is None
+        else f"{fingerprint.offset}:{fingerprint.timestamp}:{fingerprint.checksum}"
+    )
+    return f"{taken};{','.join(':'.join(map(str, each)) for each in believed)}"
 
 
 def _numbers(text: str) -> tuple[int, int, int]:

@@ -39,6 +39,14 @@ class Watermarks(NamedTuple):
     high: int
 
 
+class Held(NamedTuple):
+    """An open transaction at `offset`: who reads only what is committed comes no further."""
+
+    offset: int
+    waiting: int  # offsets from there to the end
+    producer: str  # whose it is, in words; "" where Kafka does not tell
+
+
 class StoredAside(NamedTuple):
     """A set-aside record with where it came from."""
 
@@ -69,6 +77,12 @@ class Source(Protocol):
         """The record of each partition at the offset given; left out where there is none (now).
 
         Before `assign`: it ends what was assigned.
+        """
+
+    def held(self, positions: Mapping[int, int]) -> dict[int, Held]:
+        """Which of these partitions hold more than the positions, all behind an open transaction.
+
+        An ordinary transaction ends soon: one that is there twice in a minute does not.
         """
 
     def assign(self, positions: Mapping[int, int]) -> None:
@@ -133,6 +147,9 @@ class Admin(Protocol):
 
     def committed(self, group: str, name: str) -> dict[int, Committed]: ...
 
+    def members(self, group: str) -> list[str]:
+        """Programs that are subscribed with the group, in words. Ours never are."""
+
     def delete_topic(self, name: str) -> None: ...
 
     def delete_records(self, name: str, before: Mapping[int, int]) -> None: ...
@@ -174,10 +191,10 @@ class Store(Protocol):
 
     def write_stretches(self, log: str, stretches: Sequence[Stretch]) -> None:
         """Keep them; returns when all are confirmed. For each the greatest generation wins, of
-        position and seals the greatest position."""
+        position and fingerprints the greatest position."""
 
     def note_position(self, log: str, stretch: Stretch) -> None:
-        """Keep its position and seals. Does not wait; errors are ignored."""
+        """Keep its position and fingerprints. Does not wait; errors are ignored."""
 
     def write_outcomes(self, *batches: Outcomes) -> None:
         """Decisions, alerts, set-aside rows and ledger rows; returns when all are confirmed."""

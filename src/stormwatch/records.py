@@ -52,7 +52,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     value: bytes | None
 
 
-class Seal(msgspec.Struct, frozen=True, array_like=True):
+class Fingerprint(msgspec.Struct, frozen=True, array_like=True):
     """What tells a record from another one at its offset."""
 
     offset: int
@@ -60,21 +60,21 @@ class Seal(msgspec.Struct, frozen=True, array_like=True):
     checksum: int  # of key and value; -1 of a record that was read in part only
 
     def fits(self, record: Record) -> bool:
-        """Whether this may be the record that was sealed."""
-        other = seal_of(record)
+        """Whether this may be the record that was taken."""
+        other = fingerprint_of(record)
         whole = self.checksum in (_CUT, other.checksum)
         return whole and (self.offset, self.timestamp) == (other.offset, other.timestamp)
 
 
-def seal_of(record: Record, most: int | None = None) -> Seal:
-    """The seal of a record; `most`: a longer key or value was read in part."""
+def fingerprint_of(record: Record, most: int | None = None) -> Fingerprint:
+    """The fingerprint of a record; `most`: a longer key or value was read in part."""
     key, value = record.key or b"", record.value or b""
     if most is not None and max(len(key), len(value)) > most:
-        return Seal(record.offset, record.timestamp, _CUT)
+        return Fingerprint(record.offset, record.timestamp, _CUT)
     shape = b"%d %d " % (
         -1 if record.key is None else len(key), -1 if record.value is None else len(value),
     )  # fmt: skip
-    return Seal(record.offset, record.timestamp, crc32(value, crc32(key, crc32(shape))))
+    return Fingerprint(record.offset, record.timestamp, crc32(value, crc32(key, crc32(shape))))
 
 
 class Fragment(msgspec.Struct, frozen=True, array_like=True):
@@ -90,7 +90,7 @@ class Fragment(msgspec.Struct, frozen=True, array_like=True):
     believed: tuple[tuple[int, int, int], ...] = ()
     """(incarnation, from, to): whose marks also count for offsets `from` to `to` - 1, because they
     are of the same log; see `stormwatch.stretches`. Not stored."""
-    seal: Seal | None = None  # of the last record in it
+    fingerprint: Fingerprint | None = None  # of the last record in it
 
 
 class Rejection(msgspec.Struct, frozen=True, array_like=True):

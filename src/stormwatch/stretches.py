@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from stormwatch.epochs import incarnation
-from stormwatch.records import Seal
+from stormwatch.records import Fingerprint
 
 OPEN = 1 << 62
 """The end of what has none."""
@@ -30,7 +30,7 @@ class Stretch(msgspec.Struct, frozen=True):
     decided_to: int = 0  # below it, what has an end state in the ledger is passed over
     generation: int = 0  # the greatest under which it was read
     position: int = 0  # at least everything from `first` to here is decided
-    seals: tuple[Seal, ...] = ()  # ascending
+    fingerprints: tuple[Fingerprint, ...] = ()  # ascending
 
     @property
     def believed(self) -> tuple[int, int, int]:
@@ -42,15 +42,17 @@ class Stretch(msgspec.Struct, frozen=True):
         return incarnation(epoch) == self.incarnation
 
 
-def with_seal(seals: Sequence[Seal], new: Seal) -> tuple[Seal, ...]:
-    """`seals` and a newer one; of those at a distance of 2**n to 2**(n+1) - 1 the outer two."""
-    kept: dict[int, list[Seal]] = {}
-    for seal in sorted(seals, key=lambda seal: seal.offset):
-        if (distance := new.offset - seal.offset) > 0:
+def with_fingerprint(
+    fingerprints: Sequence[Fingerprint], new: Fingerprint
+) -> tuple[Fingerprint, ...]:
+    """A newer one and the old; of those at a distance of 2**n to 2**(n+1) - 1 the outer two."""
+    kept: dict[int, list[Fingerprint]] = {}
+    for fingerprint in sorted(fingerprints, key=lambda fingerprint: fingerprint.offset):
+        if (distance := new.offset - fingerprint.offset) > 0:
             some = kept.setdefault(distance.bit_length(), [])
-            some[1:] = [seal] if some else []
-            some[:1] = some[:1] or [seal]
-    return (*(seal for some in kept.values() for seal in some), new)
+            some[1:] = [fingerprint] if some else []
+            some[:1] = some[:1] or [fingerprint]
+    return (*(fingerprint for some in kept.values() for fingerprint in some), new)
 
 
 def newest(stretches: Iterable[Stretch]) -> Stretch | None:

@@ -246,16 +246,17 @@ def test_a_kafka_restored_from_a_copy_of_its_disk(
     broker = ports.free()
     plan = partial(kafka_service.plan, broker=broker, controller=ports.free(taken=[broker]))
 
-    def up() -> None:
-        manage.ensure(home, {kafka_service.NAME: plan}, silent)
+    def up() -> Settings:
+        return manage.with_entries(
+            keyspace, manage.ensure(home, {kafka_service.NAME: plan}, silent)
+        )
 
     def down() -> None:
         with registry.locked(home):
             manage.halt(home, list(registry.read(home)), silent)
 
     try:
-        up()
-        settings = manage.with_entries(keyspace, registry.read(home))
+        settings = up()
         bench = Bench(replace(settings, kafka_group=unique("g")), unique("t"))
         for _ in range(3):
             bench.write(2)

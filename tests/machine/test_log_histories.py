@@ -66,7 +66,7 @@ class Histories:
     now: float = 0.0
     written: int = 0
     uncertain: set[str] = field(default_factory=set)
-    """Records that stood between the last seal that fits and a cut: perhaps read anew."""
+    """Records that stood between the last fingerprint that fits and a cut: perhaps read anew."""
 
     def __post_init__(self) -> None:
         self.admin = MemoryAdmin(self.broker)
@@ -153,13 +153,13 @@ class Histories:
     def cut(self, share: int) -> None:
         """Lose the end of the log: the process is gone with its Kafka."""
         end = self.log.high * share // 8
-        sealed = [
-            seal.offset + 1
+        taken = [
+            fingerprint.offset + 1
             for each in self.store.stretches(self._name())
-            for seal in each.seals
-            if seal.offset < min(end, each.believed_to)
+            for fingerprint in each.fingerprints
+            if fingerprint.offset < min(end, each.believed_to)
         ]
-        kept = [r for r in self.log.records if max(sealed, default=0) <= r.offset < end]
+        kept = [r for r in self.log.records if max(taken, default=0) <= r.offset < end]
         self.uncertain |= {msgspec.json.decode(r.value or b"", type=Ping).id for r in kept}
         self.broker.truncate(self.topic, 0, end)
         self.start()

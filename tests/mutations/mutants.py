@@ -119,12 +119,13 @@ MUTANTS = (
         "        return _other_log(place, where)\n", "        pass\n", f"{READER} {HISTORIES}",
     ),
     Mutant(
-        "records are compared with what was read at their offsets", "stormwatch.records:Seal.fits",
+        "records are compared with what was read at their offsets",
+        "stormwatch.records:Fingerprint.fits",
         "        return whole and (", "        return True or (", READER,
     ),
     Mutant(
         "what was tried but not committed is compared, too",
-        "stormwatch.ingest.start:_sealed_in_ledger",
+        "stormwatch.ingest.start:_in_ledger",
         "    if last is None:\n", "    if True:\n", HISTORIES,
     ),
     Mutant(

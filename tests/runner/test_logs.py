@@ -147,7 +147,7 @@ def test_a_topic_of_the_same_name_in_another_kafka_is_decided_whole() -> None:  
 def test_a_log_that_was_cut_and_written_again() -> None:  # cases 3 and 4
     for written_before in (False, True):
         with bench() as b:
-            for _ in range(10):  # one after another, so that each is sealed
+            for _ in range(10):  # one after another, so that each is taken
                 b.pay(1)
                 b.run()
             b.broker.truncate(TOPIC, 0, 6)

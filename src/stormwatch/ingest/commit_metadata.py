@@ -14,7 +14,7 @@ import msgspec
 from stormwatch.epochs import incarnation
 from stormwatch.errors import StateError
 from stormwatch.ports import TopicInfo
-from stormwatch.records import Seal
+from stormwatch.records import Fingerprint
 from stormwatch.stretches import Stretch
 
 VERSION = 1
@@ -32,7 +32,9 @@ class Mark(msgspec.Struct, frozen=True):
     span: int = msgspec.field(default=0, name="n")  # records of the guarded batch that starts here
     log: str = msgspec.field(default="", name="l")  # "": written before it was kept
     offset: int = msgspec.field(default=-1, name="o")  # the commit's: another was set by hand
-    seal: Seal | None = msgspec.field(default=None, name="k")  # of the last record before it
+    fingerprint: Fingerprint | None = msgspec.field(
+        default=None, name="k"
+    )  # of the last record before it
 
     def text(self) -> str:
         """As the metadata of a commit."""
@@ -121,7 +123,7 @@ def start_of(offset: int, last: Mark | None, log: str, epoch: int, generation: i
         tries=0 if last.clean else last.tries,
         span=0 if last.clean else last.span,
         log=log,
-        seal=last.seal,
+        fingerprint=last.fingerprint,
     )
     return Start(offset, mark, cautious=not last.clean)
 

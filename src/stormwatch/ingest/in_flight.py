@@ -5,7 +5,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from stormwatch.records import Fragment, Record, seal_of
+from stormwatch.records import Fragment, Record, fingerprint_of
 
 BATCHES, NOTICES = "default", "notices"
 """The spout's output streams. Payloads: `codec.RECORDS` and `codec.Asides`."""
@@ -56,11 +56,11 @@ class Item:
         assert isinstance(self.payload, list)
         kept, rest = self.payload[:count], self.payload[count:]
         self.payload, self.records = kept, count
-        seal = seal_of(kept[-1], self.most)
-        self.fragment = replace(self.fragment, last=kept[-1].offset, seal=seal)
+        fingerprint = fingerprint_of(kept[-1], self.most)
+        self.fragment = replace(self.fragment, last=kept[-1].offset, fingerprint=fingerprint)
         return rest
 
 
-def backoff(attempt: int, random: Random) -> float:
-    """Seconds to wait after `attempt` failed: doubling, capped, with jitter of a half."""
-    return min(BACKOFF_S * 2.0 ** min(attempt, 10), BACKOFF_MAX_S) * random.uniform(0.5, 1.0)
+def backoff(attempt: int, random: Random, most: float = BACKOFF_MAX_S) -> float:
+    """Seconds to wait after `attempt` failed: doubling up to `most`, with jitter of a half."""
+    return min(BACKOFF_S * 2.0 ** min(attempt, 10), most) * random.uniform(0.5, 1.0)

@@ -27,7 +27,7 @@ from stormwatch.ingest.buffer import Backlog, Limits
 from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item, backoff
 from stormwatch.ports import Committed
-from stormwatch.records import Fragment, Seal, seal_of
+from stormwatch.records import Fingerprint, Fragment, fingerprint_of
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
@@ -116,8 +116,8 @@ class Partition:
             self._mark = replace(self._mark, started=item.fragment.epoch == self._mark.epoch)
         else:
             self.position = item.fragment.last + 1
-            seal = item.fragment.seal or self._mark.seal
-            self._mark = replace(self._mark, tries=0, span=0, seal=seal)
+            fingerprint = item.fragment.fingerprint or self._mark.fingerprint
+            self._mark = replace(self._mark, tries=0, span=0, fingerprint=fingerprint)
             # Or a later death, of another record, would be counted on this one.
             self.hold = self.hold or item.probe
             self._relax(item.records)
@@ -165,9 +165,9 @@ class Partition:
         return self._mark.generation
 
     @property
-    def seal(self) -> Seal | None:
+    def fingerprint(self) -> Fingerprint | None:
         """Of the last record acked, as far as it is known."""
-        return self._mark.seal
+        return self._mark.fingerprint
 
     @property
     def dirty(self) -> bool:
@@ -216,7 +216,9 @@ class Partition:
         if not (batch := self.backlog.take(most)):
             return None
         largest = self._rules.limits.record_bytes
-        fragment = replace(self._fragment(batch[-1].offset), seal=seal_of(batch[-1], largest))
+        fragment = replace(
+            self._fragment(batch[-1].offset), fingerprint=fingerprint_of(batch[-1], largest)
+        )
         single = self._caution > 0 and most == 1
         if single and self.tries >= self._rules.quarantine_after:
             aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)

@@ -7,12 +7,14 @@ from random import Random
 from msgspec.structs import replace
 
 from stormwatch.epochs import epoch_of
+from stormwatch.errors import BrokerRefused
 from stormwatch.ingest.partition import Partition, Rules
-from stormwatch.ingest.retry import Patience
+from stormwatch.ingest.retry import FETCH, Patience
 from stormwatch.ingest.start import Known, Log, check_position, open_log, open_partitions
+from stormwatch.ingest.transactions import TransactionWatch
 from stormwatch.ports import Source, Store, TopicInfo
 from stormwatch.records import Record
-from stormwatch.stretches import Stretch, with_seal
+from stormwatch.stretches import Stretch, with_fingerprint
 
 DISCOVER_S = 30.0
 ABSENT_S = 3.0
@@ -44,6 +46,7 @@ class Feed:
         self._stretches: dict[int, Stretch] = {}
         self._fetched: dict[int, list[Record]] = {}  # of which log is not proven yet
         self._opening = False
+        self._transactions = TransactionWatch(log.topic)
 
     def discover(self) -> None:
         """Look at the topic when it is time to; open what is new.
@@ -60,14 +63,16 @@ class Feed:
         """Poll for `timeout` s at most. Raises TopicError as `discover` does."""
         if self.source is None or not self.partitions or self._opening:
             return
-        if self._fetched and not self.patience.ready:
-            return
         self._balance(self.source)
         if len(self._paused) == len(self.partitions):
             return  # what came now would only be put on a shelf
-        with self.patience.attempt(proves=False):
+        if not self.patience.may(FETCH):
+            return
+        with self.patience.attempt(FETCH, proves=False):
             if not self._fetched:
                 self._fetched = self.source.poll(self._rules.limits.records, timeout)
+                if self._fetched:
+                    self.patience.well(FETCH)
             if self._fetched and not self._proven(self.source):
                 return
             fetched, self._fetched = self._fetched, {}
@@ -86,8 +91,12 @@ class Feed:
             before = self._stretches[index]
             if partition.position == before.position:
                 continue
-            seals = before.seals if not partition.seal else with_seal(before.seals, partition.seal)
-            noted = replace(before, position=partition.position, seals=seals)
+            fingerprints = (
+                before.fingerprints
+                if not partition.fingerprint
+                else with_fingerprint(before.fingerprints, partition.fingerprint)
+            )
+            noted = replace(before, position=partition.position, fingerprints=fingerprints)
             self._stretches[index] = noted
             store.note_position(self._log_name, noted)
 
@@ -106,7 +115,13 @@ class Feed:
 
     def _discover(self) -> None:
         self.source = source = self.source or self._connect()
-        info = source.describe()
+        try:
+            info = source.describe()
+        except BrokerRefused:
+            if self._info is None:  # a client that is not let in knocks again by itself
+                self.source = None
+                source.close()
+            raise
         if info is None:
             if not self._absent:
                 logger.warning(
@@ -115,6 +130,9 @@ class Feed:
                 )  # fmt: skip
         elif info != self._info or self._opening:
             self._open(source, info)
+        else:
+            idle = {i: p.backlog.read for i, p in self.partitions.items() if p.drained}
+            self._transactions.look(source, idle)
         self._absent = info is None
         self._discover_at = self._clock() + (ABSENT_S if info is None else DISCOVER_S)
 

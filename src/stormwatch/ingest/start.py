@@ -22,7 +22,7 @@ from stormwatch.ingest.commit_metadata import (
 from stormwatch.ingest.position import NEW, Place
 from stormwatch.ledger.coverage import BLOCK
 from stormwatch.ports import Committed, Source, Store, TopicInfo, Watermarks
-from stormwatch.records import Seal
+from stormwatch.records import Fingerprint
 from stormwatch.stretches import FIRST_INCARNATION, Stretch, newest
 
 STOP = "stop"
@@ -167,11 +167,11 @@ def _cuts(
 ) -> dict[int, int]:  # fmt: skip
     """Partition -> from where on its log is not the one that was read.
 
-    Compares seals with the records that Kafka holds now, the newest first.
+    Compares fingerprints with the records that Kafka holds now, the newest first.
     """
-    seals = {p: _seals(known, p, mark) for p, mark in marks.items()}
-    for partition, some in seals.items():
-        told = _sealed_in_ledger(store, topic, known, partition)
+    fingerprints = {p: _fingerprints(known, p, mark) for p, mark in marks.items()}
+    for partition, some in fingerprints.items():
+        told = _in_ledger(store, topic, known, partition)
         if told is not None and (not some or some[-1].offset < told.offset):
             some.append(told)
     cuts: dict[int, int] = {}
@@ -185,53 +185,57 @@ def _cuts(
             read_to = max(read_to, commits[partition].offset if as_written else 0)
         if read_to > held[partition].high:
             cuts[partition] = held[partition].low
-    left = {partition for partition, some in seals.items() if some}
+    left = {partition for partition, some in fingerprints.items() if some}
     while left:
-        asked = {partition: seals[partition].pop() for partition in left}
-        records = source.peek({partition: seal.offset for partition, seal in asked.items()})
-        for partition, seal in asked.items():
+        asked = {partition: fingerprints[partition].pop() for partition in left}
+        records = source.peek(
+            {partition: fingerprint.offset for partition, fingerprint in asked.items()}
+        )
+        for partition, fingerprint in asked.items():
             record, marked = records.get(partition), held[partition]
-            if seal.offset >= marked.high or (record is not None and not seal.fits(record)):
+            if fingerprint.offset >= marked.high or (
+                record is not None and not fingerprint.fits(record)
+            ):
                 cuts[partition] = marked.low
             elif record is not None:
                 left.discard(partition)
                 if partition in cuts:
-                    cuts[partition] = seal.offset + 1
-            if not seals[partition]:
+                    cuts[partition] = fingerprint.offset + 1
+            if not fingerprints[partition]:
                 left.discard(partition)
     return cuts
 
 
-def _sealed_in_ledger(store: Store, topic: str, known: Known, partition: int) -> Seal | None:
-    """The newest seal of what was decided but not committed when the last process ended."""
+def _in_ledger(store: Store, topic: str, known: Known, partition: int) -> Fingerprint | None:
+    """The newest fingerprint of what was decided but not committed when the last process ended."""
     last = newest(known.stretches.get(partition, ()))
     if last is None:
         return None
     found = [
-        row.fragment.seal
+        row.fragment.fingerprint
         for resizes in range(known.resizes + 1)
         for row in store.ledger(
             topic, partition, epoch_of(last.incarnation, resizes), last.position,
             last.position + BLOCK - 1,
         )
-        if row.fragment.seal is not None
+        if row.fragment.fingerprint is not None
     ]  # fmt: skip
-    return max(found, key=lambda seal: seal.offset, default=None)
+    return max(found, key=lambda fingerprint: fingerprint.offset, default=None)
 
 
-def _seals(known: Known, partition: int, mark: Mark | None) -> list[Seal]:
+def _fingerprints(known: Known, partition: int, mark: Mark | None) -> list[Fingerprint]:
     """Ascending; those above where the log was cut before are of what is gone."""
     stretches = known.stretches.get(partition, ())
     found = {
-        seal.offset: seal
+        fingerprint.offset: fingerprint
         for each in stretches
-        for seal in each.seals
-        if seal.offset < each.believed_to
+        for fingerprint in each.fingerprints
+        if fingerprint.offset < each.believed_to
     }
-    if mark is not None and mark.seal is not None and is_of(mark, known.log, stretches):
+    if mark is not None and mark.fingerprint is not None and is_of(mark, known.log, stretches):
         own = next((each for each in stretches if each.of(mark.epoch)), None)
-        if own is not None and mark.seal.offset < own.believed_to:
-            found[mark.seal.offset] = mark.seal
+        if own is not None and mark.fingerprint.offset < own.believed_to:
+            found[mark.fingerprint.offset] = mark.fingerprint
     return [found[offset] for offset in sorted(found)]
 
 

@@ -13,13 +13,13 @@ from cassandra.query import SimpleStatement
 from stormwatch.adapters import log_registry as registry
 from stormwatch.adapters.cassandra.session import UNAVAILABLE, keyspace_of, translated
 from stormwatch.adapters.log_registry import BY_GENERATION, Registered
-from stormwatch.records import Seal
+from stormwatch.records import Fingerprint
 from stormwatch.settings import Settings
 from stormwatch.stretches import Stretch
 
 _ALL = "incarnations"
 _COLUMNS = ("partition", "incarnation", *BY_GENERATION)
-_seals = msgspec.msgpack.Decoder(tuple[Seal, ...]).decode
+_fingerprints = msgspec.msgpack.Decoder(tuple[Fingerprint, ...]).decode
 
 
 class CassandraLogs:
@@ -38,7 +38,7 @@ class CassandraLogs:
             self._session.prepare(
                 f"UPDATE {keyspace}.log_stretches USING TIMESTAMP ? SET {what} {row}"
             )
-            for what in (kept, "position = ?, seals = ?")
+            for what in (kept, "position = ?, fingerprints = ?")
         )
 
     def incarnation(self, log: str, nth: int, claim: tuple[int, str] | None) -> int:
@@ -91,16 +91,16 @@ class CassandraLogs:
         """See the port."""
         with translated(self._settings, "tell what was read of a log"):
             rows = self._session.execute(
-                f"SELECT {', '.join(_COLUMNS)}, position, seals "
+                f"SELECT {', '.join(_COLUMNS)}, position, fingerprints "
                 f"FROM {keyspace_of(self._settings)}.log_stretches WHERE log = %s",
                 (log,),
             )
             found = []
-            for *cells, position, seals in rows:
+            for *cells, position, fingerprints in rows:
                 kept = dict(zip(_COLUMNS, cells, strict=True))
                 if kept["first"] is not None:
-                    sealed = _seals(seals) if seals else ()
-                    found.append(Stretch(**kept, position=position or 0, seals=sealed))
+                    taken = _fingerprints(fingerprints) if fingerprints else ()
+                    found.append(Stretch(**kept, position=position or 0, fingerprints=taken))
             return found
 
     def write_stretches(self, log: str, stretches: Sequence[Stretch]) -> None:
@@ -120,7 +120,7 @@ class CassandraLogs:
     @staticmethod
     def _noted(log: str, s: Stretch) -> tuple[Any, ...]:
         key = (log, s.partition, s.incarnation)
-        return s.position + 1, s.position, msgspec.msgpack.encode(s.seals), *key
+        return s.position + 1, s.position, msgspec.msgpack.encode(s.fingerprints), *key
 
 
 def _serial(text: str) -> SimpleStatement:

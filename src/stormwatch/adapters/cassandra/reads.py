@@ -19,9 +19,9 @@ from stormwatch.records import (
     DecisionKey,
     DecisionRow,
     EndState,
+    Fingerprint,
     Fragment,
     LedgerRow,
-    Seal,
     SetAside,
 )
 from stormwatch.settings import Settings
@@ -70,11 +70,11 @@ class CassandraReads:
                 rows = self._session.execute(
                     self._cql.read_ledger, (topic, partition, epoch, block, last)
                 )
-                for low, high, part, bitmaps, age, generation, attempt, seal in rows:
+                for low, high, part, bitmaps, age, generation, attempt, fingerprint in rows:
                     if high >= first:
                         where = Fragment(
                             topic, partition, epoch, low, high, generation, attempt,
-                            seal=None if seal is None else Seal(*seal),
+                            fingerprint=None if fingerprint is None else Fingerprint(*fingerprint),
                         )  # fmt: skip
                         yield LedgerRow(where, part, dict(bitmaps), age)
 

@@ -159,11 +159,15 @@ class CassandraStore(CassandraLogs, CassandraArchive):
             yield self._single(self._cql.start, (f.topic, f.partition, f.epoch, f.first, stamp), 0)
             return
         for piece in split(row):
-            f, seal = piece.fragment, piece.fragment.seal
-            sealed = UNSET_VALUE if seal is None else (seal.offset, seal.timestamp, seal.checksum)
+            f, fingerprint = piece.fragment, piece.fragment.fingerprint
+            taken = (
+                UNSET_VALUE
+                if fingerprint is None
+                else (fingerprint.offset, fingerprint.timestamp, fingerprint.checksum)
+            )
             values = (
                 f.topic, f.partition, f.epoch, f.first >> BLOCK_BITS, f.first, f.last, piece.part,
-                piece.bitmaps, piece.age, f.generation, f.attempt, sealed, stamp,
+                piece.bitmaps, piece.age, f.generation, f.attempt, taken, stamp,
             )  # fmt: skip
             yield self._single(self._cql.ledger, values, sum(map(len, piece.bitmaps.values())))
 
