@@ -166,7 +166,10 @@ class LedgerRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 IDS_FORGOTTEN = "ids_forgotten"
+NOT_LEARNED = "not_learned"
 NOTES = {
+    NOT_LEARNED: "decided by what was known before, for the state had learned a younger event "
+    "of the entity: what comes out of order of time teaches it nothing",
     IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
 }
 """What is counted of batches beside end states, in words. None of it is an error."""
