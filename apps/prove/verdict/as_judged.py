@@ -22,7 +22,7 @@ class _Place(msgspec.Struct):
     offset: int
 
 
-_place = msgspec.json.Decoder(_Place).decode
+_decode = msgspec.json.Decoder(_Place).decode
 
 
 class AsJudged:
@@ -55,7 +55,7 @@ def of_tables(tables: Tables, topic: str) -> Kept:
     kept = {(key[2], key[5]): cells[0] for key, cells in tables.dead_letters.items()}
     for cells in tables.decisions.values():
         place = _place(bytes(cells[2]))
-        if place.topic == topic:
+        if place and place.topic == topic:
             kept[place.partition, place.offset] = cells[3]
     return kept
 
@@ -69,6 +69,14 @@ def of_archive(archive: Archive, domain: str, topic: str) -> Kept:
     }
     for _, row in archive.all_decisions(domain):
         place = _place(bytes(row.body))
-        if place.topic == topic:
+        if place and place.topic == topic:
             kept[place.partition, place.offset] = row.timestamp
     return kept
+
+
+def _place(body: bytes) -> _Place | None:
+    """None of what cannot be read: it is no decision, and told elsewhere."""
+    try:
+        return _decode(body)
+    except msgspec.MsgspecError:
+        return None

@@ -298,9 +298,7 @@ def test_no_rejection_repeats_a_card_number():
         assert "************1111" in found.reason
 
 
-@pytest.mark.parametrize(
-    ("kafka", "told"), [(-1, "has none"), (10**18, "says 1000000000000000000 ms")]
-)
+@pytest.mark.parametrize(("kafka", "told"), [(-1, "has none"), (7**20, f"says {7**20} ms")])
 def test_a_rejection_by_the_readers_clock_says_so(kafka, told):
     """Case 10: event and Kafka time ahead by 200 days, or no Kafka time."""
     record = Record(0, kafka, b"k", GOOD["transactions"], read=1_700_000_000_000)
