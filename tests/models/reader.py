@@ -45,6 +45,7 @@ class World:
         self.commits: list[bool] = []
         self.waits: list[float] = []
         self.expired = options.get("expired", "resume")
+        self.rules: Rules = options.get("rules", RULES)
         self.reader = self.start()
 
     def start(self, task: int = 0, tasks: int = 1) -> Reader:
@@ -92,8 +93,8 @@ class Turning(Reader):
     def __init__(self, world: World, task: int, tasks: int) -> None:
         self._world = world
         super().__init__(
-            world.connect, lambda: world.store, Log("t", "g", world.expired, "stream"), RULES,
-            task, tasks,
+            world.connect, lambda: world.store, Log("t", "g", world.expired, "stream"),
+            world.rules, task, tasks,
             lambda: world.now, Random(1),
         )  # fmt: skip
 

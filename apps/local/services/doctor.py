@@ -97,7 +97,8 @@ def _services(settings: Settings, root: Path, home: Home) -> Iterator[Finding]:
                 WARN,
                 f"Recorded with pid {status.pid}, which is gone.",
                 f"It ended by itself; {known[status.name].log} says why.",
-                "`./stormwatch up` starts it again, `./stormwatch down` forgets it.",
+                f"Nothing starts it by itself: `{manage.again(status.name)}` does, "
+                "`./stormwatch down` forgets it.",
             )
         elif status.state == "external":
             found = _external(status.name, settings, root)

@@ -35,6 +35,8 @@ class Mark(msgspec.Struct, frozen=True):
     fingerprint: Fingerprint | None = msgspec.field(
         default=None, name="k"
     )  # of the last record before it
+    # (offset, ms): records up to there that Kafka's time is not believed of were read at that time
+    dated: tuple[int, int] | None = msgspec.field(default=None, name="d")
 
     def text(self) -> str:
         """As the metadata of a commit."""
@@ -124,6 +126,7 @@ def start_of(offset: int, last: Mark | None, log: str, epoch: int, generation: i
         span=0 if last.clean else last.span,
         log=log,
         fingerprint=last.fingerprint,
+        dated=last.dated,
     )
     return Start(offset, mark, cautious=not last.clean)
 
