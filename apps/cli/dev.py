@@ -1,6 +1,7 @@
 """`demo` and `dev`: topologies in this process, without Java."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
         short_help="See it work in a minute, without Java.",
     )(demo)
     app.command(
-        epilog=shared.example("dev fraud", "dev fraud --processes", "dev maintenance --seconds 30"),
+        epilog=shared.example("dev fraud", "dev fraud payments.csv", "dev fraud --processes"),
         short_help="Run one topology without Java, with hot reload.",
     )(dev)
 
@@ -39,6 +40,15 @@ def demo(
 
 def dev(
     topology: Annotated[str, typer.Argument(help="A file in topologies/, without .py.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            exists=True,
+            dir_okay=False,
+            help="Events, as for publish; by default generated.",
+        ),
+    ] = None,
     processes: Annotated[
         bool, typer.Option("--processes", help="A process for each task, as in Storm.")
     ] = False,
@@ -48,16 +58,20 @@ def dev(
 
     Each start is linted first. After an error it waits for the next change or, with --seconds,
     ends with exit code 1. It uses the Kafka and Cassandra of the settings if they answer (see
-    `./stormwatch up`); otherwise both are in memory, with generated events. Exit code: 0, or 130
-    after Ctrl-C.
+    `./stormwatch up`); otherwise, and always with a FILE, both are in memory. Without a FILE,
+    events are generated; those of a FILE are read from its beginning at each start. Exit code: 0,
+    or 130 after Ctrl-C.
     """
     from apps.local.dev import load
     from apps.local.dev.reload import keep_running
 
     if topology not in load.names(shared.ROOT):
         raise load.unknown(shared.ROOT, topology)
+    if file and not file.is_file():
+        raise typer.BadParameter(f"{file} is a pipe, and a file is read again at each start.")
     how = "processes" if processes else "threads"
     command = [sys.executable, "-m", "apps.local.dev.once", topology, str(seconds), how]
+    command += [str(file.absolute())] if file else []
     raise typer.Exit(
         keep_running(command, shared.ROOT, lambda line: print(line, flush=True), wait=not seconds)
     )

@@ -14,6 +14,7 @@ from streamparse import Spout, Stream
 from stormwatch import settings
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.codec import BATCH_FIELDS, to_values
+from stormwatch.errors import PackageMissing
 from stormwatch.ingest.buffer import Limits
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
@@ -72,7 +73,11 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self._asked_to_end:
             self.reader.rest()
             sys.exit(0)
-        items = self.reader.step()
+        try:
+            items = self.reader.step()
+        except PackageMissing:
+            self.reader.rest()  # no record in work is to blame for the end of this process
+            raise
         for item in items:
             values = to_values(item.fragment, item.payload)
             self.emit(values, tup_id=item.tup_id, stream=item.stream)

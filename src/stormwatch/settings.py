@@ -197,8 +197,8 @@ class Settings:
         low=0.1,
     )  # fmt: skip
     model_unusable: str = _option(
-        "model.unusable", "stop", "if a model is missing or broken at the start: stop, or decide by "
-        "rules until it can be read", choices=("stop", "rules"),
+        "model.unusable", "stop", "if a model is missing or broken at the start: stop, or decide "
+        "by rules until it can be read", choices=("stop", "rules"),
     )  # fmt: skip
     fraud_model: str = _option("fraud.model", "", "folder of another fraud model; none: rules only")
     fraud_rules: str = _option("fraud.rules", "", "JSON file with other fraud rules")
@@ -239,7 +239,7 @@ class Settings:
             raise SettingsError(
                 f"model.deadline_s ({self.model_deadline_s:g}) and topology.work_timeout_s "
                 f"({self.work_timeout_s:g}) together must be at most topology.message_timeout_s "
-                f"({self.message_timeout_s:g}), since a batch may wait for both. Change one of them."
+                f"({self.message_timeout_s:g}): one batch may wait for both. Change one of them."
             )
         # A batch sends twice: what was set aside before the commit, alerts after it.
         longest = self.model_deadline_s + self.work_timeout_s + 2 * self.kafka_request_timeout_s
