@@ -15,6 +15,7 @@ from apps.cli import (
     dev,
     dlq,
     draw,
+    mapping,
     new,
     proof,
     quality,
@@ -37,7 +38,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (dev, run, services, data, proof, quality, chaos, soak, new, check, draw, alerts):
+for module in (
+    dev,
+    run,
+    services,
+    data,
+    proof,
+    quality,
+    chaos,
+    soak,
+    new,
+    check,
+    draw,
+    alerts,
+    mapping,
+):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")

@@ -13,9 +13,11 @@ from streamparse import Spout, Stream
 
 from stormwatch import settings
 from stormwatch.adapters.storm.component import StrictComponent
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, to_values
 from stormwatch.errors import PackageMissing
 from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
@@ -43,7 +45,10 @@ class KafkaBatchSpout(StrictComponent, Spout):
         """Reads settings only: Kafka is met in `next_tuple`, off the start's time limit."""
         values = settings.load(conf=storm_conf)
         topic: str = getattr(values, self.topic_setting)
-        limits = Limits(values.batch_max_records, values.batch_max_bytes, values.record_max_bytes)
+        dating = Dating(now_ms, values.lateness_s * 1000)
+        limits = Limits(
+            values.batch_max_records, values.batch_max_bytes, values.record_max_bytes, dating
+        )
         rules = Rules(
             limits, values.quarantine_after,
             RESEND_AFTER_TIMEOUTS * values.message_timeout_s, str(self.component_name),

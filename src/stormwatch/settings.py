@@ -105,6 +105,10 @@ class Settings:
         "topic.control", "stormwatch-control", "compacted topic that keeps epochs", named=True
     )
 
+    mapping_transactions: str = _option(
+        "mapping.transactions", "", "TOML file, or preset:NAME, that maps records of another format"
+    )
+
     store: str = _option(
         "store", "cassandra", "where decisions are stored; memory: only for dev",
         choices=("cassandra", "memory"),
