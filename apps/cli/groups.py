@@ -1,11 +1,12 @@
 """The commands of `--help`, grouped by what they are for."""
 
-import click
+from typing import Any
+
 from typer.core import TyperGroup
 
 GROUPS = {
     "Start": ("demo", "run", "up", "down", "status", "cluster", "doctor", "config"),
-    "Data": ("publish", "schema"),
+    "Data": ("publish", "map", "schema"),
     "Look": ("alerts", "journey"),
     "Decide": ("dlq", "state", "train"),
     "Prove": ("ledger", "replay"),
@@ -18,7 +19,7 @@ GROUPS = {
 class GroupedCommands(TyperGroup):
     """The root command: its help lists the commands by group."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # types private to typer
         """Write one section for each group."""
         width = max(len(name) for names in GROUPS.values() for name in names)
         for heading, names in GROUPS.items():
