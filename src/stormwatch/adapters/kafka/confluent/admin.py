@@ -16,7 +16,13 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from stormwatch.adapters.kafka import buffered_source as common
-from stormwatch.adapters.kafka.confluent.connection import connection, opened, translate
+from stormwatch.adapters.kafka.confluent.connection import (
+    connection,
+    metadata_of,
+    opened,
+    translate,
+)
+from stormwatch.ingest.commit_metadata import topic_id
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
 
@@ -46,7 +52,7 @@ class ConfluentAdmin:
         self._members: dict[str, Any] = {}
 
     def ensure_topic(self, name: str, partitions: int, config: Mapping[str, str]) -> bool:
-        """See Admin. Raises TopicError where Kafka refuses it."""
+        """See Admin. Raises BrokerRefused where Kafka refuses it."""
         topic = NewTopic(name, partitions, self._replication, config=dict(config))
         created, _ = self._ask(
             f"create the topic {name}",
@@ -63,7 +69,7 @@ class ConfluentAdmin:
             lambda c: c.describe_topics(TopicCollection([name]), request_timeout=self._limit)[name],
             ignore=KafkaError.UNKNOWN_TOPIC_OR_PART,
         )
-        return TopicInfo(str(topic.topic_id), len(topic.partitions)) if known else None
+        return TopicInfo(topic_id(str(topic.topic_id)), len(topic.partitions)) if known else None
 
     def watermarks(self, name: str) -> dict[int, Watermarks]:
         """See Admin. Empty while there is no such topic."""
@@ -94,10 +100,16 @@ class ConfluentAdmin:
             if each.error:
                 raise translate(what, self._bootstrap, each.error)
         return {
-            each.partition: Committed(each.offset, each.metadata or "")
+            each.partition: Committed(each.offset, metadata_of(each))
             for each in found
             if each.offset >= 0
         }
+
+    def members(self, group: str) -> list[str]:
+        """See Admin."""
+        what = f"describe the group {group}"
+        (found,) = self._ask_all(what, lambda c: c.describe_consumer_groups([group])).values()
+        return [common.member(each.client_id, each.host) for each in found.members]
 
     def delete_topic(self, name: str) -> None:
         """See Admin."""
