@@ -113,12 +113,14 @@ def _in_order(
     for row in before:  # a duplicate finds the decision of its first, which is of another offset
         body = bytes(row.body)
         place = _offset_of(body)
-        if place.offset in offsets and place.partition == fragment.partition:
+        here = (place.topic, place.partition) == (fragment.topic, fragment.partition)
+        if here and place.offset in offsets:
             placed.setdefault(place.offset, body)
     return [placed[offset] for offset in sorted(placed)]
 
 
 class _Place(msgspec.Struct):
+    topic: str
     partition: int
     offset: int
 
