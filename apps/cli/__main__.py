@@ -24,9 +24,11 @@ from apps.cli import (
     state,
 )
 from apps.cli.app import COMMAND, complain
+from apps.cli.groups import Grouped
 from apps.data.printable import print_in_any_encoding
 
 app = typer.Typer(
+    cls=Grouped,
     help="Event streams into decisions, on Apache Storm. Start with: ./stormwatch demo",
     epilog="Each command has its own --help, with examples.",
     no_args_is_help=True,

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command(epilog=shared.example("journey transactions/0/4711"))(journey)
+    app.command(
+        epilog=shared.example("journey transactions/0/4711"),
+        short_help="Show what became of one record, with all reasons.",
+    )(journey)
     app.command(epilog=shared.example("alerts", "alerts spree --limit 3", "alerts fraud --json"))(
         alerts
     )
@@ -62,8 +65,8 @@ def journey(
     from apps.operate.journey import journey as lines
     from stormwatch.adapters import connect
 
-    settings = shared.settings()
     place = Place.of(record)
+    settings = shared.answered("kafka", "cassandra")
     name = of_topic(settings, place.topic).topology
     with stored(settings) as archive:
         source = connect.source(settings, place.topic)

@@ -11,6 +11,7 @@ from apps.cli import app as shared
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
+        short_help="Draw a topology as Mermaid, from its class.",
         epilog=shared.example("draw fraud", "draw fraud --out fraud.mmd",
                               "draw --out docs/topologies.md")
     )(draw)  # fmt: skip

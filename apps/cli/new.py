@@ -19,11 +19,12 @@ class Kind(StrEnum):
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
+        short_help="Write a component, its test and its page.",
         epilog=shared.example(
             "new bolt large --topology fraud",
             "new bolt spree --topology fraud --state",
             "new topology orders --yes",
-        )
+        ),
     )(new)
 
 
