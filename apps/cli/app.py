@@ -37,7 +37,7 @@ def answered(*names: str) -> "Settings":
 
 
 def log_to(settings: "Settings", name: str) -> None:
-    """Send what libraries log to a file: the screen is for what the command itself says."""
+    """Send what libraries log to a file: the screen is for what the command itself prints."""
     import logging
 
     logs = ROOT / settings.run_dir / "logs"

@@ -144,8 +144,9 @@ def expect(settings: Settings, root: Path, names: Sequence[str]) -> None:
             reachable(name, settings, root)
         raise ServiceError(
             f"{name.title()} is not running: nothing listens at {_address(name, settings)}. "
-            "`./stormwatch up` starts Kafka and Cassandra on this machine; `./stormwatch run` does, "
-            f"with topologies and events. One of your own is named by {' and '.join(_NAMED_BY[name])}."
+            "`./stormwatch up` starts Kafka and Cassandra on this machine, `./stormwatch run` "
+            "topologies and events too. One of your own is named by "
+            f"{' and '.join(_NAMED_BY[name])}."
         )
 
 

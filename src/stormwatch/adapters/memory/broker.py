@@ -94,9 +94,10 @@ class MemoryBroker:
             del self.commits[key]
 
     def append(
-        self, name: str, key: bytes | None, value: bytes | None, partition: int | None = None
-    ) -> None:
-        """Write one record, to the key's partition or the one given."""
+        self, name: str, key: bytes | None, value: bytes | None, partition: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:  # fmt: skip
+        """Write one record, to the key's partition or the one given, at its producer's time."""
         with self.changed:
             self.create(name, self._default_partitions, {})
             topic = self._topics[name]
@@ -107,7 +108,8 @@ class MemoryBroker:
                 else:
                     partition = partition_of(key, len(topic.logs))
             log = topic.logs[partition]
-            log.records.append(Record(log.high, self.clock(), key, value))
+            at = self.clock() if timestamp is None else timestamp
+            log.records.append(Record(log.high, at, key, value))
             log.high += 1
             self.changed.notify_all()
 
@@ -120,3 +122,10 @@ class MemoryBroker:
         log = self.log(name, partition)
         log.low = min(max(log.low, before), log.high)
         log.records = log.read(log.low, len(log.records))
+
+    def truncate(self, name: str, partition: int, end: int) -> None:
+        """What an unclean change of leaders, or a restored copy of a disk, does: lose the end."""
+        log = self.log(name, partition)
+        log.records = [record for record in log.records if record.offset < end]
+        log.high = min(log.high, end)
+        log.low = min(log.low, log.high)

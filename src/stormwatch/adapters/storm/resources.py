@@ -26,7 +26,8 @@ wall_ns: Callable[[], int] = time.time_ns
 
 
 def now_ms() -> int:
-    """The wall clock. It dates latencies and ledger rows, and decides nothing."""
+    """The wall clock. It dates latencies, ledger rows, and records that Kafka has no credible time
+    of (`stormwatch.ingest.dating`); nothing else is decided by it."""
     return wall_ns() // 1_000_000
 
 
@@ -64,6 +65,11 @@ class Outside:
             )
         except InfrastructureError:
             return  # told already by the batches that fail for it
+
+
+def connect_store(settings: Settings) -> Store:
+    """The store. Raises StoreUnavailable, SchemaError."""
+    return _connect_store(settings)
 
 
 def _connect_store(settings: Settings) -> Store:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from stormwatch.domains.fraud.iso import CURRENCIES, WITHDRAWN
+
 _WHOLE = frozenset({
     "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
     "VUV", "XAF", "XOF", "XPF",
@@ -28,6 +30,13 @@ class _Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 RATES = msgspec.json.decode(
     Path(__file__).with_name("reference_rates.json").read_bytes(), type=_Rates
 )
+
+
+def digits(currency: str) -> int:
+    """Decimal digits of the currency's minor unit. Raises KeyError for what is no money in use."""
+    if currency not in CURRENCIES and currency not in WITHDRAWN:
+        raise KeyError(currency)
+    return _digits(currency)
 
 
 def _digits(currency: str) -> int:
@@ -48,11 +57,10 @@ LIMITS = {code: max(10**9, 10**7 * worth) for code, worth in _EURO.items()}
 
 def money(minor: int, currency: str) -> str:
     """An amount of minor units as a person writes it: money(52300, "EUR") is "523.00 EUR"."""
-    digits = _digits(currency)
-    if not digits:
+    if not (places := _digits(currency)):
         return f"{minor} {currency}"
-    whole, rest = divmod(minor, 10**digits)
-    return f"{whole}.{rest:0{digits}d} {currency}"
+    whole, rest = divmod(minor, 10**places)
+    return f"{whole}.{rest:0{places}d} {currency}"
 
 
 def points(minor: int, currency: str, other: str) -> int:

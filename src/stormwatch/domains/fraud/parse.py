@@ -1,7 +1,7 @@
 """Transactions topic: record values to events and back. The format: schema/transactions.md."""
 
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -9,8 +9,9 @@ from msgspec import Meta
 from stormwatch.dead_letters import card_numbers
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES, WITHDRAWN
-from stormwatch.domains.fraud.money import LIMITS, money
+from stormwatch.domains.fraud.money import LIMITS, digits, money
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, utc_offset
+from stormwatch.parsing.mapping import Target
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -40,19 +41,34 @@ _encode = msgspec.json.Encoder().encode
 def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Transaction | Rejection:
     """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises on data."""
     try:
-        return _event(_decode(value), value, timestamp, future_skew_ms)
+        wire = _decode(value)
+        _check_keys(wire, value)
+        return _event(wire, value, value, timestamp, future_skew_ms)
     except UNPARSABLE as error:
         return explain(value, error, KIND)
 
 
-def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Transaction:
-    merchant, country = wire.merchant or "", wire.country or ""
+def of_mapping(
+    found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
+) -> Transaction:
+    """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+    return _event(msgspec.convert(found, _Wire), value, b"", timestamp, future_skew_ms)
+
+
+def _check_keys(wire: _Wire, value: bytes) -> None:
     if wire.type is not None:
         check_kind(wire.type, KIND)
     optional = (wire.merchant, wire.country, wire.type)
     # A key that is unknown or there twice adds quotes, and nothing takes any away.
     if value.count(b'"') != _QUOTES - 4 * optional.count(None):
         check_rest(value)
+
+
+def _event(
+    wire: _Wire, value: bytes, timed: bytes, timestamp: int, future_skew_ms: int
+) -> Transaction:
+    """`timed` is the JSON that `wire.time` was read from; nothing, where it is exact already."""
+    merchant, country = wire.merchant or "", wire.country or ""
     if card_numbers.holds_card(value) and (
         wire.amount < _LIKE_A_CARD
         or card_numbers.holds_card(value.replace(str(wire.amount).encode(), b"0", 1))
@@ -61,7 +77,7 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Tr
     ids = f"{wire.id}{wire.customer}{wire.terminal}"
     if " " in ids or not ids.isprintable():
         check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
-    time = check_time(wire.time, value, timestamp, future_skew_ms)
+    time = check_time(wire.time, timed, timestamp, future_skew_ms)
     if wire.currency not in CURRENCIES:
         _check_withdrawn(wire.currency, time)
     if wire.amount > LIMITS[wire.currency]:
@@ -77,6 +93,17 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Tr
         wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant, country,
         utc_offset(wire.time),
     )  # fmt: skip
+
+
+TARGET = Target(
+    "transactions",
+    required=("id", "customer", "terminal", "time", "amount", "currency"),
+    optional=("merchant", "country"),
+    entity="customer",
+    make=of_mapping,
+    exponent=digits,
+)
+"""What a mapping has to find in a record."""
 
 
 def to_wire(event: Transaction) -> bytes:
