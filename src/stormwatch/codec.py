@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, SetAside
+from stormwatch.records import Fragment, LedgerRow, Record, SetAside
 
 BATCH_FIELDS = (
     "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
@@ -91,5 +91,3 @@ def to_fragment(values: Sequence[Any]) -> Fragment:
 
 RECORDS = list[Record]
 """Payload of spout -> parse."""
-OUTCOMES = Outcomes
-"""Payload of score -> store, where they are not chained."""
