@@ -21,6 +21,7 @@ from apps.cli import (
     run,
     services,
     soak,
+    state,
 )
 from apps.cli.app import COMMAND, complain
 from apps.data.printable import print_in_any_encoding
@@ -39,6 +40,7 @@ for module in (dev, run, services, data, proof, quality, chaos, soak, new, check
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(state.app, name="state")
 
 
 def main(argv: list[str] | None = None) -> int:

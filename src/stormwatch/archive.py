@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from stormwatch.ports import Store, StoredAside
-from stormwatch.records import DecisionRow
+from stormwatch.records import DecisionRow, StateRow
 
 REDRIVING, REDRIVEN, DISCARDED = "redriving", "redriven", "discarded"
 """Acts. `redriving` announces a copy, so that a crash in between is found out, not repeated."""
@@ -58,6 +58,9 @@ class Archive(Store, Protocol):
 
     def acts(self, domain: str, topic: str, partition: int) -> list[LetterAct]:
         """The acts on records of a partition, ascending by (epoch, offset, at, act)."""
+
+    def find_state(self, domain: str, stripe: int, entity: str) -> StateRow | None:
+        """An entity's state with its write timestamp; None where there is none."""
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """Every stored decision, in no order. Reads the whole table: for audits."""

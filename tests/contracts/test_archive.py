@@ -9,7 +9,16 @@ from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAc
 from stormwatch.errors import StoreUnavailable
 from stormwatch.records import Fragment
 from stormwatch.state.write_timestamps import outcome_stamp
-from tests.contracts.store_rows import DAY, NOW, aside, decision, fragment, ledger_row, outcomes
+from tests.contracts.store_rows import (
+    DAY,
+    NOW,
+    aside,
+    decision,
+    fragment,
+    ledger_row,
+    outcomes,
+    state,
+)
 
 
 @pytest.fixture
@@ -48,6 +57,12 @@ def test_one_set_aside_record_is_found_by_its_place(archive: Archive, name: str)
     assert (found.epoch, found.row) == (1, rows[1])
     for place in ((name, 0, 2, 8), (name, 0, 1, 4), (name, 1, 1, 8), ("other", 0, 1, 8)):
         assert archive.find_asides(name, *place) == []
+
+
+def test_a_state_is_found_with_its_stamp(archive: Archive, name: str) -> None:
+    archive.write_states(name, [state(stamp=7)])
+    assert archive.find_state(name, 0, "entity-0") == state(stamp=7)
+    assert archive.find_state(name, 1, "entity-0") is None
 
 
 def test_acts_are_kept_beside_each_other_in_order(archive: Archive, name: str) -> None:

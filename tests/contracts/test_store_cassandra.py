@@ -18,6 +18,7 @@ from cassandra.query import UNSET_VALUE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.operate.state import reset
 from apps.prove.chaos.services import TcpProxy
 from apps.prove.verdict.tables import stored
 from stormwatch.adapters.cassandra import rows as wire
@@ -25,7 +26,8 @@ from stormwatch.adapters.cassandra import session as cassandra_session
 from stormwatch.adapters.cassandra import store as adapter
 from stormwatch.errors import SchemaError, SettingsError, StoreUnavailable
 from stormwatch.ledger.reconcile import START
-from stormwatch.records import DecisionKey, LedgerRow
+from stormwatch.partitioner import stripe_of
+from stormwatch.records import DecisionKey, LedgerRow, StateRow
 from stormwatch.settings import Settings
 from tests.contracts.store_rows import (
     NOW,
@@ -97,6 +99,24 @@ def test_the_operators_delete_wins(
     assert on_cassandra.load_states(name, {0: ["entity-0"]}) == {}
     on_cassandra.write_states(name, [state(stamp=2**50 - 1)])
     assert on_cassandra.load_states(name, {0: ["entity-0"]}) == {}
+
+
+@pytest.mark.integration
+def test_an_entity_whose_state_was_deleted_by_hand_can_be_started_afresh(
+    on_cassandra: adapter.CassandraStore, session: Session, keyspace: Settings,
+    unique: Callable[[str], str],
+) -> None:  # fmt: skip
+    """Else each start would find it without a state, for `gc_grace_seconds` and longer."""
+    name, stripe = unique("d"), stripe_of("ann", keyspace.layout_stripes)
+    first = StateRow(stripe, "ann", b"first", 41)
+    on_cassandra.write_states(name, [first])
+    assert on_cassandra.find_state(name, stripe, "ann") == first
+    session.execute("DELETE FROM states WHERE domain = %s AND stripe = %s", [name, stripe])
+    assert on_cassandra.find_state(name, stripe, "ann") is None
+    done = reset(on_cassandra, keyspace, name, "ann", time.time_ns() // 10**6, deleted=True)
+    later = StateRow(stripe, "ann", b"later", done.stamp + 1)
+    on_cassandra.write_states(name, [later])
+    assert on_cassandra.find_state(name, stripe, "ann") == later
 
 
 @pytest.mark.integration

@@ -1,6 +1,7 @@
 """What every store promises: in memory and on a real Cassandra."""
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -58,6 +59,28 @@ def test_states_come_back_and_unknown_entities_are_left_out(store: Store, name: 
 def test_terms_rise_for_each_domain(store: Store, name: str) -> None:
     assert [store.next_term(name) for _ in range(3)] == [1, 2, 3]
     assert store.next_term(f"{name}x") == 1
+
+
+def begin_a_second() -> None:
+    """TTLs are counted in whole seconds: what follows lies well within one."""
+    while not 0.1 < time.time() % 1 < 0.4:
+        time.sleep(0.02)
+
+
+def test_of_equal_stamps_the_one_written_in_a_later_second_wins(store: Store, name: str) -> None:
+    """Every row has a TTL, and what expires later wins; within a second the larger value does."""
+    for blobs_ in ((b"z", b"a"), (b"a", b"z")):
+        begin_a_second()
+        for blob in blobs_:
+            store.write_states(name, [state(blob=blob, stamp=5)])
+        assert store.load_states(name, {0: ["entity-0"]}) == {"entity-0": b"z"}
+        time.sleep(1.1)
+    for blob in (b"m", b"b"):
+        store.write_states(name, [state(blob=blob, stamp=5)])
+        assert store.load_states(name, {0: ["entity-0"]}) == {"entity-0": blob}
+        time.sleep(1.1)
+    store.write_states(name, [state(blob=b"older", stamp=4)])
+    assert store.load_states(name, {0: ["entity-0"]}) == {"entity-0": b"b"}
 
 
 def test_an_older_stamp_loses_whenever_it_is_written(store: Store, name: str) -> None:

@@ -99,8 +99,10 @@ class Outside:
 class Process:
     """Score and store, chained or spread: a fresh cache, as after a start."""
 
-    def __init__(self, outside: Outside, spread: bool, cache_bytes: int = 1 << 20) -> None:
-        contract = Contract(Toy(), POLICY, "toy")
+    def __init__(
+        self, outside: Outside, spread: bool, cache_bytes: int = 1 << 20, policy: Policy = POLICY
+    ) -> None:
+        contract = Contract(Toy(), policy, "toy")
         self._spread = spread
         self.score = ScoreStep(
             lambda: contract,
@@ -139,9 +141,9 @@ class Process:
             raise
 
 
-def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20):
+def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20, now=lambda: 0):
     """Run the whole log through; returns (store, published)."""
-    outside = Outside(MemoryStore())
+    outside = Outside(MemoryStore(now=now))
     process, generation, attempt, position, asleep = (
         Process(outside, spread, cache_bytes),
         1,

@@ -5,6 +5,7 @@ copies and throws them away when anything fails.
 """
 
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
@@ -42,35 +43,79 @@ class Envelope(msgspec.Struct, Generic[S], array_like=True):
     floor: int = 0
 
 
+MENDS = (
+    "Run the version of Stormwatch that wrote it, or start this entity afresh: "
+    "`./stormwatch state reset`."
+)
+
+
 class EnvelopeCodec(Generic[S]):
     """Envelopes of one domain to blobs and back, bit for bit."""
 
-    def __init__(self, state: type[S]) -> None:
+    def __init__(self, state: type[S], new: Callable[[], S] | None = None) -> None:
+        """`new` makes the domain's part of an entity that was started afresh."""
         kind: Any = Envelope[state]  # type: ignore[valid-type]
         self._decoder = msgspec.msgpack.Decoder(kind)
+        self._new = new or state
 
     def encode(self, envelope: Envelope[S]) -> bytes:
-        if envelope.floor:
-            return _encode(envelope)
-        e = envelope  # the bytes are what they were before there was `floor`
-        return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, e.body))
+        return _written(envelope)
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:
         """Raises StateError if this version of the code cannot read the blob."""
         try:
             envelope: Envelope[S] = self._decoder.decode(blob)
         except msgspec.DecodeError as error:
-            raise StateError(
-                f"the stored state of {entity!r} cannot be read ({error}): it was written by "
-                "another version. Run that version, or delete the row from `states` to start "
-                "this entity afresh."
-            ) from error
+            afresh = _afresh(blob)
+            if afresh is None:
+                raise StateError(
+                    f"the stored state of {entity!r} cannot be read ({error}): another version "
+                    f"wrote it. {MENDS}"
+                ) from error
+            envelope = msgspec.structs.replace(afresh, body=self._new())
         if envelope.version != VERSION:
             raise StateError(
                 f"the stored state of {entity!r} has version {envelope.version}, this code reads "
-                f"version {VERSION}. Run the version of Stormwatch that wrote it."
+                f"version {VERSION}. {MENDS}"
             )
         return envelope
+
+
+def reset(blob: bytes, stamp: int, now: int) -> bytes:
+    """The state that starts an entity afresh: what its domain knows is gone.
+
+    What tells decided records from others stays as far as `blob`, the state as it is or nothing,
+    can be read: marks and ids. The newest event time stays, too, but not beyond `now` (ms): a
+    record dated far ahead no longer makes all others late. To be written with `stamp`.
+    """
+    try:
+        old = _any.decode(blob)
+    except msgspec.DecodeError:
+        old = None
+    if old is None or old.version != VERSION:
+        old = Envelope(VERSION, 0, [], 0, b"", msgspec.Raw())
+    return _written(
+        Envelope(VERSION, stamp, old.marks, min(old.newest, now), old.ids, None, old.floor)
+    )
+
+
+_any = msgspec.msgpack.Decoder(Envelope[msgspec.Raw])
+_no_body: msgspec.msgpack.Decoder[Envelope[Any]] = msgspec.msgpack.Decoder(Envelope[None])
+
+
+def _afresh(blob: bytes) -> Envelope[Any] | None:
+    """What `reset` made, None for anything else."""
+    try:
+        return _no_body.decode(blob)
+    except msgspec.DecodeError:
+        return None
+
+
+def _written(e: Envelope[Any]) -> bytes:
+    if e.floor:
+        return _encode(e)
+    # The bytes are what they were before there was `floor`.
+    return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, e.body))
 
 
 def is_decided(marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int) -> bool:

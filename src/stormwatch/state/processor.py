@@ -91,7 +91,7 @@ class Contract(Generic[E, S]):
         self.domain = domain
         self._policy = policy
         self._component = component
-        self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state)
+        self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state, domain.new_state)
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int

@@ -1,11 +1,19 @@
 """Marks, known ids and blobs of one entity."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.maintenance import Maintenance
+from stormwatch.domains.recommend.domain import Recommend
+from stormwatch.domains.social import Social
 from stormwatch.errors import StateError
+from stormwatch.settings import Settings
 from stormwatch.state import envelope as entity
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
 
@@ -51,7 +59,7 @@ def test_a_decoded_blob_is_a_private_copy():
     "blob", [b"", b"\x00", b"\x93\x01\x02\x03", EnvelopeCodec(Sums).encode(envelope())[:-1]]
 )
 def test_an_unreadable_blob_says_whose_it_is_and_what_to_do(blob):
-    with pytest.raises(StateError, match="'machine-7' cannot be read.*delete the row"):
+    with pytest.raises(StateError, match="'machine-7' cannot be read.*stormwatch state reset"):
         EnvelopeCodec(Sums).decode(blob, "machine-7")
 
 
@@ -59,6 +67,34 @@ def test_a_blob_of_another_version_is_refused():
     blob = EnvelopeCodec(Sums).encode(envelope(version=2))
     with pytest.raises(StateError, match="version 2, this code reads version 1"):
         EnvelopeCodec(Sums).decode(blob, "x")
+
+
+DOMAINS: dict[str, Callable[[], Any]] = {
+    "fraud": lambda: Fraud.load().by_rules(),
+    "maintenance": lambda: Maintenance.load().by_rules(),
+    "social": lambda: Social(lambda text: 0),
+    "recommend": lambda: Recommend.from_settings(Settings()),
+}
+
+
+@pytest.mark.parametrize("make", DOMAINS.values(), ids=DOMAINS)
+def test_a_state_that_was_started_afresh_is_that_of_a_new_entity_in_every_domain(make):
+    domain = make()
+    codec = EnvelopeCodec(domain.state, domain.new_state)
+    for before in (b"", b"not a state at all"):
+        found = codec.decode(entity.reset(before, 8, 99), "x")
+        assert found == Envelope(1, 8, [], 0, b"", domain.new_state())
+        assert codec.decode(codec.encode(found), "x") == found
+
+
+def test_what_was_decided_stays_known_when_an_entity_starts_afresh():
+    ids = entity.remember_id(b"", entity.digest_of("a"), 1, 9, 0, 9).ids
+    before = envelope(ids=ids, newest=9_999, floor=3, body=Sums(4, [1.0]))
+    codec = EnvelopeCodec(Sums)
+    found = codec.decode(entity.reset(codec.encode(before), 7, 500), "x")
+    assert found == envelope(stamp=7, ids=ids, newest=500, floor=3, body=Sums())
+    other = envelope(ids=ids, version=2)
+    assert codec.decode(entity.reset(codec.encode(other), 7, 500), "x").ids == b""
 
 
 def test_marks_decide_per_partition_and_incarnation():

@@ -23,10 +23,12 @@ from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.repartition import fan_out
 from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import outcome_stamp
-from tests.models.steps import TOPIC, Crash, Fault, Outside, Process, table
+from tests.models.steps import POLICY, TOPIC, Crash, Fault, Outside, Process, table
 from tests.models.toy import Ping, Sums, Toy
 
 BUCKETS, TASKS = 3, 2
+ROOMY = POLICY._replace(max_ids=64)
+"""No id is given up: which would depends on the order of the partitions."""
 
 
 class Post(msgspec.Struct, frozen=True, array_like=True):
@@ -79,7 +81,7 @@ def play(logs, draw_turns, faults, cache_bytes=1 << 20):
     A write under way may land after its process died and the next one read the key.
     """
     outside = Doubtful(MemoryStore())
-    processes = [Process(outside, False, cache_bytes) for _ in range(TASKS)]
+    processes = [Process(outside, False, cache_bytes, ROOMY) for _ in range(TASKS)]
     position, tried = [0] * len(logs), [(-1, 0)] * len(logs)  # as stormwatch.ingest.partition
     stragglers, faults, turns = [], iter(faults), iter(draw_turns)
     while any(at < len(log) for at, log in zip(position, logs, strict=True)):
@@ -110,7 +112,7 @@ def play(logs, draw_turns, faults, cache_bytes=1 << 20):
             except InfrastructureError:
                 done = False
             except Crash:
-                processes[task], done = Process(outside, False, cache_bytes), False
+                processes[task], done = Process(outside, False, cache_bytes, ROOMY), False
             if leave and not done:  # the next is still on its way when the spout tries again
                 stragglers += [(fragment, late) for late in out.shares[nth + 1 : nth + 2]]
                 break
@@ -247,7 +249,7 @@ def test_a_key_sees_an_offset_once():
 
 
 def test_two_keys_of_one_bucket_do_not_speak_twice_of_an_offset():
-    process = Process(outside := Outside(MemoryStore()), False)
+    process = Process(outside := Outside(MemoryStore()), False, policy=ROOMY)
     [share] = share_of([Post("a", ("ann", "bob"), 1, 1)]).shares
     fragment = Fragment(TOPIC, 0, 33, 0, 0, 1, 0)
     deliver(process, fragment, share)
@@ -258,7 +260,7 @@ def test_two_keys_of_one_bucket_do_not_speak_twice_of_an_offset():
 
 def test_a_write_that_lands_late_does_not_undo_another_partitions():
     outside = Doubtful(MemoryStore(), fault=Fault("limbo", 0, False))
-    process = Process(outside, False)
+    process = Process(outside, False, policy=ROOMY)
     [many] = share_of([Post(str(i), ("ann",), 1, 1) for i in range(6)]).shares
     [one] = share_of([Post("x", ("ann",), 1, 1)]).shares
     slow, quick = Fragment(TOPIC, 0, 33, 0, 5, 1, 0), Fragment(TOPIC, 1, 33, 0, 0, 1, 0)
@@ -266,7 +268,7 @@ def test_a_write_that_lands_late_does_not_undo_another_partitions():
         deliver(process, slow, many)
     deliver(process, quick, one)
     outside.store.write_states(*outside.late.pop())
-    restarted = Process(outside, False)
+    restarted = Process(outside, False, policy=ROOMY)
     deliver(restarted, msgspec.structs.replace(slow, attempt=1), many)
     assert bodies(outside)["ann"].body.count == 7
 
@@ -275,14 +277,14 @@ def test_a_write_that_lands_late_does_not_undo_another_partitions():
 def test_a_write_of_a_process_that_died_does_not_undo_the_next_ones(before):
     outside = Doubtful(MemoryStore())
     for post in share_of([Post("y", ("ann",), 1, 1)] * before).shares:
-        deliver(Process(outside, False), Fragment(TOPIC, 2, 33, 0, 0, 1, 0), post)
+        deliver(Process(outside, False, policy=ROOMY), Fragment(TOPIC, 2, 33, 0, 0, 1, 0), post)
     outside.fault = Fault("limbo", 0, False)
     [many] = share_of([Post(str(i), ("ann",), 1, 1) for i in range(6)]).shares
     [one] = share_of([Post("x", ("ann",), 1, 1)]).shares
     slow, quick = Fragment(TOPIC, 0, 33, 0, 5, 1, 0), Fragment(TOPIC, 1, 33, 0, 0, 1, 0)
     with pytest.raises(StoreUnavailable):
-        deliver(Process(outside, False), slow, many)
-    successor = Process(outside, False)
+        deliver(Process(outside, False, policy=ROOMY), slow, many)
+    successor = Process(outside, False, policy=ROOMY)
     deliver(successor, quick, one)
     outside.store.write_states(*outside.late.pop())
     assert bodies(outside)["ann"].body.count == before + 1
@@ -299,7 +301,7 @@ def test_of_an_offset_only_the_key_that_raises_is_set_aside(monkeypatch):
         return advance(self, state, event)
 
     monkeypatch.setattr(Toy, "advance", touchy)
-    process = Process(outside := Outside(MemoryStore()), False)
+    process = Process(outside := Outside(MemoryStore()), False, policy=ROOMY)
     [share] = share_of([Post("a", ("ann", "bob"), 1, 1), Post("b", ("bob", "ann"), 1, 1)]).shares
     deliver(process, Fragment(TOPIC, 0, 33, 0, 1, 1, 0), share)
     [row] = outside.store.ledger(TOPIC, 0, 33, 0, 9)
@@ -332,7 +334,7 @@ def test_the_ledger_goes_by_the_last_try_of_a_shared_offset_and_by_all_other_wor
 
 def test_a_try_that_comes_after_its_successor_is_not_worked_on():
     """It would commit what it decides, beside the decision that its successor has left."""
-    process = Process(outside := Outside(MemoryStore()), False)
+    process = Process(outside := Outside(MemoryStore()), False, policy=ROOMY)
     [share] = share_of([Post("a", ("ann",), 1, 1)]).shares
     [other] = share_of([Post("b", ("ann",), 1, 1)]).shares
     first = Fragment(TOPIC, 0, 33, 0, 0, 1, 0)
@@ -350,7 +352,7 @@ def test_a_try_that_comes_after_its_successor_is_not_worked_on():
 
 def test_what_a_replay_finds_decided_outlasts_a_later_stamped_write_under_way():
     outside = Doubtful(MemoryStore())
-    process = Process(outside, False)
+    process = Process(outside, False, policy=ROOMY)
     [share] = share_of([Post("x", ("ann",), 1, 1)]).shares
     tries = [Fragment(TOPIC, p, 33, 0, 0, 1, 0) for p in (0, 1)]
     for fragment in tries:

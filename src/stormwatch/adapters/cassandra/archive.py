@@ -11,7 +11,7 @@ from stormwatch.adapters.cassandra.session import keyspace_of, translated
 from stormwatch.adapters.cassandra.statements import DAY_S
 from stormwatch.archive import LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
-from stormwatch.records import DecisionRow, SetAside
+from stormwatch.records import DecisionRow, SetAside, StateRow
 from stormwatch.state.write_timestamps import epoch_of
 
 _SCAN_TIMEOUT_S = 60.0
@@ -40,6 +40,10 @@ class _Statements:
         self.acts = prepare(
             f"SELECT {_ACT} FROM {keyspace}.letter_acts "
             "WHERE domain = ? AND topic = ? AND partition = ?"
+        )
+        self.state = prepare(
+            f"SELECT state, WRITETIME(state) FROM {keyspace}.states "
+            "WHERE domain = ? AND stripe = ? AND entity = ?"
         )
         self.decisions = prepare(
             "SELECT domain, WRITETIME(body), stripe, entity, time, id, outcome, score, body, "
@@ -94,6 +98,12 @@ class CassandraArchive(CassandraReads):
         with translated(self._settings, "read acts"):
             rows = self._session.execute(self._archive.acts, (domain, topic, partition))
             return [LetterAct(*row) for row in rows]
+
+    def find_state(self, domain: str, stripe: int, entity: str) -> StateRow | None:
+        """See the port."""
+        with translated(self._settings, "read a state"):
+            rows = self._session.execute(self._archive.state, (domain, stripe, entity))
+            return next((StateRow(stripe, entity, *row) for row in rows), None)
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""

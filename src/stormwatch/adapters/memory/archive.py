@@ -6,7 +6,7 @@ from typing import Any
 
 from stormwatch.archive import LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
-from stormwatch.records import DecisionRow, day_of
+from stormwatch.records import DecisionRow, StateRow, day_of
 from stormwatch.state.write_timestamps import epoch_of
 
 
@@ -45,6 +45,12 @@ class MemoryArchive:
         self._fail("acts")
         table = sorted(self.tables.get("letter_acts", {}).items())
         return [row["row"][1] for key, row in table if key[:3] == (domain, topic, partition)]
+
+    def find_state(self, domain: str, stripe: int, entity: str) -> StateRow | None:
+        """See the port."""
+        self._fail("find_state")
+        row = self.tables.get("states", {}).get((domain, stripe, entity))
+        return None if row is None else StateRow(stripe, entity, *reversed(row["state"]))
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""

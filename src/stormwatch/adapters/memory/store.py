@@ -1,11 +1,14 @@
 """The store in memory, with Cassandra's semantics: for tests, and to measure all but Cassandra.
 
-Each cell keeps the value with the highest timestamp, of equal timestamps the larger value; a row
-cut off in the middle of a write stays written. TTLs do not run out. What it is asked to fail it
-fails like Cassandra: with StoreUnavailable, some rows written, perhaps all.
+Each cell keeps the value with the highest timestamp; of equal timestamps the one that expires
+later, which is the one written later (every row has its table's TTL, in whole seconds); of equal
+seconds the larger value. A row cut off in the middle of a write stays written. TTLs do not run
+out. What it is asked to fail it fails like Cassandra: with StoreUnavailable, some rows written,
+perhaps all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +47,10 @@ class Fault:
 class MemoryStore(MemoryArchive):
     """The port `Archive`. `down` makes every call fail; `faults` fail one call each, in order."""
 
-    def __init__(self, period_h: int = 24) -> None:
+    def __init__(self, period_h: int = 24, now: Callable[[], float] = time.time) -> None:
+        """`now`: the time that TTLs are counted from, s."""
+        self._now = now
+        self._written: dict[tuple[str, Key], int] = {}
         self.down = False
         self.faults: list[Fault] = []
         self.tables: dict[str, dict[Key, Row]] = {}
@@ -179,12 +185,19 @@ class MemoryStore(MemoryArchive):
         fault = self._fail(method)
         for table, key, stamp, cells in writes[: fault.rows if fault else None]:
             row = self.tables.setdefault(table, {}).setdefault(key, {})
+            second, before = int(self._now()), self._written.get((table, key), 0)
             for column, value in cells.items():
                 old = row.get(column)
-                if old is None or (stamp, _order(value)) > (old[0], _order(old[1])):
+                if old is None or _wins((stamp, second, value), (old[0], before, old[1])):
                     row[column] = (stamp, value)
+                    self._written[table, key] = second
         if fault:
             raise StoreUnavailable(f"{method} was not confirmed")
+
+
+def _wins(new: tuple[int, int, Any], old: tuple[int, int, Any]) -> bool:
+    """Of (write timestamp, second of the write, value)."""
+    return new[:2] > old[:2] or (new[:2] == old[:2] and _order(new[2]) > _order(old[2]))
 
 
 def _order(value: Any) -> Any:

@@ -27,6 +27,7 @@ import numpy as np
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import StateError
+from stormwatch.state.envelope import MENDS
 
 SPANS = (4, 10, 30)
 """Readings that the three means look back on."""
@@ -81,7 +82,7 @@ def advance(state: UnitState, reading: Reading) -> tuple[float, ...]:
     if len(body) != _BODY.size:
         raise StateError(
             f"the state of {reading.unit} has {len(body)} bytes where {FEATURE_SET} has "
-            f"{_BODY.size}: another version wrote it. Run that version, or delete the row."
+            f"{_BODY.size}: another version wrote it. {MENDS}"
         )
     present = reading.sensors.get
     values, usable = [], []

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,7 @@ class Project:
         self.root = root
         for folder in ("topologies", "virtualenvs", "src/bolts"):
             (root / folder).mkdir(parents=True)
+        shutil.copy(ROOT / "project.clj", root)
         self.requires("streamparse==5.0.1", "msgspec", "orjson")
 
     def requires(self, *lines: str) -> None:
