@@ -15,6 +15,7 @@ from apps.cli import (
     dev,
     dlq,
     draw,
+    mapping,
     new,
     proof,
     quality,
@@ -24,10 +25,12 @@ from apps.cli import (
     state,
 )
 from apps.cli.app import COMMAND, complain
+from apps.cli.groups import GroupedCommands
 from apps.data.printable import print_in_any_encoding
 
 app = typer.Typer(
-    help="Event streams into decisions, on Apache Storm. Start with: ./stormwatch demo",
+    cls=GroupedCommands,
+    help="From event streams to decisions, on Apache Storm. Start with: ./stormwatch demo",
     epilog="Each command has its own --help, with examples.",
     no_args_is_help=True,
     add_completion=False,
@@ -35,7 +38,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (dev, run, services, data, proof, quality, chaos, soak, new, check, draw, alerts):
+for module in (
+    dev,
+    run,
+    services,
+    data,
+    proof,
+    quality,
+    chaos,
+    soak,
+    new,
+    check,
+    draw,
+    alerts,
+    mapping,
+):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
@@ -52,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
     print_in_any_encoding()
 
-    # Of what is logged, a person sees what our own programs say; the errors of drivers are told.
+    # On the screen: only what our own programs log. Errors of drivers become messages of ours.
     logging.basicConfig(format="%(message)s", level=logging.CRITICAL)
     logging.getLogger("apps").setLevel(logging.WARNING)
     try:
@@ -67,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _terminated(number: int, frame: object) -> None:
-    """A command that is told to end ends what it started, as at Ctrl-C."""
+    """A signal ends a command as Ctrl-C does: it stops what it started."""
     raise SystemExit(128 + number)
 
 

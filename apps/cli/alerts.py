@@ -1,4 +1,4 @@
-"""`alerts` and `journey`: what was found, and what became of one record."""
+"""`alerts` and `journey`: the newest alerts, and the trace of one record."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command(epilog=shared.example("journey transactions/0/4711"))(journey)
+    app.command(
+        epilog=shared.example("journey transactions/0/4711"),
+        short_help="Trace one record: what became of it, and why.",
+    )(journey)
     app.command(epilog=shared.example("alerts", "alerts spree --limit 3", "alerts fraud --json"))(
         alerts
     )
@@ -22,13 +25,13 @@ def alerts(
     domains: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DOMAIN]...", help="Topologies, or a bolt's own; else all of both."
+            metavar="[DOMAIN]...", help="Topologies, or domains of single bolts; all by default."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many of each.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many of each, newest first.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the newest alerts that are stored, with their reasons."""
+    """Show the newest stored alerts, with their reasons."""
     from apps.cli.connect import stored
     from apps.data.in_words import in_words
     from apps.data.printable import shown
@@ -52,9 +55,9 @@ def alerts(
 
 
 def journey(
-    record: Annotated[str, typer.Argument(help="topic/partition/offset, as alerts have them.")],
+    record: Annotated[str, typer.Argument(help="topic/partition/offset, as in `alerts`.")],
 ) -> None:
-    """Show what became of one record: ledger, decisions with reasons, what was set aside."""
+    """Trace one record: its ledger rows, decisions with reasons, dead letters."""
     from apps.cli.connect import stored
     from apps.local.dev.load import topology
     from apps.operate.domains import of_topic

@@ -25,7 +25,7 @@ def settings() -> "Settings":
 
 
 def log_to(settings: "Settings", name: str) -> None:
-    """Send what libraries log to a file: the screen is for what the command itself says."""
+    """Send what libraries log to a file: the screen is for what the command itself prints."""
     import logging
 
     logs = ROOT / settings.run_dir / "logs"
@@ -67,6 +67,9 @@ def colours(stream: Any) -> bool:
 
 def steps() -> "Steps":
     """Progress as lines on stderr."""
-    from apps.local.steps import Steps
+    from apps.local.steps import Steps, on_terminal
 
-    return Steps(lambda step, detail: print(f"{step}: {detail}", file=sys.stderr, flush=True))
+    def say(step: str, detail: str) -> None:
+        print(f"{step}: {detail}", file=sys.stderr, flush=True)
+
+    return Steps(say, renew=on_terminal())

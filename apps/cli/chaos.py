@@ -1,4 +1,4 @@
-"""`chaos`: do harm, and see that nothing was lost."""
+"""`chaos`: inject faults, and check that nothing was lost."""
 
 from typing import Annotated
 
@@ -11,21 +11,26 @@ def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
         epilog=shared.example("chaos --list", "chaos kill-bolt --seed 7", "chaos kill-bolt --live"),
-        short_help="Do harm to a topology, and prove that nothing was lost.",
+        short_help="Inject faults and check that nothing was lost.",
     )(chaos)
 
 
 def chaos(
-    name: Annotated[str, typer.Argument(help="Which; kill-bolt by default.")] = "kill-bolt",
-    seed: Annotated[int, typer.Option(help="The same seed does the same harm.")] = 1,
-    records: Annotated[int, typer.Option(min=0, help="How many; 0: as it is made for.")] = 0,
-    live: Annotated[bool, typer.Option("--live", help="In the system that runs here.")] = False,
-    known: Annotated[bool, typer.Option("--list", help="Show all campaigns.")] = False,
+    name: Annotated[str, typer.Argument(help="The campaign.")] = "kill-bolt",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same faults.")] = 1,
+    records: Annotated[
+        int, typer.Option(min=0, help="How many; 0: as many as the campaign needs.")
+    ] = 0,
+    live: Annotated[
+        bool, typer.Option("--live", help="Kill in the topology that already runs here.")
+    ] = False,
+    known: Annotated[bool, typer.Option("--list", help="List all campaigns.")] = False,
 ) -> None:
-    """Run one fault campaign and compare what is stored with an oracle run of the pure core.
+    """Run one fault campaign and compare what is stored with a run without faults.
 
-    It starts its own Kafka, Cassandra and topology on free ports and ends them; `--live` kills in
-    the topology that runs here instead. Exit code 1 when a law is broken or the run is INVALID.
+    It starts its own Kafka, Cassandra and topology on free ports and stops them at the end. With
+    --live it kills processes of the topology that already runs here. Exit code 1 if a record is
+    missing, duplicated or different, or if the run is INVALID (the fault came too late to matter).
     """
     from apps.prove.chaos import command
     from apps.prove.chaos.campaigns import CAMPAIGNS, named

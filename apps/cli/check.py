@@ -14,14 +14,14 @@ def add_to(app: typer.Typer) -> None:
 
 def lint(
     topologies: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPOLOGY]...", help="Else all.")
+        list[str] | None, typer.Argument(metavar="[TOPOLOGY]...", help="All by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check wiring, sources and requirements of topologies.
+    """Check the wiring, sources and requirements of topologies.
 
-    Each finding says what would happen at run time and how to mend it. Exit code 1 if one is an
-    error: those stop `run`, `sparse run` and `sparse submit` too.
+    Each finding says what would happen at run time and how to fix it. Exit code 1 if one is an
+    error; errors also keep `run`, `sparse run` and `sparse submit` from starting.
     """
     from apps.build.lint import Severity
     from apps.build.lint import lint as check

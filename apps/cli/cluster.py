@@ -25,7 +25,7 @@ def up() -> None:
     found = services.up(shared.settings(), shared.ROOT, steps)
     prepare.topics_and_tables(found, shared.ROOT, steps)
     cluster.up(found, shared.ROOT, steps)
-    print("Now: .venv/bin/sparse submit -n fraud")
+    print("Next: .venv/bin/sparse submit -n fraud")
 
 
 @app.command(epilog=shared.example("cluster down"))

@@ -1,4 +1,4 @@
-"""`publish`, `ledger`, `config`, `schema`: what goes in, what came of it, and by which settings."""
+"""`publish`, `ledger`, `config`, `schema`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +9,9 @@ from apps.cli import app as shared
 from apps.data.kinds import BY_EVENTS
 
 ENDLESS_RATE = 500.0
-"""Records/s of generated events that nobody gave an end, as `run` sends them."""
+"""Records/s of generated events without an end, as in `run`."""
 
-Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 schema = typer.Typer(
@@ -29,11 +29,11 @@ def add_to(app: typer.Typer) -> None:
             "publish transactions --rate 200 --count 10000",
             "publish readings train_FD001.txt",
         ),
-        short_help="Send generated events, or those of files, to Kafka.",
+        short_help="Send generated events, or events from files, to Kafka.",
     )(publish)
     app.command(
         epilog=shared.example("ledger", "ledger --topic transactions --json"),
-        short_help="Prove that each Kafka offset has exactly one end state.",
+        short_help="Check that each Kafka offset has exactly one end state.",
     )(ledger)
     app.command(
         epilog=shared.example("config", "config --json"),
@@ -56,20 +56,23 @@ def publish(
         float | None,
         typer.Option(
             min=0,
-            help="Records/s; 0: as fast as it goes.",
-            show_default=f"0, and {ENDLESS_RATE:g} where there is no end",
+            help="Records/s; 0: as fast as possible.",
+            show_default=f"0; without --count or files {ENDLESS_RATE:g}",
         ),
     ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
-    customers: Annotated[int, typer.Option(min=1, help="Of generated transactions.")] = 5_000,
-    units: Annotated[int, typer.Option(min=1, help="Of generated readings.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of generated events.")] = 0,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after this many records.")] = None,
+    customers: Annotated[
+        int, typer.Option(min=1, help="Customers in generated transactions.")
+    ] = 5_000,
+    units: Annotated[int, typer.Option(min=1, help="Units in generated readings.")] = 50,
+    seed: Annotated[int, typer.Option(help="Seed of generated events.")] = 0,
 ) -> None:
-    """Publish generated events, or those of files, to their Kafka topic.
+    """Publish generated events, or events from files, to their Kafka topic.
 
-    Files: JSON (one object a line, or an array), CSV with a header of schema/'s fields, the
-    Handbook's card transactions, C-MAPSS text; each also as .gz or through a pipe (/dev/stdin).
-    Without --count generated events end with Ctrl-C. They go on in time where the topic ends.
+    Files: JSON (one object per line, or an array), CSV whose header has the field names of
+    schema/, the card transactions of the Fraud Detection Handbook, C-MAPSS text; also as .gz or
+    through a pipe (/dev/stdin). Without --count, generated events go on until Ctrl-C. Their times
+    continue after the topic's last event.
     """
     from apps.local.run import publishing
 
@@ -83,20 +86,22 @@ def publish(
 
 
 def ledger(
-    topic: Annotated[str | None, typer.Option(help="Only this one.")] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Recompute it from the tables.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also compare it with every stored row.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
     seconds: Annotated[
-        float | None, typer.Option(min=1, help="With --watch: end after so long.")
+        float | None, typer.Option(min=1, help="With --watch: stop after this time.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Prove from Kafka and Cassandra that each offset has exactly one end state.
+    """Check, from Kafka and Cassandra, that each offset has exactly one end state.
 
-    --verify reads every decision and set-aside record and compares them with the ledger. --watch
-    looks on; a gap or overlap older than a minute is an alarm. Exit code 1 if an offset is
-    unaccounted for, has two end states, or tables and ledger disagree; with --watch if there was
-    an alarm.
+    --verify reads every decision and dead letter and compares them with the ledger. --watch
+    repeats the check; a gap or overlap that lasts a minute is an alarm. Exit code 1 if an offset
+    is unaccounted for or has two end states, if tables and ledger disagree, or, with --watch, if
+    there was an alarm.
     """
     from apps.cli.connect import connected
     from apps.data.streams import every
@@ -133,7 +138,7 @@ def ledger(
 
 
 def config(as_json: Json = False) -> None:
-    """Show each setting: its value, where it comes from, and what it is for.
+    """Show each setting: its value, where it comes from, and what it means.
 
     Set one in stormwatch.toml or by its environment variable (kafka.bootstrap is
     STORMWATCH_KAFKA_BOOTSTRAP). Secrets are masked.
@@ -166,8 +171,8 @@ def schema_status() -> None:
 
 @schema.command("apply", epilog=shared.example("schema apply"))
 def schema_apply() -> None:
-    """Apply the migrations that are missing. Safe to repeat, and with two at once."""
+    """Apply missing migrations. Safe to repeat, and safe if two run at once."""
     from apps.local.run import prepare
 
     prepare.ensure_tables(shared.settings(), shared.ROOT, shared.steps())
-    print("The tables are as this version needs them.")
+    print("The tables are up to date.")

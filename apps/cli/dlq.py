@@ -1,4 +1,4 @@
-"""`dlq`: what was set aside, and what is done about it."""
+"""`dlq`: the dead-letter queue."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from stormwatch.settings import Settings
 
 app = typer.Typer(
-    help="Set-aside records: rejected, dead-lettered, late, conflict.",
+    help="The dead-letter queue: rejected, dead-lettered, late, conflict.",
     epilog=shared.example("dlq list", "dlq list --reason not_json", "dlq show RECORD"),
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Code = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="e.g. not_json")]
 State = Annotated[str | None, typer.Option(help="rejected, dead_lettered, late, conflict")]
-Component = Annotated[str | None, typer.Option(help="Which one set it aside.")]
+Component = Annotated[str | None, typer.Option(help="The component that set it aside.")]
 Topology = Annotated[str, typer.Option(help="fraud, maintenance, …, or all.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[RECORD]...")]
-Note = Annotated[str, typer.Option(help="Why: kept with the record.")]
-Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
+Note = Annotated[str, typer.Option(help="Your reason, stored with the record.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
 
 
 @app.command("list", epilog=shared.example("dlq list", "dlq list --reason not_json --limit 5"))
@@ -38,11 +38,11 @@ def list_(
     topology: Topology = "all",
     limit: Limit = 20,
     everything: Annotated[
-        bool, typer.Option("--all", help="With those re-driven or discarded.")
+        bool, typer.Option("--all", help="Also those re-driven or discarded.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List set-aside records, newest first. RECORD is topic/partition/epoch/offset."""
+    """List dead letters, newest first. RECORD is topic/partition/epoch/offset."""
     from apps.cli.connect import stored
     from apps.operate.dlq.letters import Wanted, find
     from apps.operate.domains import chosen
@@ -63,12 +63,12 @@ def list_(
         print(shown(f"{letter.name:<28} {letter.status:<10} {what}"))
         print(shown(f"  {last[:160]}"))
     if not found:
-        print("Nothing is set aside." if everything else "Nothing set aside is open.")
+        print("There are no dead letters." if everything else "No dead letter is open.")
 
 
 @app.command(epilog=shared.example("dlq show transactions/0/0/4711"))
 def show(record: Annotated[str, typer.Argument()], as_json: Json = False) -> None:
-    """Show one set-aside record whole, with what was done about it."""
+    """Show one dead letter in full, with what was done about it."""
     from apps.cli.connect import stored
     from apps.operate.dlq.letters import by_name
     from stormwatch.dead_letters import redaction
@@ -92,13 +92,15 @@ def redrive(
     topology: Topology = "all",
     limit: Limit = 100,
     note: Note = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be done.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send set-aside records to their topic again, each once however often this is run.
+    """Send dead letters to their topic again, each once however often this is run.
 
-    A record that would be rejected again is left alone. Give records, or a filter. Exit code 1
-    if one was left.
+    A record that would be rejected again is not sent. Name records or give a filter. Exit code 1
+    if one was not sent.
     """
     from apps.cli.connect import stored
     from apps.operate.dlq.session import redrive_all
@@ -122,7 +124,7 @@ def discard(
     note: Note = "",
     as_json: Json = False,
 ) -> None:
-    """Mark set-aside records as needing nothing more. They stay stored until their TTL."""
+    """Mark dead letters as done. They stay stored until their TTL."""
     from apps.cli.connect import stored
     from apps.operate.dlq import redrive as acts
 
@@ -172,6 +174,6 @@ def _tell(results: "list[Result]", as_json: bool) -> None:
         for result in results:
             print(shown(f"{result.letter.name:<28} {result.done:<10} {result.told}"))
         done = sum(result.done != "left" for result in results)
-        print(f"{done} done, {len(results) - done} left as they are.")
+        print(f"{done} done, {len(results) - done} left unchanged.")
     if any(result.done == "left" for result in results):
         raise typer.Exit(1)

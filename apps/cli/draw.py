@@ -12,19 +12,23 @@ def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
         epilog=shared.example("draw fraud", "draw fraud --out fraud.mmd",
-                              "draw --out docs/topologies.md")
+                              "draw --out docs/topologies.md"),
+        short_help="Draw topologies as Mermaid pictures.",
     )(draw)  # fmt: skip
 
 
 def draw(
     topology: Annotated[
-        str | None, typer.Argument(help="Else all, as a Markdown page of pictures.")
+        str | None, typer.Argument(help="By default all, as one Markdown page.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write there; else to the screen.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file instead of the screen.")
+    ] = None,
 ) -> None:
     """Draw a topology from its class as Mermaid, which GitHub and most editors show.
 
-    Components with their tasks, streams with their groupings, topics read, tables written.
+    It shows components with their tasks, streams with their groupings, and the topics and tables
+    that they read and write.
     """
     from apps.build.draw import page, picture
     from apps.local.dev.load import names
@@ -34,4 +38,4 @@ def draw(
         print(text, end="")
         return
     out.write_text(text)
-    print(f"{out} is drawn")
+    print(f"{out} is written.")

@@ -23,24 +23,25 @@ def add_to(app: typer.Typer) -> None:
             "new bolt large --topology fraud",
             "new bolt spree --topology fraud --state",
             "new topology orders --yes",
-        )
+        ),
+        short_help="Write a bolt, spout or topology with its test.",
     )(new)
 
 
 def new(
     kind: Annotated[Kind, typer.Argument(help="bolt, spout or topology")],
-    name: Annotated[str, typer.Argument(help="Lower-case words joined by _.")],
+    name: Annotated[str, typer.Argument(help="In lower case, words joined by _.")],
     topology: Annotated[
-        str | None, typer.Option(help="Of a bolt: wire it in there, behind the parsed events.")
+        str | None, typer.Option(help="Bolts: add it here, after the parser.")
     ] = None,
     state: Annotated[
-        bool, typer.Option("--state", help="Of a bolt: it remembers something of each key.")
+        bool, typer.Option("--state", help="Bolts: with a state for each key.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
-    """Write a component, its test and its page; show everything before it is written.
+    """Write a component, its test and its page, after showing all changes.
 
-    A name that would clash, or break on the workers, is refused with the reason.
+    A name that clashes with another, or would fail on workers, is refused with the reason.
     """
     from apps.build.scaffold import plan
 

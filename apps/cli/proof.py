@@ -1,4 +1,4 @@
-"""`verdict`, `replay`: proof from outside that what was stored is what the log leads to."""
+"""`verdict`, `replay`: independent checks that what is stored follows from the log."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +11,8 @@ from apps.data.printable import shown
 if TYPE_CHECKING:
     from apps.prove.replay.compare import Change, Proof
 
-Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
-Name = Annotated[
-    str, typer.Argument(metavar="TOPOLOGY", help="fraud or maintenance: keys of one partition each")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(metavar="TOPOLOGY", help="fraud or maintenance")]
 EXIT_INVALID = 3
 
 
@@ -22,29 +20,29 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(
         epilog=shared.example("verdict fraud", "verdict fraud --seed 7 --fault-at 1795252530123"),
-        short_help="Judge all that was stored by a run of the pure core.",
+        short_help="Decide the whole log again and compare all tables.",
     )(verdict)
     app.command(
         epilog=shared.example(
             "replay fraud --partition 0 --from 1000 --to 1999",
             "replay fraud --partition 0 --from 0 --to 9999 --model NEW_MODEL",
         ),
-        short_help="Decide a range of the log again, and compare.",
+        short_help="Decide a range of offsets again and compare.",
     )(replay)
 
 
 def verdict(
     name: Name,
-    seed: Annotated[int | None, typer.Option(help="Of the cut into batches.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the batch boundaries.")] = None,
     fault_at: Annotated[
-        list[int] | None, typer.Option(metavar="MS", help="When a fault was made; repeatable.")
+        list[int] | None, typer.Option(metavar="MS", help="Time of a fault; may be repeated.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge the stored tables by a run of the pure core over the whole log.
+    """Decide the whole log again by independent code and compare the stored tables.
 
-    A checker of its own, which reads Kafka and Cassandra by their drivers. Needs the topology's
-    settings, and the topology idle. Exit code: 0 PASS, 1 FAIL, 3 INVALID (nothing was proven).
+    It reads Kafka and Cassandra directly by their drivers. It needs the topology's settings, and
+    the topology must be idle. Exit code: 0 PASS, 1 FAIL, 3 INVALID (nothing was proven).
     """
     from secrets import randbelow
 
@@ -71,28 +69,37 @@ def verdict(
 
 def replay(
     name: Name,
-    partition: Annotated[int, typer.Option(min=0, help="Of the topology's topic.")],
+    partition: Annotated[int, typer.Option(min=0, help="A partition of the topic.")],
     first: Annotated[int, typer.Option("--from", min=0, help="First offset.")],
     last: Annotated[int, typer.Option("--to", min=0, help="Last offset, included.")],
     model: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", file_okay=False, exists=True, help="A new model."),
+        typer.Option(
+            metavar="FOLDER", file_okay=False, exists=True, help="Compare with this model instead."
+        ),
     ] = None,
     rules: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", dir_okay=False, exists=True, help="New rules."),
+        typer.Option(
+            metavar="FILE", dir_okay=False, exists=True, help="Compare with these rules instead."
+        ),
     ] = None,
     models: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FOLDER", file_okay=False, exists=True, help="Of a stored version."),
+        typer.Option(
+            metavar="FOLDER",
+            file_okay=False,
+            exists=True,
+            help="An older model that made stored decisions.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Decide a range of the log again, by the pure core, and compare all fields.
+    """Decide a range of offsets again and compare all fields with what is stored.
 
-    States before the range come from the log itself, run through from where reading began. With
-    --model or --rules it tells instead what these would have decided. Refuses where records,
-    rows or versions have expired. Exit code 1 if something differs.
+    The states before the range are computed from the log, from where reading began. With --model or
+    --rules it shows instead which decisions these would change. It refuses if records, rows or
+    versions have expired. Exit code 1 if something differs.
     """
     from apps.cli.connect import stored
     from apps.operate.domains import provable

@@ -41,17 +41,17 @@ def add_to(app: typer.Typer) -> None:
     )
     app.command(
         epilog=shared.example("train fraud", "train maintenance --data CMAPSS_FOLDER --seed 7"),
-        short_help="Train a model and write it with its card.",
+        short_help="Train a model.",
     )(train)
 
 
 def test(
     ctx: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="With the slow campaigns.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also the slow campaigns.")] = False,
 ) -> None:
-    """Run everything that a change must pass: ruff, mypy, pytest.
+    """Run what every change must pass: ruff, mypy, pytest.
 
-    With arguments for pytest, only pytest runs, with those.
+    Arguments are passed on to pytest, which then runs alone.
     """
     missing = [name for name in _DEV_TOOLS if importlib.util.find_spec(name) is None]
     if missing:
@@ -71,16 +71,17 @@ def test(
     failed = [name for name, command in steps.items() if not _step(name, command)]
     for name in failed:
         if name in _MENDS:
-            print(f"{name}: to mend what can be mended: {_MENDS[name]}")
+            print(f"{name}: to fix what can be fixed automatically: {_MENDS[name]}")
     print(f"failed: {', '.join(failed)}" if failed else "all passed")
     if failed:
         raise typer.Exit(1)
 
 
 def bench(
-    ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="Which; else list.")] = None
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="By default, list all.")] = None,
 ) -> None:
-    """Run a benchmark of benchmarks/, or list them. What follows its name goes to it."""
+    """Run a benchmark of benchmarks/, or list them. Other arguments are passed on to it."""
     known = {
         path.stem: path
         for path in sorted((shared.ROOT / "benchmarks").glob("*.py"))
@@ -99,14 +100,14 @@ def train(
     model: Annotated[Model, typer.Argument(help="fraud or maintenance")],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Public data; else events of our own generator."),
+        typer.Option(metavar="DIR", help="Public data; by default generated events."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 7,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Else the model that the bolts load.")
+        Path | None, typer.Option(metavar="DIR", help="By default the folder that the bolts load.")
     ] = None,
 ) -> None:
-    """Train a model and write it with its card: features, metrics, seed, data."""
+    """Train a model and write it with a card: its features, metrics, seed and data."""
     folder = out or shared.ROOT / "src" / "stormwatch" / "domains" / model.value / "model"
     if data is not None and not data.is_dir():
         raise StormwatchError(

@@ -14,28 +14,31 @@ def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
         epilog=shared.example("run", "run --seconds 90 --report r.json", "run --rate 0"),
-        short_help="Start everything, publish generated events, show what comes out.",
+        short_help="Start everything, publish generated events, show the alerts.",
     )(run)
 
 
 def run(
     seconds: Annotated[
         float | None,
-        typer.Option(min=1, help="End after so long; counted from when decisions come."),
+        typer.Option(min=1, help="Stop this long after the first decision."),
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0, help="Records/s per stream; 0: as fast as it goes.")
+        float, typer.Option(min=0, help="Records/s per topic; 0: as fast as possible.")
     ] = 500.0,
-    topology: Annotated[str, typer.Option(help=f"{TOPOLOGIES} or all (the main job).")] = "all",
+    topology: Annotated[
+        str, typer.Option(help=f"{TOPOLOGIES}; all: fraud and maintenance.")
+    ] = "all",
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what came out as JSON.")
+        Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the generated events.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the generated events.")] = 0,
 ) -> None:
     """Start Kafka, Cassandra and the topologies, publish generated events and show the decisions.
 
-    Ctrl-C, or the end of --seconds, waits for what was published and stops all that it started.
-    Exit code: 0, 130 after Ctrl-C, 1 when a topology gave up or a record stayed undecided.
+    At Ctrl-C, or after --seconds, it waits until all published records are decided and stops what
+    it started. Exit code: 0, or 130 after Ctrl-C; 1 if a topology gave up or a record stayed
+    undecided.
     """
     from rich.console import Console
 

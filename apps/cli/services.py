@@ -6,7 +6,7 @@ import typer
 
 from apps.cli import app as shared
 
-Json = Annotated[bool, typer.Option("--json", help="For other programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,14 +17,15 @@ def add_to(app: typer.Typer) -> None:
     )
     app.command(epilog=shared.example("status", "status --json"))(status)
     app.command(
-        epilog=shared.example("doctor"), short_help="Is this machine ready? What to do, if not."
+        epilog=shared.example("doctor"),
+        short_help="Check whether this machine is ready, and what to do if not.",
     )(doctor)
 
 
 def up() -> None:
     """Start Kafka and Cassandra, and create topics and tables.
 
-    Services that the settings name are used instead. Nothing happens to what runs already.
+    Services that the settings name are used instead. Services that run already are left alone.
     """
     from apps.local import services
     from apps.local.run import prepare
@@ -37,7 +38,7 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stop all that ./stormwatch started: Kafka, Cassandra and the cluster."""
+    """Stop everything that ./stormwatch started: Kafka, Cassandra and the cluster."""
     from apps.local import services
 
     stopped = services.down(shared.ROOT, shared.steps())
@@ -70,7 +71,7 @@ def status(as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> None:
     """Check Java, Leiningen, Python, disk, ports, versions, Kafka and Cassandra.
 
-    Each finding says what, why and the next command. Exit code 1 if something has to be mended.
+    Each finding says what, why and the next command. Exit code 1 if something has to be fixed.
     """
     from dataclasses import asdict
 

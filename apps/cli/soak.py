@@ -13,30 +13,34 @@ def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
         epilog=shared.example("soak --hours 2 --out docs/reports/soak", "soak --minutes 5"),
-        short_help="Steady load with kills; what grows is seen.",
+        short_help="Run steady load with kills, and report what grows.",
     )(soak)
 
 
 def soak(
-    hours: Annotated[float, typer.Option(min=0, help="How long, with --minutes.")] = 0.0,
-    minutes: Annotated[float, typer.Option(min=0, help="Added to --hours.")] = 0.0,
+    hours: Annotated[float, typer.Option(min=0, help="Length, added to --minutes.")] = 0.0,
+    minutes: Annotated[float, typer.Option(min=0, help="Length, added to --hours.")] = 0.0,
     rate: Annotated[float, typer.Option(min=1, help="Records/s.")] = 200.0,
     every: Annotated[
         float, typer.Option(min=10, help="Seconds between kills, on average.")
     ] = 240.0,
-    seed: Annotated[int, typer.Option(help="Of the load and the kills.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the load and the kills.")] = 1,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Report; one with samples is gone on with.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of the report; an interrupted soak continues there."
+        ),
     ] = None,
 ) -> None:
-    """Publish steadily, kill a process every few minutes, sample memory, handles and latency.
+    """Publish steadily, kill processes now and then, sample memory, handles and latency.
 
-    It starts its own Kafka, Cassandra and topology and ends them. It begins with a flood. Kills
-    come thirty close together, then none for a while; growth is judged where it is calm, without
-    the first quarter. The JVMs have their whole heap from the start and compile early: neither is
-    growth. What lives in a heap is looked at every ten minutes. DIR gets samples.jsonl (as they
-    come), soak.json (slopes with their 95 % intervals) and soak.svg. An interrupted soak goes on
-    when started again with the same DIR. Exit code 1 when a law is broken or something grows.
+    It starts its own Kafka, Cassandra and topology and stops them at the end. It begins with a
+    flood. Thirty kills come close together, then none for a while; growth is measured in these calm
+    periods, without the first quarter of the soak. The JVMs get their whole heap at the start and
+    compile early, so that neither looks like growth. The live objects of a heap are measured every
+    ten minutes. DIR gets samples.jsonl, soak.json (slopes with 95 % intervals) and soak.svg. If
+    interrupted, start it again with the same DIR to continue. Exit code 1 if a record is missing,
+    duplicated or different, or if something grows.
     """
     from apps.prove.soak.course import Options, Soak
     from apps.prove.soak.report import JUDGED_S
@@ -50,7 +54,7 @@ def soak(
     options = Options(seconds, rate, seed, every, folder, shared.ROOT)
     made = Soak(options, lambda words: print(words, flush=True)).run()
     for name, live in made.heaps.items():
-        print(f"heap: {name}, MB that lived in it: {', '.join(f'{each:g}' for each in live)}")
+        print(f"heap: {name}, MB of live objects: {', '.join(f'{each:g}' for each in live)}")
     for each in made.slopes:
         word = "holds" if each.holds else "GROWS"
         print(
@@ -58,7 +62,7 @@ def soak(
             f"[{each.slope.low:+.2f}, {each.slope.high:+.2f}], {each.slope.points} points"
         )
     if made.seconds < JUDGED_S:
-        print(f"shorter than {JUDGED_S / 60:g} minutes: slopes are shown, and judged by nobody")
+        print(f"shorter than {JUDGED_S / 60:g} minutes: slopes are shown, but not judged")
     print(f"report: {folder}/soak.json, {folder}/soak.svg")
     if not made.holds:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`state`: what is remembered of one entity."""
+"""`state`: what is remembered about one entity."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from apps.cli import app as shared
 
 app = typer.Typer(
-    help="What is remembered of an entity.",
+    help="What is remembered about an entity.",
     epilog=shared.example("state reset fraud C-0042"),
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -11,7 +11,7 @@ its cells by their names, and `type` says what is wrong with it.
 import csv
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +23,9 @@ from apps.data.text_files import FileError, Text
 _DELIMITERS = ",;\t|"
 _SETTING = re.compile(r"setting([0-9]{1,2})")
 _encode = msgspec.json.Encoder().encode
+
+
+Fields = Callable[[dict[str, str]], dict[str, object]]
 
 
 class Header(NamedTuple):
@@ -93,9 +96,16 @@ def header(line: bytes, events: str) -> Header | None:
 class Csv:
     """The rows under a header."""
 
-    def __init__(self, header: Header, events: str) -> None:
+    def __init__(
+        self, header: Header, events: str, fields: Fields | None = None, fault: str = "type"
+    ) -> None:
+        """`fields` makes a record's fields of a row's cells; else they are those of the wire.
+
+        A row of too many or too few cells is sent with what is wrong with it in the field `fault`.
+        """
+        self._fault = fault
         self._header, self._key = header, KEYS[events]
-        self._fields = _Readings(header) if events == "readings" else _fields
+        self._fields = fields or (_Readings(header) if events == "readings" else _fields)
 
     def __call__(self, text: Text) -> Iterator[Event]:
         """An event for each row that is not empty."""
@@ -123,7 +133,7 @@ class Csv:
         row = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}
         if len(cells) != len(names):
             why = f"a CSV row of {len(cells)} cells under a header of {len(names)}"
-            return Event(None, _encode(row | {"type": why, "surplus": cells[len(names) :]}))
+            return Event(None, _encode(row | {self._fault: why, "surplus": cells[len(names) :]}))
         key = row.get(self._key)
         return Event(None if key is None else key.encode(), _encode(self._fields(row)))
 

@@ -3,9 +3,25 @@
 import msgspec
 
 from apps.data.printable import shown
+from stormwatch.domains.fraud.money import money
 from stormwatch.records import Decision, DecisionRow
 
 _decision = msgspec.json.Decoder(Decision).decode
+
+
+class _Payment(msgspec.Struct):
+    amount: int
+    currency: str
+    terminal: str = ""
+    merchant: str = ""
+
+
+class _Cycle(msgspec.Struct):
+    cycle: int
+
+
+_payment = msgspec.json.Decoder(_Payment).decode
+_cycle = msgspec.json.Decoder(_Cycle).decode
 
 
 def in_words(row: DecisionRow) -> str:
@@ -17,3 +33,20 @@ def in_words(row: DecisionRow) -> str:
     reasons = sorted(decision.reasons, key=lambda reason: -abs(reason.weight))
     alone = ["by rules alone"] if decision.degraded else []
     return shown("; ".join([*alone, *(reason.text for reason in reasons)]))
+
+
+def record_in_words(events: str, value: bytes) -> str:
+    """What a record of a kind of events was, in a few words; "" where nothing short says it."""
+    try:
+        match events:
+            case "transactions":
+                paid = _payment(value)
+                at = paid.merchant or paid.terminal
+                text = money(paid.amount, paid.currency) + (f" at {at}" if at else "")
+            case "readings":
+                text = f"cycle {_cycle(value).cycle:,}"
+            case _:
+                return ""
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+    return shown(text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from stormwatch.errors import BrokerUnavailable, StormwatchError
+from stormwatch.errors import BrokerRefused, BrokerUnavailable, StormwatchError
 from stormwatch.ports import Sink
 
 TICK_S = 0.010
@@ -79,7 +79,9 @@ def publish(
     there twice (the same bytes: a duplicate), never missing. Afterwards it catches up with `rate`.
     `on_progress` is told the confirmed records, about four times a second. Once stopped it gives up
     what cannot be confirmed in CONFIRM_WITHIN_S and raises BrokerUnavailable. An error of the
-    events themselves, or a record that Kafka refuses, is raised when all before it is confirmed.
+    events themselves, or a record that Kafka refuses, is raised when all before it is confirmed;
+    BrokerRefused by a confirmation at once, for sending the same again helps only once a person
+    has acted.
     """
     failed: list[StormwatchError] = []
     stream = islice(_until_error(events, failed), count)
@@ -98,12 +100,12 @@ def publish(
                 if size >= CHUNK_BYTES:
                     break
             more = len(chunk) - before == due or size >= CHUNK_BYTES
-        except BrokerUnavailable as error:
-            _again(sink, topic, chunk, stop, error)
-        except StormwatchError as error:  # Kafka will not have this record
+        except BrokerRefused as error:  # Kafka will not have this record
             chunk.pop()
             failed.append(error)
             more = False
+        except BrokerUnavailable as error:
+            _again(sink, topic, chunk, stop, error)
         full = len(chunk) >= CHUNK or size >= CHUNK_BYTES
         if chunk and (full or clock() - confirmed_at >= CONFIRM_EVERY_S):
             _confirm(sink, topic, chunk, stop)
@@ -130,6 +132,8 @@ def _confirm(sink: Sink, topic: str, chunk: list[Keyed], stop: Stop) -> None:
     if chunk:
         try:
             sink.flush(CONFIRM_WITHIN_S)
+        except BrokerRefused:
+            raise
         except BrokerUnavailable as error:
             _again(sink, topic, chunk, stop, error)
 
@@ -148,5 +152,7 @@ def _again(
                 sink.send(topic, event.key, event.value)
             sink.flush(CONFIRM_WITHIN_S)
             return
+        except BrokerRefused:
+            raise
         except BrokerUnavailable as failed:
             error = failed

@@ -11,9 +11,11 @@ from stormwatch import codec
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, RECORDS
 from stormwatch.dead_letters import redaction
+from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.fraud.parse import parse as parse_transaction
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.parsing.batch import parse_batch
+from stormwatch.parsing.mapping import Target, chosen
 from stormwatch.records import Fragment, Record
 from stormwatch.state.judge import check_storable
 
@@ -36,13 +38,21 @@ class ParseBolt(BatchBolt):
     payload = RECORDS
     outputs: ClassVar = [Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED)]
     parse_one: ClassVar[Callable[..., Any]]
+    target: ClassVar[Target | None] = None
+    """What a mapping has to find in a record, where the setting `mapping.<events>` may name one."""
+
+    def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
+        """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
+        super().initialize(conf, ctx)
+        mapped = self.target and chosen(self.settings, self.target)
+        self._parse_one = mapped.parse if mapped else type(self).parse_one
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
         parse = partial(
             parse_batch,
             fragment,
             payload,
-            partial(type(self).parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
+            partial(self._parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
             component=self.component_name,
             record_max_bytes=self.settings.record_max_bytes,
             masked=redaction.names(self.settings.mask_fields),
@@ -63,6 +73,7 @@ class ParseTransactions(ParseBolt):
     """schema/transactions.md"""
 
     parse_one = staticmethod(parse_transaction)
+    target = TRANSACTION
 
 
 class ParseReadings(ParseBolt):

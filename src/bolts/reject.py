@@ -1,5 +1,6 @@
 """Stores what was set aside before it could be decided, and tells the dead-letters topic."""
 
+from collections import Counter
 from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
@@ -8,7 +9,8 @@ from stormwatch.codec import Asides
 from stormwatch.dead_letters import redaction
 from stormwatch.dead_letters.rows import kept, message
 from stormwatch.ledger.bitmap import count
-from stormwatch.records import Fragment
+from stormwatch.metrics import REJECTED_CODE
+from stormwatch.records import EndState, Fragment
 from stormwatch.state.write_timestamps import outcome_stamp
 
 
@@ -38,7 +40,9 @@ class RejectBolt(BatchBolt):
             for row in rows:
                 sink.send(settings.topic_dead_letters, row.key, message(fragment, row))
             sink.flush(settings.kafka_request_timeout_s)
-        ends = {state: count(bits) for state, bits in payload.ledger.bitmaps.items()}
+        ends = Counter({state: count(bits) for state, bits in payload.ledger.bitmaps.items()})
+        rejected = (row.code for row in payload.rows if row.state == EndState.REJECTED)
+        ends.update(f"{REJECTED_CODE}{code}" for code in rejected)
         outside.meter.batch(ends, 0, [], now_ms())
 
 

@@ -13,8 +13,11 @@ from streamparse import Spout, Stream
 
 from stormwatch import settings
 from stormwatch.adapters.storm.component import StrictComponent
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, to_values
+from stormwatch.errors import PackageMissing
 from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
@@ -42,7 +45,10 @@ class KafkaBatchSpout(StrictComponent, Spout):
         """Reads settings only: Kafka is met in `next_tuple`, off the start's time limit."""
         values = settings.load(conf=storm_conf)
         topic: str = getattr(values, self.topic_setting)
-        limits = Limits(values.batch_max_records, values.batch_max_bytes, values.record_max_bytes)
+        dating = Dating(now_ms, values.lateness_s * 1000)
+        limits = Limits(
+            values.batch_max_records, values.batch_max_bytes, values.record_max_bytes, dating
+        )
         rules = Rules(
             limits, values.quarantine_after,
             RESEND_AFTER_TIMEOUTS * values.message_timeout_s, str(self.component_name),
@@ -72,7 +78,11 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self._asked_to_end:
             self.reader.rest()
             sys.exit(0)
-        items = self.reader.step()
+        try:
+            items = self.reader.step()
+        except PackageMissing:
+            self.reader.rest()  # no record in work is to blame for the end of this process
+            raise
         for item in items:
             values = to_values(item.fragment, item.payload)
             self.emit(values, tup_id=item.tup_id, stream=item.stream)

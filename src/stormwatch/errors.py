@@ -4,10 +4,12 @@ StormwatchError
 ├── SettingsError        a setting is missing or wrong: fix it and start again
 ├── InfrastructureError  Kafka or Cassandra did not answer: the same work is tried again
 │   ├── BrokerUnavailable
+│   │   └── BrokerRefused  Kafka answers and says no, until a person acts
 │   ├── StoreUnavailable
 │   └── Overtaken        a batch came after a later try at it, which stands
 └── FatalError           further work is pointless until a person acts
     ├── TopicError       the log is not the one that was read before
+    ├── PackageMissing   a Python package that the work needs is not installed
     ├── SchemaError      Cassandra's tables are not the ones this version needs
     ├── StateError       a stored state cannot be read by this version; its batch waits
     └── ModelError       a model file is missing, corrupt or of the wrong shape
@@ -32,6 +34,11 @@ class BrokerUnavailable(InfrastructureError):
     """Kafka did not answer or did not confirm a send."""
 
 
+class BrokerRefused(BrokerUnavailable):
+    """Kafka answered, and refused: a right, a size, a group, a way in. The sentence says what a
+    person has to do. Trying the same again is safe, and goes well once that is done."""
+
+
 class StoreUnavailable(InfrastructureError):
     """Cassandra did not answer or did not confirm a read or write."""
 
@@ -46,6 +53,10 @@ class FatalError(StormwatchError):
 
 class TopicError(FatalError):
     """The topic was recreated, truncated or lost records that were never read."""
+
+
+class PackageMissing(FatalError):
+    """A Python package is not installed; the sentence names it. Only a new process finds it."""
 
 
 class SchemaError(FatalError):

@@ -12,6 +12,8 @@ import msgspec
 
 from stormwatch.records import NOTES
 
+REJECTED_CODE = "rejected:"
+"""A rejection is counted under its code as well: `rejected:<code>`."""
 _SUB = 64
 
 

@@ -38,6 +38,14 @@ class Watermarks(NamedTuple):
     high: int
 
 
+class Held(NamedTuple):
+    """An open transaction at `offset`: who reads only what is committed comes no further."""
+
+    offset: int
+    waiting: int  # offsets from there to the end
+    producer: str  # whose it is, in words; "" where Kafka does not tell
+
+
 class StoredAside(NamedTuple):
     """A set-aside record with where it came from."""
 
@@ -63,6 +71,12 @@ class Source(Protocol):
 
     def watermarks(self, partition: int) -> Watermarks:
         """Asked from the broker, not cached."""
+
+    def held(self, positions: Mapping[int, int]) -> dict[int, Held]:
+        """Which of these partitions hold more than the positions, all behind an open transaction.
+
+        An ordinary transaction ends soon: one that is there twice in a minute does not.
+        """
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """Read exactly these partitions, each from the offset given. Replaces what was before."""
@@ -125,6 +139,9 @@ class Admin(Protocol):
     def watermarks(self, name: str) -> dict[int, Watermarks]: ...
 
     def committed(self, group: str, name: str) -> dict[int, Committed]: ...
+
+    def members(self, group: str) -> list[str]:
+        """Programs that are subscribed with the group, in words. Ours never are."""
 
     def delete_topic(self, name: str) -> None: ...
 

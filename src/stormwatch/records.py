@@ -46,6 +46,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     timestamp: int  # broker or producer time of the record, ms
     key: bytes | None
     value: bytes | None
+    read: int | None = None
+    """When it was first read, ms: where `timestamp` cannot be believed; see `ingest.dating`."""
+
+    @property
+    def dated(self) -> int:
+        """The time that it is judged by, ms: Kafka's, or when it was read."""
+        return self.timestamp if self.read is None else self.read
 
 
 class Fragment(msgspec.Struct, frozen=True, array_like=True):
@@ -95,7 +102,7 @@ class Decision(msgspec.Struct, frozen=True):
     topic: str
     partition: int
     offset: int
-    timestamp: int  # Kafka's time of the record, ms
+    timestamp: int  # Kafka's time of the record, ms; if that was not to be believed: of its reading
     misplaced: bool = False  # the entity was last seen on another partition
     degraded: bool | msgspec.UnsetType = msgspec.UNSET
     """True: decided by rules alone, `score` -1 and `model` "none". Else left out: the bytes of
@@ -166,7 +173,10 @@ class LedgerRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 IDS_FORGOTTEN = "ids_forgotten"
+NOT_LEARNED = "not_learned"
 NOTES = {
+    NOT_LEARNED: "decided by what was known before, for the state had learned a younger event "
+    "of the entity: what comes out of order of time teaches it nothing",
     IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
 }
 """What is counted of batches beside end states, in words. None of it is an error."""

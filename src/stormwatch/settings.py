@@ -1,4 +1,4 @@
-"""The one typed reader of settings: environment over file over running services over default.
+"""The one typed reader of settings: environment, else file, else running services, else default.
 
 A setting `kafka.bootstrap` is `STORMWATCH_KAFKA_BOOTSTRAP` in the environment and
 `bootstrap = "…"` under `[kafka]` in `stormwatch.toml`. On workers the file's place is taken by the
@@ -38,7 +38,7 @@ def _option(  # a dataclass field that knows its key
     named: bool = False,
     many: bool = False,
 ) -> Any:
-    """`named`: a text that must not be empty. `many`: a list of texts is taken as well."""
+    """`named`: a text that must not be empty. `many`: a list of texts is accepted, too."""
     meta = {
         "key": key, "help": help, "low": low, "high": high, "choices": choices,
         "secret": secret, "named": named, "many": many,
@@ -47,7 +47,7 @@ def _option(  # a dataclass field that knows its key
 
 
 _TTL_MAX_D = 7300
-"""Cassandra takes no time to live above 20 years."""
+"""Cassandra accepts no TTL above 20 years."""
 
 
 @dataclass(frozen=True)
@@ -55,100 +55,110 @@ class Settings:
     """Every setting, typed. Times are in the unit that the name ends with."""
 
     kafka_bootstrap: str = _option(
-        "kafka.bootstrap", "127.0.0.1:9092", "brokers: host:port, with commas between", many=True
+        "kafka.bootstrap", "127.0.0.1:9092", "brokers as host:port, separated by commas", many=True
     )
     kafka_client: str = _option(
-        "kafka.client", "auto", "auto takes confluent where it is installed; memory: dev alone",
+        "kafka.client", "auto", "auto: confluent if it is installed; memory: only for dev",
         choices=("auto", "confluent", "kafka-python", "memory"),
     )  # fmt: skip
     kafka_group: str = _option(
-        "kafka.group", "stormwatch", "consumer group that holds offsets", named=True
+        "kafka.group", "stormwatch", "consumer group of committed offsets", named=True
     )
     kafka_security_protocol: str = _option(
-        "kafka.security_protocol", "PLAINTEXT", "how brokers are spoken to",
+        "kafka.security_protocol", "PLAINTEXT", "protocol of connections to brokers",
         choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     )  # fmt: skip
     kafka_sasl_mechanism: str = _option(
-        "kafka.sasl_mechanism", "PLAIN", "how the user is proven",
+        "kafka.sasl_mechanism", "PLAIN", "how the user authenticates",
         choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     )  # fmt: skip
     kafka_username: str = _option("kafka.username", "", "SASL user")
     kafka_password: str = _option("kafka.password", "", "SASL password", secret=True)
-    kafka_ssl_ca: str = _option("kafka.ssl_ca", "", "file of the certificate authority")
+    kafka_ssl_ca: str = _option("kafka.ssl_ca", "", "certificate authority, a PEM file")
     kafka_request_timeout_s: float = _option(
-        "kafka.request_timeout_s", 10.0, "limit of one request", low=0.5
+        "kafka.request_timeout_s", 10.0, "time limit of one request", low=0.5
     )
-    kafka_partitions: int = _option("kafka.partitions", 4, "of topics that we create", low=1)
-    kafka_replication: int = _option("kafka.replication", 1, "of topics that we create", low=1)
+    kafka_partitions: int = _option("kafka.partitions", 4, "of new topics", low=1)
+    kafka_replication: int = _option("kafka.replication", 1, "of new topics", low=1)
 
     topic_transactions: str = _option(
-        "topic.transactions", "transactions", "fraud reads this", named=True
+        "topic.transactions", "transactions", "topic that fraud reads", named=True
     )
     topic_readings: str = _option(
-        "topic.readings", "readings", "maintenance reads this", named=True
+        "topic.readings", "readings", "topic that maintenance reads", named=True
     )
     topic_behaviour: str = _option(
-        "topic.behaviour", "behaviour", "recommend reads this", named=True
+        "topic.behaviour", "behaviour", "topic that recommend reads", named=True
     )
-    topic_posts: str = _option("topic.posts", "posts", "social reads this", named=True)
+    topic_posts: str = _option("topic.posts", "posts", "topic that social reads", named=True)
     topic_alerts: str = _option(
-        "topic.alerts", "alerts", "decisions that need a person go here", named=True
+        "topic.alerts", "alerts", "topic of decisions that need a person", named=True
     )
     topic_dead_letters: str = _option(
         "topic.dead_letters",
         "dead-letters",
-        "rejected and dead-lettered records go here",
+        "topic of the dead-letter queue",
         named=True,
     )
 
     topic_control: str = _option(
-        "topic.control", "stormwatch-control", "compacted; epochs", named=True
+        "topic.control", "stormwatch-control", "compacted topic that keeps epochs", named=True
+    )
+
+    mapping_transactions: str = _option(
+        "mapping.transactions", "", "TOML file, or preset:NAME, that maps records of another format"
     )
 
     store: str = _option(
-        "store", "cassandra", "where decisions go; memory: dev alone",
+        "store", "cassandra", "where decisions are stored; memory: only for dev",
         choices=("cassandra", "memory"),
     )  # fmt: skip
     cassandra_contact_points: str = _option(
-        "cassandra.contact_points", "127.0.0.1", "hosts, with commas between", many=True
+        "cassandra.contact_points", "127.0.0.1", "hosts, separated by commas", many=True
     )
-    cassandra_port: int = _option("cassandra.port", 9042, "native transport", low=1, high=65_535)
+    cassandra_port: int = _option(
+        "cassandra.port", 9042, "port of the native protocol", low=1, high=65_535
+    )
     cassandra_keyspace: str = _option(
-        "cassandra.keyspace", "stormwatch", "made if absent", named=True
+        "cassandra.keyspace", "stormwatch", "created if missing", named=True
     )
     cassandra_datacenter: str = _option(
-        "cassandra.datacenter", "datacenter1", "the local one", named=True
+        "cassandra.datacenter", "datacenter1", "local datacenter", named=True
     )
-    cassandra_replication: int = _option("cassandra.replication", 1, "of a keyspace we make", low=1)
-    cassandra_username: str = _option("cassandra.username", "", "user")
-    cassandra_password: str = _option("cassandra.password", "", "password", secret=True)
-    cassandra_ssl_ca: str = _option("cassandra.ssl_ca", "", "file of the certificate authority")
+    cassandra_replication: int = _option("cassandra.replication", 1, "of a new keyspace", low=1)
+    cassandra_username: str = _option("cassandra.username", "", "Cassandra user")
+    cassandra_password: str = _option("cassandra.password", "", "Cassandra password", secret=True)
+    cassandra_ssl_ca: str = _option("cassandra.ssl_ca", "", "certificate authority, a PEM file")
     cassandra_request_timeout_s: float = _option(
-        "cassandra.request_timeout_s", 5.0, "limit of one request", low=0.1
+        "cassandra.request_timeout_s", 5.0, "time limit of one request", low=0.1
     )
 
     cassandra_java_home: str = _option(
-        "cassandra.java_home", "", "folder of the Java (17 to 23) for a Cassandra that we start"
+        "cassandra.java_home", "", "folder of a Java 17 to 23 for the Cassandra of `up`"
     )
 
     layout_stripes: int = _option(
-        "layout.stripes", 64, "hash stripes of states and decisions; fixed at creation", low=1
+        "layout.stripes", 64, "hash buckets of states and decisions; fixed at creation", low=1
     )
     layout_period_h: int = _option(
-        "layout.period_h", 24, "event-time hours in one decisions partition; fixed at creation",
+        "layout.period_h", 24, "hours of event time in a partition of decisions; fixed at creation",
         low=1,
     )  # fmt: skip
     ttl_states_d: int = _option(
-        "ttl.states_d", 90, "days a silent entity is remembered", low=1, high=_TTL_MAX_D
+        "ttl.states_d",
+        90,
+        "days that an entity without events is remembered",
+        low=1,
+        high=_TTL_MAX_D,
     )
     ttl_decisions_d: int = _option(
-        "ttl.decisions_d", 365, "days decisions are kept", low=1, high=_TTL_MAX_D
+        "ttl.decisions_d", 365, "days that decisions are kept", low=1, high=_TTL_MAX_D
     )
     ttl_dead_letters_d: int = _option(
-        "ttl.dead_letters_d", 90, "days rejected are kept", low=1, high=_TTL_MAX_D
+        "ttl.dead_letters_d", 90, "days that dead letters are kept", low=1, high=_TTL_MAX_D
     )
     ttl_ledger_d: int = _option(
-        "ttl.ledger_d", 365, "days the ledger is kept", low=1, high=_TTL_MAX_D
+        "ttl.ledger_d", 365, "days that the ledger is kept", low=1, high=_TTL_MAX_D
     )
 
     batch_max_records: int = _option("batch.max_records", 1000, "records in a micro-batch", low=1)
@@ -157,16 +167,18 @@ class Settings:
         "record.max_bytes", 65_536, "a larger record is rejected as too_large", low=100
     )
     quarantine_after: int = _option(
-        "quarantine.after", 2, "deaths with one record alone in flight, then it is set aside", low=1
+        "quarantine.after", 2, "process deaths on one record before it is set aside", low=1
     )
     expired: str = _option(
-        "expired", "resume", "when Kafka deleted unread records: count them and go on, or stop",
+        "expired", "resume", "if Kafka deleted unread records: resume and count them, or stop",
         choices=("resume", "stop"),
     )  # fmt: skip
 
-    lateness_s: int = _option("lateness_s", 86_400, "allowed lateness within an entity", low=0)
+    lateness_s: int = _option(
+        "lateness_s", 86_400, "allowed lateness, relative to the entity's newest event", low=0
+    )
     future_skew_s: int = _option(
-        "future_skew_s", 300, "how far an event may be ahead of Kafka's time of it", low=0
+        "future_skew_s", 300, "how far an event may be ahead of its Kafka timestamp", low=0
     )
     dedup_horizon_s: int = _option("dedup.horizon_s", 86_400, "how long ids are known", low=0)
     dedup_max_ids: int = _option(
@@ -175,42 +187,44 @@ class Settings:
     mask_fields: str = _option(
         "mask.fields",
         "",
-        "JSON fields masked in what is set aside, with commas between",
+        "JSON fields masked in dead letters, separated by commas",
         many=True,
     )
-    cache_mb: int = _option("cache_mb", 64, "state cache of one process", low=1)
+    cache_mb: int = _option("cache_mb", 64, "size of the state cache of one process", low=1)
 
     model_deadline_s: float = _option(
-        "model.deadline_s", 2.0, "a model's time for a batch; then rules decide it. 0: no limit",
+        "model.deadline_s", 2.0, "time of a model for a batch, then the rules decide; 0: no limit",
         low=0,
     )  # fmt: skip
     model_probe_s: float = _option(
-        "model.probe_s", 10.0, "until a model that failed is tried again; doubles up to 5 minutes",
+        "model.probe_s", 10.0, "pause before a failed model is retried; doubles up to 5 minutes",
         low=0.1,
     )  # fmt: skip
     model_unusable: str = _option(
-        "model.unusable", "stop", "a model that is missing or broken at the start: stop, or rules "
-        "alone until it can be read", choices=("stop", "rules"),
+        "model.unusable", "stop", "if a model is missing or broken at the start: stop, or decide "
+        "by rules until it can be read", choices=("stop", "rules"),
     )  # fmt: skip
-    fraud_model: str = _option(
-        "fraud.model", "", "folder of another fraud model; none: rules alone"
-    )
-    fraud_rules: str = _option("fraud.rules", "", "JSON file of other fraud rules")
+    fraud_model: str = _option("fraud.model", "", "folder of another fraud model; none: rules only")
+    fraud_rules: str = _option("fraud.rules", "", "JSON file with other fraud rules")
     maintenance_model: str = _option(
-        "maintenance.model", "", "folder of another life model; none: rules"
+        "maintenance.model", "", "folder of another remaining-life model; none: rules only"
     )
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
     topology_parsers: int = _option("topology.parsers", 1, "tasks that parse", low=1)
     topology_scorers: int = _option("topology.scorers", 2, "tasks that score and store", low=1)
-    topology_chain: bool = _option("topology.chain", True, "score and store in one process")
-    message_timeout_s: int = _option("topology.message_timeout_s", 60, "Storm's, of a tree", low=5)
-    subprocess_timeout_s: int = _option(
-        "topology.subprocess_timeout_s", 120, "Storm's, of a component's heartbeat", low=10
+    topology_chain: bool = _option("topology.chain", True, "score and store in the same process")
+    message_timeout_s: int = _option(
+        "topology.message_timeout_s", 60, "Storm's time-out of a tuple tree", low=5
     )
-    work_timeout_s: float = _option("topology.work_timeout_s", 30.0, "one batch in a bolt", low=1)
+    subprocess_timeout_s: int = _option(
+        "topology.subprocess_timeout_s", 120, "Storm's time-out of a component's heartbeat", low=10
+    )
+    work_timeout_s: float = _option(
+        "topology.work_timeout_s", 30.0, "time limit of one batch in a bolt", low=1
+    )
 
-    run_dir: str = _option("run_dir", ".stormwatch", "data and logs of what we start", named=True)
+    run_dir: str = _option("run_dir", ".stormwatch", "folder for data and logs", named=True)
 
     def __post_init__(self) -> None:
         chain = (
@@ -223,13 +237,13 @@ class Settings:
             if low >= high:
                 raise SettingsError(
                     f"{low_key} ({low:g}) must be below {high_key} ({high:g}): "
-                    "each limit has to end before the one around it. Change one of them."
+                    "the inner time limit must end before the outer one. Change one of them."
                 )
         if self.model_deadline_s + self.work_timeout_s > self.message_timeout_s:
             raise SettingsError(
                 f"model.deadline_s ({self.model_deadline_s:g}) and topology.work_timeout_s "
                 f"({self.work_timeout_s:g}) together must be at most topology.message_timeout_s "
-                f"({self.message_timeout_s:g}): a batch may wait for both. Change one of them."
+                f"({self.message_timeout_s:g}): one batch may wait for both. Change one of them."
             )
         # A batch sends twice: what was set aside before the commit, alerts after it.
         longest = self.model_deadline_s + self.work_timeout_s + 2 * self.kafka_request_timeout_s
@@ -318,7 +332,7 @@ def _resolve(
 
 
 _Layers = list[tuple[str, dict[str, Any]]]
-"""Where values may come from; a later one wins."""
+"""Where values may come from; a later layer wins."""
 
 
 def _found(f: Any, layers: _Layers, env: Mapping[str, str]) -> Value:

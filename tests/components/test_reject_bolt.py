@@ -6,6 +6,7 @@ import json
 import msgspec
 import pytest
 
+from apps.local.run.figures import look, rejected_by_code
 from bolts.reject import RejectReadings, RejectTransactions
 from stormwatch.adapters.memory.store import Fault
 from stormwatch.codec import Asides
@@ -110,3 +111,14 @@ def test_notices_of_the_spout_end_here_too(store, broker):
     assert base64.b64decode(letter["raw"]) == kept.row.raw
     (figures,) = store.meters("test").values()
     assert json.loads(figures)["ends"] == {"expired": 5, "dead_lettered": 1, "absent": 4}
+
+
+def test_rejections_are_counted_by_code(store, broker):
+    """The screen and the report of a run tell codes, from what the bolt wrote."""
+    rows = [ROWS[0], msgspec.structs.replace(ROWS[0], offset=11, code="missing_field"), ROWS[1]]
+    bits = {"rejected": bitmap_of([11, 12], 10), "dead_lettered": bitmap_of([13], 10)}
+    drive(RejectTransactions, batch(WHOLE, Asides(rows, LedgerRow(WHOLE, "reject", bits, 7))), TICK)
+    seen = look(store.meters("test"), began=0, taken=1, high=0, lag=0)
+    assert seen.ends["rejected"] == 2
+    assert rejected_by_code(seen.ends) == {"missing_field": 1, "not_json": 1}
+    assert seen.decided == 3

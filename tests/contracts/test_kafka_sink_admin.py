@@ -2,7 +2,7 @@
 
 import pytest
 
-from stormwatch.errors import TopicError
+from stormwatch.errors import BrokerRefused
 from stormwatch.partitioner import partition_of
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from tests.contracts.kafka_clusters import CLIENTS, Cluster, cluster, read
@@ -61,7 +61,7 @@ def test_a_record_that_kafka_refuses_is_told_as_such(
     topic = unique("small")
     real_kafkas.admin().ensure_topic(topic, 1, {"max.message.bytes": "1000000"})
     sink = real_kafkas.sink()
-    with pytest.raises(TopicError, match=r"max\.message\.bytes"):
+    with pytest.raises(BrokerRefused, match=r"max\.message\.bytes"):
         sink.send(topic, b"k", b"x" * size)
         sink.flush(15)
     sink.send(topic, b"k", b"x")
@@ -92,9 +92,9 @@ def test_topics_are_made_once_described_and_deleted(kafkas: Cluster, unique) -> 
 
 def test_a_refused_topic_says_why(real_kafkas: Cluster, unique) -> None:
     admin = real_kafkas.admin()
-    with pytest.raises(TopicError, match="Use letters"):
+    with pytest.raises(BrokerRefused, match="Use letters"):
         admin.ensure_topic("no spaces allowed", 1, {})
-    with pytest.raises(TopicError, match="Correct that option"):
+    with pytest.raises(BrokerRefused, match="Correct that option"):
         admin.ensure_topic(unique("odd"), 1, {"no.such.option": "1"})
 
 

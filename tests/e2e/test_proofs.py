@@ -233,7 +233,7 @@ def test_a_dead_letter_is_masked_mended_and_redriven_once(world: World) -> None:
     code, said = world.call("dlq", "discard", letter["record"], "--note", "nonsense")
     assert code == 0, said
     code, said = world.call("dlq", "list", "--reason", "not_json")
-    assert said == "Nothing set aside is open.\n"
+    assert said == "No dead letter is open.\n"
     assert world.call("ledger", "--verify")[0] == 0
 
 

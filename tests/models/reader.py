@@ -43,6 +43,7 @@ class World:
         self.commits: list[bool] = []
         self.waits: list[float] = []
         self.expired = options.get("expired", "resume")
+        self.rules: Rules = options.get("rules", RULES)
         self.reader = self.start()
 
     def start(self, task: int = 0, tasks: int = 1) -> Reader:
@@ -90,7 +91,7 @@ class Turning(Reader):
     def __init__(self, world: World, task: int, tasks: int) -> None:
         self._world = world
         super().__init__(
-            world.connect, Log("t", "g", world.expired), RULES, task, tasks,
+            world.connect, Log("t", "g", world.expired), world.rules, task, tasks,
             lambda: world.now, Random(1),
         )  # fmt: skip
 

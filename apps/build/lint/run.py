@@ -24,6 +24,7 @@ SOURCES: tuple[Callable[[Path, str, Any], Iterable[Finding]], ...] = (
     sources.shared_states,
     sources.heavy_imports,
     sources.missing_requirements,
+    sources.unusable_files,
 )
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from apps.build.lint import requirements
+from apps.data.kinds import BY_TOPOLOGY
+from stormwatch import settings
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.wiring import Finding, error, warning
+from stormwatch.errors import ModelError, SettingsError
 
 HEAVY = {
     "numpy": "0.11 s, 16 MB", "scipy": "0.12 s, 18 MB", "lightgbm": "0.31 s, 47 MB",
@@ -127,6 +130,21 @@ def missing_requirements(root: Path, name: str, topology: Any) -> Iterable[Findi
                 "ModuleNotFoundError",
                 f"add a line {min(names)} with its version",
             )  # fmt: skip
+
+
+def unusable_files(root: Path, name: str, topology: Any) -> Iterable[Finding]:
+    """SW113: rules or a model that the settings name and the domain cannot use."""
+    kind = BY_TOPOLOGY.get(name)
+    if kind is None or not kind.domain:
+        return
+    try:
+        kind.make(settings.load(root=root))
+    except (SettingsError, ModelError) as problem:
+        yield error(
+            "SW113", f"topology {name}", str(problem),
+            "whatever decides ends with this, at every start",
+            "mend the file, or name another: fraud.rules, fraud.model, maintenance.model",
+        )  # fmt: skip
 
 
 def _domains(root: Path) -> Iterator[tuple[str, str]]:

@@ -1,17 +1,16 @@
-"""What is written. Short, and what a reviewer would let pass."""
+"""The files that `new` writes: short, and as a reviewer would accept them."""
 
 EVENTS_BOLT = '''"""{sentence}"""
 
 from typing import Any
 
 from bolts.base import BatchBolt
-from stormwatch.codec import Parsed
+from stormwatch import Fragment, Parsed
 from {event_module} import {event}
-from stormwatch.records import Fragment
 
 
 class {cls}(BatchBolt):
-    """Looks at every event. Guarantee: at least once."""
+    """Logs every event. Guarantee: at least once."""
 
     payload = Parsed[{event}]
 
@@ -25,20 +24,18 @@ STATEFUL_BOLT = '''"""{sentence}"""
 import msgspec
 
 from bolts.stateful import StatefulBolt
-from stormwatch.codec import Parsed
+from stormwatch import Parsed, Reason, Verdict
 from {event_module} import {event}
-from stormwatch.records import Reason
-from stormwatch.state.judge import Verdict
 
 
 class {cls}State(msgspec.Struct, array_like=True):
-    """What is remembered of a key; each field has a default."""
+    """What is remembered for each key. Every field needs a default."""
 
     seen: int = 0
 
 
 class {cls}(StatefulBolt):
-    """Counts a key's events and tells of the third. Guarantee: effects once."""
+    """Counts a key's events and alerts at the third. Guarantee: effects once."""
 
     payload = Parsed[{event}]
     domain = "{name}"
@@ -58,12 +55,11 @@ RECORDS_BOLT = '''"""{sentence}"""
 from typing import Any
 
 from bolts.base import BatchBolt
-from stormwatch.codec import RECORDS
-from stormwatch.records import Fragment, Record
+from stormwatch import RECORDS, Fragment, Record
 
 
 class {cls}(BatchBolt):
-    """Looks at every record. Guarantee: at least once."""
+    """Logs every record. Guarantee: at least once."""
 
     payload = RECORDS
 
@@ -80,25 +76,25 @@ class Reject{cls}({base}):
     domain = "{name}"
 '''
 
-BOLT_TEST = '''"""{cls} over Storm's protocol, and the laws that every bolt keeps."""
+BOLT_TEST = '''"""{cls} over Storm's protocol, and the contract tests."""
 
 from bolts.{name} import {cls}
 from stormwatch.testing import assert_laws, batch, drive, fragment, payload
 
 
-def test_a_batch_is_seen_and_acked() -> None:
+def test_a_batch_is_logged_and_acked() -> None:
     whole = fragment(10, 12)
     message = batch(whole, payload({cls}.payload, whole))
-    said = drive({cls}, message, conf={{"topology.debug": True}})
-    assert said.acks == ["1"]
-    assert "offset 12" in said.log
+    result = drive({cls}, message, conf={{"topology.debug": True}})
+    assert result.acks == ["1"]
+    assert "offset 12" in result.log
 
 
-def test_it_keeps_the_laws() -> None:
+def test_it_passes_the_contract_tests() -> None:
     assert_laws({cls})
 '''
 
-STATEFUL_TEST = '''"""{cls}: what it judges, what it stores, and the laws that every bolt keeps."""
+STATEFUL_TEST = '''"""{cls}: decisions, what is stored, and the contract tests."""
 
 from bolts.{name} import {cls}, {cls}State
 from stormwatch.adapters.memory.store import MemoryStore
@@ -106,20 +102,20 @@ from {event_module} import {event}
 from stormwatch.testing import assert_laws, batch, decisions, drive, example, fragment, payload
 
 
-def test_the_third_event_of_a_key_is_told() -> None:
+def test_the_third_event_of_a_key_is_an_alert() -> None:
     state = {cls}State()
     verdicts = [{cls}.judge(state, example({event}, n)) for n in range(4)]
     assert [verdict.outcome for verdict in verdicts] == ["noted", "noted", "third", "noted"]
 
 
-def test_what_is_judged_is_stored(store: MemoryStore) -> None:
+def test_decisions_are_stored(store: MemoryStore) -> None:
     whole = fragment(10, 12)
-    said = drive({cls}, batch(whole, payload({cls}.payload, whole)))
-    assert said.acks == ["1"], said.log
+    result = drive({cls}, batch(whole, payload({cls}.payload, whole)))
+    assert result.acks == ["1"], result.log
     assert [one.outcome for one in decisions(store, "{name}")] == ["noted"] * 3
 
 
-def test_it_keeps_the_laws() -> None:
+def test_it_passes_the_contract_tests() -> None:
     assert_laws({cls})
 '''
 
@@ -136,7 +132,7 @@ class {cls}Spout(KafkaBatchSpout):
     topic_setting: ClassVar[str] = "topic_{name}"
 '''
 
-SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, and the laws that every spout keeps."""
+SPOUT_TEST = '''"""{cls}Spout over Storm's protocol, and the contract tests."""
 
 from collections.abc import Iterator
 
@@ -159,7 +155,7 @@ def test_a_record_is_emitted_and_committed(broker: MemoryBroker) -> None:
     assert broker.commits["stormwatch", "{topic}"][0].offset == 1
 
 
-def test_it_keeps_the_laws() -> None:
+def test_it_passes_the_contract_tests() -> None:
     assert_spout_laws({cls}Spout)
 '''
 

@@ -143,7 +143,7 @@ def _rows(source: Iterable[Labelled]) -> Rows:
     states: dict[str, CustomerState] = defaultdict(new_state)
     features, labels, times = [], [], []
     for event, label in source:
-        features.append(advance(states[event.customer], event))
+        features.append(advance(states[event.customer], event)[0])
         labels.append(label)
         times.append(event.time)
     time = np.array(times)

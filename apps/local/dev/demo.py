@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
+from apps.data.kinds import BY_TOPOLOGY
 from apps.local.dev import world
 from apps.local.dev.feed import Feed
 from apps.local.dev.narrator import Narrator
@@ -20,6 +21,7 @@ from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.settings import Settings, load
 
 RUN = "demo"
+TOPOLOGIES = ("fraud", "maintenance")
 CUSTOMERS, TRANSACTIONS_S = 300, 800.0
 UNITS, READINGS_S = 12, 180.0
 DRAIN_S = 20.0
@@ -38,15 +40,15 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
     """Run it; the exit code: 0, 130 after Ctrl-C, 1 if an offset has no end state."""
     with world.environment():
         settings = load(root=root)
+        for topology in TOPOLOGIES:
+            BY_TOPOLOGY[topology].make(settings)  # a bad file is told before anything starts
         narrator = Narrator(say, Frauds(RUN), Machines(RUN))
         say("Two topologies on generated events, all in this process; Ctrl-C ends it.")
         say(f"fraud: card transactions of {CUSTOMERS} customers; some frauds are planted.")
         say(f"maintenance: readings of {UNITS} turbofans that wear and fail.")
         with world.opened(settings, narrator.outcomes) as made, Signals() as signals:
             signals.only_ask()
-            session = Session(
-                root, ["fraud", "maintenance"], settings, options.seed, narrator.event
-            )
+            session = Session(root, list(TOPOLOGIES), settings, options.seed, narrator.event)
             session.start()
             feeds = _feeds(settings, made, options.seed, narrator)
             end = time.monotonic() + options.seconds

@@ -1,7 +1,7 @@
 """Kafka and the store in memory, watched, for topologies in this process."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from apps.local.run import prepare
@@ -9,24 +9,35 @@ from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.kafka import MemoryAdmin
 from stormwatch.adapters.memory.store import MemoryStore
-from stormwatch.records import Outcomes
+from stormwatch.records import LedgerRow, Outcomes, SetAside
 from stormwatch.settings import Settings, variable
 
 MEMORY = {variable("kafka.client"): "memory", variable("store"): "memory"}
 
 
-class WatchedStore(MemoryStore):
-    """Tells of outcomes once they are written, perhaps more than once."""
+Aside = Callable[[Sequence[SetAside]], None]
 
-    def __init__(self, period_h: int, watch: Callable[[Outcomes], None]) -> None:
+
+class WatchedStore(MemoryStore):
+    """Tells of outcomes and set-aside rows once they are written, perhaps more than once."""
+
+    def __init__(self, period_h: int, watch: Callable[[Outcomes], None], aside: Aside) -> None:
         super().__init__(period_h)
-        self._watch = watch
+        self._watch, self._aside = watch, aside
 
     def write_outcomes(self, *batches: Outcomes) -> None:
         """See the port."""
         super().write_outcomes(*batches)
         for outcomes in batches:
             self._watch(outcomes)
+            self._aside(outcomes.aside)
+
+    def write_aside(
+        self, domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
+    ) -> None:
+        """See the port."""
+        super().write_aside(domain, rows, ledger, stamp)
+        self._aside(rows)
 
 
 @contextmanager
@@ -46,11 +57,14 @@ def environment(values: Mapping[str, str] = MEMORY) -> Iterator[None]:
 
 @contextmanager
 def opened(
-    settings: Settings, watch: Callable[[Outcomes], None], simulated: bool = False
+    settings: Settings,
+    watch: Callable[[Outcomes], None],
+    simulated: bool = False,
+    aside: Aside = lambda rows: None,
 ) -> Iterator[memory.World]:
     """A new world with all topics; components that start now find it."""
     broker = MemoryBroker(default_partitions=settings.kafka_partitions)
-    world = memory.World(broker, WatchedStore(settings.layout_period_h, watch), simulated)
+    world = memory.World(broker, WatchedStore(settings.layout_period_h, watch, aside), simulated)
     prepare.ensure_topics(settings, MemoryAdmin(broker), lambda step, detail: None)
     memory.use(world)
     try:

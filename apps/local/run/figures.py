@@ -7,13 +7,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from stormwatch.metrics import Reading, quantiles, since, upper_edge
+from stormwatch.metrics import REJECTED_CODE, Reading, quantiles, since, upper_edge
 from stormwatch.records import DecisionRow, EndState
 
-REJECTED_CODE = "rejected:"
-"""Meters count a rejection under its code as well: `rejected:<code>`."""
-
 _decode = msgspec.json.Decoder(Reading).decode
+
+
+class _Moment(msgspec.Struct):
+    """All that is sure of a reading that another version wrote."""
+
+    at: int
+
+
+_moment = msgspec.json.Decoder(_Moment).decode
 
 
 class Look(NamedTuple):
@@ -31,6 +37,7 @@ class Look(NamedTuple):
     newest: Sequence[DecisionRow] = ()
     degraded: int = 0  # decisions by rules alone
     noted: Mapping[str, int] = MappingProxyType({})  # as `records.Outcomes` has it
+    unread: int = 0  # tasks whose meter was written by another version: not counted
 
     @property
     def decided(self) -> int:
@@ -67,14 +74,21 @@ def look(
     lag: int,
     newest: Sequence[DecisionRow] = (),
 ) -> Look:
-    """Sum the meters written since `began` (ms): older ones are of processes of an earlier run."""
+    """Sum the meters written since `began` (ms): older ones are of processes of an earlier run.
+
+    One that another version wrote is left out, and counted as unread.
+    """
     ends: Counter[str] = Counter()
     latency: Counter[int] = Counter()
     noted: Counter[str] = Counter()
-    at = alerts = failed = tasks = degraded = 0
+    at = alerts = failed = tasks = degraded = unread = 0
     for body in meters.values():
-        reading = _decode(body)
-        if reading.at < began:
+        try:
+            if _moment(body).at < began:
+                continue
+            reading = _decode(body)
+        except msgspec.MsgspecError:
+            unread += 1
             continue
         ends.update(reading.ends)
         latency.update(reading.latency)
@@ -97,6 +111,7 @@ def look(
         tuple(newest),
         degraded,
         dict(noted),
+        unread,
     )
 
 

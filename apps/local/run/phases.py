@@ -74,10 +74,13 @@ class Course:
 
     def _until_ready(self) -> None:
         """Until each topology has decided a record. They are fed once the bolts of all report."""
-        self._enter("starting the topologies")
+        self._enter(_waits_for([s.topology for s in self._streams], []))
         while not self._all_decide():
             looks = self._looks(0)
-            if all(s.topology in looks and looks[s.topology].tasks for s in self._streams):
+            absent = [s.topology for s in self._streams
+                      if s.topology not in looks or not looks[s.topology].tasks]  # fmt: skip
+            self._phase = _waits_for(absent, [n for n, look in looks.items() if not look.decided])
+            if not absent:
                 for stream in self._streams:
                     self._crew.feed(stream, self._order(stream))
             if self._tick():
@@ -149,6 +152,12 @@ class Course:
     def _tick(self) -> bool:
         """A quarter of a second passes on the screen; True if the run is to end."""
         self._crew.check()
+        if self._watcher.ended_by:
+            raise FatalError(
+                f"Watching the run ended by {self._watcher.ended_by!r}, which is a fault of this "
+                "program; the log of the run has its traceback. The records are safe: "
+                "`./stormwatch ledger` tells what became of them."
+            ) from self._watcher.ended_by
         panels = [
             Panel(
                 s.topology,
@@ -157,6 +166,7 @@ class Course:
                 self._crew.topologies[s.topology].restarts,
                 self._crew.sent(s.topology),
                 self._watcher.ledger(s.topology),
+                self._watcher.records(s.topology),
             )
             for s in self._streams
         ]
@@ -173,3 +183,10 @@ class Course:
         if self._signals.asked:
             sleep(_TICK_S)
         return self._signals.pause(_TICK_S)
+
+
+def _waits_for(absent: Sequence[str], undecided: Sequence[str]) -> str:
+    """What keeps a run from being ready, in words."""
+    if absent:
+        return f"waiting for Storm to start the components of {' and '.join(absent)}"
+    return f"waiting for the first decision of {' and '.join(undecided)}"

@@ -10,7 +10,7 @@ from rich.text import Text
 from apps.data.printable import lines_shown
 from apps.local.run.report import Report
 from apps.local.run.view import Screen, live, plain
-from apps.local.steps import Steps
+from apps.local.steps import Steps, renewing
 
 PLAIN_EVERY_S = 5.0
 SCREEN_EVERY_S = 0.5
@@ -25,7 +25,9 @@ class Presenter:
         self._terminal = console.is_terminal
         self._live: Live | None = None
         self._shown = -PLAIN_EVERY_S
-        self.step = Steps(self.line, clock)
+        width = lambda: console.width  # noqa: E731
+        renew = renewing(console.file, width) if self._terminal else None  # type: ignore[arg-type]
+        self.step = Steps(self.line, clock, renew)
 
     def line(self, name: str, text: str) -> None:
         """One line that stays, above the figures."""
@@ -39,11 +41,13 @@ class Presenter:
         """The figures now."""
         if self._terminal:
             if self._live is None:
-                self._live = Live(console=self._console, auto_refresh=False)
+                self._live = Live(
+                    console=self._console, auto_refresh=False, vertical_overflow="crop"
+                )
                 self._live.start()
             if self._clock() - self._shown >= SCREEN_EVERY_S:
                 self._shown = self._clock()
-                self._live.update(live(screen), refresh=True)
+                self._live.update(live(screen, self._console.height), refresh=True)
         elif self._clock() - self._shown >= PLAIN_EVERY_S:
             self._shown = self._clock()
             for line in plain(screen):

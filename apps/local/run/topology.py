@@ -47,7 +47,8 @@ class Topology:
         """Start the command. Two may start at once: their builds wait for each other."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         path = os.pathsep.join([str(_BIN), environ.get("PATH", os.defpath)])
-        with self.log.open("wb") as out:
+        self.log.write_bytes(b"")
+        with self.log.open("ab") as out:  # as `_read` does: neither overwrites the other
             self._process = subprocess.Popen(
                 [
                     sys.executable,

@@ -13,12 +13,23 @@ from apps.data.printable import shown
 from apps.local.run.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import DecisionRow, EndState
+from stormwatch.state.judge import UNSCORED
 
 RUNNING = "running"
 """The phase between warm-up and drain."""
-ALERTS_SHOWN = 5
+HEIGHT = 24
 _NAME = 20
 _SHOWN_STATES = tuple(s for s in EndState if s is not EndState.ABSENT)
+_BESIDE_ALERTS = 5
+"""Lines of head, memory, blank, last line, and the one that a terminal keeps for the cursor."""
+_TROUBLE_LINES = 3
+_STYLES = {
+    "decline": "bold red",
+    "review": "yellow",
+    "service": "bold red",
+    "watch": "yellow",
+    "sensor_fault": "magenta",
+}
 
 
 class Panel(NamedTuple):
@@ -30,6 +41,8 @@ class Panel(NamedTuple):
     restarts: int = 0
     published: int = 0
     ledger: TopicLedger | None = None
+    records: Mapping[tuple[str, str], str] = {}
+    """What the records were that led to alerts, in words, by entity and id."""
 
 
 class Screen(NamedTuple):
@@ -43,16 +56,22 @@ class Screen(NamedTuple):
     trouble: str = ""
 
 
-def live(screen: Screen) -> RenderableType:
-    """For a terminal."""
+def live(screen: Screen, height: int = HEIGHT) -> RenderableType:
+    """For a terminal of this many lines: the figures whole, then as many alerts as there is room
+    for, of each topology some."""
     head = Text.assemble(
-        ("Stormwatch ", "bold"), f"run {screen.run} · {screen.phase} · {clock(screen.elapsed)}"
+        ("Stormwatch ", "bold cyan"),
+        (f"{screen.phase} ", "bold"),
+        f"· {clock(screen.elapsed)}  ",
+        (f"run {screen.run}", "dim"),
     )
-    parts: list[RenderableType] = [head, _figures(screen), _memory(screen.memory)]
-    if screen.trouble:
-        parts.append(Text(screen.trouble, style="bold red"))
-    parts += [_alerts(screen.panels), Text("Ctrl-C ends the run and all it started.", style="dim")]
-    return Group(*parts)
+    figures, more = _figures(screen.panels)
+    parts: list[RenderableType] = [_line(head), figures, *more, _memory(screen.memory)]
+    trouble = screen.trouble.splitlines()[:_TROUBLE_LINES]
+    parts += [_line(Text(line, style="bold red")) for line in trouble]
+    room = height - _BESIDE_ALERTS - figures.row_count - 1 - len(more) - len(trouble)
+    parts += [Text(""), *_alerts(screen.panels, room)]
+    return Group(*parts, _line(Text("Ctrl-C ends the run and all it started.", style="dim")))
 
 
 def plain(screen: Screen) -> list[str]:
@@ -66,6 +85,7 @@ def plain(screen: Screen) -> list[str]:
         latency = rates.latency if rates else None
         memory = screen.memory.get(panel.topology, {}).get("total", 0.0)
         again = f", restarts {panel.restarts}" if panel.restarts else ""
+        again += f", {_unread(look.unread)}" if look.unread else ""
         if not look.decided and (panel.ledger is None or panel.ledger.sound):
             head = f"{_when(screen)} {panel.topology}: nothing decided yet"
             lines.append(f"{head}, lag {look.lag}, {memory:,.0f} MB{again}")
@@ -96,55 +116,94 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _figures(screen: Screen) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("")
-    for panel in screen.panels:
-        table.add_column(panel.topology, justify="right", min_width=12)
+def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
+    """The table, and lines that belong below it."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for panel in panels:
+        table.add_column(panel.topology, justify="right", min_width=14, no_wrap=True)
     for name, cell in _ROWS:
-        table.add_row(name, *(cell(panel) for panel in screen.panels))
+        table.add_row(name, *(cell(panel) for panel in panels))
     for state in _SHOWN_STATES:
-        counts = [panel.look.ends.get(state, 0) if panel.look else 0 for panel in screen.panels]
-        if any(counts) or state in (EndState.SCORED, EndState.REJECTED):
+        counts = [panel.look.ends.get(state, 0) if panel.look else 0 for panel in panels]
+        if any(counts) or state is EndState.SCORED:
             table.add_row(state.replace("_", " "), *(f"{count:,}" for count in counts))
-    degraded = [panel.look.degraded if panel.look else 0 for panel in screen.panels]
+    if any(panel.restarts for panel in panels):
+        table.add_row("restarts", *(Text(str(p.restarts), style="yellow") for p in panels))
+    degraded = [panel.look.degraded if panel.look else 0 for panel in panels]
     if any(degraded):
         told = Text("by rules alone (degraded)", style="bold red")
         table.add_row(told, *(f"{count:,}" for count in degraded))
-    notes = [panel.look.noted if panel.look else {} for panel in screen.panels]
+    notes = [panel.look.noted if panel.look else {} for panel in panels]
     for what in sorted({what for noted in notes for what in noted}):
-        told = Text(what.replace("_", " "), style="bold")
-        table.add_row(told, *(f"{noted.get(what, 0):,}" for noted in notes))
-    codes = [rejected_by_code(panel.look.ends) if panel.look else {} for panel in screen.panels]
-    for code in sorted(set().union(*codes)):
-        table.add_row(Text(f"  {code}", style="dim"), *(f"{c.get(code, 0):,}" for c in codes))
-    return table
+        note = Text(what.replace("_", " "), style="bold")
+        table.add_row(note, *(f"{noted.get(what, 0):,}" for noted in notes))
+    more = []
+    for panel in panels:
+        codes = rejected_by_code(panel.look.ends) if panel.look else {}
+        if codes:
+            told = Text(", ".join(f"{code} {count:,}" for code, count in codes.items()))
+            more.append(_line(Text.assemble((f"rejected by {panel.topology}: ", "dim"), told)))
+        if panel.look and panel.look.unread:
+            more.append(_line(Text(f"{panel.topology}: {_unread(panel.look.unread)}", "yellow")))
+    return table, more
+
+
+def _unread(count: int) -> str:
+    return f"{count} meters of another version are not counted"
 
 
 def _memory(memory: Mapping[str, Mapping[str, float]]) -> Text:
     total = sum(group.get("total", 0.0) for group in memory.values())
     parts = ", ".join(f"{name} {group.get('total', 0.0):,.0f}" for name, group in memory.items())
-    return Text(f"resident memory {total:,.0f} MB: {parts}")
+    return _line(Text(f"memory {total:,.0f} MB: {parts}", style="dim"))
 
 
-def _alerts(panels: Sequence[Panel]) -> RenderableType:
-    newest: dict[str, DecisionRow] = {}  # of each entity: one that goes on and on hides no other
-    for row in sorted(
-        (row for panel in panels if panel.look for row in panel.look.newest),
-        key=lambda row: -row.timestamp,
-    ):
-        newest.setdefault(row.entity, row)
-    if not newest:
-        return Text("no alerts yet", style="dim")
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
-    table.add_column("last alerts", no_wrap=True)
-    table.add_column("entity", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("reasons", ratio=1)
-    for row in list(newest.values())[:ALERTS_SHOWN]:
-        when = moment(row.timestamp, "%H:%M:%S")
-        table.add_row(when, Text(shown(_tail(row.entity))), row.outcome, Text(in_words(row)))
-    return table
+def _alerts(panels: Sequence[Panel], room: int) -> list[Text]:
+    """Alerts of each topology in `room` lines: half for the first, two lines an alert."""
+    blocks = [(panel, _newest(panel)) for panel in panels]
+    out: list[Text] = []
+    for number, (panel, rows) in enumerate(blocks):
+        left = max(room - len(out), 0)
+        later = len(blocks) - number - 1
+        own = left - max(left // 3, 3) * later if later else left
+        title = "newest alerts" if rows else "no alerts yet"
+        style = "bold" if rows else "dim"
+        out.append(_line(Text(f"{panel.topology}: {title}", style=style)))
+        for row in rows[: max((own - 1) // 2, 1)]:
+            out += [_line(_what(panel, row)), _line(Text(f"         {in_words(row)}", "dim"))]
+    return out
+
+
+def _newest(panel: Panel) -> list[DecisionRow]:
+    """One of each entity: one that goes on and on hides no other."""
+    found: dict[str, DecisionRow] = {}
+    for row in sorted(panel.look.newest if panel.look else (), key=lambda row: -row.timestamp):
+        found.setdefault(row.entity, row)
+    return list(found.values())
+
+
+def _what(panel: Panel, row: DecisionRow) -> Text:
+    about = panel.records.get((row.entity, row.id), "")
+    return Text.assemble(
+        f"{moment(row.timestamp, '%H:%M:%S')} ",
+        (row.outcome, _STYLES.get(row.outcome, "bold")),
+        f" {_score(panel.topology, row.score)}  ",
+        (f"{about}  " if about else "", "bold"),
+        (shown(_tail(row.entity)), "cyan"),
+    )
+
+
+def _score(topology: str, score: float) -> str:
+    if score == UNSCORED:
+        return "by rules alone"
+    return f"{score:.0f} cycles left" if topology == "maintenance" else f"{score:.2f}"
+
+
+def _line(text: Text) -> Text:
+    """On one line, whatever the width."""
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
 
 
 def _tail(name: str) -> str:
@@ -172,15 +231,19 @@ def _ms(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def _latencies(panel: Panel) -> str:
+    if panel.rates is None:
+        return "–"
+    found = panel.rates.latency
+    return " / ".join(_ms(value) for value in (found.p50, found.p95, found.p99))
+
+
 _ROWS: tuple[tuple[str, Callable[[Panel], str]], ...] = (
     ("records/s in", lambda p: _rate(p.rates and p.rates.incoming)),
-    ("records/s out", lambda p: _rate(p.rates and p.rates.outgoing)),
-    ("latency p50, ms", lambda p: _ms(p.rates and p.rates.latency.p50)),
-    ("latency p95, ms", lambda p: _ms(p.rates and p.rates.latency.p95)),
-    ("latency p99, ms", lambda p: _ms(p.rates and p.rates.latency.p99)),
+    ("records/s decided", lambda p: _rate(p.rates and p.rates.outgoing)),
+    ("latency p50/95/99, ms", _latencies),
     ("published", lambda p: f"{p.published:,}"),
     ("lag", lambda p: f"{p.look.lag:,}" if p.look else "–"),
     ("alerts", lambda p: f"{p.look.alerts:,}" if p.look else "–"),
     ("unaccounted", lambda p: _unaccounted(p.ledger)),
-    ("restarts", lambda p: f"{p.restarts}"),
 )

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from apps.local.services import jars, ports
+from apps.local.services import jars, ports, registry
 from apps.local.services.health import cassandra_answers
 from apps.local.services.home import Home, Progress
 from apps.local.services.java import CASSANDRA, FRUGAL, Java, cassandra_options, java
@@ -20,10 +20,11 @@ _RESOURCES = Path(__file__).parent / "resources"
 def plan(
     home: Home, progress: Progress, native: int | None = None, storage: int | None = None
 ) -> Plan:
-    """Cassandra on its default ports, or on others where those are taken; data survives."""
+    """Cassandra on the ports it had, else its default ones, or others if taken; data survives."""
     its_java = java(CASSANDRA, load(root=home.root).cassandra_java_home)
-    native = native or ports.default_or_other(9042, NAME, progress)
-    storage = storage or ports.free(7000, taken=[native])
+    had = registry.ports(home, NAME)
+    native = native or ports.same_as_before(had.get("native"), 9042, NAME, progress)
+    storage = storage or ports.free(had.get("storage", 7000), taken=[native])
     classpath = jars.joined(jars.classpath(home, jars.CASSANDRA, progress))
     base = home.run_dir / NAME
     tmp = base / "tmp"

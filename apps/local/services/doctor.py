@@ -9,6 +9,7 @@ from apps.local.services import (
     jars,
     java,
     kafka,
+    kafka_check,
     machine,
     manage,
     ports,
@@ -88,16 +89,22 @@ def _services(settings: Settings, root: Path, home: Home) -> Iterator[Finding]:
     for status in manage.status(root, settings):
         if status.state == "running":
             yield Finding(status.name, OK, f"Running, pid {status.pid}, {_shown(status.ports)}.")
+            if status.name == kafka.NAME:
+                yield from kafka_check.check(settings)
         elif status.state == "stale":
             yield Finding(
                 status.name,
                 WARN,
                 f"Recorded with pid {status.pid}, which is gone.",
                 f"It ended by itself; {known[status.name].log} says why.",
-                "`./stormwatch up` starts it again, `./stormwatch down` forgets it.",
+                f"Nothing starts it by itself: `{manage.again(status.name)}` does, "
+                "`./stormwatch down` forgets it.",
             )
         elif status.state == "external":
-            yield _external(status.name, settings, root)
+            found = _external(status.name, settings, root)
+            yield found
+            if status.name == kafka.NAME and found.ok:
+                yield from kafka_check.check(settings)
         else:
             yield Finding(status.name, OK, "Not running; `./stormwatch run` and `up` start it.")
 

@@ -36,6 +36,11 @@ class Home:
         """The record of what runs; settings.py reads its `settings` too."""
         return self.run_dir / SERVICES_FILE
 
+    @property
+    def storm(self) -> Path:
+        """Storm's home directory: configuration, data, logs, and the jars of workers."""
+        return self.run_dir / "storm"
+
     def log(self, service: str) -> Path:
         """The log file of a service."""
         return self.run_dir / "logs" / f"{service}.log"

@@ -14,6 +14,9 @@ STORM, WORKER, KAFKA, CASSANDRA = "storm", "worker", "kafka", "cassandra"
 
 _UNWANTED = ("storm-clojure", "reload4j")
 """The first fails with NoClassDefFoundError without carbonite, the second is a loop with log4j."""
+_LAST = "snakeyaml"
+"""flux-core 2.4 brings one inside itself, an older one, and runs with that only; of all else that
+is inside it (slf4j, thrift, httpclient) the jars of Storm must come first."""
 _LOCK = "jars.lock"
 
 
@@ -34,7 +37,7 @@ def classpath(home: Home, profile: str, progress: Progress) -> list[Path]:
 
 def cache(home: Home, profile: str) -> Path:
     """The file that names the jars of a profile, once they are there."""
-    return home.jars / f"{profile}-{fingerprint(home.root)}.classpath"
+    return home.jars / f"{profile}-{fingerprint(home.root)}.jars"
 
 
 def _known(cached: Path) -> list[Path]:
@@ -91,6 +94,7 @@ def _resolve(home: Home, progress: Progress) -> None:
     wanted = {STORM: project.dependencies, **named}
     for profile, jars in maven.resolve(wanted, project.managed, home.jars, progress).items():
         kept = [jar for jar in jars if not any(part in jar.name for part in _UNWANTED)]
+        kept.sort(key=lambda jar: jar.name.startswith(_LAST))
         cached = cache(home, profile)
         fresh = cached.with_suffix(".new")
         fresh.write_text("\n".join(map(str, kept)) + "\n")

@@ -7,7 +7,7 @@ import uuid
 from functools import partial
 from pathlib import Path
 
-from apps.local.services import jars, ports
+from apps.local.services import jars, ports, registry
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import kafka_answers
 from apps.local.services.home import Home, Progress
@@ -54,10 +54,11 @@ log.cleaner.dedupe.buffer.size=16777216
 def plan(
     home: Home, progress: Progress, broker: int | None = None, controller: int | None = None
 ) -> Plan:
-    """Kafka on its default ports, or on others where those are taken; data survives."""
+    """Kafka on the ports it had, else its default ones, or others if taken; data survives."""
     its_java = java(NEED).path
-    broker = broker or ports.default_or_other(9092, NAME, progress)
-    controller = controller or ports.free(9093, taken=[broker])
+    had = registry.ports(home, NAME)
+    broker = broker or ports.same_as_before(had.get("broker"), 9092, NAME, progress)
+    controller = controller or ports.free(had.get("controller", 9093), taken=[broker])
     classpath = jars.joined(jars.classpath(home, jars.KAFKA, progress))
     base = home.run_dir / NAME
     tmp = base / "tmp"

@@ -64,21 +64,35 @@ def with_entries(settings: Settings, entries: list[Entry]) -> Settings:
     return replace(settings, **changed)  # type: ignore[arg-type]
 
 
-def halt(home: Home, names: list[str], progress: Progress) -> list[str]:
-    """Stop these, a cluster from the top down and the rest beside it. The caller holds the lock."""
+def halt(home: Home, names: list[str], progress: Progress, *, topologies: bool = True) -> list[str]:
+    """Stop these, a cluster from the top down and the rest beside it; the names of what ran.
+
+    With a supervisor its topologies and their workers end, unless `topologies` is false. The
+    caller holds the lock.
+    """
     known = registry.read(home)
     running = {n: known[n] for n in names if n in known and process.find(known[n].identity)}
     for name in running:
         progress(name, "stopping")
+    cluster = topologies and storm.SUPERVISOR in names
+    alone = workers.running(home) if cluster and storm.SUPERVISOR not in running else []
+    left: set[str] = set()
     try:
-        if storm.SUPERVISOR in running and storm.NIMBUS in running:
-            workers.kill_topologies(running[storm.NIMBUS].ports["thrift"], progress)
+        if cluster:
+            thrift = running[storm.NIMBUS].ports["thrift"] if storm.NIMBUS in running else None
+            left = workers.kill_topologies(home, thrift, progress)
         last = {storm.NIMBUS: 1, storm.ZOOKEEPER: 2}
         for turn in range(3):
             process.stop(e.identity for n, e in running.items() if last.get(n, 0) == turn)
-            if turn == 0 and storm.SUPERVISOR in running:
+            if turn == 0 and cluster:  # they outlive a supervisor that was killed
                 process.stop(workers.processes(home), grace_s=1)
+        if left:
+            progress(
+                "cluster",
+                f"no Nimbus could forget {', '.join(sorted(left))}: the next `./stormwatch cluster "
+                "up` runs that again. `sparse kill -n NAME` ends it then",
+            )
     finally:
         gone = [n for n in names if n in known and process.find(known[n].identity) is None]
         registry.remove(home, *gone)
-    return list(running)
+    return [*running, *sorted({f"the workers of {worker.topology}" for worker in alone})]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.local.services import cassandra, kafka, process, registry
+from apps.local.services import cassandra, kafka, process, registry, storm, workers
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import listens
 from apps.local.services.home import Home, Progress, silent
@@ -63,10 +63,11 @@ def up(
 def down(root: Path, progress: Progress = silent, settings: Settings | None = None) -> list[str]:
     """Stop what we started, all side by side and within 10 s; the names of what was stopped."""
     home = Home.of(settings or load(root=root), root)
-    if not home.registry.exists():
+    alone = [name for name in storm.ALL if workers.running(home)]
+    if not home.registry.exists() and not alone:
         return []
     with registry.locked(home):
-        return halt(home, list(registry.read(home)), progress)
+        return halt(home, list({**registry.read(home), **dict.fromkeys(alone)}), progress)
 
 
 def status(root: Path, settings: Settings | None = None) -> list[ServiceStatus]:
@@ -78,6 +79,11 @@ def status(root: Path, settings: Settings | None = None) -> list[ServiceStatus]:
     return [_status(name, known.get(name), settings, root) for name in names]
 
 
+def again(name: str) -> str:
+    """The command that starts a service which was ended."""
+    return "./stormwatch cluster up" if name in storm.ALL else "./stormwatch up"
+
+
 def _status(name: str, entry: Entry | None, settings: Settings, root: Path) -> ServiceStatus:
     if entry is None:
         if name in _PLANS and _source(name, root, None):
@@ -85,7 +91,7 @@ def _status(name: str, entry: Entry | None, settings: Settings, root: Path) -> S
         return ServiceStatus(name, "stopped")
     running = process.find(entry.identity)
     if running is None:
-        gone = f"pid {entry.pid} is gone; `./stormwatch up` starts it again"
+        gone = f"pid {entry.pid} is gone; it does not come back by itself: `{again(name)}`"
         return ServiceStatus(name, "stale", entry.pid, entry.ports, log=entry.log, detail=gone)
     return ServiceStatus(
         name,

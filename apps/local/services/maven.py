@@ -197,19 +197,14 @@ def _of(module: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _checked(module: Path, name: str, asked: Sequence[Dependency]) -> list[Path]:
-    """The class path, if each jar that is wanted is on it and whole.
-
-    What was asked for stands before what that brought along, as Leiningen has it: flux-core 2.4
-    holds another snakeyaml than Storm brings, and runs with its own only.
-    """
+    """The class path, if each jar that is wanted is on it and whole."""
     text = (module / "classpath.txt").read_text().strip()
     jars = [Path(entry) for entry in text.split(os.pathsep) if entry]
     names = {jar.name for jar in jars}
     wanted = {
         f"{artifact}-{'-'.join(rest.split(':')[::-1])}.jar" for _, artifact, rest in _of(module)
     }
-    first = {f"{each.name.artifact}-{each.version}.jar" for each in asked}
-    wanted |= first
+    wanted |= {f"{each.name.artifact}-{each.version}.jar" for each in asked}
     if absent := sorted(wanted - names):
         raise ServiceError(
             f"Maven left out of the jars of {name}: {', '.join(absent)}. Start again; if that "
@@ -220,4 +215,4 @@ def _checked(module: Path, name: str, asked: Sequence[Dependency]) -> list[Path]
             f"These jars of {name} are cut off or damaged: {', '.join(broken)}. Delete them and "
             "start again: Maven fetches them anew."
         )
-    return sorted(jars, key=lambda jar: jar.name not in first)
+    return jars

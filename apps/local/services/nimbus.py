@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+NAME = "nimbus"
 _TIMEOUT_MS = 5000
 
 
@@ -33,15 +34,22 @@ def ask(host: str, port: int) -> Cluster | None:
     )
 
 
-def kill(host: str, port: int, name: str) -> None:
-    """Kill a topology without waiting for its tuples: they are replayed when it is run again."""
+def kill(host: str, port: int, name: str) -> bool:
+    """Kill a topology without waiting for its tuples: they are replayed when it is run again.
+
+    Whether Nimbus took it.
+    """
     from streamparse.thrift import KillOptions
 
-    client = _client(host, port)
     try:
-        client.killTopologyWithOpts(name=name, options=KillOptions(wait_secs=0))
-    finally:
-        client.close()
+        client = _client(host, port)
+        try:
+            client.killTopologyWithOpts(name=name, options=KillOptions(wait_secs=0))
+        finally:
+            client.close()
+    except _errors():
+        return False
+    return True
 
 
 def rebalance(host: str, port: int, name: str, workers: int) -> None:

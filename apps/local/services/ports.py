@@ -45,6 +45,26 @@ def default_or_other(default: int, name: str, progress: Progress) -> int:
     return port
 
 
+def same_as_before(before: int | None, default: int, name: str, progress: Progress) -> int:
+    """The port of the start before, which whoever used the service still looks at.
+
+    Without one the default. Another where a program has it by now; that is said, with what helps.
+    """
+    if before is None:
+        return default_or_other(default, name, progress)
+    port = free(before)
+    if port != before:
+        progress(
+            name,
+            f"its port {before} is taken by another program by now; using {port} instead. What "
+            f"runs still looks for {name} at {before}: end a `run` or `sparse run` with Ctrl-C and "
+            "start it again; on a cluster `sparse kill -n NAME`, then `sparse submit -n NAME`. To "
+            f"have {before} back: `ss -ltnp 'sport = :{before}'` shows who listens; stop that, "
+            "then `./stormwatch down` and `./stormwatch up`",
+        )
+    return port
+
+
 def free(default: int | None = None, taken: Iterable[int] = ()) -> int:
     """`default` if it is free, else some other free port that is not in `taken`."""
     avoid = set(taken)

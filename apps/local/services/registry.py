@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from apps.local.services import locks
+from apps.local.services import locks, process
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home
 from apps.local.services.process import Identity
@@ -41,6 +41,18 @@ def read(home: Home) -> dict[str, Entry]:
             f"{home.registry} cannot be read ({error}). See with `ps` that no Kafka, Cassandra or "
             "Storm of this project runs, then delete that file."
         ) from error
+
+
+def ports(home: Home, name: str) -> dict[str, int]:
+    """Those of the last start of a service that was not stopped since; else none."""
+    entry = read(home).get(name)
+    return entry.ports if entry else {}
+
+
+def running(home: Home, name: str) -> bool:
+    """Whether it was started and its process still lives."""
+    entry = read(home).get(name)
+    return entry is not None and process.find(entry.identity) is not None
 
 
 def put(home: Home, entry: Entry) -> None:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from apps.local.services import jars, java, nimbus, ports
+from apps.local.services import jars, java, nimbus, ports, registry, workers
 from apps.local.services.environment import for_components
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import zookeeper_answers
 from apps.local.services.home import Home, Progress
 from apps.local.services.plan import Plan
 
-ZOOKEEPER, NIMBUS, SUPERVISOR = "zookeeper", "nimbus", "supervisor"
+ZOOKEEPER, NIMBUS, SUPERVISOR = "zookeeper", nimbus.NAME, "supervisor"
 ALL = (ZOOKEEPER, NIMBUS, SUPERVISOR)
 NIMBUS_PORT = 6627
 """As config.json has it; sparse does not look elsewhere."""
@@ -31,15 +31,19 @@ maxClientCnxns=0
 """
 
 
-def base(home: Home) -> Path:
-    """Storm's home directory: configuration, data, logs, and the jars of workers."""
-    return home.run_dir / "storm"
-
-
 def zookeeper(home: Home, progress: Progress) -> Plan:
     """ZooKeeper of Storm's own jars; its data survives (DevZookeeper deletes it)."""
-    port = ports.free(2181)
-    config = zookeeper_config(base(home) / ZOOKEEPER, port)
+    had = registry.ports(home, ZOOKEEPER).get("client")
+    port = ports.free(had or 2181)
+    daemons = [name for name in (NIMBUS, SUPERVISOR) if registry.running(home, name)]
+    if had and port != had and daemons:
+        raise ServiceError(
+            f"ZooKeeper's port {had} is taken by another program by now, and "
+            f"{' and '.join(daemons)} look for it there. Stop that program (`ss -ltnp 'sport = :"
+            f"{had}'` shows it) and start again; or begin anew on other ports: `./stormwatch "
+            "cluster down`, then `./stormwatch cluster up`, and submit your topologies again."
+        )
+    config = zookeeper_config(home.storm / ZOOKEEPER, port)
     return Plan(
         name=ZOOKEEPER,
         command=[*_jvm(home, ZOOKEEPER, 128, progress), ZOOKEEPER_MAIN, str(config)],
@@ -112,12 +116,19 @@ def _supervisor(home: Home, progress: Progress, client: int, thrift: int) -> Pla
 
 
 def _write(home: Home, client: int, thrift: int, progress: Progress) -> tuple[int, list[int]]:
-    """Configuration and worker jars; the supervisor's port and its slots."""
-    directory = base(home)
+    """Configuration and worker jars; the supervisor's port and its slots.
+
+    A supervisor that comes back has the slots it had, which its workers hold: where it found
+    another's port in a slot's place, it would kill the worker that is none of its slots.
+    """
+    directory = home.storm
+    had = registry.ports(home, SUPERVISOR)
+    held = {worker.port for worker in workers.running(home)}
     slots: list[int] = []
     for number in range(_SLOTS):
-        slots.append(ports.free(6700 + number, taken=slots))
-    own = ports.free(6628, taken=[*slots, thrift])
+        wanted = had.get(f"slot{number}", 6700 + number)
+        slots.append(wanted if wanted in held else ports.free(wanted, slots))
+    own = ports.free(had.get("thrift", 6628), taken=[*slots, thrift])
     for part in ("conf", "log4j2", "local", "logs", "tmp"):
         (directory / part).mkdir(parents=True, exist_ok=True)
     template = (_RESOURCES / "storm.yaml").read_text()
@@ -142,7 +153,7 @@ def _write(home: Home, client: int, thrift: int, progress: Progress) -> tuple[in
 
 
 def _daemon(home: Home, name: str, progress: Progress) -> list[str]:
-    directory = base(home)
+    directory = home.storm
     *jvm, classpath = _jvm(home, name, 512, progress)
     return [
         *jvm,

@@ -1,13 +1,14 @@
 """What a replay needs of Kafka and Cassandra, and why it refuses where that is gone."""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 
 import msgspec
 
 from apps.operate import log
 from apps.prove.replay.course import Pass, Range
 from apps.prove.verdict import oracle
+from apps.prove.verdict.as_judged import AsJudged, of_archive
 from apps.prove.verdict.oracle import Batch, Span
 from stormwatch.archive import Archive
 from stormwatch.errors import SettingsError, StormwatchError
@@ -132,11 +133,17 @@ class Needs:
             )
         return Stored(dict(ends), decisions, list(versions))
 
+    @cached_property
+    def _judged(self) -> AsJudged:
+        read = partial(of_archive, self._archive, self._name, self._of.topic)
+        return AsJudged(self._settings, read)
+
     def batches(self) -> Iterator[Batch]:
         """The log from where reading began to the range's end."""
         killers = self._killers()
         for span in self._spans:
-            runs = log.records(self._source, span.partition, span.first, span.end)
+            read = log.records(self._source, span.partition, span.first, span.end)
+            runs = self._judged(span.partition, read)
 
             def kills(record: Record, epoch: int = span.epoch) -> bool:
                 return (epoch, record.offset) in killers

@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.operate.domains import MAKE, provable
 from apps.prove.verdict import degraded, oracle, preconditions
+from apps.prove.verdict.as_judged import AsJudged, of_tables
 from apps.prove.verdict.epochs import aligned
 from apps.prove.verdict.judge import FAIL, Verdict, judge
 from apps.prove.verdict.kafka import Log
@@ -46,7 +47,8 @@ def verdict(
         aligned(have.tables, spans)
         times: Times = {}
         size = partial(Random(seed).randint, 1, CUT_MAX)
-        batches = _batches(log, spans, size, _quarantined(have.tables), times)
+        judged = AsJudged(settings, partial(of_tables, have.tables, stream.topic))
+        batches = _batches(log, spans, size, _quarantined(have.tables), times, judged)
         believed: Any = degraded.Partly(domain, degraded.marked(have.tables))
         degraded.take_fallen(have.tables)
         want = of_memory(oracle.expected(settings, batches, believed, oracle.parser(domain)))
@@ -55,7 +57,7 @@ def verdict(
         why += preconditions.late_faults(faults, have, times)
         if not times:
             why.append(f"the topic {stream.topic} holds no records")
-        read = _Events(_scored(log, spans, want, domain))
+        read = _Events(_scored(log, spans, want, domain, judged))
         made = judge(want, have.tables, seed, why, read, domain)
     if made.status == FAIL and len({span.epoch for span in spans}) > 1:
         made.why.append(
@@ -66,15 +68,16 @@ def verdict(
 
 
 def _scored(
-    log: Log, spans: Sequence[Span], want: Tables, domain: Domain[Any, Any]
+    log: Log, spans: Sequence[Span], want: Tables, domain: Domain[Any, Any], judged: AsJudged
 ) -> Iterator[tuple[str, int, Any]]:
     """Entity, offset and event of what is scored, in the order of the log."""
     for span in spans:
-        for run in log.read(span.partition, span.first, span.end):
+        runs = log.read(span.partition, span.first, span.end)
+        for run in judged(span.partition, runs):
             for record in run:
                 ends = want.ends.get((span.partition, span.epoch, record.offset))
                 if ends and EndState.SCORED in ends:
-                    event: Any = domain.parse(record.value or b"", record.timestamp)
+                    event: Any = domain.parse(record.value or b"", record.dated)
                     yield event.entity, record.offset, event
 
 
@@ -98,13 +101,19 @@ def _quarantined(have: Tables) -> set[tuple[int, int]]:
 
 
 def _batches(
-    log: Log, spans: Sequence[Span], size: Any, killers: set[tuple[int, int]], times: Times
+    log: Log,
+    spans: Sequence[Span],
+    size: Any,
+    killers: set[tuple[int, int]],
+    times: Times,
+    judged: AsJudged,
 ) -> Iterator[Batch]:
     for span in spans:
 
         def runs(span: Span = span) -> Iterator[list[Record]]:
-            for run in log.read(span.partition, span.first, span.end):
-                times.update(((span.partition, r.offset), r.timestamp) for r in run)
+            read = log.read(span.partition, span.first, span.end)
+            for run in judged(span.partition, read):
+                times.update(((span.partition, r.offset), r.dated) for r in run)
                 yield run
 
         def kills(record: Record, partition: int = span.partition) -> bool:

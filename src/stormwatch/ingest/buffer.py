@@ -1,11 +1,12 @@
 """Records read from one partition and not yet sent: bounded, in offset order."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from stormwatch.ingest.dating import Dating
 from stormwatch.records import Record
 
 _OVERHEAD = 32
@@ -18,6 +19,7 @@ class Limits(NamedTuple):
     records: int
     bytes: int  # of keys and values; a batch has at least one record
     record_bytes: int  # longer keys and values are cut to one byte more: parse sees they are large
+    dating: Dating | None = None  # None: Kafka's times are believed, whatever they are
 
 
 class Backlog:
@@ -32,9 +34,10 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._records)
 
-    def arrived(self, records: Iterable[Record]) -> None:
+    def arrived(self, records: Sequence[Record]) -> None:
         """Records in offset order; those already taken are ignored."""
-        for record in records:
+        dating = self._limits.dating
+        for record in dating.of(records) if dating else records:
             if record.offset >= self.read:
                 self.read = record.offset + 1
                 bounded = self._bounded(record)

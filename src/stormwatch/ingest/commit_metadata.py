@@ -22,6 +22,8 @@ class Mark(msgspec.Struct, frozen=True):
     started: bool = msgspec.field(default=False, name="s")  # the start notice is stored
     tries: int = msgspec.field(default=0, name="t")  # deaths with the next record alone in flight
     span: int = msgspec.field(default=0, name="n")  # records of the guarded batch that starts here
+    # (offset, ms): records up to there that Kafka's time is not believed of were read at that time
+    dated: tuple[int, int] | None = msgspec.field(default=None, name="d")
 
     def text(self) -> str:
         """As the metadata of a commit."""
@@ -77,6 +79,7 @@ def start_of(committed: Committed | None, epoch: int, low: int) -> Start:
         started=last.started and last.epoch == epoch,
         tries=0 if last.clean else last.tries,
         span=0 if last.clean else last.span,
+        dated=last.dated,
     )
     return Start(committed.offset, mark, cautious=not last.clean)
 

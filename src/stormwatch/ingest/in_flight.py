@@ -59,6 +59,6 @@ class Item:
         return rest
 
 
-def backoff(attempt: int, random: Random) -> float:
-    """Seconds to wait after `attempt` failed: doubling, capped, with jitter of a half."""
-    return min(BACKOFF_S * 2.0 ** min(attempt, 10), BACKOFF_MAX_S) * random.uniform(0.5, 1.0)
+def backoff(attempt: int, random: Random, most: float = BACKOFF_MAX_S) -> float:
+    """Seconds to wait after `attempt` failed: doubling up to `most`, with jitter of a half."""
+    return min(BACKOFF_S * 2.0 ** min(attempt, 10), most) * random.uniform(0.5, 1.0)

@@ -27,7 +27,7 @@ from stormwatch.ingest.buffer import Backlog, Limits
 from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item, backoff
 from stormwatch.ports import Committed
-from stormwatch.records import Fragment
+from stormwatch.records import Fragment, Record
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
@@ -203,6 +203,7 @@ class Partition:
             return Item(BATCHES, self._fragment(self.position - 1), [])
         if not (batch := self.backlog.take(most)):
             return None
+        batch = self._dated(batch)
         fragment = self._fragment(batch[-1].offset)
         single = self._caution > 0 and most == 1
         if single and self.tries >= self._rules.quarantine_after:
@@ -211,6 +212,26 @@ class Partition:
         if self.position <= self._tried[0]:
             fragment = replace(fragment, attempt=self._tried[1])
         return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
+
+    def _dated(self, batch: list[Record]) -> list[Record]:
+        """The batch, or its beginning, with one moment for all that are judged by their reading.
+
+        It is written into the commit first, so that it is the same when they are read again.
+        """
+        dating, known = self._rules.limits.dating, self._mark.dated
+        if dating is None:
+            return batch
+        if known is not None and batch[0].offset <= known[0]:
+            kept = [record for record in batch if record.offset <= known[0]]
+            self.backlog.give_back(batch[len(kept) :])
+            return dating.at(known[1], kept)
+        moments = [record.read for record in batch if record.read is not None]
+        if not moments:
+            return batch
+        moment = max(moments)
+        self._mark = replace(self._mark, dated=(batch[-1].offset, moment))
+        self.hold = True
+        return dating.at(moment, batch)
 
     def _most(self) -> int:
         most = self._brake.most

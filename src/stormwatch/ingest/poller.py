@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable
 from random import Random
 
+from stormwatch.errors import BrokerRefused
 from stormwatch.ingest.partition import Partition, Rules
-from stormwatch.ingest.retry import Patience
+from stormwatch.ingest.retry import FETCH, Patience
 from stormwatch.ingest.start import Log, check_position, open_epoch, open_partitions, recreated
+from stormwatch.ingest.transactions import TransactionWatch
 from stormwatch.ports import Source, TopicInfo
 
 DISCOVER_S = 30.0
@@ -36,6 +38,7 @@ class Feed:
         self._discover_at = 0.0
         self._paused: set[int] = set()
         self._gone: set[int] = set()
+        self._transactions = TransactionWatch(log.topic)
 
     def discover(self) -> None:
         """Look at the topic when it is time to; open what is new.
@@ -54,8 +57,12 @@ class Feed:
         self._balance(self.source)
         if len(self._paused) == len(self.partitions):
             return  # what came now would only be put on a shelf
-        with self.patience.attempt(proves=False):
+        if not self.patience.may(FETCH):
+            return
+        with self.patience.attempt(FETCH, proves=False):
             polled = self.source.poll(self._rules.limits.records, timeout)
+            if polled:
+                self.patience.well(FETCH)
             for index, records in polled.items():
                 self.partitions[index].backlog.arrived(records)
             self._gone.update(self.source.gone())
@@ -66,7 +73,13 @@ class Feed:
 
     def _discover(self) -> None:
         self.source = source = self.source or self._connect()
-        info = source.describe()
+        try:
+            info = source.describe()
+        except BrokerRefused:
+            if self._info is None:  # a client that is not let in knocks again by itself
+                self.source = None
+                source.close()
+            raise
         if info is None:
             if not self._absent:
                 logger.warning(
@@ -77,6 +90,9 @@ class Feed:
             raise recreated(self._log)
         elif info != self._info:
             self._open(source, info)
+        else:
+            idle = {i: p.backlog.read for i, p in self.partitions.items() if p.drained}
+            self._transactions.look(source, idle)
         self._absent = info is None
         self._discover_at = self._clock() + (ABSENT_S if info is None else DISCOVER_S)
 

@@ -14,6 +14,7 @@ from stormwatch.ingest.choice import choose
 from stormwatch.ingest.in_flight import Item
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.ingest.poller import Feed
+from stormwatch.ingest.retry import COMMIT
 from stormwatch.ingest.start import Log
 from stormwatch.ports import Committed, Source
 
@@ -73,7 +74,7 @@ class Reader:
         items: list[Item] = []
         if self._clock() >= self._round_at:
             items = self._fetch_and_send()
-        if self._clock() >= self._commit_at and self._patience.ready:
+        if self._clock() >= self._commit_at and self._patience.may(COMMIT):
             self._commit_progress()
         return items
 
@@ -133,8 +134,8 @@ class Reader:
         for partition in chosen:
             partition.guard()
         held = [p for p in partitions if p.hold]
-        if held and self._patience.ready:
-            with self._patience.attempt():
+        if held and self._patience.may(COMMIT):
+            with self._patience.attempt(COMMIT):
                 self._commit(held)
         if any(p.hold for p in partitions):
             chosen = [p for p in chosen if p.item and p.item.begun and not p.hold]
@@ -158,7 +159,7 @@ class Reader:
         settled = [partitions[index] for index in self._unconfirmed]
         if now >= self._recommit_at:
             settled = list(partitions.values())
-        with self._patience.attempt(proves=not news):
+        with self._patience.attempt(COMMIT, proves=bool(settled) and not news):
             try:
                 if news and self._feed.source:
                     self._feed.source.commit(news, wait=False)

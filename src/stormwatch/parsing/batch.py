@@ -81,7 +81,7 @@ def parse_batch(
                 )
                 event = Rejection("too_large", why)
             else:
-                event = parse_one(value, record.timestamp)
+                event = parse_one(value, record.dated)
                 if check is not None and event.__class__ is not Rejection:
                     check(event)
         except StormwatchError:
@@ -90,7 +90,7 @@ def parse_batch(
             state, event = EndState.DEAD_LETTERED, Rejection("raised", trace())
         else:
             if event.__class__ is not Rejection:
-                events.append((record.offset, record.timestamp, event))
+                events.append((record.offset, record.dated, event))
                 continue
             state = EndState.REJECTED
         aside.append(_set_aside(record, state, event, component, record_max_bytes, masked))
@@ -107,10 +107,18 @@ def _set_aside(
     if masked and (why.code in CODES and why.code != "raised"):
         why = _unquoted(why, masked)
     row = SetAside(
-        record.offset, record.timestamp, state.value, why.code, why.reason, component,
+        record.offset, record.dated, state.value, why.code, _reason(record, why), component,
         record.key, record.value,
     )  # fmt: skip
     return kept(row, limit, masked)
+
+
+def _reason(record: Record, why: Rejection) -> str:
+    """Says where the time came from that a record was judged by, if not from Kafka."""
+    if record.read is None or why.code != "too_far_in_future":
+        return why.reason
+    told = "has none" if record.timestamp == -1 else f"says {record.timestamp} ms"
+    return f"{why.reason} (that is when it was read: Kafka {told}, which is not believed)"
 
 
 def _unquoted(why: Rejection, masked: frozenset[str]) -> Rejection:

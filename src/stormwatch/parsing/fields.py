@@ -1,7 +1,7 @@
 """What the wire formats share: ids and times."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated
 
 import msgspec
@@ -22,9 +22,16 @@ def to_ms(time: datetime) -> int:
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
-def from_ms(ms: int) -> datetime:
-    """The UTC time that `to_ms` gives `ms` for."""
-    return _ZERO + timedelta(milliseconds=ms)
+def from_ms(ms: int, utc_offset: int = 0) -> datetime:
+    """The time that `to_ms` gives `ms` for, as a clock `utc_offset` minutes ahead of UTC has it."""
+    time = _ZERO + timedelta(milliseconds=ms)
+    return time.astimezone(timezone(timedelta(minutes=utc_offset))) if utc_offset else time
+
+
+def utc_offset(time: datetime) -> int:
+    """Minutes that the clock which `time` was read from is ahead of UTC."""
+    ahead = time.utcoffset() if time.tzinfo is not UTC else None
+    return int(ahead.total_seconds()) // 60 if ahead else 0
 
 
 class _Timed(msgspec.Struct):

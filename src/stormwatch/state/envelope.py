@@ -200,5 +200,8 @@ def digest_of(event_id: str) -> bytes:
 
 
 def checksum_of(event: object) -> int:
-    """32 bits over the whole payload: tells a repeated record from a changed one."""
-    return crc32(_encode(event))
+    """32 bits over the payload: tells a repeated record from a changed one.
+
+    Over the event's `content` if it has one: the fields that make it another record.
+    """
+    return crc32(_encode(getattr(event, "content", event)))

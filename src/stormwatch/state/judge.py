@@ -38,6 +38,7 @@ class Verdict(NamedTuple):
     score: float = 0.0  # already rounded to 6 decimals; UNSCORED where degraded
     reasons: tuple[Reason, ...] = ()
     degraded: bool = False  # the model had no score: decided by rules alone
+    noted: str = ""  # a key of `records.NOTES` that this event counts under
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

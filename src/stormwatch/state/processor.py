@@ -162,6 +162,7 @@ class _Batch(Generic[E, S]):
             self._take(offset, timestamp, event)
         events = [event for _, _, event, _ in self._scored]
         verdicts = self._domain.decide(events, self._features, self.carries) if events else []
+        self._noted.update(verdict.noted for verdict in verdicts if verdict.noted)
         fragment = self._fragment
         if self._parsed.absent:
             self._ends[EndState.ABSENT] = self._parsed.absent

@@ -4,6 +4,7 @@ import pytest
 
 from stormwatch.adapters.kafka import auth_errors
 from stormwatch.adapters.kafka.buffered_source import failure
+from stormwatch.errors import BrokerRefused, BrokerUnavailable
 
 USER, CA = "STORMWATCH_KAFKA_PASSWORD", "STORMWATCH_KAFKA_SSL_CA"
 
@@ -38,3 +39,24 @@ def test_what_a_callback_heard_is_told_for_a_while(monkeypatch: pytest.MonkeyPat
     assert USER not in str(failure("commit", "h:2", 0, "timed out"))
     now += 31.0
     assert USER not in str(failure("commit", "h:1", 0, "timed out"))
+
+
+def test_only_what_a_person_must_mend_is_a_refusal() -> None:
+    kinds = {
+        "SASL authentication error: Authentication failed": BrokerRefused,
+        "SSL handshake failed: certificate verify failed": BrokerRefused,
+        "Connection refused": BrokerUnavailable,
+        "Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol "
+        "configuration (connecting to a SSL listener?)": BrokerUnavailable,
+    }
+    for detail, kind in kinds.items():
+        assert type(failure("describe", "else:1", 0, detail)) is kind, detail
+    for code in (10, 29, 30, 31):
+        assert type(failure("send", "else:1", code, "no")) is BrokerRefused
+
+
+def test_an_answer_that_was_too_large_is_told_once_with_its_size() -> None:
+    auth_errors.hear_size("Receive failed: Invalid response size 105000149 (0..100000000)")
+    said = str(auth_errors.too_large("t", 100_000_000))
+    assert "topic t has 105,000,149 bytes" in said and "kafka-delete-records.sh" in said
+    assert auth_errors.too_large("t", 100_000_000) is None

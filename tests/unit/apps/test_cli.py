@@ -43,6 +43,18 @@ def test_help_fits_eighty_columns_and_has_an_example(command: list[str]) -> None
     assert "\x1b" not in done.stdout
 
 
+def test_every_command_stands_in_one_group_of_the_help() -> None:
+    import typer.main
+
+    from apps.cli.__main__ import app
+    from apps.cli.groups import GROUPS
+
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    text = call("--help").stdout
+    assert [line[:-1] for line in text.splitlines() if line[:-1] in GROUPS] == list(GROUPS)
+
+
 def test_help_loads_nothing_heavy() -> None:
     """Half a second of imports would be felt at each --help."""
     code = """

@@ -1,5 +1,6 @@
 """Decisions of the fraud domain: model, rules, reasons; the shipped model; the port's laws."""
 
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from shutil import copytree
@@ -88,6 +89,32 @@ def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -
     assert one_by_one == VERDICTS[first : first + count]
 
 
+GOLDEN = {
+    "EUR": (20_000, "24bf294298a04f7738877ba4e343df04b2bee42c350f823cbbdf041f41d7d634"),
+    "USD": (3_000, "e3dc2793bfede582abe60460f38be3bdbfe0e254c0d823c005994ecf80ceaaf1"),
+    "GBP": (3_000, "9b6e77b0d420d559636c7943c5054ae36531030eea9a8102a7fb59ff34b1f1d0"),
+    "CHF": (3_000, "97d1bb6d4e9a3567d0318ecc4863797f8ca7315bd713da3d5a328613b4fdda79"),
+}
+"""Of features, outcomes, scores and reasons as af92a6c had them, where money had no currency."""
+
+
+@pytest.mark.parametrize("currency", GOLDEN)
+def test_who_uses_one_common_currency_is_decided_as_before(currency: str) -> None:
+    count, wanted = GOLDEN[currency]
+    rows, verdicts = FEATURES, VERDICTS
+    if currency != "EUR":
+        states: dict[str, CustomerState] = {}
+        events = [msgspec.structs.replace(e, currency=currency) for e in EVENTS[:count]]
+        made = [FRAUD.advance(states.setdefault(e.customer, FRAUD.new_state()), e) for e in events]
+        rows = [row for row, _ in made]
+        verdicts = FRAUD.decide(events, rows, [carry for _, carry in made])
+    digest = sha256()
+    for verdict, row in zip(verdicts, rows, strict=True):
+        reasons = [[r.code, r.text, r.weight] for r in verdict.reasons]
+        digest.update(msgspec.json.encode([verdict.outcome, verdict.score, reasons, row]))
+    assert digest.hexdigest() == wanted
+
+
 def test_no_events_no_verdicts() -> None:
     assert FRAUD.decide([], [], []) == []
 
@@ -153,6 +180,11 @@ def test_a_model_is_loaded_from_the_settings_and_a_bad_one_refused(tmp_path: Pat
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(card, thresholds={"review": 0.5})))
     with pytest.raises(ModelError, match="no threshold 'decline'"):
         Fraud.load(tmp_path / "mine")
+    for wrong in ({"review": 0.5, "decline": 0.4}, {"review": 0.0, "decline": 0.4}):
+        changed = msgspec.structs.replace(card, thresholds=wrong)
+        path.write_bytes(msgspec.json.encode(changed))
+        with pytest.raises(ModelError, match="the first has to be above 0, the second no smaller"):
+            Fraud.load(tmp_path / "mine")
     with pytest.raises(ModelError, match=r"card\.json cannot be read"):
         Fraud.load(tmp_path / "none")
 

@@ -24,6 +24,11 @@ NOON = 1_700_000_000_000 // DAY * DAY + 12 * HOUR  # Tuesday 2023-11-14, 12:00 U
 WINDOWS = {"1h": (10 * MINUTE, 6), "1d": (HOUR, 24), "7d": (DAY, 7), "30d": (3 * DAY, 10)}
 
 
+def seen(state: CustomerState, event: Transaction) -> dict[str, float]:
+    """Its features by name."""
+    return dict(zip(FEATURE_NAMES, advance(state, event)[0], strict=True))
+
+
 def pay(time: int, amount: int = 1000) -> Transaction:
     return Transaction("i", "c", "t", time, amount, "EUR")
 
@@ -96,7 +101,7 @@ def oracle(past: list[Learned], event: Transaction) -> dict[str, float]:
 def test_features_equal_an_oracle_over_the_raw_events(history: list[Transaction]) -> None:
     state, past = new_state(), list[Learned]()
     for event in history:
-        features = dict(zip(FEATURE_NAMES, advance(state, event), strict=True))
+        features = seen(state, event)
         assert features == oracle(past, event)
         past.append(Learned(event.time, event.amount, state.newest))
 
@@ -129,12 +134,12 @@ def test_the_blob_has_a_fixed_bound(history: list[Transaction]) -> None:
 def test_a_hot_and_rich_customer_saturates_and_does_not_overflow() -> None:
     state = new_state()
     full = (MOST_COUNT << 46) + MOST_SUM
-    state.seen, state.newest = 2**40, NOON
+    state.seen, state.newest, state.currency = 2**40, NOON, "EUR"
     for ring in (state.hour, state.day, state.week, state.month):
         ring[:] = [full] * len(ring)
     state.squares[:] = [MOST_SQUARES] * 10
     before = encode(state)
-    features = dict(zip(FEATURE_NAMES, advance(state, pay(NOON, 10**9)), strict=True))
+    features = seen(state, pay(NOON, 10**9))
     assert features["count_1d"] == 24 * MOST_COUNT
     assert features["sum_1d"] == 24 * MOST_SUM
     assert len(encode(state)) == len(before) <= 600
@@ -156,7 +161,7 @@ def test_a_bucket_fills_up_to_its_limit_one_event_at_a_time() -> None:
 
 
 def test_features_do_not_see_the_event_itself() -> None:
-    first = dict(zip(FEATURE_NAMES, advance(new_state(), pay(NOON, 4_200)), strict=True))
+    first = seen(new_state(), pay(NOON, 4_200))
     assert first["seen"] == first["count_30d"] == first["sum_1h"] == first["mean_7d"] == 0
     assert first["ratio_30d"] == 1
     assert first["since_last"] == LONG_AGO
@@ -165,9 +170,9 @@ def test_features_do_not_see_the_event_itself() -> None:
 def test_a_late_event_goes_into_its_own_bucket_or_nowhere() -> None:
     state = new_state()
     advance(state, pay(NOON))
-    hour_before = dict(zip(FEATURE_NAMES, advance(state, pay(NOON - HOUR, 500)), strict=True))
+    hour_before = seen(state, pay(NOON - HOUR, 500))
     assert hour_before["since_last"] == 0
-    after = dict(zip(FEATURE_NAMES, advance(state, pay(NOON + 1)), strict=True))
+    after = seen(state, pay(NOON + 1))
     assert (after["count_1h"], after["count_1d"], after["sum_7d"]) == (1, 2, 1500)
     assert state.newest == NOON + 1
     advance(state, pay(NOON - 60 * DAY))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.data.generate.readings import readings
+from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance.domain import LIFE_CAP, SHIPPED, Maintenance
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import (
@@ -22,7 +23,11 @@ from stormwatch.domains.maintenance.features import (
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import ModelError
 from stormwatch.models import Card, load
+from stormwatch.records import NOT_LEARNED, Fragment
+from stormwatch.settings import Settings
+from stormwatch.state.cache import Entry
 from stormwatch.state.judge import Domain, Verdict
+from stormwatch.state.processor import Contract, Policy
 
 NEVER_LATE = 10**13
 
@@ -184,6 +189,19 @@ def test_a_stuck_sensor_in_the_stream_is_found(domain):
     assert set(outcomes[: 29 + STUCK_AFTER]) == {"healthy"}
     assert set(outcomes[29 + STUCK_AFTER :]) == {"sensor_fault"}
     assert "(T30)" in verdicts[-1].reasons[0].text
+
+
+def test_a_reading_that_is_not_learned_for_it_is_out_of_order_of_time_is_counted(domain):
+    """Case 32: after a lost connection the live reading comes first, then the buffer in order."""
+    made = [each for each, _ in zip(readings(3, units=1), range(24), strict=False)]
+    events = [domain.parse(each.value, NEVER_LATE) for each in made]
+    contract = Contract(domain, Policy.of(Settings()), "decide")
+    for order, noted in ((events, {}), ([events[-1], *events[:-1]], {NOT_LEARNED: 23})):
+        rows = [(n, NEVER_LATE, event) for n, event in enumerate(order)]
+        whole = Fragment("readings", 0, 1, 0, len(rows) - 1, 1, 0)
+        states = {events[0].unit: Entry(0, b"")}
+        outcomes = contract.apply(whole, Parsed(rows, [], []), states, 0)
+        assert len(outcomes.decisions) == 24 and outcomes.noted == noted
 
 
 def test_the_shipped_model_is_small_and_says_what_it_is(domain):

@@ -2,6 +2,7 @@
 
 import logging
 from random import Random
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 
 from stormwatch.codec import Asides
 from stormwatch.epochs import next_epoch
-from stormwatch.errors import StateError, TopicError
+from stormwatch.errors import BrokerRefused, StateError, TopicError
 from stormwatch.ingest.commit_metadata import read_mark
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item
 from stormwatch.ingest.reader import PACE_S, WAIT_S, Reader
-from stormwatch.ports import Committed
-from tests.models.reader import World, spans
+from stormwatch.ingest.retry import REFUSED_MAX_S
+from stormwatch.ports import Committed, Held
+from tests.models.reader import Counting, World, spans
 
 
 def test_a_batch_has_what_came_up_to_the_moment_it_is_sent() -> None:
@@ -144,6 +146,57 @@ def test_kafka_down_at_the_start_is_waited_for_and_said_once(caplog):
         assert spans(world.drain(seconds=1)) == [(0, 0, 0)]
     assert caplog.text.count("Kafka does not answer") == 1
     assert caplog.text.count("Kafka answers again") == 1
+
+
+def test_commits_that_are_refused_are_said_once_and_asked_for_seldom(caplog):
+    """Another program is subscribed with the group; Kafka answers everything else."""
+    world = World(partitions=1)
+    world.write(0, 5)
+    asked = []
+
+    def refuse(source, offsets, *, wait):
+        asked.append(world.now)
+        raise BrokerRefused("Subscribed with the group 'g' is 'burrow'")
+
+    with pytest.MonkeyPatch.context() as patched, caplog.at_level(logging.INFO, "stormwatch"):
+        patched.setattr(Counting, "commit", refuse)
+        assert world.drain(seconds=4.0) == []  # 200 s
+        assert len(asked) < 20
+        assert asked[-1] - asked[-2] > REFUSED_MAX_S / 2
+        patched.undo()
+        world.now += REFUSED_MAX_S
+        assert spans(world.drain())[0][:2] == (0, 0)
+    assert world.committed() == {0: 5}
+    assert caplog.text.count("Kafka refuses") == 1
+    assert caplog.text.count("no longer refuses to let us commit") == 1
+    assert "Kafka answers again" not in caplog.text
+
+
+def test_a_client_that_is_not_let_in_is_closed_before_the_next_try(caplog):
+    world = World(partitions=1)
+    closed = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Counting, "describe", lambda self: _raise(BrokerRefused("not let in")))
+        patched.setattr(Counting, "close", lambda self: closed.append(world.now))
+        assert world.drain(seconds=4.0) == []
+    assert 5 < len(closed) < 20
+    world.now += REFUSED_MAX_S
+    world.write(0, 1)
+    assert spans(world.drain()) == [(0, 0, 0)]
+
+
+def test_an_open_transaction_before_idle_partitions_is_looked_for(caplog):
+    world = World(partitions=2)
+    world.write(0, 3)
+    world.drain()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Counting, "held", lambda self, at: {0: Held(at[0], 7, "producer 1")})
+        world.drain(seconds=2.0)
+    assert caplog.text.count("t[0]: a transaction that is open since offset 3 holds back 7") == 1
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def test_kafka_down_in_mid_run_loses_no_commit(caplog):

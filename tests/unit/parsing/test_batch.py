@@ -296,3 +296,17 @@ def test_no_rejection_repeats_a_card_number():
         assert isinstance(found, Rejection)
         assert card.decode() not in found.reason
         assert "************1111" in found.reason
+
+
+@pytest.mark.parametrize(("kafka", "told"), [(-1, "has none"), (7**20, f"says {7**20} ms")])
+def test_a_rejection_by_the_readers_clock_says_so(kafka, told):
+    """Case 10: event and Kafka time ahead by 200 days, or no Kafka time."""
+    record = Record(0, kafka, b"k", GOOD["transactions"], read=1_700_000_000_000)
+    made = parse_batch(
+        Fragment("t", 0, 0, 0, 0, 1, 0), [record],
+        lambda raw, timestamp: fraud.parse(raw, timestamp, future_skew_ms=SKEW),
+        component="parse", record_max_bytes=65_536, now=0,
+    )  # fmt: skip
+    (row,) = made.rejected.rows
+    assert (row.code, row.timestamp) == ("too_far_in_future", 1_700_000_000_000)
+    assert f"(that is when it was read: Kafka {told}, which is not believed)" in row.reason

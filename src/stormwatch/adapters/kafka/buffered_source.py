@@ -4,15 +4,25 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from stormwatch.adapters.control_topic import Control
 from stormwatch.adapters.kafka import auth_errors as way_in
-from stormwatch.errors import BrokerUnavailable, SettingsError, StormwatchError, TopicError
+from stormwatch.adapters.kafka.transactions import producers
+from stormwatch.errors import (
+    BrokerRefused,
+    BrokerUnavailable,
+    SettingsError,
+)
+from stormwatch.ports import Admin, Held, Watermarks
 from stormwatch.records import Record
 from stormwatch.settings import Settings
 
 MAX_RECORD_BYTES = 12 << 20
+"""Of a record that we send."""
+MAX_ANSWER_BYTES = 100_000_000
+"""Of one answer of a broker. A batch of records over FETCH_BYTES comes whole, and alone."""
 FETCH_BYTES = 1 << 20
 """Of one partition in one answer of the broker; a larger record still comes, alone."""
 FETCH_WAIT_MS = 100
@@ -30,18 +40,38 @@ _REFUSALS = {  # by Kafka's error code
     31: "Give the user of kafka.username the right, or have it done by who has it.",
     40: "Correct that option of the topic.",
     44: "Ask who runs this Kafka what it allows.",
+    76: "Let its producers write gzip, snappy, lz4 or zstd.",
 }
+GROUP_TAKEN = {22, 23, 25, 27, 113}
+"""Kafka's error codes of a commit that is none of the group's members: generation, protocol,
+member, rebalance, member epoch."""
 
 
-def failure(what: str, bootstrap: str, code: int, detail: str) -> StormwatchError:
-    """A driver's error in our terms: TopicError where trying again cannot help."""
+def failure(what: str, bootstrap: str, code: int, detail: str) -> BrokerUnavailable:
+    """A driver's error in our terms: BrokerRefused where a person has to act."""
     if code in _REFUSALS:
-        return TopicError(f"Kafka refused to {what}: {detail}. {_REFUSALS[code]}")
+        return BrokerRefused(f"Kafka refused to {what}: {detail}. {_REFUSALS[code]}")
     detail = way_in.heard(bootstrap) or detail
-    return BrokerUnavailable(
-        f"Kafka at {bootstrap} did not {what}: {detail}. It is tried again; "
-        + (way_in.advice(detail) or "see `./stormwatch doctor` if this goes on.")
+    kind = BrokerRefused if way_in.refused(detail) else BrokerUnavailable
+    return kind(
+        f"Kafka at {bootstrap} did not {what}: {detail}. "
+        + (way_in.advice(detail) or "`./stormwatch doctor` says what is wrong.")
     )
+
+
+def group_taken(group: str, others: Iterable[str]) -> str:
+    """What to do about programs that are subscribed with our group."""
+    who = ", ".join(others) or "another program"
+    return (
+        f"Subscribed with the group {group!r} is {who}, and Kafka then takes offsets from the "
+        "group's members alone: stop that program, or set kafka.group to a name that is used by "
+        "Stormwatch only."
+    )
+
+
+def member(client_id: str, host: str) -> str:
+    """A member of a group, in words."""
+    return f"{client_id!r} on {host.lstrip('/')}"
 
 
 def certificate(settings: Settings) -> str:
@@ -77,8 +107,14 @@ class BufferedSource(ABC):
     to fetch no more of it, until what waits here is taken.
     """
 
-    def __init__(self, control: Control, shelf_bytes: int = SHELF_BYTES) -> None:
+    _admin: Admin
+
+    def __init__(
+        self, control: Control, settings: Settings, topic: str, shelf_bytes: int = SHELF_BYTES
+    ) -> None:
         self._control = control
+        self._settings, self._topic = settings, topic
+        self._bootstrap = settings.kafka_bootstrap
         self._shelf_bytes = shelf_bytes
         self._shelves: dict[int, deque[Record]] = {}
         self._sizes: dict[int, int] = {}
@@ -105,6 +141,23 @@ class BufferedSource(ABC):
     @abstractmethod
     def _release(self, partition: int) -> None:
         """Undo `_hold`."""
+
+    @abstractmethod
+    def watermarks(self, partition: int) -> Watermarks:
+        """See Source. The end is that of what is committed."""
+
+    def held(self, positions: Mapping[int, int]) -> dict[int, Held]:
+        """See Source."""
+        found = {}
+        for partition, (_, high) in self._admin.watermarks(self._topic).items():
+            if partition in positions and positions[partition] < high:
+                stable = self.watermarks(partition).high
+                if positions[partition] >= stable < high:
+                    found[partition] = Held(stable, high - stable, "")
+        if found:
+            for partition, said in producers(self._settings, self._topic, list(found)).items():
+                found[partition] = found[partition]._replace(producer=said)
+        return found
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """See Source."""
@@ -167,6 +220,16 @@ class BufferedSource(ABC):
     def remember(self, key: str, value: bytes) -> None:
         """See Source."""
         self._control.remember(key, value)
+
+    def _commit_failure(self, code: int, detail: str) -> BrokerUnavailable:
+        """Why offsets were not committed; of a group that another program is in, by whom."""
+        what = "commit offsets"
+        if code not in GROUP_TAKEN:
+            return failure(what, self._bootstrap, code, detail)
+        group, others = self._settings.kafka_group, list[str]()
+        with suppress(BrokerUnavailable):
+            others = self._admin.members(group)
+        return BrokerRefused(f"Kafka refused to {what}: {detail}. {group_taken(group, others)}")
 
     def _lost(self, partition: int) -> None:
         if partition in self._shelves and partition not in self._gone:

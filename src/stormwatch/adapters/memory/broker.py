@@ -94,9 +94,10 @@ class MemoryBroker:
             del self.commits[key]
 
     def append(
-        self, name: str, key: bytes | None, value: bytes | None, partition: int | None = None
-    ) -> None:
-        """Write one record, to the key's partition or the one given."""
+        self, name: str, key: bytes | None, value: bytes | None, partition: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:  # fmt: skip
+        """Write one record, to the key's partition or the one given, at its producer's time."""
         with self.changed:
             self.create(name, self._default_partitions, {})
             topic = self._topics[name]
@@ -107,7 +108,8 @@ class MemoryBroker:
                 else:
                     partition = partition_of(key, len(topic.logs))
             log = topic.logs[partition]
-            log.records.append(Record(log.high, self.clock(), key, value))
+            at = self.clock() if timestamp is None else timestamp
+            log.records.append(Record(log.high, at, key, value))
             log.high += 1
             self.changed.notify_all()
 

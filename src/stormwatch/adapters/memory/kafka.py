@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from stormwatch.adapters.control_topic import Control
 from stormwatch.adapters.memory.broker import Log, MemoryBroker
 from stormwatch.errors import BrokerUnavailable
-from stormwatch.ports import Committed, TopicInfo, Watermarks
+from stormwatch.ports import Committed, Held, TopicInfo, Watermarks
 from stormwatch.records import Record
 
 __all__ = ["MemoryAdmin", "MemoryBroker", "MemorySink", "MemorySource"]
@@ -46,6 +46,9 @@ class MemorySource:
     def watermarks(self, partition: int) -> Watermarks:
         log = self._broker.log(self._topic, partition)
         return Watermarks(log.low, log.high)
+
+    def held(self, positions: Mapping[int, int]) -> dict[int, Held]:
+        return {}
 
     def assign(self, positions: Mapping[int, int]) -> None:
         self._positions = dict(positions)
@@ -163,6 +166,10 @@ class MemoryAdmin:
     def committed(self, group: str, name: str) -> dict[int, Committed]:
         self._broker.check()
         return dict(self._broker.commits.get((group, name), {}))
+
+    def members(self, group: str) -> list[str]:
+        self._broker.check()
+        return []
 
     def delete_topic(self, name: str) -> None:
         self._broker.delete(name)

@@ -26,7 +26,8 @@ wall_ns: Callable[[], int] = time.time_ns
 
 
 def now_ms() -> int:
-    """The wall clock. It dates latencies and ledger rows, and decides nothing."""
+    """The wall clock. It dates latencies, ledger rows, and records that Kafka has no credible time
+    of (`stormwatch.ingest.dating`); nothing else is decided by it."""
     return wall_ns() // 1_000_000
 
 

@@ -125,13 +125,13 @@ class Fraud:
 
     def advance(self, state: CustomerState, event: Transaction) -> Advanced:
         """See `stormwatch.domains.fraud.state`."""
-        return advance(state, event), None
+        return advance(state, event)
 
     def decide(
         self,
         events: Sequence[Transaction],
         features: Sequence[tuple[float, ...]],
-        carries: Sequence[None],
+        carries: Sequence[str],
     ) -> list[Verdict]:
         """See `stormwatch.domains.fraud.scoring`."""
-        return self._scorer(events, features) if events else []
+        return self._scorer(events, features, carries) if events else []

@@ -1,7 +1,7 @@
 """Transactions topic: record values to events and back. The format: schema/transactions.md."""
 
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -9,7 +9,9 @@ from msgspec import Meta
 from stormwatch.dead_letters import card_numbers
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES, WITHDRAWN
-from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms
+from stormwatch.domains.fraud.money import LIMITS, digits, money
+from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, utc_offset
+from stormwatch.parsing.mapping import Target
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -22,13 +24,15 @@ class _Wire(msgspec.Struct, omit_defaults=True, gc=False):
     customer: Id
     terminal: Id
     time: Time
-    amount: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    amount: Annotated[int, Meta(ge=1, le=10**17)]
     currency: str
     merchant: Annotated[str, Meta(max_length=_MERCHANT_MAX)] | None = None
     country: str | None = None
     type: str | None = None
 
 
+_LIKE_A_CARD = 10**12
+"""From here on an amount has the digits of a card number: 6,400 EUR in rials."""
 _QUOTES = 34  # of nine names and eight texts, `amount` has none; an optional field absent: - 4
 _decode = msgspec.json.Decoder(_Wire).decode
 _encode = msgspec.json.Encoder().encode
@@ -37,43 +41,77 @@ _encode = msgspec.json.Encoder().encode
 def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Transaction | Rejection:
     """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises on data."""
     try:
-        return _event(_decode(value), value, timestamp, future_skew_ms)
+        wire = _decode(value)
+        _check_keys(wire, value)
+        return _event(wire, value, value, timestamp, future_skew_ms)
     except UNPARSABLE as error:
         return explain(value, error, KIND)
 
 
-def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Transaction:
-    merchant, country = wire.merchant or "", wire.country or ""
+def of_mapping(
+    found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
+) -> Transaction:
+    """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+    return _event(msgspec.convert(found, _Wire), value, b"", timestamp, future_skew_ms)
+
+
+def _check_keys(wire: _Wire, value: bytes) -> None:
     if wire.type is not None:
         check_kind(wire.type, KIND)
     optional = (wire.merchant, wire.country, wire.type)
     # A key that is unknown or there twice adds quotes, and nothing takes any away.
     if value.count(b'"') != _QUOTES - 4 * optional.count(None):
         check_rest(value)
-    if card_numbers.holds_card(value):
+
+
+def _event(
+    wire: _Wire, value: bytes, timed: bytes, timestamp: int, future_skew_ms: int
+) -> Transaction:
+    """`timed` is the JSON that `wire.time` was read from; nothing, where it is exact already."""
+    merchant, country = wire.merchant or "", wire.country or ""
+    if card_numbers.holds_card(value) and (
+        wire.amount < _LIKE_A_CARD
+        or card_numbers.holds_card(value.replace(str(wire.amount).encode(), b"0", 1))
+    ):
         raise refuse("card_number", _card_field(wire), "holds a card number in clear", value)
     ids = f"{wire.id}{wire.customer}{wire.terminal}"
     if " " in ids or not ids.isprintable():
         check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
-    time = check_time(wire.time, value, timestamp, future_skew_ms)
+    time = check_time(wire.time, timed, timestamp, future_skew_ms)
     if wire.currency not in CURRENCIES:
         _check_withdrawn(wire.currency, time)
+    if wire.amount > LIMITS[wire.currency]:
+        most = LIMITS[wire.currency]
+        why = f"is more than {most} ({money(most, wire.currency)}), the most that one payment is"
+        raise refuse("out_of_range", "amount", why, str(wire.amount))
     if country and country not in COUNTRIES:
         why = "is not an ISO 3166 alpha-2 code, in capitals"
         raise refuse("unknown_country", "country", why, country)
     if not (merchant.isascii() and merchant.isprintable()):
         merchant = _normalised(merchant)
     return Transaction(
-        wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant, country
-    )
+        wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant, country,
+        utc_offset(wire.time),
+    )  # fmt: skip
+
+
+TARGET = Target(
+    "transactions",
+    required=("id", "customer", "terminal", "time", "amount", "currency"),
+    optional=("merchant", "country"),
+    entity="customer",
+    make=of_mapping,
+    exponent=digits,
+)
+"""What a mapping has to find in a record."""
 
 
 def to_wire(event: Transaction) -> bytes:
     """The record value that `parse` reads back to the same event."""
     merchant, country = event.merchant or None, event.country or None
     return _encode(
-        _Wire(event.id, event.customer, event.terminal, from_ms(event.time), event.amount,
-              event.currency, merchant, country)
+        _Wire(event.id, event.customer, event.terminal, from_ms(event.time, event.utc_offset),
+              event.amount, event.currency, merchant, country)
     )  # fmt: skip
 
 

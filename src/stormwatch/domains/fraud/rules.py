@@ -5,8 +5,11 @@ REVIEW_FROM a person looks at the transaction, from DECLINE_FROM it is declined,
 says; the model alone may do the same.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
+from string import Formatter
 from typing import Literal, NamedTuple
 from zlib import crc32
 
@@ -17,10 +20,16 @@ from stormwatch.errors import SettingsError
 REVIEW_FROM, DECLINE_FROM = 0.5, 1.0
 MONEY = ("amount", "sum_", "mean_")
 """How features that are money begin: texts get these as text."""
+FRACTIONS = ("ratio_", "z_")
+"""How features begin that texts get with decimals; all others are whole numbers."""
+ZONE = "zone"
+"""What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
+TEXT_MAX = 500
+"""Characters of a text."""
 
 
 class Condition(NamedTuple):
-    """`feature op value`; amounts in minor units."""
+    """`feature op value`; amounts in points, which are about cents of a euro (`money.points`)."""
 
     feature: str
     op: Literal["<=", ">="]
@@ -28,7 +37,7 @@ class Condition(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """`text` is formatted with the features by name; amounts come as money."""
+    """`text` is formatted with `words`."""
 
     code: str
     weight: float
@@ -81,7 +90,7 @@ RULES = (
             Condition("amount", ">=", 20_000),
             Condition("ratio_30d", ">=", 3),
         ),
-        "{amount} at {hour:.0f} h (UTC), {ratio_30d:.1f} times the customer's mean of the last "
+        "{amount} at {hour:.0f} h ({zone}), {ratio_30d:.1f} times the customer's mean of the last "
         "30 days",
     ),
 )
@@ -117,6 +126,17 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     decline_from: float = DECLINE_FROM
 
 
+def words(
+    values: Mapping[str, float], money: Mapping[str, str], zone: str
+) -> dict[str, int | float | str]:
+    """What texts are formatted with: money as text, fractions as floats, all else as integers."""
+    plain = {
+        name: float(value) if name.startswith(FRACTIONS) else int(value)
+        for name, value in values.items()
+    }
+    return {**plain, **money, ZONE: zone}
+
+
 def read(path: Path, features: Sequence[str]) -> RuleSet:
     """The rules of a JSON file: `{"rules": [{"code", "weight", "conditions", "text"}, …]}`.
 
@@ -127,26 +147,60 @@ def read(path: Path, features: Sequence[str]) -> RuleSet:
         found = msgspec.json.decode(path.read_bytes(), type=_File)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} holds no rules: {error}. Mend it, or name another.") from error
-    rules = tuple(Rule(r.code, r.weight, r.conditions, r.text) for r in found.rules)
-    known: dict[str, float | str] = {
-        name: "1.00" if name.startswith(MONEY) else 1.0 for name in features
-    }
-    for rule in rules:
-        unknown = {c.feature for c in rule.conditions} - known.keys()
-        if unknown or not rule.conditions:
-            what = (
-                f"has unknown features: {', '.join(sorted(unknown))}"
-                if unknown
-                else ("has no condition")
-            )
-            raise SettingsError(f"{path}: rule {rule.code!r} {what}. Known: {', '.join(features)}.")
-        try:
-            rule.text.format_map(known)
-        except (KeyError, ValueError, IndexError, AttributeError) as error:
-            raise SettingsError(
-                f"{path}: the text of rule {rule.code!r} cannot be formatted ({error!r}). "
-                "Use {feature:.1f} or {feature:.0f}, and {feature} for money."
-            ) from error
-    if len({rule.code for rule in rules}) < len(rules):
+    for rule in found.rules:
+        if wrong := _wrong(rule, features):
+            raise SettingsError(f"{path}: rule {rule.code!r} {wrong}")
+    if len({rule.code for rule in found.rules}) < len(found.rules):
         raise SettingsError(f"{path} has two rules of one code. Give each its own.")
+    if not 0 < found.review_from <= found.decline_from < float("inf"):
+        raise SettingsError(
+            f"{path} has review_from {found.review_from:g} and decline_from "
+            f"{found.decline_from:g}: the sum of weights that is reviewed has to be above 0, and "
+            "the one that is declined no smaller."
+        )
+    rules = tuple(Rule(r.code, r.weight, r.conditions, r.text) for r in found.rules)
     return RuleSet(rules, found.review_from, found.decline_from)
+
+
+def _wrong(rule: _RuleFile, features: Sequence[str]) -> str:
+    """What is wrong with a rule; "" if nothing is."""
+    unknown = {c.feature for c in rule.conditions} - set(features)
+    if unknown:
+        return f"has unknown features: {', '.join(sorted(unknown))}. Known: {', '.join(features)}."
+    if not rule.conditions:
+        return f"has no condition. Known: {', '.join(features)}."
+    if not all(map(isfinite, (rule.weight, *(c.value for c in rule.conditions)))):
+        return "has a weight or a value that is no finite number."
+    if len(rule.text) > TEXT_MAX:
+        return f"has a text of {len(rule.text)} characters; at most {TEXT_MAX} are shown."
+    try:
+        _check_fields(rule.text, {*features, ZONE})
+        for each in _samples(features):
+            rule.text.format_map(each)
+    except (LookupError, ValueError, OverflowError) as error:
+        return (
+            f"has a text that cannot be formatted ({error}). Use {{amount}} and {{mean_30d}} for "
+            "money, {count_1h} for whole numbers, {ratio_30d:.1f} for those with decimals, {zone}."
+        )
+    return ""
+
+
+_SPEC = re.compile(r"[<>^]?\d{0,2},?(\.\d{1,2})?[a-zA-Z%]?")
+
+
+def _check_fields(text: str, known: set[str]) -> None:
+    """Raises ValueError for a field that is more than a name and a plain format."""
+    for _, field, spec, conversion in Formatter().parse(text):
+        if field is None:
+            continue
+        if field not in known:
+            raise ValueError(f"{{{field}}} is not known: {', '.join(sorted(known))}")
+        if conversion or not _SPEC.fullmatch(spec or ""):
+            raise ValueError(f"the format of {{{field}}} is not a plain one")
+
+
+def _samples(features: Sequence[str]) -> Iterable[dict[str, int | float | str]]:
+    """Words of the types and the extremes that texts get."""
+    for value in (0.0, 1.0, -2.5, float(2**53)):
+        texts = {name: "1.00 EUR (about 1.00 USD)" for name in features if name.startswith(MONEY)}
+        yield words(dict.fromkeys(features, value), texts, "UTC-08:00")

@@ -10,7 +10,9 @@ A bucket is one integer: the number of transactions above the sum of their amoun
 addition adds both. Everything is an exact integer and nothing is derived, which makes a state the
 same bits whether it lived in memory or went through storage; its size has a fixed bound.
 
-Amounts are minor units as they come: currencies are not converted.
+Amounts are points, about cents of a euro (`money.points`). The windows are in one currency, that of
+the first payment in them; a payment in another one is compared and learned at the reference rates,
+so that no sum is of two currencies and reasons can say which it is of.
 """
 
 from math import sqrt
@@ -18,8 +20,9 @@ from math import sqrt
 import msgspec
 
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.money import COMMON, points
 
-TEN_MINUTES = 600_000  # ms
+TEN_MINUTES, HOUR = 600_000, 3_600_000  # ms
 LONG_AGO = 30 * 86_400
 """`since_last` of a first transaction, and the greatest it gets, s."""
 
@@ -31,9 +34,9 @@ MOST_COUNT, MOST_SUM, MOST_SQUARES = 2**18 - 1, 2**41, 2**63 - 1
 
 FEATURE_SET = "fraud-1"
 FEATURE_NAMES = (
-    "amount",  # minor units, as are sums and means
-    "hour",  # UTC, 0 to 23
-    "weekend",  # 1 on Saturday and Sunday, UTC
+    "amount",  # points of the windows' currency, as are sums and means
+    "hour",  # 0 to 23, by the record's own offset from UTC
+    "weekend",  # 1 on Saturday and Sunday, by the same clock
     "since_last",  # s since the customer's newest transaction; 0 for one that comes late
     "seen",  # transactions ever learned
     "count_1h", "sum_1h", "mean_1h", "ratio_1h",  # ratio: the amount to the mean; 1 if no history
@@ -55,6 +58,7 @@ class CustomerState(msgspec.Struct, array_like=True):
     week: list[int]  # 7 of a day
     month: list[int]  # 10 of three days
     squares: list[int]  # beside `month`: sums of squared amounts
+    currency: str = ""  # of the windows; "" while empty, or written before there was this field
 
 
 def new_state() -> CustomerState:
@@ -62,9 +66,10 @@ def new_state() -> CustomerState:
     return CustomerState(0, 0, [0] * 6, [0] * 24, [0] * 7, [0] * 10, [0] * 10)
 
 
-def advance(state: CustomerState, event: Transaction) -> tuple[float, ...]:
-    """Features of `event`, which sees of itself only its own amount and time; then learn it."""
-    time, amount, seen, newest = event.time, event.amount, state.seen, state.newest
+def advance(state: CustomerState, event: Transaction) -> tuple[tuple[float, ...], str]:
+    """Features of `event`, which sees of itself only its own amount and time, and the currency
+    that they are in; then learn it."""
+    time, seen, newest = event.time, state.seen, state.newest
     ten = time // TEN_MINUTES
     hours = ten // 6
     days = hours // 24
@@ -79,6 +84,9 @@ def advance(state: CustomerState, event: Transaction) -> tuple[float, ...]:
         if before < ten:
             _roll_all(state, before, ten)
 
+    if state.currency != event.currency:
+        _set_currency(state, event.currency)
+    amount = points(event.amount, event.currency, state.currency)
     in_hour, in_day, in_week = sum(state.hour), sum(state.day), sum(state.week)
     in_month = sum(state.month)
     count_1h, sum_1h = in_hour >> BITS, in_hour & SUM
@@ -86,10 +94,11 @@ def advance(state: CustomerState, event: Transaction) -> tuple[float, ...]:
     count_7d, sum_7d = in_week >> BITS, in_week & SUM
     count_30d, sum_30d = in_month >> BITS, in_month & SUM
     thousandfold = amount * 1000
+    own_hours = hours if not event.utc_offset else (time + event.utc_offset * 60_000) // HOUR
     features = (
         amount,
-        hours % 24,
-        1 if (days + 3) % 7 >= 5 else 0,
+        own_hours % 24,
+        1 if (own_hours // 24 + 3) % 7 >= 5 else 0,
         since,
         seen,
         count_1h,
@@ -124,7 +133,26 @@ def advance(state: CustomerState, event: Transaction) -> tuple[float, ...]:
         state.squares[at] = squares if squares < MOST_SQUARES else MOST_SQUARES
     else:
         _learn_with_care(state, ten, amount)
-    return features
+    return features, state.currency
+
+
+def _set_currency(state: CustomerState, currency: str) -> None:
+    """That of a payment, if the windows are empty or do not say theirs.
+
+    Those that do not were written in minor units before they said it: the payment's, most likely.
+    """
+    if not any(state.month):
+        state.currency = currency
+    elif not state.currency:
+        state.currency = currency
+        if currency not in COMMON:
+            for ring in (state.hour, state.day, state.week, state.month):
+                ring[:] = [
+                    (b & ~SUM) + (points(b & SUM, currency, currency) if b & SUM else 0)
+                    for b in ring
+                ]
+            once = [points(s, currency, currency) if s else 0 for s in state.squares]
+            state.squares[:] = [points(s, currency, currency) if s else 0 for s in once]
 
 
 def _roll_all(state: CustomerState, old: int, new: int) -> None:

@@ -11,11 +11,12 @@ from stormwatch.domains.maintenance.features import (
     MODEL_FEATURES,
     UnitState,
     advance,
+    learns,
 )
 from stormwatch.domains.maintenance.judging import Limits, judge, judge_by_rules
 from stormwatch.domains.maintenance.parse import parse, to_wire
 from stormwatch.models import Model, NoModel, Supply, load, now, round6
-from stormwatch.records import Rejection
+from stormwatch.records import NOT_LEARNED, Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict
 
@@ -90,21 +91,29 @@ class Maintenance:
         return UnitState()
 
     def advance(self, state: UnitState, event: Reading) -> Advanced:
-        """The unit's features with this reading in them; see `features` beside this file."""
-        return advance(state, event), None
+        """The unit's features with this reading in them; see `features` beside this file.
+
+        The carry: what the verdict is to be noted as, if the reading is not learned.
+        """
+        note = None if learns(state, event) else NOT_LEARNED
+        return advance(state, event), note
 
     def decide(
         self,
         events: Sequence[Reading],
         features: Sequence[tuple[float, ...]],
-        carries: Sequence[None],
+        carries: Sequence[str | None],
     ) -> list[Verdict]:
         """One model call; a verdict for each reading from its own row alone."""
         lives = self._model.predict([row[: len(MODEL_FEATURES)] for row in features])
         limits = Limits.of(self._model.card)
-        return [
+        verdicts = [
             judge(event, row, round6(min(max(life, 0.0), LIFE_CAP)), limits)
             if isfinite(life)
             else judge_by_rules(event, row)
             for event, row, life in zip(events, features, lives, strict=True)
+        ]
+        return [
+            verdict if note is None else verdict._replace(noted=note)
+            for verdict, note in zip(verdicts, carries, strict=True)
         ]

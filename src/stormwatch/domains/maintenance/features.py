@@ -92,12 +92,17 @@ def advance(state: UnitState, reading: Reading) -> tuple[float, ...]:
         usable.append(works)
         values.append((value - nominal) * scale if works else 0.0)  # type: ignore[operator]
     known: Sequence[Any] = _BODY.unpack(body)
-    if not state.body or reading.time > state.time:
+    if learns(state, reading):
         known = _learn(known, _FLOATS.unpack(_FLOATS.pack(*values)), usable)
         if reading.cycle < state.cycle:
             state.offset += state.cycle
         state.time, state.cycle, state.body = reading.time, reading.cycle, _BODY.pack(*known)
     return _features(known, usable, state.offset + reading.cycle)
+
+
+def learns(state: UnitState, reading: Reading) -> bool:
+    """Whether the state learns this reading: it is the first, or younger than the newest."""
+    return not state.body or reading.time > state.time
 
 
 def _columns(known: Sequence[Any]) -> Iterator[Sequence[Any]]:

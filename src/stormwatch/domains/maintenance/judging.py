@@ -7,6 +7,7 @@ from typing import NamedTuple
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import DRIFTS, FEATURES, STUCK_AFTER
 from stormwatch.domains.maintenance.sensors import ALL, WEARING
+from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card
 from stormwatch.records import Reason
 from stormwatch.state.judge import UNSCORED, Verdict
@@ -34,8 +35,16 @@ class Limits(NamedTuple):
         """Those of a model. Raises ModelError for a card without the two thresholds."""
         if card.version == NONE:
             return cls(UNSCORED, UNSCORED)
-        words = ("in cycles", "./stormwatch train")
-        return cls(card.threshold("service", *words), card.threshold("watch", *words))
+        words = ("in cycles", "./stormwatch train maintenance")
+        limits = cls(card.threshold("service", *words), card.threshold("watch", *words))
+        if not 0 <= limits.service <= limits.watch:
+            raise ModelError(
+                f"The card of model {card.version} has the thresholds service {limits.service:g} "
+                f"and watch {limits.watch:g}, in cycles: the first has to be 0 or more, the second "
+                "no smaller. Mend them under `thresholds`, or train again: "
+                "./stormwatch train maintenance"
+            )
+        return limits
 
 
 def judge(event: Reading, row: tuple[float, ...], life: float, limits: Limits) -> Verdict:

@@ -344,3 +344,20 @@ def test_sparse_does_not_start_what_has_errors(project: Project) -> None:
 )
 def test_the_topology_that_sparse_would_start(argv: list[str], name: str | None) -> None:
     assert named(argv) == name
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [("FRAUD_RULES", "fraud"), ("FRAUD_MODEL", "fraud"), ("MAINTENANCE_MODEL", "maintenance")],
+)
+def test_files_that_a_domain_cannot_use_are_told_before_a_start(
+    setting: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"STORMWATCH_{setting}", str(tmp_path / "nowhere"))
+    (found,) = [each for each in lint(ROOT, [name]) if each.code == "SW113"]
+    assert found.severity is Severity.ERROR and str(tmp_path / "nowhere") in found.what
+    told: list[str] = []
+    with pytest.raises(StormwatchError, match="not started"):
+        check(ROOT, [name], told.append)
+    assert str(tmp_path / "nowhere") in told[0].splitlines()[0]
+    assert not any("Traceback" in each for each in told)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from apps.data.publish import CHUNK, CHUNK_BYTES, CONFIRM_EVERY_S, TICK_S, Event, publish
 from apps.local.run import publishing
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink, MemorySource
-from stormwatch.errors import BrokerUnavailable, StormwatchError, TopicError
+from stormwatch.errors import BrokerRefused, BrokerUnavailable, StormwatchError
 
 
 class Clock:
@@ -147,10 +147,10 @@ def test_a_record_that_kafka_refuses_ends_it_when_what_came_before_is_confirmed(
     class Refusing(MemorySink):
         def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
             if value == b"7":
-                raise TopicError("too large")
+                raise BrokerRefused("too large")
             super().send(topic, key, value)
 
-    with pytest.raises(TopicError):
+    with pytest.raises(BrokerRefused):
         publish(Refusing(broker), "t", events(50), 0, None, Clock(), told.append, Clock())
     assert values(broker) == list(range(7))
     assert told[-1] == 7

@@ -13,7 +13,7 @@ from apps.local.dev import once, places, reload
 from apps.local.dev.demo import Options, demo
 from apps.local.dev.load import names, topology
 from stormwatch.adapters import connect
-from stormwatch.errors import SettingsError
+from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.settings import Settings, load
 from tests.e2e.project import ROOT
 
@@ -27,6 +27,39 @@ def test_the_demo_catches_what_is_planted_and_accounts_for_everything() -> None:
     for topic in ("transactions", "readings"):
         (line,) = [line for line in said if line.startswith(f"ledger of {topic}")]
         assert line.endswith("in flight 0, conflicting 0, unaccounted 0")
+
+
+def test_dev_tries_the_events_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is decided, and of what is refused why; nothing is published."""
+    path = tmp_path / "payments.csv"
+    path.write_text(
+        "id;customer;terminal;time;amount;currency\n"
+        "t1;c1;p1;2026-11-21T09:15:30Z;1250;EUR\n"
+        "t2;c1;p1;2026-11-21T09:16:30Z;12,50;EUR\n"
+        "t3;c2;p1;2026-11-21T09:16:30Z;99900000;EUR\n"
+    )
+    monkeypatch.setattr(once.places, "find", lambda *_: places.Places(True, "said to be there"))
+    said: list[str] = []
+    assert once.once("fraud", 3.0, False, said.append, path) == 0
+    text = "\n".join(said)
+    assert said[0] == f"fraud: the events of {path}; Kafka and the store are in memory"
+    assert (
+        'REJECTED wrong_type: `amount` cannot be used, expected `int`, got `str`: "12,50"' in text
+    )
+    assert "DECLINE c2 t3: " in text
+    (end,) = [line for line in said if "are decided" in line]
+    assert f"all 3 events of {path} are decided: " in end
+    assert end.endswith("approve 1, decline 1, rejected 1")
+    assert said[-1] == end, "sums are told when they change"
+
+
+def test_dev_refuses_a_file_that_it_cannot_use(tmp_path: Path) -> None:
+    path = tmp_path / "payments.csv"
+    path.write_text("id,customer\n1,2\n")
+    with pytest.raises(StormwatchError, match="no column terminal"):
+        once.once("fraud", 1.0, False, lambda _: None, path)
+    with pytest.raises(SettingsError, match=r"Leave --processes out, or publish"):
+        once.once("fraud", 1.0, True, lambda _: None, path)
 
 
 def test_every_topology_can_be_loaded() -> None:

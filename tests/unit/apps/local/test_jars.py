@@ -65,7 +65,8 @@ class World:
             "": ["| +- a:a:jar:1"],
             "storm": [
                 "+- org.apache.storm:storm-core:jar:2.8.3",
-                "   +- a:a:jar:1",
+                "   +- f:flux-core:jar:2",
+                "   +- s:snakeyaml:jar:2",
                 "   \\- z:reload4j:jar:1",
             ],
             "worker": ["+- org.apache.storm:storm-client:jar:2.8.3"],
@@ -74,7 +75,12 @@ class World:
         }
         self.brought = {
             "": ["a-1.jar"],
-            "storm": ["reload4j-1.jar", "a-1.jar", "storm-core-2.8.3.jar"],
+            "storm": [
+                "storm-core-2.8.3.jar",
+                "reload4j-1.jar",
+                "snakeyaml-2.jar",
+                "flux-core-2.jar",
+            ],
             "worker": ["storm-client-2.8.3.jar"],
             "kafka": ["kafka_2.13-4.4.0.jar", "n-7-linux.jar"],
             "cassandra": ["cassandra-all-5.0.9.jar"],
@@ -137,9 +143,12 @@ def test_what_is_no_project_is_told_with_its_file(tmp_path: Path, text: str) -> 
 
 def test_one_maven_brings_all_class_paths_and_they_are_cached(world: World) -> None:
     assert world.names(jars.KAFKA) == ["kafka_2.13-4.4.0.jar", "n-7-linux.jar"]
-    assert world.names(jars.STORM) == ["storm-core-2.8.3.jar", "a-1.jar"], (
-        "what is asked for first, and without the loop of loggers"
-    )
+    assert world.names(jars.STORM) == [
+        "storm-core-2.8.3.jar",
+        "flux-core-2.jar",
+        "snakeyaml-2.jar",
+    ], "without the loop of loggers, and with the snakeyaml that is inside flux-core"
+
     assert world.calls == 1
     poms = (world.bin / "poms").read_text()
     excluded = "<groupId>org.y</groupId><artifactId>left-out</artifactId></exclusion>"
@@ -157,7 +166,7 @@ def test_progress_is_one_line_that_counts_to_all(world: World) -> None:
     jars.classpath(world.home, jars.KAFKA, lambda step, detail: told.append((step, detail)))
     assert {step for step, _ in told} == {"jars"}
     assert told[0] == ("jars", "asking Maven")
-    assert told[-1] == ("jars", "7 of 7 downloaded")
+    assert told[-1] == ("jars", "8 of 8 downloaded")
 
 
 def test_a_resolver_that_drops_jars_is_not_believed(world: World) -> None:
@@ -169,7 +178,7 @@ def test_a_resolver_that_drops_jars_is_not_believed(world: World) -> None:
     world.say()
     with pytest.raises(ServiceError, match=r"kafka_2\.13-4\.4\.0\.jar, n-7\.jar"):
         world.names(jars.KAFKA)
-    assert not list(world.home.jars.glob("*.classpath")), "nothing of it is kept"
+    assert not list(world.home.jars.glob("*.jars")), "nothing of it is kept"
 
 
 def test_a_jar_that_is_cut_off_is_told(world: World) -> None:

@@ -63,3 +63,15 @@ def test_nothing_decided_is_no_latency_and_no_rate() -> None:
 
 def test_a_look_without_meters_knows_the_topic_only() -> None:
     assert look({}, 0, 5, 9, 9) == Look(5, 5, 9, 9, {}, {}, 0, 0, 0, ())
+
+
+def test_a_meter_of_another_version_is_left_out_and_counted() -> None:
+    meters = {
+        ("decide", "1"): reading(2_000, scored=10),
+        ("decide", "2"): b'{"at": 2100, "pid": "of another shape"}',
+        ("decide", "3"): b'{"at": 900, "pid": "of another shape"}',
+        ("decide", "4"): b"\xff not even JSON",
+    }
+    seen = look(meters, began=1_000, taken=2_500, high=100, lag=7)
+    assert (seen.decided, seen.tasks) == (10, 1)
+    assert seen.unread == 2, "but not the one that ended before"

@@ -54,6 +54,22 @@ def until(condition: object, limit: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+BUFFERED = """
+import sys
+print("buffered until the end " * 9)
+print("Traceback (most recent call last):\\nValueError: why", file=sys.stderr, flush=True)
+"""
+
+
+def test_what_is_flushed_at_the_end_overwrites_no_traceback(tmp_path: Path) -> None:
+    made, told = topology(tmp_path, BUFFERED)
+    until(lambda: made.code is not None and len(told) == 2)
+    made.obituary()
+    text = made.log.read_text()
+    assert "ValueError: why" in text
+    assert text.count("buffered until the end") == 9
+
+
 def test_a_topology_that_gives_up_leaves_its_traceback_and_its_code(tmp_path: Path) -> None:
     made, told = topology(tmp_path, GIVES_UP)
     until(lambda: made.code is not None and len(told) == 4)

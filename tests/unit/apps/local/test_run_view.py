@@ -4,6 +4,7 @@ import io
 import re
 
 import msgspec
+import pytest
 from rich.console import Console
 
 from apps.data.in_words import in_words
@@ -127,3 +128,56 @@ def test_a_decision_of_another_version_has_no_reasons_to_show() -> None:
 
 def test_clock() -> None:
     assert [clock(s) for s in (0, 9.9, 60, 3_661)] == ["0:00", "0:09", "1:00", "61:01"]
+
+
+# One screen, whatever its size
+
+
+def full(alerts: int) -> Screen:
+    """Two topologies with many alerts, a record rejected and a reason that is long."""
+    long = Reason("a", "17.3 times the mean of thirty days, at night, in another country " * 3, 1.0)
+    paid = [alert(f"C{n}", long) for n in range(alerts)]
+    worn = [
+        msgspec.structs.replace(alert(f"FD001/r1/{n}", long), outcome="service", score=12.4)
+        for n in range(alerts)
+    ]
+    ends = {"scored": 90, "rejected": 2, "late": 1, "rejected:not_json": 2}
+    looks = [Look(1, 1, 1, 0, ends, {}, alerts, 0, 2, rows) for rows in (paid, worn)]
+    words = {("C0", "id1"): "1250.00 EUR at Corner Shop", ("FD001/r1/0", "id1"): "cycle 182"}
+    names = ("fraud", "maintenance")
+    panels = [Panel(n, look, None, records=words) for n, look in zip(names, looks, strict=True)]
+    memory = {name: {"total": 512.0} for name in ("kafka", "cassandra", *names, "run")}
+    return Screen("20261130T031201-ab12", RUNNING, 65, panels, memory)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (110, 40)])
+@pytest.mark.parametrize("alerts", [0, 1, 40])
+def test_all_is_on_one_screen(width: int, height: int, alerts: int) -> None:
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=False)
+    console.print(live(full(alerts), height))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) < height
+    assert max(map(len, lines)) <= width
+    assert lines[-1].startswith("Ctrl-C")
+    if alerts:
+        shown = [line for line in lines if " decline " in line or " service " in line]
+        assert "decline" in shown[0], "fraud first"
+        assert any("service 12 cycles left  cycle 182" in line for line in shown)
+        assert "0.93  1250.00 EUR at Corner Shop  C0" in shown[0]
+        assert len(shown) == (2 if alerts == 1 else {24: 2, 40: 10}[height])
+
+
+def test_outcomes_have_colours_on_a_terminal() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
+    console.print(live(full(1)))
+    assert isinstance(console.file, io.StringIO)
+    assert f"{ESCAPE}[1;31mdecline{ESCAPE}[0m" in console.file.getvalue()
+
+
+def test_meters_of_another_version_are_told() -> None:
+    seen = screen()
+    old = seen.panels[0]._replace(look=Look(1, 1, 1, 0, {"scored": 1}, {}, 0, 0, 1, unread=3))
+    told = "3 meters of another version are not counted"
+    assert told in rendered(seen._replace(panels=[old]))
+    assert told in plain(seen._replace(panels=[old]))[0]

@@ -1,5 +1,6 @@
 """Services without starting any: what is read, recorded, recognised and refused."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from thriftpy2.rpc import make_client
 
-from apps.local.services import manage, ports, process, registry
+from apps.local.services import cluster, manage, ports, process, registry, storm, workers
 from apps.local.services.doctor import examine
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import cassandra_answers, kafka_answers, listens, zookeeper_answers
@@ -261,3 +262,128 @@ def test_another_program_on_the_port_does_not_answer_for_ours(home: Home, listen
 def test_a_port_that_ours_holds_is_its_own(listener: int) -> None:
     assert not ports.held_by_another(listener, os.getpid())
     assert ports.held_by_another(listener, os.getpid() + 1)
+
+
+# What was running keeps its ports
+
+
+def test_a_killed_service_comes_back_on_the_port_it_had(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def tell(step: str, detail: str) -> None:
+        told.append(detail)
+
+    before = ports.free()
+    assert ports.same_as_before(before, 9092, "kafka", tell) == before
+    assert not told
+    with socket.create_server((ports.HOST, before)):
+        other = ports.same_as_before(before, 9092, "kafka", tell)
+    assert other != before
+    assert f"port {before} is taken by another program by now; using {other}" in told[0]
+    assert "sparse kill -n NAME" in told[0]
+    assert "./stormwatch down" in told[0]
+
+
+def test_the_ports_of_a_service_are_known_until_it_is_stopped(home: Home) -> None:
+    assert registry.ports(home, "kafka") == {}
+    with registry.locked(home):
+        registry.put(home, entry(2**22 - 1, 1.0))
+        assert registry.ports(home, "kafka") == {"broker": 1}
+        assert not registry.running(home, "kafka")
+        manage.halt(home, ["kafka"], silent)
+    assert registry.ports(home, "kafka") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("supervisor", "./stormwatch cluster up"), ("kafka", "./stormwatch up")]
+)
+def test_a_killed_process_is_told_with_the_command_that_starts_it(
+    home: Home, name: str, command: str
+) -> None:
+    with registry.locked(home):
+        registry.put(home, dataclasses.replace(entry(2**22 - 1, 1.0), name=name))
+    found = next(s for s in manage.status(home.root, Settings()) if s.name == name)
+    assert found.state == "stale"
+    assert f"does not come back by itself: `{command}`" in found.detail
+    finding = next(f for f in examine(Settings(), home.root) if f.check == name)
+    assert f"`{command}`" in finding.next
+    if name == "supervisor":
+        assert any(command in line for line in cluster.status(home.root, Settings()))
+
+
+@pytest.fixture
+def worker(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that looks like a worker whose supervisor was killed."""
+    told = [f"-Dstorm.home={home.storm}", "org.apache.storm.daemon.worker.Worker"]
+    told += ["fraud-1-1795000000", "supervisor-id", "6628", "6701", "worker-id"]
+    code = "import time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, *told]) as child:
+        while not workers.running(home):
+            assert child.poll() is None
+        yield child
+        child.kill()
+
+
+def test_a_worker_that_nobody_looks_after_is_told_and_ended_with_the_cluster(
+    home: Home, worker: "subprocess.Popen[bytes]"
+) -> None:
+    assert workers.running(home) == [workers.Worker("fraud", 6701)]
+    lines = cluster.status(home.root, Settings())
+    assert any("topology fraud: 1 worker running, though no Nimbus" in line for line in lines)
+    blob = home.storm / "local" / "blobs" / "17" / "data_fraud-1-1795000000-stormcode.ser"
+    blob.mkdir(parents=True)
+    told: list[str] = []
+    stopped = cluster.down(home.root, lambda step, detail: told.append(detail), Settings())
+    assert stopped == ["the workers of fraud"]
+    worker.wait(timeout=5)
+    assert any("fraud: the next `./stormwatch cluster up` runs that again" in t for t in told)
+
+
+def test_down_finds_a_worker_that_nobody_looks_after(
+    home: Home, worker: "subprocess.Popen[bytes]"
+) -> None:
+    assert manage.down(home.root, silent, Settings()) == ["the workers of fraud"]
+    worker.wait(timeout=5)
+
+
+def test_a_failed_start_of_the_cluster_ends_no_worker(
+    home: Home, worker: "subprocess.Popen[bytes]"
+) -> None:
+    with registry.locked(home):
+        manage.halt(home, list(storm.ALL), silent, topologies=False)
+    assert worker.poll() is None
+
+
+def test_a_supervisor_gets_back_the_slots_that_its_workers_hold(
+    home: Home, worker: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storm.jars, "classpath", lambda *_: [])
+    with socket.create_server((ports.HOST, 0)) as held:  # as the worker does
+        slot = held.getsockname()[1]
+        found = [workers.Worker("fraud", slot)]
+        monkeypatch.setattr(storm.workers, "running", lambda _: found)
+        had = dataclasses.replace(entry(1, 1.0), name="supervisor")
+        had = dataclasses.replace(had, ports={"thrift": ports.free(), "slot0": slot})
+        with registry.locked(home):
+            registry.put(home, had)
+            own, slots = storm._write(home, 2181, 6627, silent)
+        assert (own, slots[0]) == (had.ports["thrift"], slot)
+        found.clear()  # another program has it
+        assert slot not in storm._write(home, 2181, 6627, silent)[1]
+
+
+def test_a_zookeeper_that_would_move_under_a_nimbus_is_refused_with_what_helps(
+    home: Home, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    import psutil
+
+    started = psutil.Process(sleeper.pid).create_time()
+    with socket.create_server((ports.HOST, 0)) as other, registry.locked(home):
+        taken = other.getsockname()[1]
+        gone = dataclasses.replace(entry(2**22 - 1, 1.0), name="zookeeper")
+        registry.put(home, dataclasses.replace(gone, ports={"client": taken}))
+        registry.put(home, dataclasses.replace(entry(sleeper.pid, started), name="nimbus"))
+        with pytest.raises(ServiceError, match=rf"port {taken} is taken.*nimbus look.*cluster"):
+            storm.zookeeper(home, silent)

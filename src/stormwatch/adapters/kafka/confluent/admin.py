@@ -46,7 +46,7 @@ class ConfluentAdmin:
         self._members: dict[str, Any] = {}
 
     def ensure_topic(self, name: str, partitions: int, config: Mapping[str, str]) -> bool:
-        """See Admin. Raises TopicError where Kafka refuses it."""
+        """See Admin. Raises BrokerRefused where Kafka refuses it."""
         topic = NewTopic(name, partitions, self._replication, config=dict(config))
         created, _ = self._ask(
             f"create the topic {name}",
@@ -98,6 +98,12 @@ class ConfluentAdmin:
             for each in found
             if each.offset >= 0
         }
+
+    def members(self, group: str) -> list[str]:
+        """See Admin."""
+        what = f"describe the group {group}"
+        (found,) = self._ask_all(what, lambda c: c.describe_consumer_groups([group])).values()
+        return [common.member(each.client_id, each.host) for each in found.members]
 
     def delete_topic(self, name: str) -> None:
         """See Admin."""

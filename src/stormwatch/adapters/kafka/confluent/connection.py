@@ -1,7 +1,6 @@
 """confluent-kafka: connection options, its log, and the translation of its errors."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,36 +8,12 @@ from confluent_kafka import KafkaError, KafkaException
 
 from stormwatch.adapters.kafka import auth_errors as way_in
 from stormwatch.adapters.kafka import buffered_source as common
-from stormwatch.errors import SettingsError, StormwatchError
+from stormwatch.adapters.kafka.client_log import Sparingly, plain
+from stormwatch.errors import BrokerUnavailable, SettingsError
 from stormwatch.settings import Settings
 
-REPEAT_AFTER_S = 30.0
-RETRY_S = 5.0
-
-
-class _Sparingly(logging.Filter):
-    """Drops what was said in the last REPEAT_AFTER_S: librdkafka tells of every attempt. What it
-    tries again by itself is told if it goes on for RETRY_S; a new broker needs a second."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._due: dict[str, float] = {}  # what was said, or tried again -> when it may be told
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        shape = re.sub(r"\d+", "", message)[-80:]
-        if len(self._due) > 100:
-            self._due.clear()
-        due = self._due.get(shape, 0.0)
-        if record.created > due + REPEAT_AFTER_S:  # new, or silent since
-            due = record.created + (RETRY_S if message.endswith("retrying") else 0.0)
-        told = record.created >= due
-        self._due[shape] = record.created + REPEAT_AFTER_S if told else due
-        return told
-
-
 logger = logging.getLogger(__name__)
-logger.addFilter(_Sparingly())
+logger.addFilter(Sparingly())
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -46,7 +21,7 @@ def connection(settings: Settings) -> dict[str, Any]:
 
     def told(error: KafkaError) -> None:
         logger.warning("Kafka: %s", error.str())
-        way_in.hear(settings.kafka_bootstrap, error.str())
+        way_in.hear(settings.kafka_bootstrap, plain(error.str()))
 
     options: dict[str, Any] = {
         "bootstrap.servers": settings.kafka_bootstrap,
@@ -78,6 +53,6 @@ def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
         ) from error
 
 
-def translate(what: str, bootstrap: str, error: KafkaError) -> StormwatchError:
+def translate(what: str, bootstrap: str, error: KafkaError) -> BrokerUnavailable:
     """The one place where this driver's errors become ours."""
-    return common.failure(what, bootstrap, error.code(), error.str())
+    return common.failure(what, bootstrap, error.code(), plain(error.str()))

@@ -38,7 +38,7 @@ class ConfluentSink:
         self._producer: Producer | None = self._open()
 
     def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        """See Sink. Raises TopicError for a record over 12 MB."""
+        """See Sink. Raises BrokerRefused for a record over 12 MB."""
         producer = self._producer or self._open()
         try:
             while True:

@@ -3,23 +3,22 @@
 Nothing connects when an object is made; each call that asks the broker has a time limit.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stormwatch.adapters.control_topic import Control
+from stormwatch.adapters.kafka import auth_errors as way_in
 from stormwatch.adapters.kafka import buffered_source as common
 from stormwatch.adapters.kafka.confluent.admin import ConfluentAdmin
 from stormwatch.adapters.kafka.confluent.connection import connection, opened, translate
+from stormwatch.adapters.kafka.confluent.connection import logger as sparing
 from stormwatch.adapters.kafka.confluent.sink import ConfluentSink
-from stormwatch.errors import StormwatchError, TopicError
+from stormwatch.errors import BrokerRefused, BrokerUnavailable
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.records import Record
 from stormwatch.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
 _UNSET = -1001  # librdkafka's RD_KAFKA_OFFSET_INVALID: never committed
@@ -39,9 +38,10 @@ class ConfluentSource(common.BufferedSource):
             lambda: ConfluentSink(settings),
             limit,
         )
-        super().__init__(control, shelf_bytes)
-        self._topic, self._bootstrap, self._limit = topic, settings.kafka_bootstrap, limit
+        super().__init__(control, settings, topic, shelf_bytes)
+        self._limit = limit
         self._admin = ConfluentAdmin(settings)
+        self._told: BrokerUnavailable | None = None  # by the last fetch, raised by the next
         self._commit_error: KafkaError | None = None
         self._closed = False
         self._options = connection(settings) | {
@@ -58,7 +58,7 @@ class ConfluentSource(common.BufferedSource):
             "fetch.error.backoff.ms": 100,
             "max.partition.fetch.bytes": common.FETCH_BYTES,
             "fetch.max.bytes": common.MAX_RECORD_BYTES + common.FETCH_BYTES,
-            "receive.message.max.bytes": 2 * common.MAX_RECORD_BYTES,
+            "receive.message.max.bytes": common.MAX_ANSWER_BYTES,
             # No session here: it only bounds how long a commit waits for its coordinator.
             "session.timeout.ms": int(limit * 1000),
             "heartbeat.interval.ms": int(limit * 300),
@@ -105,17 +105,18 @@ class ConfluentSource(common.BufferedSource):
         """See Source."""
         error, self._commit_error = self._commit_error, None
         if error is not None:
-            raise self._failure("commit offsets", error)
+            raise self._commit_failure(error.code(), error.str())
         if not offsets:
             return
         parts = [TopicPartition(self._topic, p, c.offset, c.metadata) for p, c in offsets.items()]
         try:
             done = self._consumer.commit(offsets=parts, asynchronous=not wait)
         except KafkaException as failed:
-            raise self._failure("commit offsets", failed.args[0]) from failed
+            bad = failed.args[0]
+            raise self._commit_failure(bad.code(), bad.str()) from failed
         for each in done or ():
             if each.error:
-                raise self._failure("commit offsets", each.error)
+                raise self._commit_failure(each.error.code(), each.error.str())
 
     def close(self) -> None:
         """See Source."""
@@ -125,6 +126,9 @@ class ConfluentSource(common.BufferedSource):
             self._admin.close()
 
     def _fetch(self, max_records: int, timeout: float) -> dict[int, list[Record]]:
+        told, self._told = self._told, None
+        if told is not None:
+            raise told
         # consume(n, timeout) waits for all n: ask for what is there, else wait for the first.
         messages = self._consumer.consume(max_records, 0)
         if not messages and timeout > 0:
@@ -134,7 +138,7 @@ class ConfluentSource(common.BufferedSource):
         out: dict[int, list[Record]] = {}
         for message in messages:
             if message.error() is not None:
-                self._meet(message)
+                self._meet(message)  # raises nothing: what came with it is delivered
                 continue
             record = Record(
                 message.offset(), message.timestamp()[1], message.key(), message.value()
@@ -144,11 +148,14 @@ class ConfluentSource(common.BufferedSource):
                 out[partition].append(record)
             else:
                 out[partition] = [record]
+        if not out and self._told is None:
+            self._told = way_in.too_large(self._topic, common.MAX_ANSWER_BYTES)
         return out
 
     def _start(self, positions: Mapping[int, int]) -> None:
         # A new consumer: the old one would keep pauses, and never finds a recreated topic again.
         self._consumer.close()
+        way_in.forget_size()
         self._consumer = opened(Consumer, self._options)
         self._consumer.assign([TopicPartition(self._topic, p, o) for p, o in positions.items()])
 
@@ -170,14 +177,15 @@ class ConfluentSource(common.BufferedSource):
             self._lost(message.partition())
             return
         failed = self._failure(f"deliver {self._topic}", error)
-        if isinstance(failed, TopicError):
-            raise failed
-        logger.warning("%s", failed)
+        if isinstance(failed, BrokerRefused):
+            self._told = failed
+        else:
+            sparing.warning("%s", failed)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[Any]) -> None:
         bad = error or next((p.error for p in partitions if p.error), None)
         if bad is not None:
             self._commit_error = bad
 
-    def _failure(self, what: str, error: KafkaError) -> StormwatchError:
+    def _failure(self, what: str, error: KafkaError) -> BrokerUnavailable:
         return translate(what, self._bootstrap, error)

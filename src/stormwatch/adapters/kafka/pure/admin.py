@@ -1,5 +1,6 @@
 """kafka-python: connection options, the translation of its errors, and the admin calls."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -7,16 +8,28 @@ from typing import Any
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import (
+    CommitFailedError,
     KafkaError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
+    UnsupportedCodecError,
 )
 from kafka.net.compat import KafkaNetClient
 
 from stormwatch.adapters.kafka import buffered_source as common
-from stormwatch.errors import StormwatchError
+from stormwatch.adapters.kafka.client_log import Sparingly
+from stormwatch.errors import PackageMissing, StormwatchError
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
+
+for _name in (
+    "net.transport",
+    "net.connection",
+    "consumer.fetcher",
+    "cluster",
+    "coordinator.consumer",
+):
+    logging.getLogger(f"kafka.{_name}").addFilter(Sparingly())
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -46,9 +59,42 @@ def asking(what: str, bootstrap: str) -> Iterator[None]:
     """The one place where this driver's errors become ours."""
     try:
         yield
+    except UnsupportedCodecError as error:
+        raise _codec_missing(what, str(error)) from error
     except (KafkaError, OSError, RuntimeError) as error:  # not all it meets is a KafkaError
-        code = int(getattr(error, "errno", None) or 0) if isinstance(error, KafkaError) else 0
-        raise common.failure(what, bootstrap, code, str(error) or type(error).__name__) from error
+        raise common.failure(what, bootstrap, code_of(error), words_of(error)) from error
+
+
+def code_of(error: BaseException) -> int:
+    """Kafka's number of an error, 0 where it is not Kafka's. A failed commit wraps it."""
+    inner = error.args[0] if isinstance(error, CommitFailedError) and error.args else error
+    return int(getattr(inner, "errno", None) or 0) if isinstance(inner, KafkaError) else 0
+
+
+def words_of(error: BaseException) -> str:
+    """What it says, or else what it is."""
+    return str(error) or type(error).__name__
+
+
+def codecs_missing() -> dict[str, str]:
+    """Codecs that kafka-python cannot read here -> the package that each needs."""
+    from kafka import codec
+
+    has = {"snappy": codec.has_snappy, "lz4": codec.has_lz4, "zstd": codec.has_zstd}
+    return {name: package for name, package in _PACKAGES.items() if not has[name]()}
+
+
+def _codec_missing(what: str, said: str) -> StormwatchError:
+    name = next((name for name in _PACKAGES if name in said), "")
+    mend = (
+        f"the package {_PACKAGES[name]} is not installed here. Run `pip install {_PACKAGES[name]}`"
+        if name
+        else "it is none of gzip, snappy, lz4 and zstd. Let its producers write one of these"
+    )
+    return PackageMissing(
+        f"kafka-python cannot {what}, which holds records compressed with "
+        f"{name or 'another codec'}: {mend}, or set kafka.client to confluent, and start again."
+    )
 
 
 def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
@@ -71,6 +117,9 @@ def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
         raise
 
 
+_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
+
+
 class KafkaPythonAdmin:
     """Admin over kafka-python's admin client."""
 
@@ -80,7 +129,7 @@ class KafkaPythonAdmin:
         self._client = opened(KafkaAdminClient, connection(settings))
 
     def ensure_topic(self, name: str, partitions: int, config: Mapping[str, str]) -> bool:
-        """See Admin. Raises TopicError where Kafka refuses it."""
+        """See Admin. Raises BrokerRefused where Kafka refuses it."""
         topic = {
             "num_partitions": partitions,
             "replication_factor": self._replication,
@@ -128,6 +177,12 @@ class KafkaPythonAdmin:
             for p, each in found.items()
             if each.offset >= 0
         }
+
+    def members(self, group: str) -> list[str]:
+        """See Admin."""
+        with asking(f"describe the group {group}", self._bootstrap):
+            found = self._client.describe_groups([group])[group]
+        return [common.member(m["client_id"], m["client_host"]) for m in found["members"]]
 
     def delete_topic(self, name: str) -> None:
         """See Admin."""

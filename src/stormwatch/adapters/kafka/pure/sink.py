@@ -50,7 +50,7 @@ class KafkaPythonSink:
         self._producer: KafkaProducer | None = self._open()
 
     def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        """See Sink. Raises TopicError for a record over 12 MB."""
+        """See Sink. Raises BrokerRefused for a record over 12 MB."""
         if self._queued >= UNCONFIRMED:
             self.flush(self._limit)
         with asking(f"take a record for {topic}", self._bootstrap):

@@ -6,12 +6,20 @@ Partitions are assigned by hand: its consumer groups hang inside a spout.
 from collections.abc import Iterable, Mapping, Sequence
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import CommitFailedError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from stormwatch.adapters.control_topic import Control
+from stormwatch.adapters.kafka import auth_errors as way_in
 from stormwatch.adapters.kafka import buffered_source as common
-from stormwatch.adapters.kafka.pure.admin import KafkaPythonAdmin, asking, connection, opened
+from stormwatch.adapters.kafka.pure.admin import (
+    KafkaPythonAdmin,
+    asking,
+    code_of,
+    connection,
+    opened,
+    words_of,
+)
 from stormwatch.adapters.kafka.pure.sink import KafkaPythonSink
 from stormwatch.errors import StormwatchError
 from stormwatch.ports import Committed, TopicInfo, Watermarks
@@ -35,11 +43,10 @@ class KafkaPythonSource(common.BufferedSource):
             lambda: KafkaPythonSink(settings),
             limit,
         )
-        super().__init__(control, shelf_bytes)
-        self._topic, self._bootstrap = topic, settings.kafka_bootstrap
+        super().__init__(control, settings, topic, shelf_bytes)
         self._limit_ms = int(limit * 1000)
         self._commit_error: StormwatchError | None = None
-        self._closed = False
+        self._closed = self._resting = False
         self._consumer = opened(
             KafkaConsumer,
             connection(settings)
@@ -49,6 +56,7 @@ class KafkaPythonSource(common.BufferedSource):
                 "auto_offset_reset": "none",
                 "isolation_level": "read_committed",
                 "allow_auto_create_topics": False,
+                "receive_message_max_bytes": common.MAX_ANSWER_BYTES,
                 "fetch_max_wait_ms": common.FETCH_WAIT_MS,
                 "fetch_max_bytes": common.MAX_RECORD_BYTES + common.FETCH_BYTES,
                 "max_partition_fetch_bytes": common.FETCH_BYTES,
@@ -102,12 +110,18 @@ class KafkaPythonSource(common.BufferedSource):
             return
         limit_ms = self._limit_ms if wait else min(self._limit_ms, UNWAITED_COMMIT_MS)
         try:
-            with asking("commit offsets", self._bootstrap):
-                self._consumer.commit(parts, timeout_ms=limit_ms)
+            self._commit(parts, limit_ms)
         except StormwatchError as failed:
             if wait:
                 raise
             self._commit_error = failed
+
+    def _commit(self, parts: Mapping[TopicPartition, OffsetAndMetadata], limit_ms: int) -> None:
+        with asking("commit offsets", self._bootstrap):
+            try:
+                self._consumer.commit(parts, timeout_ms=limit_ms)
+            except CommitFailedError as error:
+                raise self._commit_failure(code_of(error), words_of(error)) from error
 
     def close(self) -> None:
         """See Source."""
@@ -117,6 +131,7 @@ class KafkaPythonSource(common.BufferedSource):
             self._admin.close()
 
     def _fetch(self, max_records: int, timeout: float) -> dict[int, list[Record]]:
+        self._fetch_again()
         with asking(f"deliver {self._topic}", self._bootstrap):
             try:
                 polled = self._consumer.poll(int(timeout * 1000), max_records)
@@ -124,10 +139,27 @@ class KafkaPythonSource(common.BufferedSource):
                 return self._lose(error.args[0])
             except LogTruncationError as error:
                 return self._lose(error.divergent_offsets)
+        refused = None if polled else way_in.too_large(self._topic, common.MAX_ANSWER_BYTES)
+        if refused is not None:
+            self._fetch_nothing()
+            raise refused
         return {
             part.partition: [Record(r.offset, r.timestamp, r.key, r.value) for r in records]
             for part, records in polled.items()
         }
+
+    def _fetch_nothing(self) -> None:
+        """Until the next `poll`: by itself the driver asks a hundred times a second."""
+        self._resting = True
+        self._consumer.pause(*self._consumer.assignment())
+
+    def _fetch_again(self) -> None:
+        if self._resting:
+            self._resting = False
+            stopped = self._held | self._gone.keys()
+            for part in self._consumer.assignment():
+                if part.partition not in stopped:
+                    self._consumer.resume(part)
 
     def _lose(self, parts: Iterable[TopicPartition]) -> dict[int, list[Record]]:
         for part in parts:
@@ -135,6 +167,7 @@ class KafkaPythonSource(common.BufferedSource):
         return {}
 
     def _start(self, positions: Mapping[int, int]) -> None:
+        way_in.forget_size()
         self._consumer.assign([self._part(p) for p in positions])
         for partition, offset in positions.items():
             self._consumer.seek(self._part(partition), offset)

@@ -1,0 +1,14 @@
+"""Mappings: how a record of somebody else's format becomes an event of ours. See docs/your-data.md.
+
+`read` checks the TOML of a mapping, `compiled` makes the function that a parse bolt calls, `chosen`
+does both for what the settings name.
+"""
+
+from stormwatch.parsing.mapping.apply import FAULT, Mapped, Target, compiled
+from stormwatch.parsing.mapping.choice import chosen, made, presets, text_of
+from stormwatch.parsing.mapping.document import Mapping, MappingError, read
+
+__all__ = [
+    "FAULT", "Mapped", "Mapping", "MappingError", "Target", "chosen", "compiled", "made", "presets",
+    "read", "text_of",
+]  # fmt: skip

@@ -1,0 +1,242 @@
+"""A mapping at work: record value in, event or rejection out. Pure, compiled once for a process."""
+
+from collections.abc import Callable
+from collections.abc import Mapping as Values
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stormwatch.parsing.mapping import values
+from stormwatch.parsing.mapping.document import Field, Mapping, MappingError, paths_of
+from stormwatch.parsing.mapping.values import Unusable
+from stormwatch.parsing.rejections import UNPARSABLE, check_rest, code_of, explain, refuse
+from stormwatch.records import Rejection
+
+_ABSENT = (None, "")
+FAULT = "_fault"
+"""The field in which a producer says why a row is no record. It is then refused with that."""
+_decode = msgspec.json.decode
+
+Get = Callable[[dict[str, Any]], Any]
+Take = Callable[[dict[str, Any]], Any]
+
+
+class Target(NamedTuple):
+    """What a domain's event asks of a mapping."""
+
+    event: str  # "transactions"
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    entity: str  # the field that is the record's key
+    make: Callable[[dict[str, Any], bytes, int, int], Any]
+    """From the fields by name, the record's value without the card numbers that the mapping hashes,
+    Kafka's time of it (ms) and future_skew (ms). Raises what `parsing.rejections` explains."""
+    exponent: Callable[[str], int] = lambda currency: 2
+    """Digits of a currency's minor unit. Raises KeyError for what is no currency."""
+
+
+class Mapped(NamedTuple):
+    """A mapping made ready: `parse` is for a parse bolt, `entity` for a producer's record keys."""
+
+    parse: Callable[..., Any]
+    entity: Callable[[bytes], str]
+
+
+def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
+    """Make a mapping ready for its domain. `where` names it. Raises MappingError."""
+    wanted = {*target.required, *target.optional}
+    if mapping.event != target.event:
+        raise MappingError(f'{where} makes {mapping.event}: set event = "{target.event}".')
+    if unknown := sorted(set(mapping.fields) - wanted):
+        raise MappingError(
+            f"{where}: {target.event} have no field {', '.join(unknown)}; there are "
+            f"{', '.join((*target.required, *target.optional))}."
+        )
+    if missing := [name for name in target.required if name not in mapping.fields]:
+        raise MappingError(
+            f"{where} does not say where {', '.join(missing)} of the {target.event} comes from: "
+            f"add [fields.{missing[0]}] with path, hash or constant."
+        )
+    try:
+        return _Compiled(mapping, target).mapped
+    except Unusable as error:
+        raise MappingError(f"{where}: `fields.time` {error.why}.") from error
+
+
+class _Compiled:
+    """See `compiled`."""
+
+    def __init__(self, mapping: Mapping, target: Target) -> None:
+        self._mapping, self._target = mapping, target
+        self._fields = [
+            (name, _taken(name, field, values.time(field) if name == "time" else values.text))
+            for name, field in mapping.fields.items()
+            if name != "amount"
+        ]
+        money = mapping.fields.get("amount")
+        self._amount = None if money is None else _amount(money, target.exponent)
+        self._cards = [_get([path]) for path in mapping.card_numbers]
+        self._only = None if mapping.only is None else _get([mapping.only.path])
+        self._key = dict(self._fields)[target.entity]
+        self.mapped = Mapped(self.parse, self.entity)
+
+    def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
+        """The event of a record, or a Rejection that names the record's own field."""
+        try:
+            record = self._record(value)
+            found: dict[str, Any] = {}
+            for name, take in self._fields:
+                if (got := take(record)) is not None:
+                    found[name] = got
+            if self._amount is not None:
+                amount = self._amount(record, str(found.get("currency", "")))
+                if amount is not None:
+                    found["amount"] = amount
+            return self._target.make(found, self._hidden(record, value), timestamp, future_skew_ms)
+        except msgspec.ValidationError as error:
+            return self._refused(value, error)
+        except UNPARSABLE as error:
+            return explain(value, error, self._target.event)
+
+    def entity(self, value: bytes) -> str:
+        """The entity of a record alone. Raises what `parse` explains."""
+        return str(self._key(self._record(value)))
+
+    def _record(self, value: bytes) -> dict[str, Any]:
+        record = _decode(value)
+        if record.__class__ is not dict:
+            raise refuse("wrong_type", "", "is not a JSON object", value)
+        quotes = 2 * len(record)
+        for each in record.values():
+            if each.__class__ is str:
+                quotes += 2
+        # More quotes: objects within, escapes, or a key that is there twice.
+        if value.count(b'"') != quotes:
+            check_rest(value)
+        if FAULT in record:
+            raise refuse("wrong_type", "", f"is {record[FAULT]}", value)
+        record = _unwrapped(record, self._mapping.envelope, value)
+        if self._only is not None:
+            self._check_kind(record)
+        return record
+
+    def _check_kind(self, record: dict[str, Any]) -> None:
+        only = self._mapping.only
+        assert only is not None and self._only is not None
+        kind = self._only(record)
+        if str(kind) not in only.values:
+            what = f"makes no {self._target.event}; these are {', '.join(only.values)}"
+            raise refuse("unknown_type", only.path, what, str(kind))
+
+    def _hidden(self, record: dict[str, Any], value: bytes) -> bytes:
+        for get in self._cards:
+            if (card := get(record)) not in _ABSENT:
+                value = value.replace(str(card).encode(), b"#")
+        return value
+
+    def _refused(self, value: bytes, error: msgspec.ValidationError) -> Rejection:
+        message, _, path = str(error).partition(" - at `$")
+        name = path.rstrip("`").lstrip(".")
+        field = self._mapping.fields.get(name)
+        source = ", ".join(paths_of(field)) if field else name
+        why = f"cannot be used as `{name}`, {message[:1].lower()}{message[1:]}"
+        return refuse(code_of(message), source or name, why, value).rejection
+
+
+def _amount(field: Field, exponent: Callable[[str], int]) -> Callable[[dict[str, Any], str], Any]:
+    """What gives the minor units of a record in a currency."""
+    read = values.amount(field)
+    takes: dict[int, Take] = {}
+
+    def take(record: dict[str, Any], currency: str) -> Any:
+        try:
+            digits = exponent(currency)
+        except KeyError:
+            why = "is not an ISO 4217 code of money, in capitals"
+            raise refuse("unknown_currency", "currency", why, currency) from None
+        if digits not in takes:
+            takes[digits] = _taken("amount", field, partial(read, digits))
+        return takes[digits](record)
+
+    return take
+
+
+def _taken(name: str, field: Field, read: Callable[[Any], Any]) -> Take:
+    """What gives a field's value of a record; None where it is absent and may be."""
+    if field.constant is not None:
+        constant = read(field.constant)
+        return lambda record: constant
+    if field.hash is not None:
+        return _hashed(field.hash, field.prefix)
+    paths = paths_of(field)
+    get, shown = _get(paths), paths[0]
+    default, lookup, prefix = field.default, field.lookup, field.prefix
+
+    def take(record: dict[str, Any]) -> Any:
+        value = get(record)
+        if value in _ABSENT:
+            if default is None:
+                return None
+            value = default
+        try:
+            if lookup is not None:
+                if (known := lookup.get(values.text(value))) is None:
+                    raise Unusable("out_of_range", "is not in the mapping's lookup")
+                value = known
+            return prefix + read(value) if prefix else read(value)
+        except Unusable as error:
+            raise refuse(error.code, shown, error.why, str(value)) from None
+
+    return take
+
+
+def _hashed(paths: list[str], prefix: str) -> Take:
+    gets = [(path, _get([path])) for path in paths]
+
+    def take(record: dict[str, Any]) -> str:
+        found = []
+        for path, get in gets:
+            if (value := get(record)) is None:
+                raise refuse("missing_field", path, "is missing, an id is made of it", "")
+            found.append(value if value.__class__ is str else repr(value))
+        return prefix + values.stable_id(found)
+
+    return take
+
+
+def _get(paths: list[str]) -> Get:
+    """What gives the first of the paths that is present and not empty; else None or ""."""
+    if len(paths) == 1 and "." not in paths[0]:
+        path = paths[0]
+        return lambda record: record.get(path)
+    steps = [(path, path.split(".")) for path in paths]
+
+    def get(record: dict[str, Any]) -> Any:
+        for path, inner in steps:
+            value = record.get(path)  # a key may hold a dot
+            if value is None and len(inner) > 1:
+                value = record
+                for step in inner:
+                    value = value.get(step) if isinstance(value, Values) else None
+            if value not in _ABSENT:
+                return value
+        return None
+
+    return get
+
+
+def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str, Any]:
+    """The event's own object within its envelope."""
+    if envelope == "none":
+        return record
+    if envelope == "cloudevents":
+        inner, name = record.get("data"), "data"
+    else:  # Debezium: with a schema it stands in `payload`; a delete has no `after`
+        change = record.get("payload", record)
+        inner = change.get("after") if isinstance(change, Values) else None
+        name = "after"
+    if inner.__class__ is not dict:
+        raise refuse("missing_field", name, f"is no object: is this a {envelope} envelope?", value)
+    found: dict[str, Any] = inner
+    return found

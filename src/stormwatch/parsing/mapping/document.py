@@ -1,0 +1,168 @@
+"""The TOML of a mapping: what may stand in it, and sentences for what may not.
+
+A mapping names the kind of event it makes, the format of the records, and for each field of the
+event where its value comes from. Nothing is guessed when records come: what is ambiguous here is
+refused here, with the line.
+"""
+
+import re
+import tomllib
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stormwatch.errors import SettingsError
+
+Path = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class MappingError(SettingsError):
+    """A mapping cannot be used. Names the file, the line where it is known, and what is allowed."""
+
+
+class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where one field of the event comes from. Exactly one of path, hash and constant is given.
+
+    `path`: one dotted path into the record, or several, of which the first that is present and not
+    empty wins. `hash`: paths whose values make a stable id. `constant`: always this.
+    """
+
+    path: Path | list[Path] | None = None
+    hash: list[Path] | None = None
+    constant: str | int | float | None = None
+    default: str | int | float | None = None  # where no path is present
+    lookup: dict[str, str] | None = None  # the record's text -> the event's
+    prefix: str = ""  # put before the text, such as "hb-"
+
+    # of times
+    form: str | None = None
+    """rfc3339, epoch_s, epoch_ms, epoch_us, epoch_ns, step, or a pattern of strptime."""
+    zone: str | None = None  # of a pattern without one, as in the tz database
+    twice: Literal["refuse", "earlier", "later"] = "refuse"
+    """A local time that happens twice, when clocks are set back."""
+    never: Literal["refuse", "shift"] = "refuse"
+    """A local time that never happens, when clocks are set forward; shift: as if they were not."""
+    since: str | None = None  # of steps: RFC 3339, the time of step 0
+    step_s: float | None = None  # of steps: seconds
+
+    # of amounts
+    unit: Literal["major", "minor"] | None = None
+    negative: Literal["refuse", "absolute"] = "refuse"
+    decimal_sign: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+
+
+class Only(msgspec.Struct, forbid_unknown_fields=True):
+    """Which records are events of this kind: those whose text at `path` is one of `values`. Others
+    are rejected as `unknown_type`."""
+
+    path: Path
+    values: Annotated[list[str], Meta(min_length=1)]
+
+
+class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A mapping as it stands in its file."""
+
+    event: Literal["transactions"]
+    version: Annotated[str, Meta(min_length=1, max_length=40)] = "1"
+    envelope: Literal["none", "debezium", "cloudevents"] = "none"
+    card_numbers: list[Path] = []
+    """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
+    only: Only | None = None
+    fields: dict[str, Field]
+
+
+TIME_FORMS = ("rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "step")
+
+
+def read(text: str, where: str) -> Mapping:
+    """The mapping that `text` is; `where` names it in messages. Raises MappingError."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(f"{where} is not TOML: {error}.") from error
+    # One by one: msgspec does not name a table's key.
+    for name, one in raw["fields"].items() if isinstance(raw.get("fields"), dict) else ():
+        _convert(text, where, one, Field, f"fields.{name}")
+    mapping: Mapping = _convert(text, where, raw, Mapping, "")
+    for name, field in mapping.fields.items():
+        if why := _contradiction(name, field, mapping):
+            raise _wrong(text, where, f"fields.{name}", why)
+    return mapping
+
+
+def _convert(text: str, where: str, raw: Any, kind: type[Any], at: str) -> Any:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        at = (at + path.rstrip("`")).lstrip(".")
+        raise _wrong(text, where, at, f"{message[:1].lower()}{message[1:]}") from error
+
+
+def _contradiction(name: str, field: Field, mapping: Mapping) -> str:
+    """Why the field cannot be meant so; "" where it can."""
+    given = [one for one in ("path", "hash", "constant") if getattr(field, one) is not None]
+    if len(given) != 1:
+        have = " and ".join(given) or "none"
+        return f"needs exactly one of path, hash and constant, and has {have}"
+    cards = set(mapping.card_numbers)
+    if cards & {*_paths(field.path)}:
+        return "would keep a card number in clear: a path of card_numbers may only be hashed"
+    is_time = name == "time"
+    if not is_time and (field.form or field.zone or field.since or field.step_s):
+        return "has keys of a time (form, zone, since, step_s); only `time` is one"
+    if is_time:
+        return _time_contradiction(field)
+    if name == "amount" and field.unit is None:
+        return 'needs unit = "major" (12.50) or "minor" (1250): which is not guessed'
+    return ""
+
+
+def _time_contradiction(field: Field) -> str:
+    form = field.form or ""
+    if form not in TIME_FORMS and "%" not in form:
+        have = f"and not {form!r}" if form else "or a pattern such as %Y-%m-%d %H:%M"
+        return f"needs form = one of {', '.join(TIME_FORMS)}, {have}"
+    is_step = form == "step"
+    if is_step != (field.since is not None and field.step_s is not None):
+        return "needs since (the time of step 0) and step_s (seconds of a step) for form step alone"
+    is_local = form not in TIME_FORMS and "%z" not in form
+    if is_local != (field.zone is not None):
+        return "needs zone for a pattern without an offset from UTC (%z), and for that alone"
+    return ""
+
+
+def _paths(path: str | list[str] | None) -> list[str]:
+    return [path] if isinstance(path, str) else list(path or ())
+
+
+def paths_of(field: Field) -> list[str]:
+    """The paths that the field's value may come from, first choice first."""
+    return _paths(field.path)
+
+
+def _wrong(text: str, where: str, at: str, why: str) -> MappingError:
+    line = _line_of(text, at)
+    place = f"{where}, line {line}" if line else where
+    return MappingError(f"{place}: `{at}` {why}." if at else f"{place}: {why}.")
+
+
+def _line_of(text: str, at: str) -> int:
+    """The line of a dotted key, of its table or of what holds it; 0 where none is found."""
+    steps = [step for step in re.split(r"[.\[\]]+", at) if step and step != "..."]
+    while steps:
+        whole, last = ".".join(steps), re.escape(steps[-1])
+        table = re.compile(rf"^[ \t]*\[+[ \t]*{re.escape(whole)}\s*\]+", re.MULTILINE)
+        if found := table.search(text):
+            return text.count("\n", 0, found.start()) + 1
+        parent = re.compile(
+            rf"^[ \t]*\[+[ \t]*{re.escape('.'.join(steps[:-1]))}\s*\]+", re.MULTILINE
+        )
+        begin = found.end() if (found := parent.search(text)) and len(steps) > 1 else 0
+        key = re.compile(rf'^[ \t]*"?(?:{re.escape(whole)}|{last})"?\s*=', re.MULTILINE)
+        if found := key.search(text, begin):
+            return text.count("\n", 0, found.start()) + 1
+        steps.pop()
+    return 0

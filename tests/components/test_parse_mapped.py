@@ -1,0 +1,49 @@
+"""The parse bolt with a mapping: the records of another format are decided like any others."""
+
+import msgspec
+import pytest
+
+from bolts.parse import ParseTransactions
+from stormwatch import codec
+from stormwatch.adapters.storm.config import storm_config
+from stormwatch.codec import Parsed
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.parsing.mapping import text_of
+from stormwatch.records import Record
+from stormwatch.settings import Settings
+from stormwatch.testing import batch, drive, fragment
+
+ROW = {"tx_id": "7", "t": "31", "customer": "596", "terminal": "3156", "amount": "57.16"}
+NOW = 1_530_000_000_000
+
+
+def records(*rows: dict[str, str]) -> list[Record]:
+    return [Record(at, NOW, None, msgspec.json.encode(row)) for at, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("setting", ["preset:handbook", text_of("preset:handbook")])
+def test_a_mapped_record_is_an_event_and_what_does_not_fit_is_set_aside(setting: str) -> None:
+    sent = records(ROW, ROW | {"amount": "57.161"})
+    said = drive(
+        ParseTransactions, batch(fragment(0, 1), sent),
+        conf={"stormwatch.mapping.transactions": setting},
+    )  # fmt: skip
+    values = {emit["stream"]: emit["tuple"][-1] for emit in said.emits}
+    ((_, _, event),) = codec.decoder(Parsed[Transaction])(values["default"]).events
+    assert (event.id, event.amount, event.currency) == ("hb-7", 5716, "EUR")
+    (row,) = codec.decoder(codec.Asides)(values["rejected"]).rows
+    assert (row.offset, row.code) == (1, "out_of_range")
+    assert "`amount` has a fraction" in row.reason
+
+
+def test_a_mapping_that_cannot_be_used_ends_the_start_with_its_sentence() -> None:
+    said = drive(
+        ParseTransactions, batch(fragment(), records(ROW)),
+        conf={"stormwatch.mapping.transactions": "preset:absent"},
+    )  # fmt: skip
+    assert said.exit_code == 1 and "There is no preset 'absent'" in said.log
+
+
+def test_the_text_of_a_mapping_travels_with_the_topology() -> None:
+    conf = storm_config(Settings(mapping_transactions="preset:handbook"))
+    assert conf["stormwatch.mapping.transactions"] == text_of("preset:handbook")

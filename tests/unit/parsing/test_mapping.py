@@ -1,0 +1,243 @@
+"""Mappings: records of other formats become events, and what is ambiguous is refused by name."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormwatch.parsing.mapping import MappingError, Target, compiled, read
+from stormwatch.records import Rejection
+
+EXPONENTS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3, "MRU": 2}
+
+
+def make(found: dict[str, Any], value: bytes, timestamp: int, skew: int) -> dict[str, Any]:
+    return {**found, "time": found["time"].astimezone(UTC), "seen": value}
+
+
+TARGET = Target(
+    "transactions", ("id", "customer", "time", "amount", "currency"), ("merchant",),
+    "customer", make, EXPONENTS.__getitem__,
+)  # fmt: skip
+
+WHOLE = """
+event = "transactions"
+card_numbers = ["cc_num"]
+
+[fields.id]
+hash = ["cc_num", "when", "amt"]
+
+[fields.customer]
+hash = ["cc_num"]
+prefix = "card-"
+
+[fields.time]
+path = "when"
+form = "%Y-%m-%d %H:%M:%S"
+zone = "America/New_York"
+
+[fields.amount]
+path = "amt"
+unit = "major"
+
+[fields.currency]
+path = "cur"
+default = "USD"
+
+[fields.merchant]
+path = ["shop.name", "shop"]
+"""
+
+
+def parse(toml: str, **record: Any) -> Any:
+    mapped = compiled(read(toml, "m.toml"), TARGET, "m.toml")
+    return mapped.parse(msgspec.json.encode(record), 0, future_skew_ms=0)
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {"cc_num": "4111111111111111", "when": "2026-07-01 12:00:00", "amt": "12.50", **changes}
+
+
+def test_a_row_of_texts_becomes_an_event() -> None:
+    event = parse(WHOLE, **row(shop={"name": "Bakery"}))
+    assert event["amount"] == 1250
+    assert event["currency"] == "USD"
+    assert event["merchant"] == "Bakery"
+    assert event["time"] == datetime(2026, 7, 1, 16, tzinfo=UTC)
+    assert event["customer"].startswith("card-h") and "4111" not in event["customer"]
+    assert b"4111" not in event["seen"]
+
+
+def test_ids_and_entities_are_the_same_for_ever() -> None:
+    """These texts are keys in Kafka and Cassandra: another hash would begin every state anew."""
+    event = parse(WHOLE, **row())
+    assert event["customer"] == "card-h9dfd0081bcecea6c66b6"
+    assert event["id"] == "had3713bcde362a3a4abc"
+    mapped = compiled(read(WHOLE, "m.toml"), TARGET, "m.toml")
+    assert mapped.entity(msgspec.json.encode(row())) == event["customer"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [
+        ("12.5", "EUR", 1250), (12.5, "EUR", 1250), (12, "EUR", 1200), ("12", "JPY", 12),
+        ("1.234", "KWD", 1234), ("0.30", "USD", 30), (0.1, "USD", 10), ("5.2", "MRU", 520),
+        (1e15, "EUR", 10**17), ("12.0", "JPY", 12),
+    ],
+)  # fmt: skip
+def test_major_units_by_the_currency_s_digits(amount: Any, currency: str, minor: int) -> None:
+    assert parse(WHOLE, **row(amt=amount, cur=currency))["amount"] == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "code"),
+    [
+        ("12.345", "EUR", "out_of_range"), ("12.5", "JPY", "out_of_range"),
+        ("-3", "EUR", "out_of_range"), ("1,250.00", "EUR", "wrong_type"),
+        ("1_000", "EUR", "wrong_type"), ("NaN", "EUR", "wrong_type"),
+        ("Infinity", "EUR", "wrong_type"), (True, "EUR", "wrong_type"),
+        ("1e3", "EUR", "wrong_type"), ("12", "eur", "unknown_currency"),
+    ],
+)  # fmt: skip
+def test_an_amount_is_never_rounded_or_guessed(amount: Any, currency: str, code: str) -> None:
+    got = parse(WHOLE, **row(amt=amount, cur=currency))
+    assert isinstance(got, Rejection) and got.code == code
+    assert got.field == ("currency" if code == "unknown_currency" else "amt")
+
+
+def test_amounts_as_other_countries_write_them() -> None:
+    german = WHOLE.replace('unit = "major"', 'unit = "major"\ndecimal_sign = ","\nthousands = "."')
+    assert parse(german, **row(amt="1.234,50"))["amount"] == 123450
+    absolute = WHOLE.replace('unit = "major"', 'unit = "minor"\nnegative = "absolute"')
+    assert parse(absolute, **row(amt="-1250"))["amount"] == 1250
+
+
+FORMS = [
+    ("rfc3339", "2026-07-01T12:00:00+02:00", "2026-07-01T10:00:00"),
+    ("epoch_s", 1782900000, "2026-07-01T10:00:00"),
+    ("epoch_s", "1782900000.1239", "2026-07-01T10:00:00.123"),
+    ("epoch_ms", 1782900000123, "2026-07-01T10:00:00.123"),
+    ("epoch_us", "1782900000123999", "2026-07-01T10:00:00.123"),
+    ("epoch_ns", 1782900000123999999, "2026-07-01T10:00:00.123"),
+    ("%d/%m/%Y %H:%M %z", "01/07/2026 12:00 +0200", "2026-07-01T10:00:00"),
+]
+
+
+def timed(form: str, *more: str) -> str:
+    begin, _, end = WHOLE.partition("form = ")
+    return "\n".join([f'{begin}form = "{form}"', *more, end.partition("\n\n")[2]])
+
+
+@pytest.mark.parametrize(("form", "value", "utc"), FORMS)
+def test_times(form: str, value: Any, utc: str) -> None:
+    event = parse(timed(form), **row(when=value))
+    assert event["time"] == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
+def test_steps_since_a_time() -> None:
+    steps = timed("step", 'since = "2020-01-01T00:00:00Z"', "step_s = 3600")
+    assert parse(steps, **row(when="25"))["time"] == datetime(2020, 1, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ("rfc3339", "2026-07-01T12:00:00"), ("rfc3339", "yesterday"), ("epoch_s", "1.7e9"),
+        ("epoch_s", 1782900000123456789), ("%d/%m/%Y %z", "2026-07-01 +0000"),
+    ],
+)  # fmt: skip
+def test_a_time_that_is_none_is_refused(form: str, value: Any) -> None:
+    got = parse(timed(form), **row(when=value))
+    assert got.code in ("bad_time", "wrong_type", "out_of_range") and got.field == "when"
+
+
+TWICE, NEVER = "2026-11-01 01:30:00", "2026-03-08 02:30:00"  # New York's clocks change
+
+
+def test_a_local_time_that_happens_twice_or_never_is_refused_unless_the_mapping_chooses() -> None:
+    for when, key in ((TWICE, "twice"), (NEVER, "never")):
+        got = parse(WHOLE, **row(when=when))
+        assert got.code == "bad_time" and f"{key} = " in got.reason
+    chosen = 'zone = "America/New_York"\n{}'
+    early, late = (
+        parse(WHOLE.replace(chosen[:26], chosen.format(f'twice = "{which}"')), **row(when=TWICE))
+        for which in ("earlier", "later")
+    )
+    assert (early["time"].hour, late["time"].hour) == (5, 6)
+    shifted = WHOLE.replace(chosen[:26], chosen.format('never = "shift"'))
+    assert parse(shifted, **row(when=NEVER))["time"] == datetime(2026, 3, 8, 7, 30, tzinfo=UTC)
+
+
+@given(st.integers(946_684_800, 2_114_380_800))
+def test_local_times_are_those_of_the_zone(seconds: int) -> None:
+    """Against the definition: the UTC time whose local time it is, the only one if there is one."""
+    zone = ZoneInfo("America/New_York")
+    when = datetime.fromtimestamp(seconds, UTC)  # its digits are taken for local ones
+    near = [when + timedelta(hours=hours) for hours in (4, 5)]
+    right = [utc for utc in near if utc.astimezone(zone).replace(tzinfo=UTC) == when]
+    got = parse(WHOLE, **row(when=when.strftime("%Y-%m-%d %H:%M:%S")))
+    if len(right) == 1:
+        assert got["time"] == right[0]
+    else:
+        assert isinstance(got, Rejection) and got.code == "bad_time"
+
+
+def test_envelopes() -> None:
+    debezium = 'envelope = "debezium"\n' + WHOLE
+    assert parse(debezium, payload={"op": "c", "after": row()})["amount"] == 1250
+    assert parse(debezium, op="u", after=row())["amount"] == 1250
+    gone = parse(debezium, op="d", after=None)
+    assert gone.code == "missing_field" and "debezium" in gone.reason
+    events = 'envelope = "cloudevents"\n' + WHOLE
+    assert parse(events, specversion="1.0", type="x", data=row())["amount"] == 1250
+
+
+def test_rows_of_other_kinds_are_refused_by_name() -> None:
+    only = WHOLE.replace(
+        "\n[fields.id]", '\n[only]\npath = "kind"\nvalues = ["PAYMENT"]\n[fields.id]'
+    )
+    assert parse(only, **row(kind="PAYMENT"))["amount"] == 1250
+    got = parse(only, **row(kind="CASH_IN"))
+    assert got.code == "unknown_type" and got.field == "kind"
+
+
+def test_what_is_missing_or_there_twice_is_refused() -> None:
+    mapped = compiled(read(WHOLE, "m.toml"), TARGET, "m.toml")
+    twice = mapped.parse(b'{"cc_num":"1","when":"2026-07-01 12:00:00","amt":"1","amt":"2"}', 0,
+                         future_skew_ms=0)  # fmt: skip
+    assert twice.code == "duplicate_key"
+    assert parse(WHOLE, when="2026-07-01 12:00:00", amt="1").code == "missing_field"
+    assert mapped.parse(b"[1]", 0, future_skew_ms=0).code == "wrong_type"
+    assert mapped.parse(b"{", 0, future_skew_ms=0).code == "not_json"
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_raise(value: bytes) -> None:
+    mapped = compiled(read(WHOLE, "m.toml"), TARGET, "m.toml")
+    assert isinstance(mapped.parse(value, 0, future_skew_ms=0), Rejection)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('unit = "major"\n', "", "line 17: `fields.amount` needs unit"),
+        ('zone = "America/New_York"\n', "", "line 12: `fields.time` needs zone"),
+        ('zone = "America/New_York"', 'zone = "Mars/Olympus"', "zone 'Mars/Olympus'"),
+        ("[fields.merchant]", "[fields.shop]", "have no field shop"),
+        ('default = "USD"', "constant = 7", "line 21: `fields.currency` needs exactly one"),
+        ('path = "amt"', 'paht = "amt"', "line 17: `fields.amount` object contains"),
+        ('hash = ["cc_num"]', 'path = "cc_num"', "card number in clear"),
+        ('unit = "major"', 'unit = "euro"', "line 19: `fields.amount.unit`"),
+        ('path = "amt"', "path = amt", "is not TOML"),
+        ('event = "transactions"', 'event = "payments"', "line 2: `event` invalid enum"),
+    ],
+)  # fmt: skip
+def test_a_wrong_mapping_is_refused_with_its_line(old: str, new: str, said: str) -> None:
+    assert old in WHOLE
+    with pytest.raises(MappingError) as refused:
+        compiled(read(WHOLE.replace(old, new, 1), "m.toml"), TARGET, "m.toml")
+    assert said in str(refused.value) and "m.toml" in str(refused.value)
