@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from stormwatch.records import Fingerprint, Fragment, LedgerRow, Outcomes, Record, SetAside
+from stormwatch.records import Fingerprint, Fragment, LedgerRow, Record, SetAside
 
 BATCH_FIELDS = (
     "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
