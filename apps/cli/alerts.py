@@ -14,11 +14,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(
         epilog=shared.example("journey transactions/0/4711"),
-<<<<<<< HEAD
-        short_help="Show what became of one record, with all reasons.",
-=======
         short_help="Trace one record: what became of it, and why.",
->>>>>>> main
     )(journey)
     app.command(epilog=shared.example("alerts", "alerts spree --limit 3", "alerts fraud --json"))(
         alerts

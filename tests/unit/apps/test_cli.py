@@ -12,6 +12,7 @@ import pytest
 
 from apps.cli import app as shared
 from apps.cli.__main__ import main
+from apps.cli.groups import GROUPS
 from apps.local.services import manage, ports
 from stormwatch.addresses import Address
 
