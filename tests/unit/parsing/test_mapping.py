@@ -101,7 +101,8 @@ def test_major_units_by_the_currency_s_digits(amount: Any, currency: str, minor:
         ("1_000", "EUR", "wrong_type"), ("NaN", "EUR", "wrong_type"),
         ("Infinity", "EUR", "wrong_type"), (True, "EUR", "wrong_type"),
         ("1e3", "EUR", "wrong_type"), ("12", "eur", "unknown_currency"),
-        (".50", "EUR", "wrong_type"), ("٣.٥٠", "EUR", "wrong_type"), ("9" * 5000, "EUR", "wrong_type"),
+        (".50", "EUR", "wrong_type"), ("٣.٥٠", "EUR", "wrong_type"),
+        ("9" * 5000, "EUR", "wrong_type"),
     ],
 )  # fmt: skip
 def test_an_amount_is_never_rounded_or_guessed(amount: Any, currency: str, code: str) -> None:
