@@ -132,6 +132,8 @@ def ledger(
                 f"  unaccounted {one.unaccounted:,}, with two states {one.conflicting:,}, "
                 f"in flight {one.in_flight:,}"
             )
+            for line in more.remarks(one):
+                print(f"  {line}")
         more.tell(verified)
     if not (all(one.sound for one in found) and all(one.sound for one in verified)):
         raise typer.Exit(1)

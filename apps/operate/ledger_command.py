@@ -86,7 +86,7 @@ def watch(
                     f"in flight {one.in_flight:,}",
                     flush=True,
                 )
-                for line in _partitions(one):
+                for line in [*_partitions(one), *(f"  {said}" for said in remarks(one))]:
                     print(line, flush=True)
             for sentence in alarm.look(look_began, found):
                 alarmed = True
@@ -97,6 +97,24 @@ def watch(
         if seconds is not None and now - began >= seconds:
             return int(alarmed)
         sleep(max(EVERY_S, LOOK_SHARE * (now - look_began)))
+
+
+def remarks(ledger: TopicLedger) -> list[str]:
+    """What a reader of the figures has to know beside them, a sentence each."""
+    said = []
+    if not ledger.known and ledger.in_flight:
+        said.append(
+            "nothing of the log that Kafka has under this name was read into this keyspace; what "
+            "was decided of another log does not count"
+        )
+    for part in ledger.partitions:
+        where = ", ".join(f"{r.first:,} to {r.last:,}" for r in part.unread_ranges)
+        if part.unread:
+            said.append(
+                f"unread {part.unread:,} of partition {part.partition}: offsets {where}, passed "
+                "when the group was moved on by hand; set it back to have them decided"
+            )
+    return said
 
 
 def _partitions(ledger: TopicLedger) -> list[str]:

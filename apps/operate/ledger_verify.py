@@ -1,20 +1,19 @@
 """The ledger recomputed from the tables: each state has its row, and each row its state."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.operate.ledger import Read
 from stormwatch.archive import Archive
-from stormwatch.epochs import incarnation
 from stormwatch.ledger.coverage import Range
-from stormwatch.ledger.reconcile import log_rows, segments
 from stormwatch.ports import Admin
 from stormwatch.records import EndState
 from stormwatch.settings import Settings
 from stormwatch.state.write_timestamps import EPOCHS
+from stormwatch.stretches import Stretch
 
 WITH_ROWS = (
     EndState.SCORED, EndState.REJECTED, EndState.DEAD_LETTERED, EndState.CONFLICT, EndState.LATE,
@@ -63,30 +62,27 @@ def verify(settings: Settings, admin: Admin, archive: Archive, domain: str, topi
 
     Raises InfrastructureError.
     """
-    starts: dict[int, list[tuple[int, int]]] = {}
-    for partition, epoch, offset in archive.ledger_starts(topic):
-        starts.setdefault(partition, []).append((epoch, offset))
-    spans = _spans(settings, admin, starts, topic)
+    info = admin.describe(topic)
+    log = Read.of(archive, topic, info.topic_id if info else "")
+    spans = _spans(settings, admin, log)
     rows = {
-        state: {span[:2]: np.zeros(span[3] - span[2], np.uint8) for span in spans}
+        state: {where: np.zeros(end - low, np.uint8) for where, (low, end) in spans.items()}
         for state in WITH_ROWS
     }
     for state, partition, epoch, offset in _rows(archive, domain, topic):
-        for where, since, low, end in spans:
-            mended = epoch >= EPOCHS  # by hand, with a clock's timestamp
-            same = mended or incarnation(epoch) == incarnation(since)
-            if same and partition == where and low <= offset < end:
-                marks = rows[state][where, since]
-                marks[offset - low] = min(marks[offset - low] + 1, 2)
-    found = Verified(topic, sum(end - low for _, _, low, end in spans), {}, [])
-    for partition, epoch, low, end in spans:
+        low, end = spans.get(partition, (0, 0))
+        if low <= offset < end and _is_of(log.stretches[partition], epoch, offset):
+            marks = rows[state][partition]
+            marks[offset - low] = min(marks[offset - low] + 1, 2)
+    found = Verified(topic, sum(end - low for low, end in spans.values()), {}, [])
+    for partition, (low, end) in spans.items():
         told = {state: np.zeros(end - low, np.bool_) for state in EndState}
-        read = partial(archive.ledger, topic, partition, first=low, last=end - 1)
-        for row in log_rows(read, starts[partition]):
+        for row in log.rows(archive, partition, low, end):
             for name, bits in row.bitmaps.items():
-                _mark(told[EndState(name)], bits, row.fragment.first - low)
+                upto = min(row.fragment.last + 1, end) - low
+                _mark(told[EndState(name)][:upto], bits, row.fragment.first - low)
         for state in WITH_ROWS:
-            marks = rows[state][partition, epoch]
+            marks = rows[state][partition]
             found.states[state] = found.states.get(state, 0) + int(np.count_nonzero(marks))
             for what, where_ in (
                 (f"{state} in the ledger, but no row", told[state] & (marks == 0)),
@@ -100,17 +96,23 @@ def verify(settings: Settings, admin: Admin, archive: Archive, domain: str, topi
     return found
 
 
-def _spans(
-    settings: Settings, admin: Admin, starts: dict[int, list[tuple[int, int]]], topic: str
-) -> list[tuple[int, int, int, int]]:
-    """(partition, epoch, first, end) of what is committed."""
-    committed = admin.committed(settings.kafka_group, topic)
-    return [
-        (partition, *segment)
-        for partition, known in sorted(starts.items())
-        if partition in committed
-        for segment in segments(known, None, committed[partition].offset)
-    ]
+def _spans(settings: Settings, admin: Admin, log: Read) -> dict[int, tuple[int, int]]:
+    """Partition -> first and end of what is committed."""
+    commits, marks = admin.committed(settings.kafka_group, log.topic), admin.watermarks(log.topic)
+    found = {}
+    for partition, held in sorted(marks.items()):
+        low = log.begin(partition, held.low)
+        end = min(log.committed(commits.get(partition), partition, held.low), held.high)
+        if partition in log.stretches and low < end:
+            found[partition] = (low, end)
+    return found
+
+
+def _is_of(stretches: Sequence[Stretch], epoch: int, offset: int) -> bool:
+    """Whether a row of this epoch is of the log's record at the offset."""
+    if epoch >= EPOCHS:  # by hand, with a clock's timestamp
+        return True
+    return any(each.of(epoch) and each.first <= offset < each.believed_to for each in stretches)
 
 
 def _rows(archive: Archive, domain: str, topic: str) -> Iterator[tuple[EndState, int, int, int]]:

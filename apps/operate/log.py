@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from time import monotonic
 
-from stormwatch.epochs import incarnation
+from stormwatch.epochs import same_incarnation
 from stormwatch.errors import TopicError
 from stormwatch.ingest.commit_metadata import epoch_key, read_epoch
-from stormwatch.ports import Source
+from stormwatch.ports import Source, Store
 from stormwatch.records import Record
 
 AT_ONCE = 1_000
@@ -48,9 +48,19 @@ def record_at(source: Source, partition: int, offset: int) -> Record | None:
     return None
 
 
-def same_log(source: Source, topic: str, epoch: int) -> bool:
-    """Whether offsets written under `epoch` are those of the topic as it is now."""
-    info, now = source.describe(), read_epoch(source.recall(epoch_key(topic)))
-    if info is None or now is None or now.topic_id != info.topic_id:
-        return False
-    return incarnation(now.number) == incarnation(epoch)
+class Present:
+    """Whether what was stored of an offset is of the record that Kafka has there now."""
+
+    def __init__(self, source: Source, store: Store, topic: str) -> None:
+        """Raises InfrastructureError."""
+        info, before = source.describe(), read_epoch(source.recall(epoch_key(topic)))
+        self._stretches = [] if info is None else store.stretches(info.topic_id)
+        # Of a log that was last read by an older version.
+        self._epoch = before.number if info and before and before.of(info) else None
+
+    def has(self, partition: int, epoch: int, offset: int) -> bool:
+        """For an offset that was written down under `epoch`."""
+        some = [each for each in self._stretches if each.partition == partition]
+        if not some:
+            return self._epoch is not None and same_incarnation(self._epoch, epoch)
+        return any(each.of(epoch) and each.first <= offset < each.believed_to for each in some)

@@ -6,14 +6,17 @@ Everything that decides is in `stormwatch.ingest.reader` and `stormwatch.ingest.
 import signal
 import sys
 import time
+from functools import partial
 from random import Random
 from typing import Any, ClassVar
 
 from streamparse import Spout, Stream
 
 from stormwatch import settings
+from stormwatch.adapters.storm import resources
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
 from stormwatch.errors import PackageMissing
 from stormwatch.ingest.buffer import Limits
@@ -22,10 +25,12 @@ from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
 from stormwatch.ingest.start import Log
-from stormwatch.ports import Source
+from stormwatch.ports import Source, Store
 from stormwatch.settings import Settings
 
 RESEND_AFTER_TIMEOUTS = 3
+STORE_WAIT_S = 5.0
+"""How long a turn waits for the store to be connected."""
 
 
 class KafkaBatchSpout(StrictComponent, Spout):
@@ -58,16 +63,22 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
-        log = Log(topic, values.kafka_group, values.expired)
+        log = Log(topic, values.kafka_group, values.expired, self.topic_setting)
+        store = Lazy(lambda: self.store(values), "Cassandra")
         self.reader = Reader(
-            lambda: self.source(values, topic), log, rules, task, tasks, time.monotonic, Random()
-        )
+            lambda: self.source(values, topic), partial(store.get, STORE_WAIT_S), log, rules,
+            task, tasks, time.monotonic, Random(),
+        )  # fmt: skip
 
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to Kafka. Raises BrokerUnavailable while it does not answer."""
         from stormwatch.adapters import connect
 
         return connect.source(values, topic)
+
+    def store(self, values: Settings) -> Store:
+        """Connect to the store, off the thread that Storm talks to. Raises StoreUnavailable."""
+        return resources.connect_store(values)
 
     def next_tuple(self) -> None:
         """One turn of the reader; returns within milliseconds while Kafka answers.

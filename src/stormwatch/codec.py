@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from stormwatch.records import Fragment, LedgerRow, Outcomes, Record, SetAside
+from stormwatch.records import Fingerprint, Fragment, LedgerRow, Outcomes, Record, SetAside
 
 BATCH_FIELDS = (
     "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
@@ -22,6 +22,7 @@ BATCH_FIELDS = (
     "last",
     "generation",
     "attempt",
+    "log",  # Fragment.fingerprint, a semicolon, Fragment.believed: numbers with colons between
     "payload",
 )
 """Declared fields of every stream between components."""
@@ -79,14 +80,36 @@ def to_values(fragment: Fragment, payload: object, bucket: int | None = None) ->
     f = fragment
     return [
         f.partition if bucket is None else bucket, f.topic, f.partition, f.epoch, f.first, f.last,
-        f.generation, f.attempt, encode(payload),
+        f.generation, f.attempt, _of_log(f), encode(payload),
     ]  # fmt: skip
 
 
 def to_fragment(values: Sequence[Any]) -> Fragment:
     """The fragment of a tuple made by `to_values`."""
-    topic, partition, epoch, first, last, generation, attempt = values[1:8]
-    return Fragment(topic, partition, epoch, first, last, generation, attempt)
+    topic, partition, epoch, first, last, generation, attempt, log = values[1:9]
+    fingerprint, _, believed = log.partition(";")
+    return Fragment(
+        topic, partition, epoch, first, last, generation, attempt,
+        tuple(map(_numbers, believed.split(","))) if believed else (),
+        Fingerprint(*_numbers(fingerprint)) if fingerprint else None,
+    )  # fmt: skip
+
+
+def _of_log(fragment: Fragment) -> str:
+    believed, fingerprint = fragment.believed, fragment.fingerprint
+    if not believed and fingerprint is None:
+        return ""
+    taken = (
+        ""
+        if fingerprint is None
+        else f"{fingerprint.offset}:{fingerprint.timestamp}:{fingerprint.checksum}"
+    )
+    return f"{taken};{','.join(':'.join(map(str, each)) for each in believed)}"
+
+
+def _numbers(text: str) -> tuple[int, int, int]:
+    first, second, third = map(int, text.split(":"))
+    return first, second, third
 
 
 RECORDS = list[Record]

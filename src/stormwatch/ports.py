@@ -15,12 +15,13 @@ from stormwatch.records import (
     SetAside,
     StateRow,
 )
+from stormwatch.stretches import Stretch
 
 
 class TopicInfo(NamedTuple):
     """What the broker says of a topic."""
 
-    topic_id: str  # changes when the topic is deleted and made again
+    topic_id: str  # names its log: changes when the topic is deleted and made again; opaque
     partitions: int
 
 
@@ -71,6 +72,12 @@ class Source(Protocol):
 
     def watermarks(self, partition: int) -> Watermarks:
         """Asked from the broker, not cached."""
+
+    def peek(self, offsets: Mapping[int, int]) -> dict[int, Record]:
+        """The record of each partition at the offset given; left out where there is none (now).
+
+        Before `assign`: it ends what was assigned.
+        """
 
     def held(self, positions: Mapping[int, int]) -> dict[int, Held]:
         """Which of these partitions hold more than the positions, all behind an open transaction.
@@ -164,6 +171,30 @@ class Store(Protocol):
 
     def next_term(self, domain: str) -> int:
         """A number greater than all given for this domain before, to whomever; from 1."""
+
+    def incarnation(self, log: str, nth: int, claim: tuple[int, str] | None) -> int:
+        """The number of a log's `nth` stretches: the same for each who asks, to no others ever.
+
+        From FIRST_INCARNATION on; `claim` is (number, stream) of a log that was read before there
+        were numbers for all: its own, unless another log of the stream has it. Raises TopicError
+        where none is left.
+        """
+
+    def resizes(self, log: str, partitions: int, known: tuple[int, int] | None) -> int:
+        """How often partitions were added to a log, which has `partitions` now.
+
+        `known`: (partitions, resizes) of a log that was read before this was kept.
+        """
+
+    def stretches(self, log: str) -> list[Stretch]:
+        """What was read of a log, by partition, then incarnation."""
+
+    def write_stretches(self, log: str, stretches: Sequence[Stretch]) -> None:
+        """Keep them; returns when all are confirmed. For each the greatest generation wins, of
+        position and fingerprints the greatest position."""
+
+    def note_position(self, log: str, stretch: Stretch) -> None:
+        """Keep its position and fingerprints. Does not wait; errors are ignored."""
 
     def write_outcomes(self, *batches: Outcomes) -> None:
         """Decisions, alerts, set-aside rows and ledger rows; returns when all are confirmed."""

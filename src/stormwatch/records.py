@@ -5,6 +5,7 @@ All times are integers: milliseconds since the Unix epoch, UTC.
 
 from collections.abc import Iterable
 from enum import StrEnum
+from zlib import crc32
 
 import msgspec
 
@@ -24,6 +25,9 @@ def day_of(timestamp: int) -> int:
 def age_of(timestamps: Iterable[int], now: int) -> int:
     """Milliseconds from the oldest of these Kafka times to `now`; those that are none left out."""
     return max(0, now - min((t for t in timestamps if t >= 0), default=now))
+
+
+_CUT = -1
 
 
 class EndState(StrEnum):
@@ -55,6 +59,31 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         return self.timestamp if self.read is None else self.read
 
 
+class Fingerprint(msgspec.Struct, frozen=True, array_like=True):
+    """What tells a record from another one at its offset."""
+
+    offset: int
+    timestamp: int  # Kafka's, ms
+    checksum: int  # of key and value; -1 of a record that was read in part only
+
+    def fits(self, record: Record) -> bool:
+        """Whether this may be the record that was taken."""
+        other = fingerprint_of(record)
+        whole = self.checksum in (_CUT, other.checksum)
+        return whole and (self.offset, self.timestamp) == (other.offset, other.timestamp)
+
+
+def fingerprint_of(record: Record, most: int | None = None) -> Fingerprint:
+    """The fingerprint of a record; `most`: a longer key or value was read in part."""
+    key, value = record.key or b"", record.value or b""
+    if most is not None and max(len(key), len(value)) > most:
+        return Fingerprint(record.offset, record.timestamp, _CUT)
+    shape = b"%d %d " % (
+        -1 if record.key is None else len(key), -1 if record.value is None else len(value),
+    )  # fmt: skip
+    return Fingerprint(record.offset, record.timestamp, crc32(value, crc32(key, crc32(shape))))
+
+
 class Fragment(msgspec.Struct, frozen=True, array_like=True):
     """The identity of one micro-batch: offsets `first` to `last` of a partition, one try."""
 
@@ -65,6 +94,10 @@ class Fragment(msgspec.Struct, frozen=True, array_like=True):
     last: int
     generation: int  # rises at each start of the spout
     attempt: int  # 0, 1, ... of this fragment in this generation
+    believed: tuple[tuple[int, int, int], ...] = ()
+    """(incarnation, from, to): whose marks also count for offsets `from` to `to` - 1, because they
+    are of the same log; see `stormwatch.stretches`. Not stored."""
+    fingerprint: Fingerprint | None = None  # of the last record in it
 
 
 class Rejection(msgspec.Struct, frozen=True, array_like=True):

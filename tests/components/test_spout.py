@@ -13,6 +13,7 @@ from spouts.kafka_batch import KafkaBatchSpout, place
 from spouts.readings import ReadingSpout
 from spouts.transactions import TransactionSpout
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, decoder, to_fragment
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings, to_conf
@@ -31,6 +32,9 @@ class MemorySpout(TransactionSpout):
     def source(self, values: Settings, topic: str) -> MemorySource:
         self.broker.check()
         return MemorySource(self.broker, topic, values.kafka_group)
+
+    def store(self, values: Settings) -> MemoryStore:
+        return MemoryStore()
 
 
 @pytest.fixture
@@ -119,15 +123,16 @@ def test_a_missing_topic_is_said_with_the_command(broker):
     assert storm.emits == []
 
 
-def test_a_log_that_is_not_the_one_read_before_ends_the_process_with_the_sentence(broker):
+def test_an_offset_that_the_log_does_not_reach_is_said_in_a_sentence(broker):
     from stormwatch.ports import Committed
 
     broker.commits["stormwatch", "transactions"] = {0: Committed(99, "")}
     storm = run(lambda storm: storm.turns(5))
-    assert storm.code == 1
-    (error,) = [m["msg"] for m in storm.sent if m.get("command") == "error"]
-    assert "was read up to offset 99, but ends at 0" in error
-    assert "--delete-offsets" in error
+    (said,) = [
+        m["msg"] for m in storm.sent if m.get("command") == "log" and "offset 99" in m["msg"]
+    ]
+    assert "stands at offset 99, but the log ends at 0: reading begins there" in said
+    assert storm.code == 2
 
 
 def test_an_oversized_value_is_cut_so_that_parse_sees_it(broker):

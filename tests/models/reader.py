@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.ingest.buffer import Limits
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item
 from stormwatch.ingest.partition import Rules
@@ -37,6 +38,7 @@ class World:
     def __init__(self, partitions: int = 2, **options: Any) -> None:
         self.broker = MemoryBroker(clock=lambda: 1_700_000_000_000)
         self.admin = MemoryAdmin(self.broker)
+        self.store = MemoryStore()
         if partitions:
             self.admin.ensure_topic("t", partitions, {})
         self.now = 100.0
@@ -91,7 +93,8 @@ class Turning(Reader):
     def __init__(self, world: World, task: int, tasks: int) -> None:
         self._world = world
         super().__init__(
-            world.connect, Log("t", "g", world.expired), world.rules, task, tasks,
+            world.connect, lambda: world.store, Log("t", "g", world.expired, "stream"),
+            world.rules, task, tasks,
             lambda: world.now, Random(1),
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ LAWS = "tests/unit/state/test_processor_laws.py"
 PARTITION = "tests/unit/ingest/test_partition.py"
 GROUPS = "tests/unit/state/test_groups.py"
 READER = "tests/unit/ingest/test_reader.py"
+HISTORIES = "tests/machine/test_log_histories.py"
 BOLTS = "tests/components/test_decide_bolts.py"
 DEGRADED = "tests/unit/state/test_degraded.py"
 GUARD = "tests/unit/adapters/test_model_guard.py"
@@ -91,7 +92,8 @@ MUTANTS = (
     # The state contract
     Mutant(
         "a record at or below the mark is skipped", "stormwatch.state.processor:_Batch._take",
-        "        if known.is_decided(copy.marks,", "        if False and known.is_decided([],",
+        "        if known.is_decided(\n            copy.marks,",
+        "        if False and known.is_decided(\n            [],",
         LAWS,
     ),
     Mutant(
@@ -99,9 +101,42 @@ MUTANTS = (
         "        marks[0] = (partition, epoch, offset)\n", "        pass\n", LAWS,
     ),
     Mutant(
-        "marks of an older incarnation say nothing", "stormwatch.state.envelope:is_decided",
-        "return mark >= offset and incarnation(mark_epoch) == incarnation(epoch)",
-        "return mark >= offset", "tests/unit/state/test_envelope.py",
+        "marks of another log say nothing", "stormwatch.state.envelope:is_decided",
+        "            if number == incarnation(epoch):\n", "            if True:\n",
+        "tests/unit/state/test_envelope.py",
+    ),
+    Mutant(
+        "marks of a stretch are believed where the log is what was read",
+        "stormwatch.state.envelope:is_decided",
+        "each == number and low <= offset < high for", "each == number for", HISTORIES,
+    ),
+    Mutant(
+        "what another stretch decided is passed over", "stormwatch.state.envelope:is_decided",
+        "if any(each == number", "if False and any(each == number", HISTORIES,
+    ),
+    Mutant(
+        "a commit of another log is known", "stormwatch.ingest.position:plan",
+        "        return _other_log(place, where)\n", "        pass\n", f"{READER} {HISTORIES}",
+    ),
+    Mutant(
+        "records are compared with what was read at their offsets",
+        "stormwatch.records:Fingerprint.fits",
+        "        return whole and (", "        return True or (", READER,
+    ),
+    Mutant(
+        "what was tried but not committed is compared, too",
+        "stormwatch.ingest.start:_in_ledger",
+        "    if last is None:\n", "    if True:\n", HISTORIES,
+    ),
+    Mutant(
+        "an offset beyond what was read begins a new stretch", "stormwatch.ingest.position:_moved",
+        "    if last.first <= at <= last.position:\n", "    if last.first <= at:\n", READER,
+    ),
+    Mutant(
+        "a later start of the spout drops the partition's keys",
+        "stormwatch.state.score:ScoreStep._meet",
+        "                self._cache.forget(place)\n", "                pass\n",
+        "tests/unit/state/test_score_cache.py",
     ),
     Mutant(
         "decisions are written before states", "stormwatch.state.commit:StoreStep.work_all",
@@ -293,9 +328,8 @@ MUTANTS = (
         "        self.hold = False\n        self._mark, self._rules", PARTITION,
     ),
     Mutant(
-        "each start takes a new generation", "stormwatch.ingest.commit_metadata:start_of",
-        "        generation=last.generation + 1,\n", "        generation=last.generation,\n",
-        f"{PARTITION} {READER}",
+        "each start takes a new generation", "stormwatch.ingest.start:open_partitions",
+        "        taken = 1 + max(\n", "        taken = max(\n", READER,
     ),
     Mutant(
         "deaths of a record alone in flight are counted",
@@ -338,18 +372,12 @@ MUTANTS = (
         READER,
     ),
     Mutant(
-        "a truncated log is refused", "stormwatch.ingest.start:check_position",
-        "    if offset > marks.high:\n", "    if False:\n", READER,
+        "a log that ends before what was read is known to be cut", "stormwatch.ingest.start:_cuts",
+        "        if read_to > held[partition].high:\n", "        if False:\n", READER,
     ),
     Mutant(
-        "a topic made again is refused while offsets of the old one stand",
-        "stormwatch.ingest.start:open_epoch",
-        "    if made_again and commits:\n", "    if False:\n", READER,
-    ),
-    Mutant(
-        "a topic made again in mid-run ends the process", "stormwatch.ingest.poller:Feed._discover",
-        "        elif self._info and info.topic_id != self._info.topic_id:\n",
-        "        elif False:\n", READER,
+        "what was fetched is sent once its log is known", "stormwatch.ingest.poller:Feed.fetch",
+        "not self._proven(self.source)", "False", READER,
     ),
     Mutant(
         "what retention deleted is counted as expired", "stormwatch.ingest.poller:Feed._expire",
@@ -364,10 +392,6 @@ MUTANTS = (
     Mutant(
         "expired=stop stops", "stormwatch.ingest.start:check_position",
         "    if offset < marks.low and log.expired == STOP:\n", "    if False:\n", READER,
-    ),
-    Mutant(
-        "an epoch rises when the topic is made again", "stormwatch.ingest.start:open_epoch",
-        "next_epoch(stored.number, recreated=made_again)", "stored.number", READER,
     ),
     Mutant(
         "offsets are not committed past what Kafka confirmed",

@@ -82,7 +82,7 @@ class Stage:
 
     def _committed(self, topic: str) -> bool:
         admin = MemoryAdmin(self.world.broker)
-        done = admin.committed("stormwatch", topic)
+        done = admin.committed(self.settings.kafka_group, topic)
         marks = admin.watermarks(topic)
         return all(p in done and done[p].offset >= mark.high for p, mark in marks.items())
 

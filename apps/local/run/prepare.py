@@ -5,9 +5,8 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
-from stormwatch.errors import StateError
 from stormwatch.ports import Admin
-from stormwatch.settings import Settings, variable
+from stormwatch.settings import Settings
 
 Progress = Callable[[str, str], None]
 SCHEMA = "schema/cql"
@@ -32,29 +31,9 @@ def topics_and_tables(settings: Settings, root: Path, progress: Progress) -> Non
 
 
 def ensure(settings: Settings, root: Path, admin: Admin, progress: Progress) -> None:
-    """Tables, then topics. Raises StormwatchError, StateError where they do not belong together."""
+    """Tables, then topics. Raises StormwatchError."""
     ensure_tables(settings, root, progress)
-    _refuse_lost_topics(settings, admin)
     ensure_topics(settings, admin, progress)
-
-
-def _refuse_lost_topics(settings: Settings, admin: Admin) -> None:
-    """Kafka's data gone and Cassandra's kept: old marks would make new records look decided."""
-    from stormwatch.adapters.cassandra import store as cassandra
-
-    if admin.describe(settings.topic_control) is not None:
-        return  # it knows every topic that was read, and whether one was made again
-    absent = [name for name in topics(settings) if admin.describe(name) is None]
-    with closing(cassandra.connect(settings)) as store:
-        lost = [name for name in absent if store.ledger_starts(name)]
-    if lost:
-        raise StateError(
-            f"Kafka has no topic {', '.join(lost)}, but keyspace {settings.cassandra_keyspace} of "
-            "Cassandra holds what was decided from one of that name: its marks would make the "
-            "records of a new topic look decided. Begin both anew (local services: "
-            f"`./stormwatch down`, then delete {settings.run_dir}/kafka and "
-            f"{settings.run_dir}/cassandra), or set {variable('cassandra.keyspace')} to a new name."
-        )
 
 
 def ensure_topics(settings: Settings, admin: Admin, progress: Progress) -> None:

@@ -83,7 +83,7 @@ class Redriver:
     ) -> None:
         self._settings, self._archive = settings, archive
         self._source, self._sink, self._domain, self._who = source, sink, domain, who
-        self._same_log: dict[int, bool] = {}
+        self._present: dict[str, log.Present] = {}
 
     def run(self, letters: Sequence[Letter], *, dry: bool = False) -> list[Result]:
         """Send again those that can be, one result each in the order given. `dry` only says."""
@@ -193,9 +193,10 @@ class Redriver:
 
     def _original(self, letter: Letter) -> Record | None:
         topic, partition, epoch, offset = letter.place
-        if epoch not in self._same_log:
-            self._same_log[epoch] = log.same_log(self._source, topic, epoch)
-        return log.record_at(self._source, partition, offset) if self._same_log[epoch] else None
+        if topic not in self._present:
+            self._present[topic] = log.Present(self._source, self._archive, topic)
+        there = self._present[topic].has(partition, epoch, offset)
+        return log.record_at(self._source, partition, offset) if there else None
 
 
 def _before(act: LetterAct) -> str:

@@ -1,13 +1,21 @@
 """What the spout keeps in Kafka: the metadata of an offset commit, and a topic's epoch.
 
-The metadata makes a restart safe: it tells how the last run ended and whether one record was alone
-in flight when the process died. JSON, so that `kafka-consumer-groups` and people can read it.
+The metadata makes a restart safe: it tells of which log the offset is, how the last run ended and
+whether one record was alone in flight when the process died. JSON, so that
+`kafka-consumer-groups` and people can read it.
 """
+
+from base64 import urlsafe_b64encode
+from json import JSONDecodeError, JSONDecoder
+from uuid import UUID
 
 import msgspec
 
+from stormwatch.epochs import incarnation
 from stormwatch.errors import StateError
-from stormwatch.ports import Committed, TopicInfo
+from stormwatch.ports import TopicInfo
+from stormwatch.records import Fingerprint
+from stormwatch.stretches import Stretch
 
 VERSION = 1
 
@@ -22,6 +30,11 @@ class Mark(msgspec.Struct, frozen=True):
     started: bool = msgspec.field(default=False, name="s")  # the start notice is stored
     tries: int = msgspec.field(default=0, name="t")  # deaths with the next record alone in flight
     span: int = msgspec.field(default=0, name="n")  # records of the guarded batch that starts here
+    log: str = msgspec.field(default="", name="l")  # "": written before it was kept
+    offset: int = msgspec.field(default=-1, name="o")  # the commit's: another was set by hand
+    fingerprint: Fingerprint | None = msgspec.field(
+        default=None, name="k"
+    )  # of the last record before it
     # (offset, ms): records up to there that Kafka's time is not believed of were read at that time
     dated: tuple[int, int] | None = msgspec.field(default=None, name="d")
 
@@ -36,6 +49,7 @@ class Start(msgspec.Struct, frozen=True):
     offset: int
     mark: Mark  # of the new generation
     cautious: bool  # the last run did not end in order
+    believed: tuple[tuple[int, int, int], ...] = ()  # as `records.Fragment` has it
 
 
 class Epoch(msgspec.Struct, frozen=True, array_like=True):
@@ -46,8 +60,32 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
     partitions: int
 
     def of(self, info: TopicInfo) -> bool:
-        """Whether this epoch is that of the topic as it is now."""
-        return (self.topic_id, self.partitions) == (info.topic_id, info.partitions)
+        """Whether this epoch is of the topic's present log."""
+        return topic_id(self.topic_id) == topic_id(info.topic_id)
+
+
+def topic_id(text: str) -> str:
+    """A topic's id as Kafka's own tools spell it. kafka-python spells it as a UUID: read, too."""
+    try:
+        spelled = UUID(text) if text[8:9] == "-" else None
+    except ValueError:
+        return text
+    return urlsafe_b64encode(spelled.bytes).decode().rstrip("=") if spelled else text
+
+
+def metadata_text(raw: str | bytes | None) -> str:
+    """A commit's metadata without what stands behind its JSON.
+
+    librdkafka writes a closing NUL and, where it reads what another client wrote, may read beyond
+    the end.
+    """
+    text = raw.decode(errors="replace") if isinstance(raw, bytes) else raw or ""
+    if text.startswith("{"):
+        try:
+            return text[: JSONDecoder().raw_decode(text)[1]]
+        except JSONDecodeError:
+            pass
+    return text.partition("\0")[0]
 
 
 def read_mark(metadata: str) -> Mark | None:
@@ -67,21 +105,30 @@ def read_mark(metadata: str) -> Mark | None:
     return mark
 
 
-def start_of(committed: Committed | None, epoch: int, low: int) -> Start:
-    """How to begin: at the commit, else at the oldest record. Takes a new generation."""
-    if committed is None:
-        return Start(low, Mark(generation=1, epoch=epoch), cautious=False)
-    # A commit that is not ours was set by hand: nothing is known of a crash.
-    last = read_mark(committed.metadata) or Mark(clean=True)
+def is_of(mark: Mark | None, log: str, stretches: tuple[Stretch, ...] | list[Stretch]) -> bool:
+    """Whether a commit's mark is of this log, of which these stretches are known."""
+    if mark is None:
+        return False
+    if mark.log:
+        return mark.log == log
+    return any(incarnation(mark.epoch) == stretch.incarnation for stretch in stretches)
+
+
+def start_of(offset: int, last: Mark | None, log: str, epoch: int, generation: int) -> Start:
+    """Reading that begins at `offset`. `last`: the mark that it goes on from, None for none."""
+    # Of a commit that is not ours nothing is known of a crash.
+    last = last or Mark(clean=True)
     mark = Mark(
-        generation=last.generation + 1,
+        generation=generation,
         epoch=epoch,
         started=last.started and last.epoch == epoch,
         tries=0 if last.clean else last.tries,
         span=0 if last.clean else last.span,
+        log=log,
+        fingerprint=last.fingerprint,
         dated=last.dated,
     )
-    return Start(committed.offset, mark, cautious=not last.clean)
+    return Start(offset, mark, cautious=not last.clean)
 
 
 def epoch_key(topic: str) -> str:

@@ -5,7 +5,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from stormwatch.records import Fragment, Record
+from stormwatch.records import Fragment, Record, fingerprint_of
 
 BATCHES, NOTICES = "default", "notices"
 """The spout's output streams. Payloads: `codec.RECORDS` and `codec.Asides`."""
@@ -22,6 +22,7 @@ class Item:
     records: int = 0
     probe: bool = False  # one record that may kill its process: goes out alone
     guarded: bool = False  # announced in the commit's metadata
+    most: int = 1 << 30  # longer keys and values were read in part
     sent_at: float | None = None  # None while it is not in flight
     due_at: float = 0.0
 
@@ -55,7 +56,8 @@ class Item:
         assert isinstance(self.payload, list)
         kept, rest = self.payload[:count], self.payload[count:]
         self.payload, self.records = kept, count
-        self.fragment = replace(self.fragment, last=kept[-1].offset)
+        fingerprint = fingerprint_of(kept[-1], self.most)
+        self.fragment = replace(self.fragment, last=kept[-1].offset, fingerprint=fingerprint)
         return rest
 
 

@@ -27,7 +27,7 @@ from stormwatch.ingest.buffer import Backlog, Limits
 from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item, backoff
 from stormwatch.ports import Committed
-from stormwatch.records import Fragment, Record
+from stormwatch.records import Fingerprint, Fragment, Record, fingerprint_of
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
@@ -53,6 +53,7 @@ class Partition:
         self.item: Item | None = None
         self.hold = True
         self._mark, self._rules, self._random = start.mark, rules, random
+        self._believed = start.believed
         self._caution = CAUTION if start.cautious else 0
         self._step = 0
         self._singles = start.mark.span
@@ -115,7 +116,8 @@ class Partition:
             self._mark = replace(self._mark, started=item.fragment.epoch == self._mark.epoch)
         else:
             self.position = item.fragment.last + 1
-            self._mark = replace(self._mark, tries=0, span=0)
+            fingerprint = item.fragment.fingerprint or self._mark.fingerprint
+            self._mark = replace(self._mark, tries=0, span=0, fingerprint=fingerprint)
             # Or a later death, of another record, would be counted on this one.
             self.hold = self.hold or item.probe
             self._relax(item.records)
@@ -155,7 +157,17 @@ class Partition:
     @property
     def commit(self) -> Committed:
         """The commit as it should be: the lowest offset not acked, and the mark."""
-        return Committed(self.position, self._mark.text())
+        return Committed(self.position, replace(self._mark, offset=self.position).text())
+
+    @property
+    def generation(self) -> int:
+        """Of what is sent from here on."""
+        return self._mark.generation
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """Of the last record acked, as far as it is known."""
+        return self._mark.fingerprint
 
     @property
     def dirty(self) -> bool:
@@ -204,14 +216,17 @@ class Partition:
         if not (batch := self.backlog.take(most)):
             return None
         batch = self._dated(batch)
-        fragment = self._fragment(batch[-1].offset)
+        largest = self._rules.limits.record_bytes
+        fragment = replace(
+            self._fragment(batch[-1].offset), fingerprint=fingerprint_of(batch[-1], largest)
+        )
         single = self._caution > 0 and most == 1
         if single and self.tries >= self._rules.quarantine_after:
             aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)
             return Item(NOTICES, fragment, aside, records=1)
         if self.position <= self._tried[0]:
             fragment = replace(fragment, attempt=self._tried[1])
-        return Item(BATCHES, fragment, batch, records=len(batch), probe=single)
+        return Item(BATCHES, fragment, batch, records=len(batch), probe=single, most=largest)
 
     def _dated(self, batch: list[Record]) -> list[Record]:
         """The batch, or its beginning, with one moment for all that are judged by their reading.
@@ -239,4 +254,6 @@ class Partition:
 
     def _fragment(self, last: int) -> Fragment:
         epoch, generation = self._mark.epoch, self._mark.generation
-        return Fragment(self.topic, self.index, epoch, self.position, last, generation, 0)
+        return Fragment(
+            self.topic, self.index, epoch, self.position, last, generation, 0, self._believed
+        )

@@ -4,12 +4,17 @@ import logging
 from collections.abc import Callable
 from random import Random
 
+from msgspec.structs import replace
+
+from stormwatch.epochs import epoch_of
 from stormwatch.errors import BrokerRefused
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.ingest.retry import FETCH, Patience
-from stormwatch.ingest.start import Log, check_position, open_epoch, open_partitions, recreated
+from stormwatch.ingest.start import Known, Log, check_position, open_log, open_partitions
 from stormwatch.ingest.transactions import TransactionWatch
-from stormwatch.ports import Source, TopicInfo
+from stormwatch.ports import Source, Store, TopicInfo
+from stormwatch.records import Record
+from stormwatch.stretches import Stretch, with_fingerprint
 
 DISCOVER_S = 30.0
 ABSENT_S = 3.0
@@ -24,26 +29,30 @@ class Feed:
     """Owns the source and the partitions p with p % `tasks` == `task`."""
 
     def __init__(
-        self, connect: Callable[[], Source], log: Log, rules: Rules, task: int, tasks: int,
-        clock: Callable[[], float], random: Random,
+        self, connect: Callable[[], Source], store: Callable[[], Store], log: Log, rules: Rules,
+        task: int, tasks: int, clock: Callable[[], float], random: Random,
     ) -> None:  # fmt: skip
         self.partitions: dict[int, Partition] = {}
         self.source: Source | None = None
         self.opened_at = 0.0
         self.patience = Patience(clock, random)
-        self._connect, self._log, self._rules = connect, log, rules
+        self._connect, self._store, self._log, self._rules = connect, store, log, rules
         self._task, self._tasks, self._clock, self._random = task, tasks, clock, random
         self._info: TopicInfo | None = None
         self._absent = False
         self._discover_at = 0.0
         self._paused: set[int] = set()
         self._gone: set[int] = set()
+        self._stretches: dict[int, Stretch] = {}
+        self._fetched: dict[int, list[Record]] = {}  # of which log is not proven yet
+        self._opening = False
         self._transactions = TransactionWatch(log.topic)
 
     def discover(self) -> None:
         """Look at the topic when it is time to; open what is new.
 
-        Raises TopicError if the topic is not the one that was read, or lost what was not read.
+        A topic that was made again is another log: what is in hand of the old one is given up, and
+        the new one opened. Raises TopicError if what was not read is lost and may not be passed.
         """
         patience = self.patience
         if patience.ready and (patience.troubled or self._clock() >= self._discover_at):
@@ -52,7 +61,7 @@ class Feed:
 
     def fetch(self, timeout: float) -> None:
         """Poll for `timeout` s at most. Raises TopicError as `discover` does."""
-        if self.source is None or not self.partitions:
+        if self.source is None or not self.partitions or self._opening:
             return
         self._balance(self.source)
         if len(self._paused) == len(self.partitions):
@@ -60,16 +69,49 @@ class Feed:
         if not self.patience.may(FETCH):
             return
         with self.patience.attempt(FETCH, proves=False):
-            polled = self.source.poll(self._rules.limits.records, timeout)
-            if polled:
-                self.patience.well(FETCH)
-            for index, records in polled.items():
+            if not self._fetched:
+                self._fetched = self.source.poll(self._rules.limits.records, timeout)
+                if self._fetched:
+                    self.patience.well(FETCH)
+            if self._fetched and not self._proven(self.source):
+                return
+            fetched, self._fetched = self._fetched, {}
+            for index, records in fetched.items():
                 self.partitions[index].backlog.arrived(records)
             self._gone.update(self.source.gone())
             for index in sorted(self._gone):
                 if self.partitions[index].drained:
                     self._pass_gap(self.source, index)
             self._balance(self.source)
+
+    def note_positions(self) -> None:
+        """Tell the store how far reading has come; what cannot be told now is told later."""
+        store = self._store()
+        for index, partition in self.partitions.items():
+            before = self._stretches[index]
+            if partition.position == before.position:
+                continue
+            fingerprints = (
+                before.fingerprints
+                if not partition.fingerprint
+                else with_fingerprint(before.fingerprints, partition.fingerprint)
+            )
+            noted = replace(before, position=partition.position, fingerprints=fingerprints)
+            self._stretches[index] = noted
+            store.note_position(self._log_name, noted)
+
+    @property
+    def _log_name(self) -> str:
+        return self._info.topic_id if self._info else ""
+
+    def _proven(self, source: Source) -> bool:
+        """Whether what was fetched is of the log that is read: Kafka still has it, after that."""
+        info = source.describe()
+        if info is not None and self._info is not None and info.topic_id == self._info.topic_id:
+            return True
+        self._opening = True
+        self._discover_at = self._clock()
+        return False
 
     def _discover(self) -> None:
         self.source = source = self.source or self._connect()
@@ -86,9 +128,7 @@ class Feed:
                     "topic %r does not exist, waiting for it: `./stormwatch up` creates the "
                     "topics", self._log.topic,
                 )  # fmt: skip
-        elif self._info and info.topic_id != self._info.topic_id:
-            raise recreated(self._log)
-        elif info != self._info:
+        elif info != self._info or self._opening:
             self._open(source, info)
         else:
             idle = {i: p.backlog.read for i, p in self.partitions.items() if p.drained}
@@ -97,22 +137,37 @@ class Feed:
         self._discover_at = self._clock() + (ABSENT_S if info is None else DISCOVER_S)
 
     def _open(self, source: Source, info: TopicInfo) -> None:
-        epoch = open_epoch(source, self._log, info)
+        self._opening = True  # until all is assigned: what is fetched before is for nobody
+        store = self._store()
+        known = open_log(source, store, self._log, info)
+        changed = self._info is not None and self._info.topic_id != info.topic_id
+        kept = {} if changed else self.partitions
         mine = range(self._task, info.partitions, self._tasks)
-        added = [index for index in mine if index not in self.partitions]
+        added = [index for index in mine if index not in kept]
+        used = max((each.generation for each in self.partitions.values()), default=0)
+        opened = open_partitions(source, store, self._log, known, added, used if changed else 0)
+        self._renew(store, known, kept)
+        if changed:
+            logger.warning(
+                "topic %r was deleted and made again while it was read: what was not decided of "
+                "the old one is gone", self._log.topic,
+            )  # fmt: skip
         fresh = {}
-        for index, opened in open_partitions(source, self._log, added, epoch).items():
+        for index, begun in opened.items():
+            if begun.said:
+                logger.warning("%s", begun.said)
+            self._stretches[index] = begun.stretch
             fresh[index] = partition = Partition(
-                self._log.topic, index, opened.start, self._rules, self._random
+                self._log.topic, index, begun.start, self._rules, self._random
             )
-            if opened.low > partition.position:
-                self._expire(partition, opened.low)
-        everything = self.partitions | fresh
+            if begun.low > partition.position:
+                self._expire(partition, begun.low)
+        everything = kept | fresh
         source.assign({index: each.backlog.read for index, each in everything.items()})
-        for partition in self.partitions.values():
-            partition.renew(epoch)
         self.partitions, self._info, self.opened_at = everything, info, self._clock()
         self._paused.clear()
+        self._gone.clear()
+        self._fetched, self._opening = {}, False
         for index, each in fresh.items():
             if each.tries:
                 logger.warning(
@@ -121,12 +176,27 @@ class Feed:
                     self._rules.quarantine_after,
                 )  # fmt: skip
         starts = ", ".join(f"partition {i} from {p.backlog.read}" for i, p in fresh.items())
-        logger.info("reading %r, epoch %d: %s", self._log.topic, epoch, starts or "nothing new")
+        logger.info("reading %r, log %s: %s", self._log.topic, known.log, starts or "nothing new")
+
+    def _renew(self, store: Store, known: Known, kept: dict[int, Partition]) -> None:
+        """Partitions were added: those read before have a new epoch."""
+        for index, partition in kept.items():
+            partition.renew(epoch_of(self._stretches[index].incarnation, known.resizes))
+            noted = replace(self._stretches[index], generation=partition.generation)
+            store.write_stretches(known.log, [noted])
+            self._stretches[index] = noted
 
     def _pass_gap(self, source: Source, index: int) -> None:
         partition = self.partitions[index]
         read = partition.backlog.read
-        low = check_position(self._log, index, read, source.watermarks(index))
+        marks = source.watermarks(index)
+        if not self._proven(source):
+            return
+        if read > marks.high:  # the log ends before what was read of it: look at it anew
+            del self.partitions[index]
+            self._opening, self._discover_at = True, self._clock()
+            return
+        low = check_position(self._log, index, read, marks)
         source.seek(index, low)
         if low > read:
             self._expire(partition, low)

@@ -6,17 +6,17 @@ does not answer is waited for with back-off, told once, and told again when it i
 
 import logging
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import Random
 
-from stormwatch.errors import BrokerUnavailable
+from stormwatch.errors import BrokerUnavailable, StoreUnavailable
 from stormwatch.ingest.choice import choose
 from stormwatch.ingest.in_flight import Item
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.ingest.poller import Feed
 from stormwatch.ingest.retry import COMMIT
 from stormwatch.ingest.start import Log
-from stormwatch.ports import Committed, Source
+from stormwatch.ports import Committed, Source, Store
 
 COMMIT_S = 1.0
 RECOMMIT_S = 86_400.0
@@ -38,15 +38,16 @@ logger = logging.getLogger(__name__)
 class Reader:
     """Reads the partitions p of a topic with p % `tasks` == `task`.
 
-    `connect` is called by the first `step`; `clock` gives monotonic seconds. TopicError comes out
-    of `step` where going on would skip records.
+    `connect` is called by the first `step`; `store` whenever the store is needed, raises
+    StoreUnavailable while it is not there; `clock` gives monotonic seconds. TopicError comes out of
+    `step` where going on would skip records.
     """
 
     def __init__(
-        self, connect: Callable[[], Source], log: Log, rules: Rules, task: int, tasks: int,
-        clock: Callable[[], float], random: Random,
+        self, connect: Callable[[], Source], store: Callable[[], Store], log: Log, rules: Rules,
+        task: int, tasks: int, clock: Callable[[], float], random: Random,
     ) -> None:  # fmt: skip
-        self._feed = Feed(connect, log, rules, task, tasks, clock, random)
+        self._feed = Feed(connect, store, log, rules, task, tasks, clock, random)
         self._patience = self._feed.patience
         self._clock = clock
         self._stagger = task * STAGGER_S
@@ -102,6 +103,7 @@ class Reader:
         for partition in self._feed.partitions.values():
             partition.rest()
         self._commit_rest(self._feed.partitions.values())
+        self._note_positions()
 
     def close(self) -> None:
         """`rest`, then leave Kafka. Idempotent."""
@@ -166,6 +168,7 @@ class Reader:
                     for index, commit in news.items():
                         partitions[index].kept(commit)
                     self._unconfirmed |= news
+                    self._note_positions()
                 elif settled:
                     self._commit(settled)
                     self._unconfirmed.clear()
@@ -174,6 +177,11 @@ class Reader:
                 for partition in partitions.values():
                     partition.kept(None)
                 raise
+
+    def _note_positions(self) -> None:
+        # What the store misses now it hears with the next commit.
+        with suppress(StoreUnavailable):
+            self._feed.note_positions()
 
     def _commit_rest(self, partitions: Collection[Partition]) -> None:
         try:

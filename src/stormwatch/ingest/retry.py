@@ -1,4 +1,4 @@
-"""Waiting for Kafka: calls that fail are tried again with back-off, and said once.
+"""Waiting for Kafka and the store: calls that fail are tried again with back-off, and said once.
 
 Each kind of call has its own back-off, and only one of its kind that goes well ends it: that Kafka
 answers a question proves nothing of a commit that it refuses. What it refuses lasts until a person
@@ -11,14 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 
-from stormwatch.errors import BrokerRefused, BrokerUnavailable
+from stormwatch.errors import (
+    BrokerRefused,
+    BrokerUnavailable,
+    InfrastructureError,
+    StoreUnavailable,
+)
 from stormwatch.ingest.in_flight import BACKOFF_MAX_S, backoff
 
 _FIRST = 3
 """The first wait is about 0.6 s."""
 REFUSED_MAX_S = 30.0
 SAY_AGAIN_S = 300.0
-LOOK, FETCH, COMMIT = "look at the topic", "fetch", "commit"
+LOOK, FETCH, COMMIT, STORE = "look at the topic", "fetch", "commit", "ask the store"
 """Kinds of calls."""
 
 logger = logging.getLogger(__name__)
@@ -44,7 +49,7 @@ class Patience:
     @property
     def troubled(self) -> bool:
         """Whether the last look at the topic went wrong."""
-        return LOOK in self._troubles
+        return LOOK in self._troubles or STORE in self._troubles
 
     @property
     def ready(self) -> bool:
@@ -67,23 +72,32 @@ class Patience:
             return
         if trouble.refused:
             logger.warning("Kafka no longer refuses to let us %s", call)
+        elif call == STORE:
+            logger.warning("The store answers again")
         elif all(other.refused for other in self._troubles.values()):
             logger.warning("Kafka answers again")
 
     @contextmanager
     def attempt(self, call: str = LOOK, *, proves: bool = True) -> Iterator[None]:
-        """Absorbs BrokerUnavailable. `proves`: if nothing is raised, the call went well."""
+        """Absorbs BrokerUnavailable and StoreUnavailable.
+
+        `proves`: if nothing is raised, the call went well.
+        """
         try:
             yield
         except BrokerUnavailable as error:
             refused = isinstance(error, BrokerRefused)
             # Whether a fetch would find Kafka again is not known: an idle topic looks the same.
             self._failed(LOOK if call == FETCH and not refused else call, error, refused)
+        except StoreUnavailable as error:
+            self._failed(STORE, error, False)
         else:
             if proves:
                 self.well(call)
+                if call == LOOK:
+                    self.well(STORE)
 
-    def _failed(self, call: str, error: BrokerUnavailable, refused: bool) -> None:
+    def _failed(self, call: str, error: InfrastructureError, refused: bool) -> None:
         now = self._clock()
         away = any(not trouble.refused for trouble in self._troubles.values())
         trouble = self._troubles.setdefault(call, _Trouble(refused, 0, now, now))
@@ -93,7 +107,8 @@ class Patience:
             logger.warning("Kafka refuses, waiting until that is mended: %s", str(error))
             trouble.say_at = now + SAY_AGAIN_S
         elif not refused and not away:
-            logger.warning("Kafka does not answer, waiting for it: %s", str(error))
+            who = "The store" if call == STORE else "Kafka"
+            logger.warning("%s does not answer, waiting for it: %s", who, str(error))
         most = REFUSED_MAX_S if refused else BACKOFF_MAX_S
         trouble.retry_at = now + backoff(_FIRST + trouble.failures, self._random, most)
         trouble.failures += 1

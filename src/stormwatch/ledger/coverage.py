@@ -1,6 +1,7 @@
 """Counts end states over a range of offsets, in bounded memory, for
 `stormwatch.ledger.reconcile`."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -34,6 +35,8 @@ class Range(msgspec.Struct, frozen=True):
 class Tally:
     """A window of one byte an offset that slides over the range; each bit is an end state.
 
+    Below the commit, offsets of `skipped` (first, end) that have no state are unread.
+
     `expired` counts only where nothing else was said: a batch that was under way when its topology
     ended may have been decided in part, and be deleted from Kafka before it could come again.
 
@@ -41,15 +44,19 @@ class Tally:
     change what becomes of it: the last try that decided it is the one that committed, and stands.
     """
 
-    def __init__(self, first: int, end: int, committed: int) -> None:
+    def __init__(
+        self, first: int, end: int, committed: int, skipped: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self._base, self._end, self._committed = first, end, committed
+        self._skipped = skipped
         self._seen: NDArray[np.uint8] = np.zeros(max(0, min(_WINDOW, end - first)), np.uint8)
         self._shared: NDArray[np.uint8] | None = None  # as `_seen`, of shared parts only
         self._tries: NDArray[np.int64] | None = None  # the try that `_shared` is of
         self._latest = -1
         self.states = [0] * len(_STATES)
-        self.unaccounted = self.in_flight = self.conflicting = 0
+        self.unaccounted = self.in_flight = self.conflicting = self.unread = 0
         self.lost: list[Range] = []
+        self.passed: list[Range] = []
         self.contradictions: list[Range] = []
 
     def add(self, row: LedgerRow) -> None:
@@ -109,9 +116,20 @@ class Tally:
         if patterns[0]:
             below = max(0, min(len(seen), self._committed - self._base))
             lost = seen[:below] == 0
+            unread = lost & self._skips(below)
+            lost &= ~unread
+            self.unread += int(np.count_nonzero(unread))
+            self._name(unread, self.passed, 0)
             self.unaccounted += int(np.count_nonzero(lost))
             self.in_flight += int(np.count_nonzero(seen[below:] == 0))
             self._name(lost, self.lost, 0)
+
+    def _skips(self, count: int) -> NDArray[np.bool_]:
+        """Which of the next offsets were passed by hand."""
+        found = np.zeros(count, np.bool_)
+        for first, end in self._skipped:
+            found[max(0, first - self._base) : max(0, end - self._base)] = True
+        return found
 
     def _name(self, where: NDArray[np.bool_], ranges: list[Range], pattern: int) -> None:
         """The first runs of true in `where` as ranges."""

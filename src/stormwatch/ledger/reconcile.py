@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 
 import msgspec
+from msgspec.structs import replace
 
-from stormwatch.epochs import incarnation
+from stormwatch.epochs import all_of, incarnation
 from stormwatch.ledger.coverage import BLOCK, Range, Tally
 from stormwatch.records import EndState, Fragment, LedgerRow
+from stormwatch.stretches import Stretch
 
 START = "start"
 """`part` of the row that records where the reading of a partition began (`fragment.first`)."""
@@ -30,8 +32,10 @@ class PartitionLedger(msgspec.Struct, frozen=True):
     unaccounted: int  # below `committed` and without a state: lost, unless this is 0
     in_flight: int  # from `committed` on, without a state yet
     conflicting: int  # offsets with two different states: an error, unless this is 0
-    unaccounted_ranges: tuple[Range, ...] = ()  # tally.EXAMPLES of them at most
+    unaccounted_ranges: tuple[Range, ...] = ()  # coverage.EXAMPLES of them at most
     conflicting_ranges: tuple[Range, ...] = ()
+    unread: int = 0  # below `committed`, without a state, because the group was moved on by hand
+    unread_ranges: tuple[Range, ...] = ()
 
 
 class TopicLedger(msgspec.Struct, frozen=True):
@@ -43,10 +47,13 @@ class TopicLedger(msgspec.Struct, frozen=True):
     in_flight: int
     conflicting: int
     partitions: tuple[PartitionLedger, ...]
+    unread: int = 0
+    log: str = ""  # that Kafka has now under this name
+    known: bool = True  # whether this keyspace has read anything of it
 
     @property
     def sound(self) -> bool:
-        """True when nothing is lost and nothing contradicts."""
+        """True when nothing is lost and nothing contradicts. What is unread was passed by hand."""
         return not self.unaccounted and not self.conflicting
 
     def to_dict(self) -> dict[str, object]:
@@ -75,6 +82,49 @@ def split(row: LedgerRow) -> Iterator[LedgerRow]:
             fragment.generation, fragment.attempt,
         )  # fmt: skip
         yield LedgerRow(piece, row.part, cut, row.age)
+
+
+def stretch_rows(
+    read: Callable[..., Iterable[LedgerRow]], stretches: Iterable[Stretch],
+    starts: Iterable[tuple[int, int]], first: int, end: int,
+) -> Iterator[LedgerRow]:  # fmt: skip
+    """The rows of a partition's log, ascending by first: of each stretch where it is that log's.
+
+    `read(epoch=, first=, last=)` gives those of an epoch; `starts`: (epoch, offset) as stored.
+    """
+    begun = sorted({epoch for epoch, _ in starts})
+    found = []
+    for stretch in stretches:
+        low, high = max(first, stretch.first), min(end, stretch.believed_to)
+        if low < high:
+            own = [epoch for epoch in begun if stretch.of(epoch)]
+            for epoch in own or all_of(stretch.incarnation):  # the starts' TTL may have taken them
+                found.append(_below(read(epoch=epoch, first=low, last=high - 1), high))
+    return merge(*found, key=lambda row: row.fragment.first)
+
+
+def _below(rows: Iterable[LedgerRow], high: int) -> Iterator[LedgerRow]:
+    for row in rows:
+        if row.fragment.last >= high:
+            yield replace(row, fragment=replace(row.fragment, last=high - 1))
+        else:
+            yield row
+
+
+def skipped(stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
+    """(first, end) of what was passed by hand and not read later."""
+    left: list[tuple[int, int]] = []
+    for stretch in sorted(stretches, key=lambda each: each.incarnation):
+        read = (stretch.first, stretch.position)
+        left = [part for each in left for part in _without(each, read)]
+        if stretch.skipped < stretch.first:
+            left.append((stretch.skipped, stretch.first))
+    return left
+
+
+def _without(span: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:
+    parts = [(span[0], min(span[1], other[0])), (max(span[0], other[1]), span[1])]
+    return [(low, high) for low, high in parts if low < high]
 
 
 def epochs(starts: Iterable[tuple[int, int]]) -> list[int]:
@@ -122,14 +172,15 @@ def segments(
 
 
 def reconcile(
-    partition: int, rows: Iterable[LedgerRow], first: int, end: int, committed: int
-) -> PartitionLedger:
+    partition: int, rows: Iterable[LedgerRow], first: int, end: int, committed: int,
+    skipped: Sequence[tuple[int, int]] = (),
+) -> PartitionLedger:  # fmt: skip
     """Coverage of offsets `first` to `end` - 1 by `rows`, ascending by their first offset.
 
     Memory is bounded: one window of about a million offsets, whatever the range. Raises ValueError
     on rows out of order, longer than a block (see `split`) or with an unknown state.
     """
-    tally = Tally(first, end, committed)
+    tally = Tally(first, end, committed, skipped)
     for row in rows:
         if row.part != START:
             tally.add(row)
@@ -137,11 +188,14 @@ def reconcile(
     states = {str(s): n for s, n in zip(EndState, tally.states, strict=True) if n}
     return PartitionLedger(
         partition, first, end, committed, states, tally.unaccounted, tally.in_flight,
-        tally.conflicting, tuple(tally.lost), tuple(tally.contradictions),
+        tally.conflicting, tuple(tally.lost), tuple(tally.contradictions), tally.unread,
+        tuple(tally.passed),
     )  # fmt: skip
 
 
-def total(topic: str, partitions: Iterable[PartitionLedger]) -> TopicLedger:
+def total(
+    topic: str, partitions: Iterable[PartitionLedger], log: str = "", *, known: bool = True
+) -> TopicLedger:
     """The sums over partitions (or over segments of one)."""
     parts = tuple(partitions)
     states: dict[str, int] = {}
@@ -151,5 +205,5 @@ def total(topic: str, partitions: Iterable[PartitionLedger]) -> TopicLedger:
     return TopicLedger(
         topic, {str(s): states[s] for s in EndState if s in states},
         sum(p.unaccounted for p in parts), sum(p.in_flight for p in parts),
-        sum(p.conflicting for p in parts), parts,
+        sum(p.conflicting for p in parts), parts, sum(p.unread for p in parts), log, known,
     )  # fmt: skip

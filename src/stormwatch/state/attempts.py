@@ -12,11 +12,11 @@ class Tries:
     """The last try of each partition in each bucket that this process worked on."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[int, int], Fragment] = {}
+        self._last: dict[tuple[str, int, int], Fragment] = {}
 
     def begin(self, fragment: Fragment, bucket: int) -> None:
         """Raises Overtaken where a later try at some of these offsets was begun before."""
-        last = self._last.get((fragment.partition, bucket))
+        last = self._last.get((fragment.topic, fragment.partition, bucket))
         if last is not None and _nth(fragment) < _nth(last):
             if fragment.first <= last.last and last.first <= fragment.last:
                 raise Overtaken(
@@ -24,7 +24,7 @@ class Tries:
                     f"{fragment.partition} were tried again before this try came"
                 )
             return
-        self._last[fragment.partition, bucket] = fragment
+        self._last[fragment.topic, fragment.partition, bucket] = fragment
 
 
 def _nth(fragment: Fragment) -> tuple[int, int, int]:

@@ -7,14 +7,16 @@ batch itself, which holds them until it commits.
 from collections import OrderedDict
 from typing import NamedTuple
 
-OVERHEAD = 260
-"""Bytes of an entry besides its key and blob: dict slot, tuple, two object headers (measured)."""
+OVERHEAD = 268
+"""Bytes of an entry besides its key and blob: dict slot, tuple, two object headers, a reference
+(measured)."""
 
 
 class Entry(NamedTuple):
     stripe: int
     blob: bytes
     floor: int = 0  # the next write's stamp must be greater; see `stamps.Fence`
+    place: tuple[str, int] | None = None  # the topic and partition that it was last written for
 
 
 class StateCache:
@@ -47,6 +49,11 @@ class StateCache:
         entry = self._entries.pop(entity, None)
         if entry is not None:
             self.size -= self._cost(entity, entry)
+
+    def forget(self, place: tuple[str, int]) -> None:
+        """Drop all that was last written for a partition."""
+        for entity in [name for name, entry in self._entries.items() if entry.place == place]:
+            self.drop(entity)
 
     @staticmethod
     def _cost(entity: str, entry: Entry) -> int:

@@ -5,18 +5,22 @@ copies and throws them away when anything fails.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 import msgspec
 
-from stormwatch.epochs import incarnation
+from stormwatch.epochs import incarnation, same_incarnation
 from stormwatch.errors import StateError
 
 VERSION = 1
 """Of the envelope. A blob of another version is refused, never guessed at."""
+
+MARKS_MAX = 32
+"""Marks kept of one entity. Beyond it the oldest goes: of a log that is read once more from before
+that, the entity's records would be known by their ids alone."""
 
 S = TypeVar("S")
 
@@ -27,11 +31,11 @@ _encode = msgspec.msgpack.Encoder().encode
 class Envelope(msgspec.Struct, Generic[S], array_like=True):
     """State of an entity around the domain's own part.
 
-    `marks` holds [partition, epoch, offset] of the last record applied from each partition that
-    ever carried the entity; the one applied last stands last. `ids` is a packed ring of the ids
-    decided of late, by their events' times. `newest` is the greatest event time seen, ms. `stamp`
-    orders writes. `floor`: ids of events before this time, s, may have been given up for want of
-    room; 0 as long as none was.
+    `marks` holds [partition, epoch, offset] of the last record applied from each stretch of a log
+    that carried the entity, MARKS_MAX at most; the one applied last stands last. `ids` is a packed
+    ring of the ids decided of late, by their events' times. `newest` is the greatest event time
+    seen, ms. `stamp` orders writes. `floor`: ids of events before this time, s, may have been given
+    up for want of room; 0 as long as none was.
     """
 
     version: int
@@ -118,27 +122,39 @@ def _written(e: Envelope[Any]) -> bytes:
     return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, e.body))
 
 
-def is_decided(marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int) -> bool:
-    """Whether this record was applied before: its partition's mark has reached the offset.
+Believed = Sequence[tuple[int, int, int]]
+"""(incarnation, from, to) of other stretches of the same log: `records.Fragment.believed`."""
 
-    Offsets run on when partitions are added, and start again when the topic is made again, so
-    marks of the same incarnation count whatever their epoch.
+
+def is_decided(
+    marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int,
+    believed: Believed = (),
+) -> bool:  # fmt: skip
+    """Whether this record was applied before: a mark of a stretch that holds it has reached it.
+
+    Marks of the fragment's own incarnation count whatever their epoch, for offsets run on when
+    partitions are added; of the stretches in `believed` where they are believed; no others: they
+    are of another log, or of offsets that were read after a gap.
     """
     for marked, mark_epoch, mark in marks:
-        if marked == partition:
-            return mark >= offset and incarnation(mark_epoch) == incarnation(epoch)
+        if marked == partition and mark >= offset:
+            number = incarnation(mark_epoch)
+            if number == incarnation(epoch):
+                return True
+            if any(each == number and low <= offset < high for each, low, high in believed):
+                return True
     return False
 
 
 def advance_marks(
     marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int
 ) -> None:
-    """Set the partition's mark, in place, and move it to the end."""
-    if len(marks) == 1 and marks[0][0] == partition:
+    """Set the mark of the partition's stretch, in place, and move it to the end."""
+    if len(marks) == 1 and marks[0][0] == partition and same_incarnation(marks[0][1], epoch):
         marks[0] = (partition, epoch, offset)
         return
-    marks[:] = [m for m in marks if m[0] != partition]
-    marks.append((partition, epoch, offset))
+    kept = [m for m in marks if m[0] != partition or not same_incarnation(m[1], epoch)]
+    marks[:] = [*kept[-MARKS_MAX + 1 :], (partition, epoch, offset)]
 
 
 def is_misplaced(marks: list[tuple[int, int, int]], partition: int, epoch: int) -> bool:

@@ -233,7 +233,9 @@ class _Batch(Generic[E, S]):
         copy = self._copies.get(name)
         if copy is None:
             copy = self._copies[name] = self._open(name)
-        if known.is_decided(copy.marks, fragment.partition, fragment.epoch, offset):
+        if known.is_decided(
+            copy.marks, fragment.partition, fragment.epoch, offset, fragment.believed
+        ):
             key = DecisionKey(self._states[name].stripe, name, event.time, event.id)
             self._replayed.append(key)
             return
@@ -241,7 +243,9 @@ class _Batch(Generic[E, S]):
             copy.marks, fragment.partition, fragment.epoch
         )
         known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
-        copy.stamp = max(copy.stamp + 1, state_stamp(fragment.epoch, offset))
+        # Behind a re-key hop the fence orders writes alone: its stamps lie above all of these.
+        stamp = state_stamp(fragment.epoch, offset) if self._share is None else 0
+        copy.stamp = max(copy.stamp + 1, stamp)
         self._touched[name] = copy
         broken = self._broken.get((offset, name))
         if broken is not None:

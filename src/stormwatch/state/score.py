@@ -18,8 +18,16 @@ from stormwatch.state.processor import Contract
 from stormwatch.state.step import Fate
 from stormwatch.state.write_timestamps import Fence
 
+Place = tuple[str, int]
+"""Topic and partition."""
+
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
+
+
+def place_of(fragment: Fragment) -> Place:
+    """Where a batch is from."""
+    return fragment.topic, fragment.partition
 
 
 class ScoreStep(Generic[E, S]):
@@ -48,7 +56,8 @@ class ScoreStep(Generic[E, S]):
         self._stripe_of = stripe_of
         self._store = store
         self._clock = clock
-        self._open: dict[int, tuple[Fragment, list[StateRow]]] = {}
+        self._open: dict[Place, tuple[Fragment, list[StateRow]]] = {}
+        self._last: dict[Place, Fragment] = {}
         self._shared = False
         self._fence = Fence()
         self._tries = Tries()
@@ -64,7 +73,7 @@ class ScoreStep(Generic[E, S]):
         for fragment, parsed in batches:
             decided.append(self.work(fragment, parsed, ahead))
             if len(decided) < len(batches):
-                _, states = self._open[fragment.partition]
+                _, states = self._open[place_of(fragment)]
                 ahead |= {row.entity: Entry(row.stripe, row.blob) for row in states}
         return decided
 
@@ -78,6 +87,7 @@ class ScoreStep(Generic[E, S]):
         if parsed.share is not None:
             self._tries.begin(fragment, parsed.share.bucket)
         self._resolve(fragment)
+        self._meet(fragment)
         self._shared = parsed.share is not None
         contract = self._contract()
         domain = contract.domain.name
@@ -92,10 +102,10 @@ class ScoreStep(Generic[E, S]):
         now = self._clock()
         if self._hand_on is None:
             outcomes = contract.apply(fragment, parsed, states, now)
-            self._open[fragment.partition] = (fragment, outcomes.states)
+            self._open[place_of(fragment)] = (fragment, outcomes.states)
             return outcomes
         outcomes, carries = contract.apply_with_carries(fragment, parsed, states, now)
-        self._open[fragment.partition] = (fragment, outcomes.states)
+        self._open[place_of(fragment)] = (fragment, outcomes.states)
         return self._hand_on(outcomes, carries)
 
     def settle(self, fragment: Fragment, fate: Fate) -> None:
@@ -106,27 +116,38 @@ class ScoreStep(Generic[E, S]):
                     "steps = (score(...), store(...))"
                 )
             return
-        _, states = self._open.pop(fragment.partition, (fragment, []))
+        _, states = self._open.pop(place_of(fragment), (fragment, []))
         if fate is Fate.DONE:
-            self._keep(states)
+            self._keep(fragment, states)
         else:
             self._drop(states)
 
     def _resolve(self, fragment: Fragment) -> None:
         """Judge what was handed on: the spout goes on past a fragment only once committed."""
-        held = self._open.pop(fragment.partition, None)
+        held = self._open.pop(place_of(fragment), None)
         if held is None:
             return
         before, states = held
         went_on = fragment.first > before.last and fragment.epoch == before.epoch
         if went_on and fragment.generation == before.generation:
-            self._keep(states)
+            self._keep(before, states)
         else:
             self._drop(states)
 
-    def _keep(self, states: Iterable[StateRow]) -> None:
+    def _meet(self, fragment: Fragment) -> None:
+        """Of a later start of the spout: others may have gone on with its partition's keys."""
+        place = place_of(fragment)
+        last = self._last.get(place)
+        now = fragment.epoch, fragment.generation
+        if last is None or now > (last.epoch, last.generation):
+            if last is not None:
+                self._cache.forget(place)
+            self._last[place] = fragment
+
+    def _keep(self, fragment: Fragment, states: Iterable[StateRow]) -> None:
+        place = place_of(fragment)
         for row in states:
-            self._cache.put(row.entity, Entry(row.stripe, row.blob))
+            self._cache.put(row.entity, Entry(row.stripe, row.blob, place=place))
 
     def _drop(self, states: Iterable[StateRow]) -> None:
         # Whether they were written is not known: read them again at the next use.

@@ -232,7 +232,9 @@ class World:
 
     def _start_reader(self) -> Reader:
         log = Log(TOPIC, SETTINGS.kafka_group, "resume")
-        return Reader(self._connect, log, RULES, 0, 1, lambda: self.now, Random(1))
+        return Reader(
+            self._connect, lambda: self.store, log, RULES, 0, 1, lambda: self.now, Random(1)
+        )
 
     def _connect(self) -> Source:
         self.broker.check()

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from stormwatch.ingest.batch_limit import PATIENCE, RELAX, SHRINK, Brake
 from stormwatch.ingest.buffer import Limits
-from stormwatch.ingest.commit_metadata import Start, start_of
+from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.records import Record
 from tests.models.reader import RULES as READER_RULES
 from tests.models.reader import World
+from tests.models.starts import begin
 
 TIMEOUT_S = 60.0
 
@@ -21,7 +22,7 @@ TIMEOUT_S = 60.0
 def partition(most: int) -> Partition:
     limits = Limits(records=most, bytes=1_000_000, record_bytes=1000)
     rules = Rules(limits, 2, 180.0, "spout", TIMEOUT_S)
-    made = Partition("t", 0, Start(0, start_of(None, 1, 0).mark, False), rules, Random(1))
+    made = Partition("t", 0, Start(0, begin(None, 1, 0).mark, False), rules, Random(1))
     made.prepare()
     send(made, 0.0)
     assert made.ack(made.item.tup_id)

@@ -10,12 +10,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stormwatch.codec import Asides
 from stormwatch.ingest.buffer import Backlog, Limits
 from stormwatch.ingest.choice import choose
-from stormwatch.ingest.commit_metadata import Start, start_of
+from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BACKOFF_MAX_S, BATCHES, NOTICES, Item
 from stormwatch.ingest.partition import CAUTION, Partition, Rules
 from stormwatch.ledger import bitmap
 from stormwatch.ports import Committed
 from stormwatch.records import Record
+from tests.models.starts import begin
 
 LIMITS = Limits(records=8, bytes=400, record_bytes=60)
 AFTER = 2
@@ -40,7 +41,7 @@ class Log:
         self.start()
 
     def start(self) -> None:
-        start = start_of(self.committed, self.epoch, self.low)
+        start = begin(self.committed, self.epoch, self.low)
         self.partition = Partition("t", 3, start, RULES, Random(7))
         if self.low > self.partition.position:
             self.partition.expire(self.low)
@@ -320,7 +321,7 @@ def test_batches_double_after_an_unclean_stop_and_are_full_after_a_clean_one():
 
 def test_batches_of_one_record_end_their_caution_too():
     rules = RULES._replace(limits=LIMITS._replace(records=1))
-    start = start_of(Committed(0, '{"v":1,"g":1,"e":1,"s":true}'), 1, 0)
+    start = begin(Committed(0, '{"v":1,"g":1,"e":1,"s":true}'), 1, 0)
     partition = Partition("t", 0, start, rules, Random(1))
     partition.backlog.arrived([record(0)])
     partition.prepare()
@@ -363,7 +364,7 @@ def test_a_large_expired_range_comes_in_chunks():
 
 
 def test_nothing_is_sent_before_the_generation_is_committed():
-    partition = Partition("t", 0, start_of(None, 1, 0), RULES, Random(1))
+    partition = Partition("t", 0, begin(None, 1, 0), RULES, Random(1))
     assert partition.prepare()
     assert partition.hold
     with pytest.raises(AssertionError):
@@ -385,7 +386,7 @@ def test_a_batch_is_bounded_in_bytes():
 
 
 def test_backpressure_has_two_marks():
-    partition = Partition("t", 0, Start(0, start_of(None, 1, 0).mark, False), RULES, Random(1))
+    partition = Partition("t", 0, Start(0, begin(None, 1, 0).mark, False), RULES, Random(1))
     backlog = partition.backlog
     assert backlog.hungry and not backlog.full
     backlog.arrived([record(i) for i in range(16)])

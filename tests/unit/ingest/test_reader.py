@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormwatch.codec import Asides
-from stormwatch.epochs import next_epoch
+from stormwatch.epochs import epoch_of
 from stormwatch.errors import BrokerRefused, StateError, TopicError
 from stormwatch.ingest.commit_metadata import read_mark
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item
 from stormwatch.ingest.reader import PACE_S, WAIT_S, Reader
 from stormwatch.ingest.retry import REFUSED_MAX_S
 from stormwatch.ports import Committed, Held
+from stormwatch.stretches import OPEN
 from tests.models.reader import Counting, World, spans
 
 
@@ -260,32 +261,81 @@ def test_expired_stop_ends_the_process_and_says_what_to_do():
         world.drain()
 
 
-def test_a_truncated_log_is_refused():
+FIRST, SECOND, THIRD = (epoch_of(number, 0) for number in (64, 65, 66))
+"""Epochs of the first stretches that a keyspace gives a number."""
+
+
+def test_a_log_that_was_cut_is_read_anew_behind_the_last_record_that_is_still_there(caplog):
     world = World(partitions=1)
-    world.write(0, 5)
-    world.drain()
-    commits = world.admin.committed("g", "t")
-    world.broker.commits["g", "t"] = {0: commits[0]._replace(offset=9)}
+    for n in range(10):
+        world.write(0, 1, b"%d" % n)
+        world.drain(turns=20)  # so that each is taken
+    world.broker.truncate("t", 0, 6)
     world.start()
-    with pytest.raises(TopicError, match=r"read up to offset 9, but ends at 5.*--delete-offsets"):
-        world.drain()
+    assert spans(world.drain()) == []
+    assert "from offset 6 on this is not the log that was read up to offset 10" in caplog.text
+    world.write(0, 8, b"new")
+    (batch,) = [i for i in world.drain() if i.stream == BATCHES]
+    assert spans([batch]) == [(0, 6, 13)]
+    assert (batch.fragment.epoch, batch.fragment.believed) == (SECOND, ((64, 0, 6),))
 
 
-def test_a_recreated_topic_without_commits_is_a_new_epoch():
+@pytest.mark.parametrize("committed", [10, 9, 3, None])
+def test_a_log_that_was_cut_and_written_beyond_the_commit_is_seen(committed, caplog):
+    world = World(partitions=1)
+    for n in range(10):
+        world.write(0, 1, b"%d" % n)
+        world.drain(turns=20)
+    world.broker.truncate("t", 0, 6)
+    world.write(0, 8, b"new")
+    if committed is None:
+        del world.broker.commits["g", "t"]
+    elif committed < 10:
+        world.broker.commits["g", "t"] = {0: Committed(committed, "")}
+    for _ in range(2):  # the second start changes nothing
+        world.start()
+        items = [i for i in world.drain() if i.stream == BATCHES and not i.empty]
+        assert caplog.text.count("from offset 6 on this is not the log") == 1
+        if items:
+            begin = min(6 if committed is None else committed, 6) if committed != 3 else 3
+            begin = 0 if committed is None else begin
+            assert (items[0].fragment.first, items[-1].fragment.last) == (begin, 13)
+            assert {i.fragment.epoch for i in items} == {SECOND}
+            assert {i.fragment.believed for i in items} == {((64, 0, 6),)}
+    assert world.committed() == {0: 14}
+
+
+def test_a_cut_that_was_seen_but_not_committed_is_seen_again():
+    world = World(partitions=1)
+    for n in range(10):
+        world.write(0, 1, b"%d" % n)
+        world.drain(turns=20)
+    world.broker.truncate("t", 0, 6)
+    world.write(0, 8, b"new")
+    before = dict(world.broker.commits["g", "t"])
+    world.start().step()  # opens, and dies before it commits
+    world.broker.commits["g", "t"] = before
+    world.start()
+    items = [i for i in world.drain() if i.stream == BATCHES and not i.empty]
+    assert (items[0].fragment.first, items[-1].fragment.last) == (6, 13)
+    assert {i.fragment.believed for i in items} == {((64, 0, 6),)}
+
+
+def test_a_recreated_topic_without_commits_is_another_log():
     world = World()
     world.write(0, 5)
-    assert {i.fragment.epoch for i in world.drain()} == {1}
+    assert {i.fragment.epoch for i in world.drain()} == {FIRST}
     world.admin.delete_topic("t")
     world.admin.ensure_topic("t", 2, {})
     world.write(0, 3)
     world.start()
     items = world.drain()
-    assert {i.fragment.epoch for i in items} == {next_epoch(1, recreated=True)}
+    assert {(i.fragment.epoch, i.fragment.believed) for i in items} == {(SECOND, ())}
     assert spans(items) == [(0, 0, 2)]
     assert (0, 0, -1) in spans(items, NOTICES)
 
 
-def test_a_recreated_topic_with_commits_of_the_old_one_is_refused_again_and_again():
+def test_a_recreated_topic_with_commits_of_the_old_one_is_read_whole(caplog):
     world = World()
     world.write(0, 5)
     world.drain()
@@ -294,20 +344,65 @@ def test_a_recreated_topic_with_commits_of_the_old_one_is_refused_again_and_agai
     world.admin.ensure_topic("t", 2, {})
     world.broker.commits["g", "t"] = commits
     world.write(0, 50)
-    for _ in range(2):
-        world.start()
-        with pytest.raises(TopicError, match="deleted and made again"):
-            world.drain()
+    world.start()
+    items = [i for i in world.drain() if i.stream == BATCHES]
+    assert (items[0].fragment.first, items[-1].fragment.last) == (0, 49)
+    assert {(i.fragment.epoch, i.fragment.believed) for i in items} == {(SECOND, ())}
+    assert "the offset 5 of group 'g' is of another log" in caplog.text
+    assert world.committed() == {0: 50, 1: 0}
 
 
-def test_a_topic_recreated_in_mid_run_ends_the_process():
+def test_a_topic_recreated_in_mid_run_is_read_whole(caplog):
     world = World()
+    world.write(0, 5)
     world.drain()
     world.admin.delete_topic("t")
     world.drain(turns=400)
     world.admin.ensure_topic("t", 2, {})
-    with pytest.raises(TopicError, match="deleted and made again"):
-        world.drain(turns=400)
+    world.write(0, 3)
+    items = world.drain(turns=400)
+    assert spans(items) == [(0, 0, 2)]
+    assert {i.fragment.epoch for i in items} == {SECOND}
+    assert "was deleted and made again while it was read" in caplog.text
+
+
+def test_a_topic_recreated_between_two_polls_is_known_before_anything_of_it_is_sent():
+    world = World(partitions=1)
+    world.write(0, 5)
+    world.drain(turns=5)
+    commits = dict(world.broker.commits["g", "t"])
+    world.admin.delete_topic("t")
+    world.admin.ensure_topic("t", 1, {})
+    world.broker.commits["g", "t"] = commits
+    world.write(0, 9)
+    items = world.drain(turns=5)
+    assert spans(items) == [(0, 0, 8)]
+    assert {i.fragment.epoch for i in items} == {SECOND}
+
+
+def test_what_was_fetched_when_the_topic_could_not_be_asked_is_not_lost():
+    world = World(partitions=1)
+    world.write(0, 5)
+    world.drain(turns=5)
+    source = world.reader._feed.source
+    asked = source.describe
+
+    def down():
+        world.broker.down()
+        return asked()
+
+    source.describe = down
+    world.write(0, 5)
+    world.reader.step()
+    source.describe = asked
+    world.broker.up()
+    assert spans(world.drain(seconds=1)) == [(0, 5, 9)]
+    source.describe = lambda: None  # absent for a moment
+    world.write(0, 5)
+    world.reader.step()
+    world.reader.step()
+    source.describe = asked
+    assert spans(world.drain(seconds=1)) == [(0, 10, 14)]
 
 
 def test_added_partitions_are_found_and_raise_the_epoch():
@@ -320,7 +415,7 @@ def test_added_partitions_are_found_and_raise_the_epoch():
     items = world.drain(turns=400)
     assert spans(items, NOTICES) == [(0, 4, 3), (1, 0, -1), (2, 0, -1)]
     assert spans(items) == [(0, 2, 3), (2, 0, 1)]
-    assert {i.fragment.epoch for i in items if i.fragment.partition == 2} == {2}
+    assert {i.fragment.epoch for i in items if i.fragment.partition == 2} == {FIRST + 1}
     assert world.committed() == {0: 4, 1: 0, 2: 2}
 
 
@@ -332,7 +427,7 @@ def test_partitions_added_while_stopped_begin_a_new_epoch_for_all():
     world.start()
     items = world.drain()
     assert spans(items, NOTICES) == [(0, 2, 1), (1, 0, -1)]
-    assert {i.fragment.epoch for i in items} == {2}
+    assert {i.fragment.epoch for i in items} == {FIRST + 1}
 
 
 def test_an_offset_set_by_hand_is_taken_and_told():
@@ -344,6 +439,57 @@ def test_an_offset_set_by_hand_is_taken_and_told():
     items = world.drain()
     assert spans(items, NOTICES) == [(0, 4, 3)]
     assert spans(items) == [(0, 4, 8)]
+    assert {(i.fragment.epoch, i.fragment.believed) for i in items} == {(FIRST, ())}
+
+
+def test_a_group_moved_on_by_hand_and_back(caplog):
+    world = World(partitions=1)
+    world.write(0, 10)
+    world.drain()
+    world.reader.close()
+    world.write(0, 10)
+    world.broker.commits["g", "t"] = {0: Committed(16, "")}
+    world.start()
+    items = world.drain()
+    assert "moved on to offset 16 by hand; reading had come to 10" in caplog.text
+    assert spans(items, NOTICES) == [(0, 16, 15)]
+    assert spans(items) == [(0, 16, 19)]
+    assert {(i.fragment.epoch, i.fragment.believed) for i in items} == {(SECOND, ((64, 0, OPEN),))}
+    world.broker.commits["g", "t"] = {0: Committed(10, "")}
+    world.start()
+    items = world.drain()
+    assert spans(items) == [(0, 10, 19)]
+    assert {(i.fragment.epoch, i.fragment.believed) for i in items} == {
+        (THIRD, ((64, 0, OPEN), (65, 16, OPEN)))
+    }
+    world.start()
+    world.write(0, 1)
+    [batch] = [i for i in world.drain() if i.stream == BATCHES and not i.empty]
+    assert (batch.fragment.epoch, batch.fragment.first) == (THIRD, 20)
+
+
+def test_generations_rise_whatever_becomes_of_the_commits():
+    world = World(partitions=1)
+    world.write(0, 3)
+    world.drain()
+    for generation, commit in enumerate((Committed(3, ""), None, Committed(1, "{\0")), 2):
+        if commit is None:
+            del world.broker.commits["g", "t"]
+        else:
+            world.broker.commits["g", "t"] = {0: commit}
+        world.start()
+        world.write(0, 1)
+        items = [i for i in world.drain() if not i.empty]
+        assert {i.fragment.generation for i in items} == {generation}
+
+
+def test_a_group_that_stands_somewhere_in_a_log_that_this_keyspace_never_read(caplog):
+    world = World(partitions=1)
+    world.write(0, 9)
+    world.broker.commits["g", "t"] = {0: Committed(4, "")}
+    world.start()
+    assert spans(world.drain()) == [(0, 4, 8)]
+    assert "offsets 0 to 3 count as unread" in caplog.text
 
 
 def test_metadata_of_a_newer_version_is_refused():

@@ -14,11 +14,11 @@ import pytest
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.errors import InfrastructureError
 from stormwatch.ingest.buffer import Limits
-from stormwatch.ingest.commit_metadata import start_of
 from stormwatch.ingest.in_flight import BATCHES
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Outcomes, Record
+from tests.models.starts import begin
 from tests.models.steps import Crash, Fault, Outside, Process, assert_same, play
 from tests.models.toy import Ping
 
@@ -39,7 +39,7 @@ class World:
 
     def start(self) -> None:
         self.process = Process(self.outside, spread=False)
-        start = start_of(self.committed, EPOCH, 0)
+        start = begin(self.committed, EPOCH, 0)
         self.partition = Partition("pings", 0, start, RULES, Random(1))
         self.partition.backlog.arrived(Record(i, 1000 + i, b"ann", b"v") for i in range(len(LOG)))
 

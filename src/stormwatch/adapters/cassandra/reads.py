@@ -15,7 +15,15 @@ from stormwatch.adapters.cassandra.session import UNAVAILABLE, is_busy, keyspace
 from stormwatch.adapters.cassandra.statements import Statements
 from stormwatch.ledger.coverage import BLOCK_BITS
 from stormwatch.ports import StoredAside
-from stormwatch.records import DecisionKey, DecisionRow, EndState, Fragment, LedgerRow, SetAside
+from stormwatch.records import (
+    DecisionKey,
+    DecisionRow,
+    EndState,
+    Fingerprint,
+    Fragment,
+    LedgerRow,
+    SetAside,
+)
 from stormwatch.settings import Settings
 from stormwatch.state.alerts import standing
 
@@ -62,9 +70,12 @@ class CassandraReads:
                 rows = self._session.execute(
                     self._cql.read_ledger, (topic, partition, epoch, block, last)
                 )
-                for low, high, part, bitmaps, age, generation, attempt in rows:
+                for low, high, part, bitmaps, age, generation, attempt, fingerprint in rows:
                     if high >= first:
-                        where = Fragment(topic, partition, epoch, low, high, generation, attempt)
+                        where = Fragment(
+                            topic, partition, epoch, low, high, generation, attempt,
+                            fingerprint=None if fingerprint is None else Fingerprint(*fingerprint),
+                        )  # fmt: skip
                         yield LedgerRow(where, part, dict(bitmaps), age)
 
     def ledger_starts(self, topic: str) -> list[tuple[int, int, int]]:

@@ -65,7 +65,8 @@ class Statements:
         }  # fmt: skip
         self.ledger = insert(
             "ledger",
-            "topic, partition, epoch, block, first, last, part, bitmaps, age, generation, attempt",
+            "topic, partition, epoch, block, first, last, part, bitmaps, age, generation, attempt, "
+            "fingerprint",
             days["ledger"] * DAY_S,
         )
         self.start = insert(
@@ -86,7 +87,7 @@ class Statements:
             f"epoch, offset, ktime, state, {aside}", "dead_letters", f"{day} AND state = ? LIMIT ?"
         )
         self.read_ledger = select(
-            "first, last, part, bitmaps, age, generation, attempt", "ledger",
+            "first, last, part, bitmaps, age, generation, attempt, fingerprint", "ledger",
             "topic = ? AND partition = ? AND epoch = ? AND block = ? AND first <= ?",
         )  # fmt: skip
         self.starts = select("partition, epoch, first", "ledger_starts", "topic = ?")

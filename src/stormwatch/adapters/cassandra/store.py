@@ -10,10 +10,12 @@ from itertools import chain
 from typing import Any
 
 from cassandra.cluster import Session
+from cassandra.query import UNSET_VALUE
 
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.adapters.cassandra.archive import CassandraArchive
 from stormwatch.adapters.cassandra.locks import next_term
+from stormwatch.adapters.cassandra.logs import CassandraLogs
 from stormwatch.adapters.cassandra.migrations import apply, status
 from stormwatch.adapters.cassandra.reads import KEYS
 from stormwatch.adapters.cassandra.rows import Part, batches, execution
@@ -48,7 +50,7 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-class CassandraStore(CassandraArchive):
+class CassandraStore(CassandraLogs, CassandraArchive):
     """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
@@ -157,10 +159,15 @@ class CassandraStore(CassandraArchive):
             yield self._single(self._cql.start, (f.topic, f.partition, f.epoch, f.first, stamp), 0)
             return
         for piece in split(row):
-            f = piece.fragment
+            f, fingerprint = piece.fragment, piece.fragment.fingerprint
+            taken = (
+                UNSET_VALUE
+                if fingerprint is None
+                else (fingerprint.offset, fingerprint.timestamp, fingerprint.checksum)
+            )
             values = (
                 f.topic, f.partition, f.epoch, f.first >> BLOCK_BITS, f.first, f.last, piece.part,
-                piece.bitmaps, piece.age, f.generation, f.attempt, stamp,
+                piece.bitmaps, piece.age, f.generation, f.attempt, taken, stamp,
             )  # fmt: skip
             yield self._single(self._cql.ledger, values, sum(map(len, piece.bitmaps.values())))
 

@@ -30,6 +30,8 @@ FETCH_WAIT_MS = 100
 SHELF_BYTES = 16 << 20
 """Records of paused partitions kept by one source, before fetching them is stopped as well."""
 RECONNECT_MS = 1000
+PEEK_S = 5.0
+"""How long a record that should be there is waited for."""
 _RECORD_OVERHEAD = 200  # bytes of the Python objects of one record
 _REFUSALS = {  # by Kafka's error code
     10: "Raise max.message.bytes of the topic, or lower record.max_bytes.",
@@ -167,6 +169,25 @@ class BufferedSource(ABC):
         self._held.clear()
         self._gone.clear()
         self._start(positions)
+
+    def peek(self, offsets: Mapping[int, int]) -> dict[int, Record]:
+        """See Source. Raises BrokerUnavailable."""
+        marks = {p: self.watermarks(p) for p in offsets}
+        asked = {p: o for p, o in offsets.items() if marks[p].low <= o < marks[p].high}
+        self.assign(asked)
+        found: dict[int, Record] = {}
+        left, until = set(asked), time.monotonic() + PEEK_S
+        while left and time.monotonic() < until:
+            for partition, records in self.poll(len(asked), 0.1).items():
+                if partition in left and records[0].offset == asked[partition]:
+                    found[partition] = records[0]
+                left.discard(partition)
+                self.pause([partition])
+            left.difference_update(self.gone())
+        for partition in left:  # an answer says that it is no outage: nothing but gaps is there
+            self.watermarks(partition)
+        self.assign({})
+        return found
 
     def seek(self, partition: int, offset: int) -> None:
         """See Source. Raises ValueError for a partition that is not assigned."""

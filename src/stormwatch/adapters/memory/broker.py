@@ -122,3 +122,10 @@ class MemoryBroker:
         log = self.log(name, partition)
         log.low = min(max(log.low, before), log.high)
         log.records = log.read(log.low, len(log.records))
+
+    def truncate(self, name: str, partition: int, end: int) -> None:
+        """What an unclean change of leaders, or a restored copy of a disk, does: lose the end."""
+        log = self.log(name, partition)
+        log.records = [record for record in log.records if record.offset < end]
+        log.high = min(log.high, end)
+        log.low = min(log.low, log.high)

@@ -47,6 +47,15 @@ class MemorySource:
         log = self._broker.log(self._topic, partition)
         return Watermarks(log.low, log.high)
 
+    def peek(self, offsets: Mapping[int, int]) -> dict[int, Record]:
+        self._positions.clear()
+        out = {}
+        for partition, offset in offsets.items():
+            for record in self._broker.log(self._topic, partition).read(offset, 1):
+                if record.offset == offset:
+                    out[partition] = record
+        return out
+
     def held(self, positions: Mapping[int, int]) -> dict[int, Held]:
         return {}
 

@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
+from stormwatch.adapters import log_registry as registry
+from stormwatch.adapters.log_registry import Registered
 from stormwatch.adapters.memory.archive import MemoryArchive
 from stormwatch.errors import StoreUnavailable
 from stormwatch.ledger.reconcile import START, split
@@ -25,6 +29,7 @@ from stormwatch.records import (
     StateRow,
 )
 from stormwatch.state.alerts import standing
+from stormwatch.stretches import Stretch
 
 Key = tuple[Any, ...]
 Cell = tuple[int, Any]  # write timestamp, value
@@ -57,6 +62,8 @@ class MemoryStore(MemoryArchive):
         """Table -> key -> column -> (write timestamp, value)."""
         self._period_ms = period_h * 3_600_000
         self._terms: dict[str, int] = {}
+        self._registered: list[Registered] = []
+        self._sizes: dict[str, tuple[int, int]] = {}
         self._meters: dict[str, dict[tuple[str, str], bytes]] = {}
 
     def load_states(self, domain: str, entities: Mapping[int, Sequence[str]]) -> dict[str, bytes]:
@@ -75,6 +82,37 @@ class MemoryStore(MemoryArchive):
         self._fail("next_term")
         self._terms[domain] = self._terms.get(domain, 0) + 1
         return self._terms[domain]
+
+    def incarnation(self, log: str, nth: int, claim: tuple[int, str] | None) -> int:
+        """See the port."""
+        self._fail("incarnation")
+        return registry.incarnation(self._registered, log, nth, claim)
+
+    def resizes(self, log: str, partitions: int, known: tuple[int, int] | None) -> int:
+        """See the port."""
+        self._fail("resizes")
+        before = self._sizes.get(log)
+        self._sizes[log] = registry.sized(before, partitions, known)
+        return self._sizes[log][1]
+
+    def stretches(self, log: str) -> list[Stretch]:
+        """See the port."""
+        self._fail("stretches")
+        found = sorted(self.tables.get("log_stretches", {}).items())
+        return [
+            Stretch(key[1], key[2], **{column: value for column, (_, value) in row.items()})
+            for key, row in found
+            if key[0] == log and "first" in row
+        ]
+
+    def write_stretches(self, log: str, stretches: Sequence[Stretch]) -> None:
+        """See the port."""
+        self._write("write_stretches", [w for each in stretches for w in _stretch(log, each)])
+
+    def note_position(self, log: str, stretch: Stretch) -> None:
+        """See the port."""
+        if not self.down:
+            self._apply([_stretch(log, stretch)[1]])
 
     def write_outcomes(self, *batches: Outcomes) -> None:
         """See the port."""
@@ -183,7 +221,12 @@ class MemoryStore(MemoryArchive):
 
     def _write(self, method: str, writes: list[Write]) -> None:
         fault = self._fail(method)
-        for table, key, stamp, cells in writes[: fault.rows if fault else None]:
+        self._apply(writes[: fault.rows if fault else None])
+        if fault:
+            raise StoreUnavailable(f"{method} was not confirmed")
+
+    def _apply(self, writes: list[Write]) -> None:
+        for table, key, stamp, cells in writes:
             row = self.tables.setdefault(table, {}).setdefault(key, {})
             second, before = int(self._now()), self._written.get((table, key), 0)
             for column, value in cells.items():
@@ -191,8 +234,6 @@ class MemoryStore(MemoryArchive):
                 if old is None or _wins((stamp, second, value), (old[0], before, old[1])):
                     row[column] = (stamp, value)
                     self._written[table, key] = second
-        if fault:
-            raise StoreUnavailable(f"{method} was not confirmed")
 
 
 def _wins(new: tuple[int, int, Any], old: tuple[int, int, Any]) -> bool:
@@ -203,6 +244,20 @@ def _wins(new: tuple[int, int, Any], old: tuple[int, int, Any]) -> bool:
 def _order(value: Any) -> Any:
     """Structs have no order; between equal timestamps their text decides."""
     return value if isinstance(value, (bytes, str, int, float)) else repr(value)
+
+
+def _stretch(log: str, s: Stretch) -> list[Write]:
+    key = (log, s.partition, s.incarnation)
+    kept = {name: getattr(s, name) for name in registry.BY_GENERATION}
+    return [
+        ("log_stretches", key, s.generation + 1, kept),
+        (
+            "log_stretches",
+            key,
+            s.position + 1,
+            {"position": s.position, "fingerprints": s.fingerprints},
+        ),
+    ]
 
 
 def _asides(domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int) -> list[Write]:
@@ -218,5 +273,6 @@ def _asides(domain: str, rows: Sequence[SetAside], ledger: LedgerRow, stamp: int
         p = piece.fragment
         tried = (piece.part, p.generation, p.attempt)
         key = (p.topic, p.partition, p.epoch, p.first, p.last, *tried)
-        writes.append(("ledger", key, stamp, {"row": piece}))
+        kept = replace(piece, fragment=replace(p, believed=()))
+        writes.append(("ledger", key, stamp, {"row": kept}))
     return writes

@@ -67,6 +67,11 @@ class Outside:
             return  # told already by the batches that fail for it
 
 
+def connect_store(settings: Settings) -> Store:
+    """The store. Raises StoreUnavailable, SchemaError."""
+    return _connect_store(settings)
+
+
 def _connect_store(settings: Settings) -> Store:
     if settings.store == "memory":
         from stormwatch.adapters.memory import world

@@ -5,12 +5,13 @@ import pytest
 from apps.operate import ledger
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
-from stormwatch.epochs import next_epoch
+from stormwatch.epochs import incarnation
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.ledger.reconcile import START
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.settings import Settings
+from stormwatch.stretches import Stretch
 
 SETTINGS = Settings()
 TOPIC = SETTINGS.topic_transactions
@@ -38,6 +39,16 @@ class World:
     def start(self, partition: int, first: int, epoch: int = 0) -> None:
         of = Fragment(TOPIC, partition, epoch, first, first - 1, 1, 0)
         self.store.write_aside("fraud", [], LedgerRow(of, START, {}, 0), 1)
+        self.read_from(partition, first, incarnation(epoch))
+
+    def read_from(self, partition: int, first: int, number: int = 0, **more: int) -> None:
+        """A stretch."""
+        log = self.admin.describe(TOPIC).topic_id
+        kept = {"skipped": first, "believed_from": first} | more
+        known = {each.incarnation for each in self.store.stretches(log)}
+        if more or number not in known or partition:
+            stretch = Stretch(partition, number, 0, first, **kept)
+            self.store.write_stretches(log, [stretch])
 
     def commit(self, **offsets: int) -> None:
         group = SETTINGS.kafka_group
@@ -134,11 +145,45 @@ def test_a_topic_made_again_begins_anew(world: World) -> None:
     world.produce(0, 5)
     world.start(0, 0, epoch=0)
     world.store_row(0, 0, 4, "rejected", epoch=0)
-    again = next_epoch(0, recreated=True)
-    world.start(0, 0, epoch=again)
-    world.store_row(0, 0, 4, epoch=again)
     world.commit(p0=5)
+    world.admin.delete_topic(TOPIC)
+    world.admin.ensure_topic(TOPIC, 2, {})
+    world.produce(0, 5)
+    world.commit(p0=5)
+    found = world.read()
+    assert (found.states, found.in_flight, found.known) == ({}, 5, False)
+    world.start(0, 0, epoch=32)
+    world.store_row(0, 0, 4, epoch=32)
     assert world.read().states == {"scored": 5}
+
+
+def test_of_a_log_that_was_cut_only_what_is_still_there_counts(world: World) -> None:
+    world.produce(0, 8)
+    world.start(0, 0, epoch=32)
+    world.store_row(0, 0, 9, "rejected", epoch=32)  # of ten, then cut to six
+    world.read_from(0, 0, 1, believed_to=6, generation=2)
+    world.read_from(0, 6, 2)
+    world.store_row(0, 6, 6, epoch=64)
+    world.commit(p0=7)
+    found = world.read()
+    assert (found.states, found.in_flight) == ({"scored": 1, "rejected": 6}, 1)
+    assert found.sound
+
+
+def test_what_was_passed_by_hand_is_unread_until_it_is_read(world: World) -> None:
+    world.produce(0, 30)
+    world.start(0, 0, epoch=32)
+    world.store_row(0, 0, 9, epoch=32)
+    world.read_from(0, 20, 2, skipped=8)  # the store had heard of 8
+    world.store_row(0, 20, 29, epoch=64)
+    world.commit(p0=30)
+    found = world.read()
+    assert (found.unread, found.unaccounted, found.sound) == (10, 0, True)
+    assert [(r.first, r.last) for r in found.partitions[0].unread_ranges] == [(10, 19)]
+    world.read_from(0, 5, 3, position=15)
+    world.store_row(0, 10, 13, epoch=96)
+    found = world.read()
+    assert (found.unread, found.unaccounted, found.sound) == (5, 1, False)
 
 
 def test_topics_by_name_or_those_that_exist(world: World) -> None:

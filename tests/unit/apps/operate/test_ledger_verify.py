@@ -9,10 +9,11 @@ from apps.operate.ledger_alarm import Alarm
 from apps.operate.ledger_verify import verify
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.ledger.coverage import Range
-from stormwatch.ledger.reconcile import START, PartitionLedger, TopicLedger, total
+from stormwatch.ledger.reconcile import PartitionLedger, TopicLedger, total
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, LedgerRow, Outcomes, SetAside
 from stormwatch.state.write_timestamps import outcome_stamp
+from stormwatch.stretches import Stretch
 from tests.models.verified import SETTINGS, TOPIC, World
 
 
@@ -59,11 +60,19 @@ def test_each_disagreement_is_told(world: World) -> None:
     assert ("rejected in the ledger, but no row", 1, 20) in world.verify()
 
 
-def test_an_older_incarnation_says_nothing_of_this_log(world: World) -> None:
-    of = Fragment(TOPIC, 0, 40, 0, -1, 1, 0)  # made again
-    world.store.write_aside("fraud", [], LedgerRow(of, START, {}, 0), 1)
+def test_of_a_log_that_was_never_read_nothing_is_verified(world: World) -> None:
+    world.admin.delete_topic(TOPIC)
+    world.admin.ensure_topic(TOPIC, 1, {})
     found = verify(SETTINGS, world.admin, world.store, "fraud", TOPIC)
-    assert (found.offsets, found.states) == (40, {})
+    assert (found.offsets, found.states) == (0, {})
+
+
+def test_rows_of_what_was_cut_away_say_nothing_of_what_stands_there_now(world: World) -> None:
+    log = world.admin.describe(TOPIC).topic_id
+    cut = Stretch(0, 0, 0, 0, 0, 0, believed_to=30, generation=1)
+    world.store.write_stretches(log, [cut, Stretch(0, 1, 1, 30, 30, 30)])
+    found = verify(SETTINGS, world.admin, world.store, "fraud", TOPIC)
+    assert (found.offsets, found.states, found.sound) == (40, {"scored": 26, "rejected": 3}, True)
 
 
 def ledger(gaps: list[tuple[int, int]], overlaps: list[tuple[int, int]] = []) -> TopicLedger:  # noqa: B006

@@ -16,7 +16,13 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from stormwatch.adapters.kafka import buffered_source as common
-from stormwatch.adapters.kafka.confluent.connection import connection, opened, translate
+from stormwatch.adapters.kafka.confluent.connection import (
+    connection,
+    metadata_of,
+    opened,
+    translate,
+)
+from stormwatch.ingest.commit_metadata import topic_id
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
 
@@ -63,7 +69,7 @@ class ConfluentAdmin:
             lambda c: c.describe_topics(TopicCollection([name]), request_timeout=self._limit)[name],
             ignore=KafkaError.UNKNOWN_TOPIC_OR_PART,
         )
-        return TopicInfo(str(topic.topic_id), len(topic.partitions)) if known else None
+        return TopicInfo(topic_id(str(topic.topic_id)), len(topic.partitions)) if known else None
 
     def watermarks(self, name: str) -> dict[int, Watermarks]:
         """See Admin. Empty while there is no such topic."""
@@ -94,7 +100,7 @@ class ConfluentAdmin:
             if each.error:
                 raise translate(what, self._bootstrap, each.error)
         return {
-            each.partition: Committed(each.offset, each.metadata or "")
+            each.partition: Committed(each.offset, metadata_of(each))
             for each in found
             if each.offset >= 0
         }

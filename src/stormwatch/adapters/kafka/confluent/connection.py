@@ -10,6 +10,7 @@ from stormwatch.adapters.kafka import auth_errors as way_in
 from stormwatch.adapters.kafka import buffered_source as common
 from stormwatch.adapters.kafka.client_log import Sparingly, plain
 from stormwatch.errors import BrokerUnavailable, SettingsError
+from stormwatch.ingest.commit_metadata import metadata_text
 from stormwatch.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,18 @@ def opened(client: Callable[..., Any], options: Mapping[str, Any]) -> Any:
         raise SettingsError(
             f"confluent-kafka refuses the settings kafka.*: {error.args[0].str()}. Correct them."
         ) from error
+
+
+def metadata_of(committed: Any) -> str:
+    """A commit's metadata, whatever client wrote it.
+
+    librdkafka keeps it without a closing NUL where its writer sent none, and the binding then reads
+    on behind it: bytes that may be no text.
+    """
+    try:
+        return metadata_text(committed.metadata)
+    except UnicodeDecodeError as error:
+        return metadata_text(error.object)
 
 
 def translate(what: str, bootstrap: str, error: KafkaError) -> BrokerUnavailable:

@@ -12,7 +12,12 @@ from stormwatch.adapters.control_topic import Control
 from stormwatch.adapters.kafka import auth_errors as way_in
 from stormwatch.adapters.kafka import buffered_source as common
 from stormwatch.adapters.kafka.confluent.admin import ConfluentAdmin
-from stormwatch.adapters.kafka.confluent.connection import connection, opened, translate
+from stormwatch.adapters.kafka.confluent.connection import (
+    connection,
+    metadata_of,
+    opened,
+    translate,
+)
 from stormwatch.adapters.kafka.confluent.connection import logger as sparing
 from stormwatch.adapters.kafka.confluent.sink import ConfluentSink
 from stormwatch.errors import BrokerRefused, BrokerUnavailable
@@ -83,7 +88,7 @@ class ConfluentSource(common.BufferedSource):
             if each.error:
                 raise self._failure("tell the committed offsets", each.error)
         return {
-            each.partition: Committed(each.offset, each.metadata or "")
+            each.partition: Committed(each.offset, metadata_of(each))
             for each in found
             if each.offset != _UNSET
         }

@@ -19,6 +19,7 @@ from kafka.net.compat import KafkaNetClient
 from stormwatch.adapters.kafka import buffered_source as common
 from stormwatch.adapters.kafka.client_log import Sparingly
 from stormwatch.errors import PackageMissing, StormwatchError
+from stormwatch.ingest.commit_metadata import metadata_text, topic_id
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.settings import Settings
 
@@ -151,7 +152,7 @@ class KafkaPythonAdmin:
                 return None
         if topic["error_code"]:
             return None
-        return TopicInfo(str(topic["topic_id"]), len(topic["partitions"]))
+        return TopicInfo(topic_id(str(topic["topic_id"])), len(topic["partitions"]))
 
     def watermarks(self, name: str) -> dict[int, Watermarks]:
         """See Admin. Empty while there is no such topic."""
@@ -173,7 +174,7 @@ class KafkaPythonAdmin:
         with asking(f"tell the committed offsets of {group}", self._bootstrap):
             found = self._client.list_group_offsets({group: parts})[group]
         return {
-            p.partition: Committed(each.offset, each.metadata or "")
+            p.partition: Committed(each.offset, metadata_text(each.metadata))
             for p, each in found.items()
             if each.offset >= 0
         }

@@ -22,6 +22,7 @@ from stormwatch.adapters.kafka.pure.admin import (
 )
 from stormwatch.adapters.kafka.pure.sink import KafkaPythonSink
 from stormwatch.errors import StormwatchError
+from stormwatch.ingest.commit_metadata import metadata_text
 from stormwatch.ports import Committed, TopicInfo, Watermarks
 from stormwatch.records import Record
 from stormwatch.settings import Settings
@@ -83,7 +84,7 @@ class KafkaPythonSource(common.BufferedSource):
                     self._part(p), metadata=True, timeout_ms=self._limit_ms
                 )
                 if found is not None and found.offset >= 0:
-                    out[p] = Committed(found.offset, found.metadata or "")
+                    out[p] = Committed(found.offset, metadata_text(found.metadata))
         return out
 
     def watermarks(self, partition: int) -> Watermarks:
@@ -104,7 +105,9 @@ class KafkaPythonSource(common.BufferedSource):
         if error is not None:
             raise error
         parts = {
-            self._part(p): OffsetAndMetadata(c.offset, c.metadata, -1) for p, c in offsets.items()
+            # With a NUL, as librdkafka writes it: without one it reads on behind the end.
+            self._part(p): OffsetAndMetadata(c.offset, f"{c.metadata}\0" if c.metadata else "", -1)
+            for p, c in offsets.items()
         }
         if not parts:
             return
