@@ -102,13 +102,13 @@ def test_a_model_that_hangs_costs_one_limit_and_one_thread_and_is_tried_again(
     assert fake.calls == 1
     assert threading.active_count() == threads + 1
     assert 5 < len(caplog.messages) < 25, "now and then it is said again"
-    assert "still at work on an earlier batch" in caplog.messages[-1]
+    assert "still working on an earlier batch" in caplog.messages[-1]
     fake.gate.set()
     until(lambda: not model._helper.busy)
     assert none(model.predict(ROWS)), "the pause is not over"
     clock[0] += PAUSE_MAX_S
     assert model.predict(ROWS) == [0.1, 0.2, 0.3]
-    assert "The model scores again (fake-1)" in caplog.messages[-1]
+    assert "The model works again (fake-1)" in caplog.messages[-1]
     assert threading.active_count() == threads + 1
 
 

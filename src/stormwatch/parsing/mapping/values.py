@@ -73,7 +73,7 @@ def stable_id(values: list[str]) -> str:
 def amount(field: Field) -> Callable[[int, Any], int]:
     """A reader of money: digits of the currency's minor unit, and value, to minor units.
 
-    Exact, never rounded: an amount that is no whole number of minor units is Unusable.
+    Exact, never rounded: an amount that is not a whole number of minor units is Unusable.
     """
     major, absolute = field.unit == "major", field.negative == "absolute"
     sign, thousands = field.decimal_sign, field.thousands
