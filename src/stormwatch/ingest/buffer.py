@@ -13,7 +13,7 @@ _OVERHEAD = 32
 """Bytes counted for a record besides its key and value."""
 
 
-class Limits(NamedTuple):
+class BufferLimits(NamedTuple):
     """What bounds a batch."""
 
     records: int
@@ -22,10 +22,10 @@ class Limits(NamedTuple):
     dating: Dating | None = None  # None: Kafka's times are believed, whatever they are
 
 
-class Backlog:
+class Buffer:
     """What waits to be cut into batches. `read` is the offset to be fetched next."""
 
-    def __init__(self, read: int, limits: Limits) -> None:
+    def __init__(self, read: int, limits: BufferLimits) -> None:
         self.read = read
         self._limits = limits
         self._records: deque[Record] = deque()

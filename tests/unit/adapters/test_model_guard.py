@@ -94,7 +94,7 @@ def test_a_model_that_hangs_costs_one_limit_and_one_thread_and_is_tried_again(
     assert none(model.predict(ROWS))
     assert DEADLINE_S <= time.monotonic() - began < 10 * DEADLINE_S
     (said,) = caplog.messages
-    assert "no scores of 3 records after 0.1 s (model.deadline_s)" in said
+    assert "no scores for 3 records after 0.1 s (model.deadline_s)" in said
     assert "Raise model.deadline_s" in said and "tried again in 10 s" in said
     for seconds in range(0, 4000, 7):  # whatever time passes: no second call, no second thread
         clock[0] = 100.0 + seconds
