@@ -72,7 +72,7 @@ class _Store:
             metrics, now = bolt.connections.metrics, now_ms()
             metrics.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded, outcomes.noted)
             for what in sorted(outcomes.noted.keys() & NOTES.keys() - said):
-                bolt.logger.warning("counted from here on as %s: %s", what, NOTES[what])
+                bolt.logger.warning("counting from here on as %s: %s", what, NOTES[what])
                 said.add(what)
 
         return StoreStep(

@@ -38,7 +38,7 @@ class Thresholds(NamedTuple):
             raise ModelError(
                 f"The card of model {card.version} has the thresholds review {limits.review:g} and "
                 f"decline {limits.decline:g}: the first has to be above 0, the second no smaller. "
-                "Mend them under `thresholds`, or train again: ./stormwatch train fraud"
+                "Correct them under `thresholds`, or train again: ./stormwatch train fraud"
             )
         return limits
 

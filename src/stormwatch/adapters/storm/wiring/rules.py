@@ -76,8 +76,8 @@ def idle_spouts(name: str, topology: Any) -> Iterable[Finding]:
             yield warning(
                 "SW103", f"{name}.{spec.name}",
                 f"has {par} tasks for {partitions} partitions (kafka.partitions)",
-                f"{par - partitions} processes read nothing, and hold memory",
-                f"par={partitions} at most, or raise kafka.partitions",
+                f"{par - partitions} processes have nothing to read and waste memory",
+                f"set par to {partitions} at most, or raise kafka.partitions",
             )  # fmt: skip
 
 
