@@ -71,7 +71,9 @@ def open_log(source: Source, store: Store, log: Log, info: TopicInfo) -> Known:
     sized = (before.partitions, resizes_of(before.number)) if before is not None else None
     resizes = store.resizes(name, info.partitions, sized)
     if first < FIRST_INCARNATION:
-        stretches = [*stretches, *_older(source, store, log, info, first, stretches)]
+        older = _older(source, store, log, info, first, stretches)
+        store.write_stretches(name, older)
+        stretches = [*stretches, *older]
     _tell(source, log, info, epoch_of(first, resizes))
     known: dict[int, tuple[Stretch, ...]] = {}
     for stretch in sorted(stretches, key=lambda each: each.incarnation):
