@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
 
 from apps.operate import ledger
 from apps.operate.ledger_verify import Verified, verify
+from apps.operate.redecide import Lost, lost, redecide
 from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.broker import MemoryBroker
-from stormwatch.adapters.memory.kafka import MemoryAdmin
+from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.ports import Committed
 from stormwatch.runner.events import Logged
@@ -96,6 +99,22 @@ class Bench:
     def decided(self) -> set[str]:
         """Ids with a decision."""
         return {stored.row.id for stored in self.made.world.store.all_decisions("fraud")}
+
+    def backup(self) -> dict[str, Any]:
+        """What the store holds now."""
+        return deepcopy(self.made.world.store.tables)
+
+    def restore(self, tables: dict[str, Any]) -> None:
+        """The store as it was."""
+        self.made.world.store.tables = tables
+
+    def redecide(self) -> list[Lost]:
+        """As the command does it."""
+        made, group = self.made, self.made.settings.kafka_group
+        source = MemorySource(self.broker, self.topic, group)
+        found = lost(made.settings, self.admin, made.world.store, self.topic)
+        redecide(made.settings, self.admin, source, made.world.store, self.topic, found)
+        return found
 
     def commit(self, offset: int) -> None:
         """By hand, as `kafka-consumer-groups.sh --reset-offsets` does."""

@@ -1,5 +1,7 @@
 """A position belongs to a log: topics renamed, replaced, cut and written again, groups moved."""
 
+from random import Random
+
 import pytest
 
 from tests.models.logs import TOPIC, bench, whole
@@ -97,3 +99,52 @@ def test_a_monitor_does_not_go_on_with_the_figures_of_the_old_topic() -> None:  
         b.run()
         assert whole(b.ledger(), 24)
         assert "is of another log" in b.said()
+
+
+def test_a_store_that_was_restored_from_a_backup() -> None:
+    with bench() as b:
+        b.pay(10)
+        b.run()
+        kept = b.backup()
+        gone = b.pay(15)
+        b.run()
+        b.restore(kept)
+        new = b.pay(5)
+        found = b.run()
+        assert "15 of the last 25 offsets that were acknowledged have no end state" in b.said()
+        assert f"./stormwatch redecide {TOPIC}" in b.said()
+        assert (found.unaccounted, found.in_flight) == (15, 0)
+        assert b.decided() & set(gone) == set()
+        [each] = b.redecide()
+        assert (each.first, each.committed, each.offsets) == (10, 30, 15)
+        assert whole(b.run(), 30) and b.verified().sound
+        assert {*gone, *new} <= b.decided()
+        assert b.redecide() == []
+        decisions = dict(b.made.world.store.tables["decisions"])
+        for offset in (0, 12, 27):
+            b.commit(offset)
+            assert whole(b.run(), 30) and b.verified().sound
+        assert b.made.world.store.tables["decisions"] == decisions
+        b.pay(3)
+        assert whole(b.run(), 33)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_store_that_lost_rows_here_and_there(seed: int) -> None:
+    random = Random(seed)
+    with bench() as b:
+        for _ in range(12):
+            if random.random() < 0.3:  # as transactions and compaction leave them
+                b.broker.skip(TOPIC, 0, random.randint(1, 3))
+            b.pay(random.randint(1, 6))
+            b.run()
+        tables = b.made.world.store.tables
+        for key in list(tables["ledger"]):
+            if random.random() < 0.4:
+                del tables["ledger"][key]
+        before = b.ledger()
+        assert before.unaccounted
+        b.redecide()
+        b.pay(2)
+        found = b.run()
+        assert found.sound and not found.in_flight and not found.unaccounted
