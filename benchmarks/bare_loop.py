@@ -28,7 +28,7 @@ from stormwatch.state.cache import StateCache
 from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate, Step
+from stormwatch.state.step import Outcome, Step
 
 
 def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[str, float]:
@@ -86,7 +86,7 @@ def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[st
                 record_max_bytes=settings.record_max_bytes, now=now_ms(),
             )  # fmt: skip
             keep.work_all([(fragment, score.work(fragment, parsed))])
-            score.settle(fragment, Fate.DONE)
+            score.finish(fragment, Outcome.DONE)
             position[p] = last + 1
             done += len(batch)
             source.commit({p: Committed(last + 1, "")}, wait=False)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from bolts.chain import ChainBolt
 from bolts.decide import score
-from stormwatch.adapters.storm.resources import Outside
+from stormwatch.adapters.storm.resources import Connections
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
 from bolts.engine_sink import DecisionsToKafka
@@ -19,14 +19,16 @@ from stormwatch.domains.fraud.event import Transaction
 
 class EngineBolt(ChainBolt):
     payload = Parsed[Transaction]
-    steps = (score(Fraud.from_settings), lambda bolt: DecisionsToKafka(bolt.outside.sink()))
+    steps = (score(Fraud.from_settings), lambda bolt: DecisionsToKafka(bolt.connections.sink()))
 
     @cached_property
-    def outside(self):
-        outside = Outside(self.settings, self.topology_name, self.component_name, self.task_id)
+    def connections(self):
+        connections = Connections(
+            self.settings, self.topology_name, self.component_name, self.task_id
+        )
         memory = MemoryStore()
-        outside.store = lambda: memory
-        return outside
+        connections.store = lambda: memory
+        return connections
 '''
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stormwatch.ports import Sink
 from stormwatch.records import Fragment, Outcomes
-from stormwatch.state.step import Fate, Step
+from stormwatch.state.step import Outcome, Step
 
 TOPIC = "bench-decisions"
 
@@ -22,5 +22,5 @@ class DecisionsToKafka(Step):
         self._sink.flush(10.0)
         return [None] * len(batches)
 
-    def settle(self, fragment: Fragment, fate: Fate) -> None:
+    def finish(self, fragment: Fragment, outcome: Outcome) -> None:
         """Nothing is kept here."""

@@ -15,7 +15,7 @@ from apps.local.services import cassandra as cassandra_service
 from apps.local.services import kafka as kafka_service
 from apps.local.services import manage, ports, registry
 from apps.local.services.home import Home, Progress, silent
-from apps.local.services.plan import Plan
+from apps.local.services.plan import ServicePlan
 from stormwatch.settings import Settings
 
 pytest_plugins = ("stormwatch.testing.plugin",)
@@ -51,7 +51,9 @@ def services_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         manage.halt(home, list(registry.read(home)), silent)
 
 
-def _ours(plan: Callable[..., Plan], **chosen: int) -> Callable[[Home, Progress], Plan]:
+def _ours(
+    plan: Callable[..., ServicePlan], **chosen: int
+) -> Callable[[Home, Progress], ServicePlan]:
     """A plan on these ports; a test run that is killed takes its services along."""
     return lambda home, progress: replace(plan(home, progress, **chosen), with_parent=True)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from apps.data.publish import Keyed
 
 
-class Feed(NamedTuple):
+class FeedOptions(NamedTuple):
     """What is asked of a generator of endless events."""
 
     seed: int
@@ -25,7 +25,7 @@ class Feed(NamedTuple):
 class Generator(Protocol):
     """`feed` of a module in apps/generate."""
 
-    def __call__(self, asked: Feed) -> "Iterator[Keyed]": ...
+    def __call__(self, asked: FeedOptions) -> "Iterator[Keyed]": ...
 
 
 class Kind(NamedTuple):

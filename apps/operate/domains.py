@@ -65,7 +65,7 @@ def own_domains(name: str) -> list[str]:
 
 
 @cache
-def beside() -> frozenset[str]:
+def own_domains_of_all() -> frozenset[str]:
     """The `own_domains` of all topologies."""
     return frozenset(own for kind in KINDS for own in own_domains(kind.topology))
 

@@ -11,7 +11,7 @@ from stormwatch import codec, settings
 from stormwatch.adapters.storm.collector import Collector
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.config import TICK_EVERY_SECOND
-from stormwatch.adapters.storm.resources import Outside
+from stormwatch.adapters.storm.resources import Connections
 from stormwatch.errors import InfrastructureError, StateError
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
@@ -87,9 +87,9 @@ class BatchBolt(StrictComponent, Bolt):
         self._collect = Collector()
 
     @cached_property
-    def outside(self) -> Outside:
-        """Store, sink and meter; its first use begins to connect, in the background."""
-        return Outside(self.settings, self.topology_name, self.component_name, self.task_id)
+    def connections(self) -> Connections:
+        """Store, sink and metrics; its first use begins to connect, in the background."""
+        return Connections(self.settings, self.topology_name, self.component_name, self.task_id)
 
     @abstractmethod
     def handle(self, fragment: Fragment, payload: Any, tup: Any) -> None:
@@ -133,15 +133,15 @@ class BatchBolt(StrictComponent, Bolt):
 
     def _give_back(self, group: Sequence[Work], error: Exception) -> None:
         for fragment, _, each in group:
-            if self._meets_outside():
-                self.outside.meter.failed += 1
+            if self._connected():
+                self.connections.metrics.failed += 1
             self.logger.warning("%s will be tried again: %s", fragment, error)
             self.fail(each)
 
     def process_tick(self, tup: Any) -> None:
-        """Once a second: the meter. Storm keeps each tick in memory until it is acked, too."""
-        if self._meets_outside():
-            self.outside.report(len(self.cache or ()))
+        """Once a second: the metrics. Storm keeps each tick in memory until it is acked, too."""
+        if self._connected():
+            self.connections.report(len(self.cache or ()))
         self.ack(tup)
 
     def _work(self, tup: Any) -> Work:
@@ -162,5 +162,5 @@ class BatchBolt(StrictComponent, Bolt):
                 records += _size(work)
         return found
 
-    def _meets_outside(self) -> bool:
-        return "outside" in vars(self)
+    def _connected(self) -> bool:
+        return "connections" in vars(self)

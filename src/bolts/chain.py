@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from bolts.base import BatchBolt, Work
 from stormwatch.records import Fragment
-from stormwatch.state.step import Fate, Step
+from stormwatch.state.step import Outcome, Step
 
 
 class ChainBolt(BatchBolt):
@@ -56,19 +56,19 @@ class ChainBolt(BatchBolt):
 def through(links: Sequence[Step], works: Sequence[Work], send: Callable[..., None]) -> None:
     """Works of different partitions through the links; what the last one gives goes to `send`."""
     begun: list[Step] = []
-    fate = Fate.FAILED
+    outcome = Outcome.FAILED
     fragments = [work.fragment for work in works]
     payloads = [work.payload for work in works]
     try:
         for link in links:
             begun.append(link)
             payloads = link.work_all(list(zip(fragments, payloads, strict=True)))
-        fate = Fate.DONE
+        outcome = Outcome.DONE
         for work, payload in zip(works, payloads, strict=True):
             if payload is not None:
                 send("default", work.fragment, payload, work.tup)
-                fate = Fate.HANDED_ON
+                outcome = Outcome.HANDED_ON
     finally:
         for link in begun:
             for fragment in fragments:
-                link.settle(fragment, fate)
+                link.finish(fragment, outcome)

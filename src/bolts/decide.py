@@ -44,7 +44,7 @@ def score(
             partial(contract.get, MODEL_WAIT_S),
             bolt.cache,
             partial(stripe_of, stripes=settings.layout_stripes),
-            bolt.outside.store,
+            bolt.connections.store,
             now_ms,
             hand_on,
         )
@@ -69,15 +69,15 @@ class _Store:
         def committed(outcomes: Outcomes) -> None:
             ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
             alerts = sum(row.alert for row in outcomes.decisions)
-            meter, now = bolt.outside.meter, now_ms()
-            meter.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded, outcomes.noted)
+            metrics, now = bolt.connections.metrics, now_ms()
+            metrics.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded, outcomes.noted)
             for what in sorted(outcomes.noted.keys() & NOTES.keys() - said):
                 bolt.logger.warning("counted from here on as %s: %s", what, NOTES[what])
                 said.add(what)
 
         return StoreStep(
-            bolt.outside.store,
-            bolt.outside.sink,
+            bolt.connections.store,
+            bolt.connections.sink,
             Topics(bolt.settings.topic_alerts, bolt.settings.topic_dead_letters),
             self.alert_outcomes,
             bolt.settings.kafka_request_timeout_s,

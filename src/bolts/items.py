@@ -14,7 +14,7 @@ from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment
 from stormwatch.state.cache import StateCache
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 
 
 class ItemsBolt(BatchBolt):
@@ -35,21 +35,21 @@ class ItemsBolt(BatchBolt):
         stripes = partial(stripe_of, stripes=self.settings.layout_stripes)
         items: Any = Items()  # in the shape of a Contract, as far as the step goes
         self.cache = StateCache(self.settings.cache_mb << 20)
-        self._step = ScoreStep(lambda: items, self.cache, stripes, self.outside.store, now_ms)
+        self._step = ScoreStep(lambda: items, self.cache, stripes, self.connections.store, now_ms)
 
     def handle(self, fragment: Fragment, payload: Round, tup: Any) -> None:
-        fate = Fate.FAILED
+        outcome = Outcome.FAILED
         try:
             asked = asked_of(payload, self.shard, self.shards)
             answers: Any = self._step.work(fragment, asked)
             assert isinstance(answers, Answers)
             if answers.states:
-                self.outside.store().write_states(ITEMS, answers.states)
+                self.connections.store().write_states(ITEMS, answers.states)
             payload.told += answers.told
             self.send("default", fragment, payload, tup)
-            fate = Fate.DONE
+            outcome = Outcome.DONE
         finally:
-            self._step.settle(fragment, fate)
+            self._step.finish(fragment, outcome)
 
 
 class FirstItems(ItemsBolt):

@@ -7,7 +7,7 @@ from bolts.base import BatchBolt
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import Asides
 from stormwatch.dead_letters import redaction
-from stormwatch.dead_letters.rows import kept, message
+from stormwatch.dead_letters.rows import message, redacted
 from stormwatch.ledger.bitmap import count
 from stormwatch.metrics import REJECTED_CODE
 from stormwatch.records import EndState, Fragment
@@ -27,23 +27,23 @@ class RejectBolt(BatchBolt):
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         super().initialize(conf, ctx)
-        _ = self.outside  # connecting begins now, not with the first rejection
+        _ = self.connections  # connecting begins now, not with the first rejection
 
     def handle(self, fragment: Fragment, payload: Asides, tup: Any) -> None:
-        outside, settings = self.outside, self.settings
+        connections, settings = self.connections, self.settings
         masked = redaction.names(settings.mask_fields)
-        rows = [kept(row, settings.record_max_bytes, masked) for row in payload.rows]
+        rows = [redacted(row, settings.record_max_bytes, masked) for row in payload.rows]
         # The store first: what it refuses to take is not sent to Kafka once more at every try.
-        outside.store().write_aside(self.domain, rows, payload.ledger, outcome_stamp(fragment))
+        connections.store().write_aside(self.domain, rows, payload.ledger, outcome_stamp(fragment))
         if rows:
-            sink = outside.sink()
+            sink = connections.sink()
             for row in rows:
                 sink.send(settings.topic_dead_letters, row.key, message(fragment, row))
             sink.flush(settings.kafka_request_timeout_s)
         ends = Counter({state: count(bits) for state, bits in payload.ledger.bitmaps.items()})
         rejected = (row.code for row in payload.rows if row.state == EndState.REJECTED)
         ends.update(f"{REJECTED_CODE}{code}" for code in rejected)
-        outside.meter.batch(ends, 0, [], now_ms())
+        connections.metrics.batch(ends, 0, [], now_ms())
 
 
 class RejectTransactions(RejectBolt):

@@ -10,7 +10,7 @@ from stormwatch.codec import Parsed
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Verdict
-from stormwatch.state.keyed_function import OneJudge, beside, check_state
+from stormwatch.state.keyed_function import OneJudge, check_state, without_ledger
 from stormwatch.state.step import Step
 
 
@@ -78,4 +78,4 @@ class StatefulBolt(ChainBolt):
 
     def prepare(self, fragment: Fragment, payload: Parsed[Any]) -> Parsed[Any]:
         """The same events, without a word in the ledger."""
-        return beside(payload, fragment.partition)
+        return without_ledger(payload, fragment.partition)

@@ -19,12 +19,12 @@ from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
 from stormwatch.errors import PackageMissing
-from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 from stormwatch.ports import Source, Store
 from stormwatch.settings import Settings
 
@@ -51,7 +51,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
         values = settings.load(conf=storm_conf)
         topic: str = getattr(values, self.topic_setting)
         dating = Dating(now_ms, values.lateness_s * 1000)
-        limits = Limits(
+        limits = BufferLimits(
             values.batch_max_records, values.batch_max_bytes, values.record_max_bytes, dating
         )
         rules = Rules(
@@ -63,7 +63,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
-        log = Log(topic, values.kafka_group, values.expired, self.topic_setting)
+        log = Subscription(topic, values.kafka_group, values.expired, self.topic_setting)
         store = Lazy(lambda: self.store(values), "Cassandra")
         self.reader = Reader(
             lambda: self.source(values, topic), partial(store.get, STORE_WAIT_S), log, rules,

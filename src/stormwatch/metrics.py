@@ -33,8 +33,8 @@ def upper_edge(bucket: int) -> int:
     return ((bucket - shift * _SUB + 1) << shift) - 1
 
 
-class Reading(msgspec.Struct):
-    """A meter's figures at one moment, as stored in `meters`."""
+class Snapshot(msgspec.Struct):
+    """The figures of a process at one moment, as stored in the table `meters`."""
 
     at: int  # ms
     pid: int
@@ -49,7 +49,7 @@ class Reading(msgspec.Struct):
     noted: dict[str, int] = {}  # as `records.Outcomes` has it
 
 
-class Meter:
+class Metrics:
     """Counts of one process."""
 
     def __init__(self) -> None:
@@ -75,8 +75,8 @@ class Meter:
         self.noted.update({what: n for what, n in noted.items() if what in NOTES})
         self.latency.update([bucket_of(now - t) for t in timestamps])
 
-    def reading(self, now: int, pid: int, host: str, cached: int) -> Reading:
-        return Reading(
+    def snapshot(self, now: int, pid: int, host: str, cached: int) -> Snapshot:
+        return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
         )  # fmt: skip

@@ -16,7 +16,7 @@ from stormwatch.codec import Parsed, decoder
 from stormwatch.domains.fraud.parse import parse as parse_transaction
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.ledger.bitmap import count
-from stormwatch.metrics import Reading as MeterReading
+from stormwatch.metrics import Snapshot
 from stormwatch.models import load
 from stormwatch.records import Fragment, Outcomes
 from stormwatch.testing import HEARTBEAT, TICK, batch, drive
@@ -182,7 +182,7 @@ def test_a_replay_writes_nothing_but_publishes_alerts_again(store, broker):
 def test_the_meter_is_written_on_a_tick(store, broker):
     drive(fraud.FraudBolt, *messages("fraud"), TICK)
     [body] = store.meters("test").values()
-    reading = msgspec.json.decode(body, type=MeterReading)
+    reading = msgspec.json.decode(body, type=Snapshot)
     assert reading.ends == {"scored": 120}
     assert reading.batches == 3
     assert sum(reading.latency.values()) == 120
@@ -218,5 +218,5 @@ def test_while_a_model_hangs_heartbeats_are_answered_and_rules_alone_decide(
     assert len(said.of("sync")) == 2
     assert said.log.count("The model has no scores of 40 records after 0.2 s") == 1
     [body] = store.meters("test").values()
-    reading = msgspec.json.decode(body, type=MeterReading)
+    reading = msgspec.json.decode(body, type=Snapshot)
     assert (reading.degraded, reading.ends) == (120, {"scored": 120})

@@ -91,7 +91,7 @@ class Counting(Honest):
 
     def handle(self, fragment: Any, payload: Any, tup: Any) -> None:
         self.seen += len(payload.events)
-        self.outside.sink().send("totals", b"all", str(self.seen).encode())
+        self.connections.sink().send("totals", b"all", str(self.seen).encode())
 
 
 class CountingOn(Honest):

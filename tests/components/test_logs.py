@@ -25,11 +25,11 @@ from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra_store
 from stormwatch.adapters.cassandra.store import CassandraStore
 from stormwatch.codec import Asides, to_fragment, to_values
-from stormwatch.ingest.buffer import Limits
-from stormwatch.ingest.in_flight import BATCHES, Item
+from stormwatch.ingest.buffer import BufferLimits
+from stormwatch.ingest.in_flight import BATCHES, InFlight
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.partitioner import stripe_of
@@ -40,7 +40,7 @@ from stormwatch.state.cache import StateCache
 from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import outcome_stamp
 from stormwatch.testing.ports import ForgetfulSink
 from tests.models.toy import Ping, Toy
@@ -48,7 +48,7 @@ from tests.models.toy import Ping, Toy
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = Rules(Limits(4, 100_000, 1000), 2, 180.0, "spout", 60.0)
+RULES = Rules(BufferLimits(4, 100_000, 1000), 2, 180.0, "spout", 60.0)
 POLICY = Policy(86_400_000, 86_400_000, 64)
 CLIENTS = ("confluent", "kafka-python")
 
@@ -88,7 +88,7 @@ class Bench:
     def run(self, client: str = "confluent") -> list[Fragment]:
         """Until nothing comes for a while; the batches."""
         settings = replace(self.settings, kafka_client=client)
-        log = Log(self.topic, settings.kafka_group, "resume", "topic_toys")
+        log = Subscription(self.topic, settings.kafka_group, "resume", "topic_toys")
         reader = Reader(
             lambda: connect.source(settings, self.topic), lambda: self.store, log, RULES, 0, 1,
             time.monotonic, Random(1),
@@ -116,7 +116,7 @@ class Bench:
         return sorted(stored.row.id for stored in self.store.all_decisions("toy"))
 
 
-def _work(store: CassandraStore) -> Callable[[Item], None]:
+def _work(store: CassandraStore) -> Callable[[InFlight], None]:
     """What the bolts do with what the spout sends."""
     score = ScoreStep(
         lambda: Contract(Toy(), POLICY, "toy"), StateCache(1 << 20), partial(stripe_of, stripes=4),
@@ -131,7 +131,7 @@ def _work(store: CassandraStore) -> Callable[[Item], None]:
     def aside(fragment: Fragment, payload: Asides) -> None:
         store.write_aside("toy", payload.rows, payload.ledger, outcome_stamp(fragment))
 
-    def work(item: Item) -> None:
+    def work(item: InFlight) -> None:
         # As it travels: what a fragment believes goes with the tuple.
         fragment = to_fragment(to_values(item.fragment, None))
         if item.stream != BATCHES:
@@ -147,7 +147,7 @@ def _work(store: CassandraStore) -> Callable[[Item], None]:
         outcomes = score.work_all([(fragment, parsed)])
         commit.work_all([(fragment, outcomes[0])])
         for step in (score, commit):
-            step.settle(fragment, Fate.DONE)
+            step.finish(fragment, Outcome.DONE)
 
     return work
 

@@ -17,18 +17,18 @@ from apps.local.services.home import Home, silent
 from stormwatch.adapters import connect as adapters
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.epochs import epoch_of
-from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.commit_metadata import read_mark
-from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item
+from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 from stormwatch.settings import Settings
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = Rules(Limits(100, 100_000, 1000), 2, 180.0, "spout", 60.0)
+RULES = Rules(BufferLimits(100, 100_000, 1000), 2, 180.0, "spout", 60.0)
 CLIENTS = ("confluent", "kafka-python")
 
 
@@ -46,7 +46,7 @@ class World:
     def start(self) -> None:
         self.reader = Reader(
             lambda: adapters.source(self.settings, self.topic), lambda: self.store,
-            Log(self.topic, self.settings.kafka_group, "resume"), RULES, 0, 1,
+            Subscription(self.topic, self.settings.kafka_group, "resume"), RULES, 0, 1,
             lambda: time.monotonic() + self.ahead, Random(1),
         )  # fmt: skip
         self.readers.append(self.reader)
@@ -56,15 +56,15 @@ class World:
             self.sink.send(self.topic, b"k%d" % n, b"v%d" % n)
         self.sink.flush(20)
 
-    def step(self) -> list[Item]:
+    def step(self) -> list[InFlight]:
         began = time.monotonic()
         items = self.reader.step()
         assert time.monotonic() - began < 10
         return items
 
-    def drain(self, seconds: float = 2.0) -> list[Item]:
+    def drain(self, seconds: float = 2.0) -> list[InFlight]:
         """Ack all; until nothing came for `seconds`."""
-        out: list[Item] = []
+        out: list[InFlight] = []
         last = time.monotonic()
         while time.monotonic() - last < seconds:
             for item in self.step():
@@ -74,7 +74,7 @@ class World:
         return out
 
     def close(self) -> None:
-        for each in (*(r._feed.source for r in self.readers), self.admin, self.sink):
+        for each in (*(r._poller.source for r in self.readers), self.admin, self.sink):
             if each:
                 each.close()
 
@@ -91,7 +91,7 @@ def world(
     world.close()
 
 
-def offsets(items: list[Item], stream: str = BATCHES) -> list[tuple[int, int]]:
+def offsets(items: list[InFlight], stream: str = BATCHES) -> list[tuple[int, int]]:
     return sorted(
         (i.fragment.partition, offset)
         for i in items if i.stream == stream
@@ -115,7 +115,7 @@ def test_all_is_read_once_and_the_next_run_goes_on(world):
 def test_what_was_not_acked_comes_again_after_a_crash(world):
     world.write(20)
     deadline = time.monotonic() + 20
-    seen: list[Item] = []
+    seen: list[InFlight] = []
     while not any(i.stream == BATCHES for i in seen) and time.monotonic() < deadline:
         for item in world.step():
             seen.append(item)
@@ -139,7 +139,7 @@ def test_deleted_records_are_expired_before_and_in_the_run(world):
     world.write(2000)
     world.admin.delete_records(world.topic, {p: high + 3 for p, high in highs.items()})
     world.start()
-    flying: list[Item] = []
+    flying: list[InFlight] = []
     deadline = time.monotonic() + 20
     while len(flying) < 2 and time.monotonic() < deadline:
         flying += world.step()
@@ -164,7 +164,7 @@ def test_added_partitions_are_read(world):
     world.admin.add_partitions(world.topic, 4)
     world.ahead += 31
     deadline = time.monotonic() + 30
-    items: list[Item] = []
+    items: list[InFlight] = []
     while len(items) < 4 and time.monotonic() < deadline:
         items += world.drain(1)
         world.ahead += 31
@@ -182,7 +182,7 @@ def test_a_topic_made_again_while_it_is_read_is_another_log(world, caplog):
         time.sleep(0.2)
     world.write(7)
     world.ahead += 31
-    items: list[Item] = []
+    items: list[InFlight] = []
     until = time.monotonic() + 30
     while len(offsets(items)) < 7 and time.monotonic() < until:
         items += world.drain(1)

@@ -8,7 +8,7 @@ from streamparse import Spout
 
 import spouts
 from stormwatch.adapters.storm.component import StrictComponent
-from stormwatch.adapters.storm.resources import Outside
+from stormwatch.adapters.storm.resources import Connections
 from stormwatch.settings import Settings
 from stormwatch.testing import SPOUT_LAWS, LawBroken, assert_spout_laws
 from stormwatch.testing.laws import SpoutCase
@@ -65,10 +65,10 @@ class SyncsTwice(Honest):
 class DiesWithoutStore(Honest):
     def initialize(self, conf: Any, context: Any) -> None:
         super().initialize(conf, context)
-        self.outside = Outside(Settings(), "t", "c", 1)
+        self.connections = Connections(Settings(), "t", "c", 1)
 
     def next_tuple(self) -> None:
-        self.outside.store().load_states("toy", {0: ["a"]})
+        self.connections.store().load_states("toy", {0: ["a"]})
         super().next_tuple()
 
 

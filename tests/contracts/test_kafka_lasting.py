@@ -15,16 +15,16 @@ from apps.local.services.finding import FAIL, WARN
 from stormwatch.adapters import connect
 from stormwatch.adapters.kafka import buffered_source as common
 from stormwatch.errors import BrokerRefused, PackageMissing
-from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 from stormwatch.ports import Committed
 from stormwatch.settings import Settings
 from tests.contracts.kafka_clusters import CLIENTS, Cluster, cluster, read
 
 pytestmark = pytest.mark.integration
-RULES = Rules(Limits(10, 10_000, 1000), 2, 180.0, "spout", 60.0)
+RULES = Rules(BufferLimits(10, 10_000, 1000), 2, 180.0, "spout", 60.0)
 
 
 @pytest.fixture(params=CLIENTS[1:])
@@ -103,7 +103,8 @@ def _lives_with_another_program(
         sink.send(topic, b"k", b"v")
         sink.flush(10)
     reader = Reader(
-        lambda: connect.source(settings, topic), Log(topic, settings.kafka_group, "resume"), RULES,
+        lambda: connect.source(settings, topic), Subscription(topic, settings.kafka_group,
+        "resume"), RULES,
         0, 1, time.monotonic, Random(1),
     )  # fmt: skip
     with subscribed(settings, topic):

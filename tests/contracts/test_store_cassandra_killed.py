@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from apps.local.services.home import Home
-from apps.prove.chaos.services import Stand
+from apps.prove.chaos.services import OwnServices
 from stormwatch.adapters.cassandra import store as adapter
 from stormwatch.settings import Settings
 from tests.contracts.store_rows import state
@@ -19,12 +19,12 @@ def test_what_cassandra_confirmed_outlives_its_kill(
     services_home: Home, keyspace: Settings, unique: Callable[[str], str]
 ) -> None:
     """It dies at once after the last confirmation, with many more in the moment before."""
-    name, stand = unique("d"), Stand(services_home)
+    name, own_services = unique("d"), OwnServices(services_home)
     store = adapter.connect(keyspace)
     try:
         for n in range(WRITES):
             store.write_states(name, [state(i) for i in range(n * ROWS, (n + 1) * ROWS)])
-        with stand.down("cassandra", kill=True):
+        with own_services.down("cassandra", kill=True):
             pass
     finally:
         store.close()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from apps.local.services.home import Home
-from apps.prove.chaos.environment import Scene, opened
-from apps.prove.chaos.services import Stand
+from apps.prove.chaos.environment import Environment, opened
+from apps.prove.chaos.services import OwnServices
 from stormwatch.settings import Settings
 from tests.e2e.project import BOLT, ROOT, SPOUT, Project, Until
 from tests.e2e.started import Started
@@ -45,16 +45,16 @@ def until() -> Until:
 
 
 @pytest.fixture
-def scene(
+def environment(
     request: pytest.FixtureRequest,
     services: Settings,
     services_home: Home,
     tmp_path: Path,
     unique: Callable[[str], str],
-) -> Iterator[Scene]:
+) -> Iterator[Environment]:
     """Topics, tables and a project of this test's own, named after its module."""
     name = request.module.__name__.rpartition(".test_")[2].removeprefix("faults_")
-    with opened(services, Stand(services_home), tmp_path, unique(name)) as made:
+    with opened(services, OwnServices(services_home), tmp_path, unique(name)) as made:
         yield made
 
 

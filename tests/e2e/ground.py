@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 
-from apps.data.kinds import KINDS, Feed, Kind
+from apps.data.kinds import KINDS, FeedOptions, Kind
 from apps.local.run import prepare
 from apps.local.services.home import silent
 from apps.operate import ledger as ledgers
@@ -36,7 +36,7 @@ class Ground:
 
     def publish(self, count: int) -> None:
         """So many events of the kind's generator."""
-        made = self.kind.feed(Feed(SEED, "ground", None, customers=50, units=10))
+        made = self.kind.feed(FeedOptions(SEED, "ground", None, customers=50, units=10))
         with closing(connect.sink(self.settings)) as sink:
             for one in islice(made, count):
                 sink.send(self.topic, one.key, one.value)

@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
 from apps.local.services import cassandra, kafka, ports
 from apps.local.services.health import listens
 from apps.local.services.home import Home, Progress
-from apps.local.services.plan import Plan
+from apps.local.services.plan import ServicePlan
 from stormwatch.adapters.cassandra.session import open_session
 from stormwatch.adapters.kafka.confluent.connection import connection
 from stormwatch.errors import StoreUnavailable
@@ -87,7 +87,7 @@ def certificates(directory: Path) -> Certificates:
     return Certificates(*(directory / name for name in ("ca.crt", "own.pem", "stranger.crt")))
 
 
-def plans(made: Certificates) -> dict[str, Callable[[Home, Progress], Plan]]:
+def plans(made: Certificates) -> dict[str, Callable[[Home, Progress], ServicePlan]]:
     """Both services on free ports; whoever starts them takes them along when it ends."""
     return {
         kafka.NAME: partial(_kafka, made=made),
@@ -150,7 +150,7 @@ def environ(settings: Settings, changed: Mapping[str, str]) -> dict[str, str]:
     return {variable(key): value for key, value in (given | dict(changed)).items()}
 
 
-def _kafka(home: Home, progress: Progress, made: Certificates) -> Plan:
+def _kafka(home: Home, progress: Progress, made: Certificates) -> ServicePlan:
     broker = ports.free()
     plan = kafka.plan(home, progress, broker, ports.free(taken=[broker]))
     config = Path(plan.command[-1])
@@ -167,7 +167,7 @@ def _kafka(home: Home, progress: Progress, made: Certificates) -> Plan:
     return replace(plan, ready=partial(listens, ports.HOST, broker), with_parent=True)
 
 
-def _cassandra(home: Home, progress: Progress, made: Certificates) -> Plan:
+def _cassandra(home: Home, progress: Progress, made: Certificates) -> ServicePlan:
     native = ports.free()
     plan = cassandra.plan(home, progress, native, ports.free(taken=[native]))
     config = home.run_dir / cassandra.NAME / "cassandra.yaml"

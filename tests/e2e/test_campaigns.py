@@ -11,7 +11,7 @@ from apps.local.services.home import Home
 from apps.prove.chaos.campaign import conduct
 from apps.prove.chaos.campaigns import named
 from apps.prove.chaos.environment import opened
-from apps.prove.chaos.services import Stand
+from apps.prove.chaos.services import OwnServices
 from stormwatch.settings import Settings
 from tests.e2e.started import Started
 
@@ -24,8 +24,8 @@ SEED = 31
 def test_nothing_is_lost_doubled_or_changed(
     services: Settings, services_home: Home, tmp_path: Path, unique: Callable[[str], str], name: str
 ) -> None:
-    with opened(services, Stand(services_home), tmp_path, unique("campaign")) as scene:
-        result = conduct(scene, named(name), SEED)
+    with opened(services, OwnServices(services_home), tmp_path, unique("campaign")) as environment:
+        result = conduct(environment, named(name), SEED)
     assert sum(result.states.values()) == result.records
 
 

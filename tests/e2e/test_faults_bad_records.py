@@ -8,7 +8,7 @@ import pytest
 
 from apps.data.generate.transactions import Transactions
 from apps.prove.chaos import oracle
-from apps.prove.chaos.environment import ANY_TIME, Scene
+from apps.prove.chaos.environment import ANY_TIME, Environment
 from apps.prove.verdict import tables
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySource
 from stormwatch.domains.fraud import Fraud
@@ -24,23 +24,27 @@ VALID = {"scored", "duplicate", "conflict", "late"}
 Outcome = dict[tuple[str, str], tuple[str, float]]
 
 
-def test_each_bad_record_has_its_verdict_and_the_good_ones_do_not_notice(scene: Scene) -> None:
+def test_each_bad_record_has_its_verdict_and_the_good_ones_do_not_notice(
+    environment: Environment,
+) -> None:
     cases = corpus.cases("transactions")
     generated = iter(Transactions(3, customers=100, run="good"))
     good = [next(generated)[:2] for _ in range(5 * len(cases))]
-    scene.prepare(topic=False)
-    scene.start()
-    scene.until_said("does not exist, waiting for it: `./stormwatch up` creates the topics", 240)
-    scene.prepare(**ANY_TIME)
+    environment.prepare(topic=False)
+    environment.start()
+    environment.until_said(
+        "does not exist, waiting for it: `./stormwatch up` creates the topics", 240
+    )
+    environment.prepare(**ANY_TIME)
     mixed = []
     for i, case in zip_longest(range(len(good)), cases):
         if case is not None:
             mixed.append((b"corpus", case.value))
         mixed.append(good[i])
-    places = scene.publish(mixed, corpus.TIME)
-    scene.drain(len(mixed), 240)
-    scene.stop()
-    want = scene.check()
+    places = environment.publish(mixed, corpus.TIME)
+    environment.drain(len(mixed), 240)
+    environment.stop()
+    want = environment.check()
 
     ends = {key[0::2]: states for key, states in want.ends.items()}
     codes = {(key[2], key[5]): cells[1] for key, cells in want.dead_letters.items()}
@@ -53,7 +57,7 @@ def test_each_bad_record_has_its_verdict_and_the_good_ones_do_not_notice(scene: 
             assert ends[place] <= VALID, case
     assert Counter(state for place in bad for state in ends[place])["scored"] > 0
     assert all(ends[place] == {"scored"} for place in set(places) - set(bad))
-    alone, found = _alone(scene.settings, good), _outcomes(want)
+    alone, found = _alone(environment.settings, good), _outcomes(want)
     assert {key: found[key] for key in alone} == alone
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.local.storm.restarts import LIMIT
-from apps.prove.chaos.environment import Scene
+from apps.prove.chaos.environment import Environment
 from apps.prove.chaos.traffic import mixed
 from apps.prove.verdict import tables
 from stormwatch.adapters import connect
@@ -18,49 +18,49 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 COUNT = 500
 
 
-def broken(scene: Scene, folder: Path) -> str:
+def broken(environment: Environment, folder: Path) -> str:
     """Run with that model until the run gives up; what was said."""
-    scene.prepare()
-    scene.publish(mixed(COUNT))
-    scene.start(fraud_model=str(folder))
-    assert scene.run.wait(timeout=300) not in (None, 0), scene.said()
-    said = scene.said()
+    environment.prepare()
+    environment.publish(mixed(COUNT))
+    environment.start(fraud_model=str(folder))
+    assert environment.run.wait(timeout=300) not in (None, 0), environment.said()
+    said = environment.said()
     assert said.count("component decide (pid") == LIMIT + 1, said
     assert "stormwatch.errors.ModelError: " in said, said
     assert f"it died {LIMIT + 1} times in 10 minutes; giving up" in said, said
     return said
 
 
-def untouched(scene: Scene) -> None:
+def untouched(environment: Environment) -> None:
     """Nothing was decided, set aside or passed over; with a good model all of it is."""
-    settings = scene.settings
+    settings = environment.settings
     with closing(connect.admin(settings)) as admin:
         committed = admin.committed(settings.kafka_group, settings.topic_transactions)
     assert {each.offset for each in committed.values()} <= {0}, committed
     assert tables.differences(tables.Tables(), tables.of_cassandra(settings)) == []
-    ledger = scene.ledger()
+    ledger = environment.ledger()
     assert (ledger.in_flight, ledger.unaccounted) == (COUNT, 0)
-    scene.start(fraud_model="")
-    scene.drain(COUNT, 240)
-    scene.stop()
-    scene.check()
+    environment.start(fraud_model="")
+    environment.drain(COUNT, 240)
+    environment.stop()
+    environment.check()
 
 
-def test_a_truncated_model_ends_the_run_and_no_record_suffers(scene: Scene) -> None:
-    folder = scene.project.root / "model"
+def test_a_truncated_model_ends_the_run_and_no_record_suffers(environment: Environment) -> None:
+    folder = environment.project.root / "model"
     shutil.copytree(SHIPPED, folder)
     artefact = folder / "trees.msgpack"
     artefact.write_bytes(artefact.read_bytes()[:-100])
-    said = broken(scene, folder)
+    said = broken(environment, folder)
     assert f"{artefact} (" in said and "truncated or changed. Restore both files or" in said, said
     assert "./stormwatch train" in said, said
-    untouched(scene)
+    untouched(environment)
 
 
 @pytest.mark.slow
-def test_a_missing_model_ends_the_run_and_no_record_suffers(scene: Scene) -> None:
-    folder = scene.project.root / "nowhere"
-    said = broken(scene, folder)
+def test_a_missing_model_ends_the_run_and_no_record_suffers(environment: Environment) -> None:
+    folder = environment.project.root / "nowhere"
+    said = broken(environment, folder)
     assert f"{folder / 'card.json'} cannot be read (No such file or directory)" in said, said
     assert "name another model folder in the settings" in said, said
-    untouched(scene)
+    untouched(environment)

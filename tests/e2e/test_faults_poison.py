@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.prove.chaos.environment import Scene
+from apps.prove.chaos.environment import Environment
 from apps.prove.chaos.traffic import mixed
 from stormwatch.settings import Settings
 
@@ -31,24 +31,24 @@ RECORD = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 700], ids=["first in line", "amid others"])
-def test_a_record_that_kills_its_process_is_set_aside(scene: Scene, place: int) -> None:
+def test_a_record_that_kills_its_process_is_set_aside(environment: Environment, place: int) -> None:
     """In one run, wherever it stands: `sparse run` restarts often enough to find it."""
-    (scene.project.root / "src/bolts/poison.py").write_text(BOLT)
-    wiring = scene.project.root / "topologies/fraud.py"
+    (environment.project.root / "src/bolts/poison.py").write_text(BOLT)
+    wiring = environment.project.root / "topologies/fraud.py"
     text = wiring.read_text()
     begin = "from bolts.fraud import FraudBolt, "
     assert begin in text
     mended = "from bolts.poison import Poisoned as FraudBolt\nfrom bolts.fraud import "
     wiring.write_text(text.replace(begin, mended))
-    scene.prepare()
+    environment.prepare()
     records = list(mixed(1500))
     records.insert(place, (POISON.encode(), RECORD))
-    scene.publish(records)
-    scene.start(batch_max_records=200)
-    scene.drain(len(records), 300)
-    scene.stop()
-    want = scene.check(kills=lambda record: record.key == POISON.encode())
+    environment.publish(records)
+    environment.start(batch_max_records=200)
+    environment.drain(len(records), 300)
+    environment.stop()
+    want = environment.check(kills=lambda record: record.key == POISON.encode())
     killed = [key for key, cells in want.dead_letters.items() if cells[1] == "kills_process"]
     assert [(key[3], want.dead_letters[key][4]) for key in killed] == [("dead_lettered", RECORD)]
-    deaths = scene.said().count("killed by signal 9")
-    assert AFTER <= deaths <= AFTER + 2, scene.said()
+    deaths = environment.said().count("killed by signal 9")
+    assert AFTER <= deaths <= AFTER + 2, environment.said()

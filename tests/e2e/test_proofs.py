@@ -25,7 +25,7 @@ from apps.prove.verdict.oracle import Span
 from bolts.fraud import FraudBolt
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store
-from stormwatch.dead_letters.rows import kept
+from stormwatch.dead_letters.rows import redacted
 from stormwatch.domains.fraud.parse import parse
 from stormwatch.ingest.commit_metadata import Epoch, Mark, epoch_key, write_epoch
 from stormwatch.ledger.reconcile import START
@@ -92,7 +92,7 @@ class World:
                 masked=frozenset({"merchant"}), now=int(time.time() * 1000),
             )  # fmt: skip
             if batch.rejected is not None:
-                rows = [kept(row, settings.record_max_bytes) for row in batch.rejected.rows]
+                rows = [redacted(row, settings.record_max_bytes) for row in batch.rejected.rows]
                 stamp = outcome_stamp(fragment)
                 self.store.write_aside("fraud", rows, batch.rejected.ledger, stamp)
             self.host.decide(fragment, batch.parsed)

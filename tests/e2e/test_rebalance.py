@@ -8,7 +8,7 @@ import pytest
 
 from apps.local.services import cluster, nimbus, ports, workers
 from apps.local.services.home import Home, silent
-from apps.prove.chaos.environment import Scene, committed
+from apps.prove.chaos.environment import Environment, committed
 from apps.prove.chaos.traffic import mixed
 from stormwatch.settings import Settings, load, variable
 from tests.e2e.project import Until
@@ -19,18 +19,20 @@ COUNT = 30_000
 WORKER, LOGGER = "org.apache.storm.daemon.worker.Worker", "org.apache.storm.LogWriter"
 
 
-def test_a_rebalanced_cluster_loses_and_doubles_nothing(scene: Scene, until: Until) -> None:
-    scene.prepare()
-    scene.publish(mixed(COUNT, 17))
-    root, thrift = scene.project.root, ports.free()
+def test_a_rebalanced_cluster_loses_and_doubles_nothing(
+    environment: Environment, until: Until
+) -> None:
+    environment.prepare()
+    environment.publish(mixed(COUNT, 17))
+    root, thrift = environment.project.root, ports.free()
     own = load({}, root=root)
     cluster.up(own, root, silent, thrift)
     try:
-        submitted = scene.project.sparse(
-            "submit", "-n", "fraud", STREAMPARSE_NIMBUS=f"127.0.0.1:{thrift}", **told(scene)
+        submitted = environment.project.sparse(
+            "submit", "-n", "fraud", STREAMPARSE_NIMBUS=f"127.0.0.1:{thrift}", **told(environment)
         )
-        assert submitted.wait(timeout=200) == 0, scene.project.said()
-        with scene.watching() as ledger:
+        assert submitted.wait(timeout=200) == 0, environment.project.said()
+        with environment.watching() as ledger:
 
             def ended(count: int) -> bool:
                 return sum(ledger().states.values()) >= count
@@ -50,16 +52,16 @@ def test_a_rebalanced_cluster_loses_and_doubles_nothing(scene: Scene, until: Unt
             until(lambda: committed(ledger()) >= COUNT and not ledger().in_flight, 400)
     finally:
         cluster.down(root, silent, own)
-    want = scene.check()
+    want = environment.check()
     states = {state for each in want.ends.values() for state in each}
     assert states == {"scored", "rejected", "duplicate", "conflict", "late"}
 
 
-def told(scene: Scene) -> dict[str, str]:
+def told(environment: Environment) -> dict[str, str]:
     """The scene's settings as environment; batches small, so that there are many under way."""
     default, said = Settings(), {"STORMWATCH_BATCH_MAX_RECORDS": "40"}
     for each in fields(Settings):
-        value = getattr(scene.settings, each.name)
+        value = getattr(environment.settings, each.name)
         if value != getattr(default, each.name):
             said[variable(each.metadata["key"])] = str(value)
     return said

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 from apps.operate import ledger
 from apps.operate.ledger_verify import verify
-from stormwatch.adapters.memory.broker import Log as BrokerLog
+from stormwatch.adapters.memory.broker import PartitionLog as BrokerLog
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Asides, to_fragment, to_values
-from stormwatch.ingest.buffer import Limits
-from stormwatch.ingest.in_flight import BATCHES, Item
+from stormwatch.ingest.buffer import BufferLimits
+from stormwatch.ingest.in_flight import BATCHES, InFlight
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 from stormwatch.ledger import bitmap
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.partitioner import stripe_of
@@ -37,13 +37,13 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import outcome_stamp
 from stormwatch.testing.ports import ForgetfulSink
 from tests.models.toy import Ping, Sums, Toy
 
 GROUP, TOPICS = "g", ("a", "b")
-RULES = Rules(Limits(3, 10_000, 1000), 10_000, 180.0, "spout", 60.0)
+RULES = Rules(BufferLimits(3, 10_000, 1000), 10_000, 180.0, "spout", 60.0)
 POLICY = Policy(10**9, 10**9, 10**6)
 """Nothing is late and no id forgotten: a record that is decided twice is told as a duplicate."""
 SETTINGS = Settings(kafka_group=GROUP)
@@ -87,7 +87,8 @@ class Histories:
         )  # fmt: skip
         self.reader = Reader(
             lambda: Source(self.broker, self.topic, GROUP), lambda: self.store,
-            Log(self.topic, GROUP, "resume", "stream"), RULES, 0, 1, lambda: self.now, Random(1),
+            Subscription(self.topic, GROUP, "resume", "stream"), RULES, 0, 1, lambda: self.now,
+            Random(1),
         )  # fmt: skip
 
     def write(self, count: int, key: int) -> None:
@@ -105,7 +106,7 @@ class Histories:
             self.reader.ack(item.tup_id)
         return True
 
-    def _work(self, item: Item, stop: int | None) -> bool:
+    def _work(self, item: InFlight, stop: int | None) -> bool:
         fragment = to_fragment(to_values(item.fragment, None))
         if item.stream != BATCHES:
             assert isinstance(item.payload, Asides)
@@ -125,7 +126,7 @@ class Histories:
         if stop == 2:
             return False
         for step in (self.score, self.commit):
-            step.settle(fragment, Fate.DONE)
+            step.finish(fragment, Outcome.DONE)
         return True
 
     def read(self, turns: int, stop: int | None) -> None:

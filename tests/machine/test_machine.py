@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.models.machine.cassandra import Fate, Trouble
+from tests.models.machine.cassandra import Trouble, WriteResult
 from tests.models.machine.process import Process
 from tests.models.machine.world import ENOUGH, World
 from tests.models.toy import Ping
@@ -56,7 +56,7 @@ class Answer(Enum):
 
 one_of_many = st.integers(0, 63)
 calls = st.sampled_from([1, 2, 3, ENOUGH, ENOUGH, ENOUGH])
-fates = st.lists(st.sampled_from(Fate), min_size=1, max_size=3).map(tuple)
+fates = st.lists(st.sampled_from(WriteResult), min_size=1, max_size=3).map(tuple)
 troubles = st.one_of(st.none(), st.none(), st.builds(Trouble, st.integers(0, 2), fates))
 deaths = st.sampled_from([None, None, None, None, Death.DEAD, Death.UNDEAD])
 values = st.sampled_from([1, 1, 2, 50, 66, 77, 200])
@@ -227,7 +227,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.world.settle()
+            self.world.finish()
 
 
 def run(examples: int, steps: int) -> None:

@@ -4,7 +4,7 @@ from random import Random
 
 from apps.data.generate.transactions import Transactions
 from apps.prove.verdict import oracle
-from apps.prove.verdict.judge import FAIL, KINDS, Verdict
+from apps.prove.verdict.judge import FAIL, KINDS, Judgement
 from apps.prove.verdict.oracle import Span, cut
 from apps.prove.verdict.tables import Tables, of_memory
 from stormwatch.domains.fraud import Fraud
@@ -56,6 +56,6 @@ def events(entity: str) -> list[tuple[int, object]]:
     return [(offset, e) for offset, e in parsed if getattr(e, "entity", "") == entity]
 
 
-def only(verdict: Verdict, **counts: int) -> None:
+def only(verdict: Judgement, **counts: int) -> None:
     assert verdict.status == FAIL
     assert verdict.counts == {kind: counts.get(kind, 0) for kind in KINDS}

@@ -5,7 +5,7 @@ from typing import Any
 
 from bolts.base import Work
 from bolts.chain import ChainBolt, through
-from stormwatch.metrics import Meter
+from stormwatch.metrics import Metrics
 from stormwatch.ports import Sink, Store
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
@@ -20,8 +20,8 @@ class Host:
 
     def __init__(self, bolt: type[ChainBolt], settings: Settings, store: Store, sink: Sink) -> None:
         self.settings = settings
-        self.outside = SimpleNamespace(
-            store=lambda: store, sink=lambda: sink, meter=Meter(), settings=settings
+        self.connections = SimpleNamespace(
+            store=lambda: store, sink=lambda: sink, metrics=Metrics(), settings=settings
         )
         made: Any = self
         self._links = [make(made) for make in bolt.steps]

@@ -5,13 +5,13 @@ from typing import Any
 
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
-from stormwatch.ingest.buffer import Limits
-from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item
+from stormwatch.ingest.buffer import BufferLimits
+from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import PACE_S, Reader
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 
-LIMITS = Limits(records=10, bytes=10_000, record_bytes=100)
+LIMITS = BufferLimits(records=10, bytes=10_000, record_bytes=100)
 
 RULES = Rules(LIMITS, quarantine_after=2, resend_after_s=180.0, component="spout", timeout_s=60.0)
 
@@ -65,7 +65,7 @@ class World:
     def committed(self) -> dict[int, int]:
         return {p: c.offset for p, c in self.admin.committed("g", "t").items()}
 
-    def drain(self, turns: int = 50, seconds: float = 0.1) -> list[Item]:
+    def drain(self, turns: int = 50, seconds: float = 0.1) -> list[InFlight]:
         """Ack everything at once; until `turns` in a row brought nothing."""
         out, quiet = [], 0
         while quiet < turns:
@@ -77,7 +77,7 @@ class World:
                 self.reader.ack(item.tup_id)
         return out
 
-    def probe(self, turns: int = 20) -> Item | None:
+    def probe(self, turns: int = 20) -> InFlight | None:
         """The next record that goes out alone after an unclean stop; all else is acked."""
         for _ in range(turns):
             for item in self.reader.step():
@@ -93,17 +93,17 @@ class Turning(Reader):
     def __init__(self, world: World, task: int, tasks: int) -> None:
         self._world = world
         super().__init__(
-            world.connect, lambda: world.store, Log("t", "g", world.expired, "stream"),
+            world.connect, lambda: world.store, Subscription("t", "g", world.expired, "stream"),
             world.rules, task, tasks,
             lambda: world.now, Random(1),
         )  # fmt: skip
 
-    def step(self) -> list[Item]:
+    def step(self) -> list[InFlight]:
         self._world.now += PACE_S
         return super().step()
 
 
-def spans(items: list[Item], stream: str = BATCHES) -> list[tuple[int, int, int]]:
+def spans(items: list[InFlight], stream: str = BATCHES) -> list[tuple[int, int, int]]:
     """Partition, first and last of what holds records, and of each start notice."""
     return [
         (i.fragment.partition, i.fragment.first, i.fragment.last)

@@ -17,7 +17,7 @@ from stormwatch.state.cache import StateCache
 from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from tests.models.toy import Ping, Toy
 
 TOPIC = "pings"
@@ -49,7 +49,7 @@ class Fault:
 
 
 @dataclass
-class Outside:
+class FaultyPorts:
     """A store and a sink that the fault stands in front of."""
 
     store: MemoryStore
@@ -100,7 +100,11 @@ class Process:
     """Score and store, chained or spread: a fresh cache, as after a start."""
 
     def __init__(
-        self, outside: Outside, spread: bool, cache_bytes: int = 1 << 20, policy: Policy = POLICY
+        self,
+        outside: FaultyPorts,
+        spread: bool,
+        cache_bytes: int = 1 << 20,
+        policy: Policy = POLICY,
     ) -> None:
         contract = Contract(Toy(), policy, "toy")
         self._spread = spread
@@ -123,27 +127,27 @@ class Process:
     def take(self, fragment: Fragment, batch) -> None:
         outcomes = self.decide(fragment, batch)
         if self._spread:  # the store is another process; this one learns by what comes next
-            self.score.settle(fragment, Fate.HANDED_ON)
+            self.score.finish(fragment, Outcome.HANDED_ON)
             self.store.work_all([(fragment, outcomes)])
             return
-        fate = Fate.FAILED
+        outcome = Outcome.FAILED
         try:
             self.store.work_all([(fragment, outcomes)])
-            fate = Fate.DONE
+            outcome = Outcome.DONE
         finally:
-            self.score.settle(fragment, fate)
+            self.score.finish(fragment, outcome)
 
     def decide(self, fragment: Fragment, batch) -> Outcomes:
         try:
             return self.score.work(fragment, Parsed([(o, 1000 + o, e) for o, e in batch], [], []))
         except InfrastructureError:
-            self.score.settle(fragment, Fate.FAILED)
+            self.score.finish(fragment, Outcome.FAILED)
             raise
 
 
 def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20, now=lambda: 0):
     """Run the whole log through; returns (store, published)."""
-    outside = Outside(MemoryStore(now=now))
+    outside = FaultyPorts(MemoryStore(now=now))
     process, generation, attempt, position, asleep = (
         Process(outside, spread, cache_bytes),
         1,
@@ -168,14 +172,14 @@ def play(log, cuts, faults, spread, zombies=(), cache_bytes=1 << 20, now=lambda:
             process.take(fragment, batch)
         except InfrastructureError:
             attempt += 1
-            size = size if attempt < 2 else max(1, size // 4)  # as the spout's brake does
+            size = size if attempt < 2 else max(1, size // 4)  # as the spout's batch limit does
             continue
         except Crash:
             process, generation, attempt = Process(outside, spread, cache_bytes), generation + 1, 0
             size = next(cuts, 3)
             continue
         position, size = batch[-1][0] + 1, next(cuts, 3)
-        # What a brake cut off was tried already: the spout's later tries at it stand above those.
+        # What a batch limit cut off was tried already: later tries at it stand above those.
         attempt = attempt if position <= tried else 0
         if asleep and position % 3 == 0:
             old, outcomes, twin = asleep.pop(0)

@@ -286,7 +286,7 @@ MUTANTS = (
     ),
     Mutant(
         "a quarantined record is acked once it is stored", "bolts.reject:RejectBolt.handle",
-        "        outside.store().write_aside(self.domain, rows, payload.ledger,"
+        "        connections.store().write_aside(self.domain, rows, payload.ledger,"
         " outcome_stamp(fragment))\n",
         "        pass\n", REJECT,
     ),
@@ -296,8 +296,8 @@ MUTANTS = (
     ),
     Mutant(
         "ticks are acked, or Storm keeps them for ever", "bolts.base:BatchBolt.process_tick",
-        "            self.outside.report(len(self.cache or ()))\n        self.ack(tup)\n",
-        "            self.outside.report(len(self.cache or ()))\n",
+        "            self.connections.report(len(self.cache or ()))\n        self.ack(tup)\n",
+        "            self.connections.report(len(self.cache or ()))\n",
         "tests/components/test_laws.py tests/unit/testing/test_testing_kit.py",
     ),
     # The spout
@@ -348,20 +348,20 @@ MUTANTS = (
         "            ready = probes\n", READER,
     ),
     Mutant(
-        "records that come twice are taken once", "stormwatch.ingest.buffer:Backlog.arrived",
+        "records that come twice are taken once", "stormwatch.ingest.buffer:Buffer.arrived",
         "            if record.offset >= self.read:\n", "            if True:\n", PARTITION,
     ),
     Mutant(
-        "a batch is bounded in bytes", "stormwatch.ingest.buffer:Backlog.take",
+        "a batch is bounded in bytes", "stormwatch.ingest.buffer:Buffer.take",
         "            if batch and size > room:\n", "            if False:\n", PARTITION,
     ),
     Mutant(
-        "what the brake cuts off comes next", "stormwatch.ingest.partition:Partition._shrink",
-        "            self.backlog.give_back(item.keep(count))\n", "            item.keep(count)\n",
+        "what the batch limit cuts off comes next", "stormwatch.ingest.partition:Partition._shrink",
+        "            self.buffer.give_back(item.keep(count))\n", "            item.keep(count)\n",
         "tests/unit/ingest/test_batch_limit.py",
     ),
     Mutant(
-        "the brake tightens", "stormwatch.ingest.batch_limit:Brake.struck",
+        "the batch limit tightens", "stormwatch.ingest.batch_limit:BatchLimit.timed_out",
         "        self.most = max(1, records // SHRINK)\n", "        self.most = records\n",
         "tests/unit/ingest/test_batch_limit.py",
     ),
@@ -376,12 +376,12 @@ MUTANTS = (
         "        if read_to > held[partition].high:\n", "        if False:\n", READER,
     ),
     Mutant(
-        "what was fetched is sent once its log is known", "stormwatch.ingest.poller:Feed.fetch",
+        "what was fetched is sent once its log is known", "stormwatch.ingest.poller:Poller.fetch",
         "not self._proven(self.source)", "False", READER,
     ),
     Mutant(
-        "what retention deleted is counted as expired", "stormwatch.ingest.poller:Feed._expire",
-        "        partition.expire(low)\n", "        partition.backlog.read = low\n", READER,
+        "what retention deleted is counted as expired", "stormwatch.ingest.poller:Poller._expire",
+        "        partition.expire(low)\n", "        partition.buffer.read = low\n", READER,
     ),
     Mutant(
         "what met its end before it was deleted is not expired",
@@ -400,18 +400,19 @@ MUTANTS = (
         "                    partition.kept(None)\n                raise\n",
         "                self._unconfirmed.clear()\n", READER,
     ),
-    # The brake
+    # The batch limit
     Mutant(
-        "one time-out alone cuts no batch", "stormwatch.ingest.batch_limit:Brake.struck",
-        "        if self._timeouts < PATIENCE or records < 2:\n",
+        "one time-out alone cuts no batch", "stormwatch.ingest.batch_limit:BatchLimit.timed_out",
+        "        if self._timeouts < TIMEOUTS or records < 2:\n",
         "        if records < 2:\n", BRAKE,
     ),
     Mutant(
-        "what failed soon tightens no brake", "stormwatch.ingest.batch_limit:Brake.struck",
+        "what failed soon tightens no batch limit",
+        "stormwatch.ingest.batch_limit:BatchLimit.timed_out",
         "        if flying_s < self._timeout_s:\n", "        if False:\n", BRAKE,
     ),
     Mutant(
-        "the brake is released again", "stormwatch.ingest.batch_limit:Brake.passed",
+        "the batch limit is released again", "stormwatch.ingest.batch_limit:BatchLimit.passed",
         "                self.most, self._passed = min(self._full, 2 * self.most), 0\n",
         "                pass\n", BRAKE,
     ),
@@ -447,7 +448,7 @@ MUTANTS = (
     ),
     Mutant(
         "score and store are one process behind a re-key hop",
-        "stormwatch.state.score:ScoreStep.settle",
+        "stormwatch.state.score:ScoreStep.finish",
         "            if self._shared:\n                raise FatalError(",
         "            if False:\n                raise FatalError(", REKEY,
     ),
@@ -516,7 +517,8 @@ BY_THE_MACHINE = (
     "what was handed on and is tried again is not kept",
     "one record that raises is set aside alone", "one item is in flight a partition",
     "the commit stands behind what is acked, not what is sent",
-    "what the brake cuts off comes next", "the watchdog sends again what Storm is silent about",
+    "what the batch limit cuts off comes next",
+    "the watchdog sends again what Storm is silent about",
     "a word said under an older epoch counts",
 )  # fmt: skip
 """Rules that the state machine alone sees broken, most of them within a few examples. That a replay

@@ -42,17 +42,17 @@ def go(made: Stage, seed: int, rows: int = 0, share: float = 1.0) -> None:
     written, and the run ends before it is tried again."""
     store, topic = made.world.store, made.settings.topic_transactions
     admin = MemoryAdmin(made.world.broker)
-    struck = False
+    timed_out = False
 
     def over() -> bool:
-        nonlocal struck
+        nonlocal timed_out
         done = sum(
             each.offset for each in admin.committed(made.settings.kafka_group, topic).values()
         )
-        if not struck and done >= share * RECORDS:
-            struck = True
+        if not timed_out and done >= share * RECORDS:
+            timed_out = True
             store.faults.append(StoreFault(rows, "write_outcomes"))
-        return struck and not store.faults
+        return timed_out and not store.faults
 
     made.run("fraud", topic, lambda plan: Faults(), seed, until=over)
     store.faults.clear()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormwatch.metrics import Meter, bucket_of, quantiles, since, upper_edge
+from stormwatch.metrics import Metrics, bucket_of, quantiles, since, upper_edge
 
 
 @given(st.integers(0, 1 << 40))
@@ -18,9 +18,9 @@ def test_a_bucket_holds_its_latency_to_a_64th(ms):
     st.sampled_from([0.5, 0.95, 0.99, 1.0]),
 )
 def test_quantiles_against_sorting(latencies, share):
-    meter = Meter()
-    meter.batch({}, 0, [-ms for ms in latencies], 0)
-    [found] = quantiles([dict(meter.latency)], [share])
+    metrics = Metrics()
+    metrics.batch({}, 0, [-ms for ms in latencies], 0)
+    [found] = quantiles([dict(metrics.latency)], [share])
     exact = sorted(latencies)[max(0, -int(-share * len(latencies) // 1) - 1)]
     assert found is not None and exact <= found <= exact + exact // 64
 

@@ -20,7 +20,7 @@ _SETTINGS = "src/stormwatch/settings.py"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScaffoldPlan:
     """File -> its new text, from the root; what to do next."""
 
     root: Path
@@ -47,7 +47,7 @@ class Plan:
 
 def plan(
     kind: str, name: str, root: Path, topology: str | None = None, state: bool = False
-) -> Plan:
+) -> ScaffoldPlan:
     """The files of a new component. Raises NameRefused, StormwatchError."""
     if state and (kind != "bolt" or topology is None):
         raise StormwatchError(
@@ -66,7 +66,7 @@ def plan(
     return _spout(name, root) if kind == "spout" else _topology(name, root)
 
 
-def _bolt(name: str, root: Path, topology: str | None, state: bool) -> Plan:
+def _bolt(name: str, root: Path, topology: str | None, state: bool) -> ScaffoldPlan:
     cls = names.class_name(name)
     files = {}
     bolt, test, told = templates.RECORDS_BOLT, templates.BOLT_TEST, _LOOKS
@@ -90,11 +90,11 @@ def _bolt(name: str, root: Path, topology: str | None, state: bool) -> Plan:
     then = (
         f"./stormwatch dev {topology}" if topology else "its line in a topology: `spec(inputs=…)`"
     )
-    return Plan(root, files, _next(name, then))
+    return ScaffoldPlan(root, files, _next(name, then))
 
 
-def _spout(name: str, root: Path) -> Plan:
-    return Plan(
+def _spout(name: str, root: Path) -> ScaffoldPlan:
+    return ScaffoldPlan(
         root, _spout_files(name, root), _next(f"{name}_spout", "its line in a topology: `spec()`")
     )
 
@@ -120,7 +120,7 @@ def _spout_files(name: str, root: Path) -> dict[str, str]:
     return files
 
 
-def _topology(name: str, root: Path) -> Plan:
+def _topology(name: str, root: Path) -> ScaffoldPlan:
     cls, topic = names.class_name(name), name.replace("_", "-")
     files = _spout_files(name, root)
     bolt = templates.RECORDS_BOLT.format(cls=cls, sentence=f"What comes by the topic `{topic}`.")
@@ -142,7 +142,7 @@ def _topology(name: str, root: Path) -> Plan:
             cls, f"src/bolts/{name}.py", name, f"the spout of topologies/{name}.py"
         ),
     }  # fmt: skip
-    return Plan(root, files, _next(name, f"./stormwatch dev {name}"))
+    return ScaffoldPlan(root, files, _next(name, f"./stormwatch dev {name}"))
 
 
 def _page(

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from apps.data.generate.behaviour import behaviour
 from stormwatch.domains.recommend.event import BUY, Behaviour
-from stormwatch.domains.recommend.history import Plan, UserState, remember
+from stormwatch.domains.recommend.history import RoundPlan, UserState, remember
 from stormwatch.domains.recommend.items import POPULAR_ANSWERED, POPULAR_SIZE, asks, everyone, take
 from stormwatch.domains.recommend.neighbours import Answer, ItemState, best, learn
 from stormwatch.domains.recommend.parse import parse
@@ -59,7 +59,7 @@ class Recommender:
         self._users: dict[str, UserState] = {}
         self._items: dict[str, ItemState] = {}
 
-    def take(self, offset: int, event: Behaviour) -> tuple[Plan, Verdict, Answer]:
+    def take(self, offset: int, event: Behaviour) -> tuple[RoundPlan, Verdict, Answer]:
         """What the topology stores for this event, and what was popular then."""
         plan = remember(self._users.setdefault(event.user, UserState()), event)
         partition = partition_of(event.user.encode(), self._partitions)
@@ -101,7 +101,7 @@ class _Ceiling:
         self.hits = 0
         self._groups: dict[int, ItemState] = {}
 
-    def count(self, event: Behaviour, taste: int, plan: Plan) -> None:
+    def count(self, event: Behaviour, taste: int, plan: RoundPlan) -> None:
         known = best(self._groups.get(taste, ItemState()), POPULAR_ANSWERED)
         shown = rank(plan, {}, known).reasons
         self.hits += any(reason.code == event.item for reason in shown)
@@ -114,7 +114,7 @@ class _Ceiling:
 class Shown(NamedTuple):
     """What a user was shown after an event: ours, and popularity's."""
 
-    plan: Plan
+    plan: RoundPlan
     ours: list[str]
     popular: list[str]
 

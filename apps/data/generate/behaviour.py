@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.data.kinds import Feed
+from apps.data.kinds import FeedOptions
 
 DAY = 86_400_000
 START = 1_262_304_000_000
@@ -144,7 +144,7 @@ def behaviour(
             pending.append((time + float(rng.exponential(120_000)) + 10, user, taste, left - 1))
 
 
-def feed(asked: Feed) -> Iterator[Generated]:
+def feed(asked: FeedOptions) -> Iterator[Generated]:
     """For `publish` and `run`: goes on in time."""
     start = START if asked.newest is None else asked.newest + 1
     return behaviour(asked.seed, run=asked.run, start=start)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from apps.data.kinds import Feed
+from apps.data.kinds import FeedOptions
 
 START = 1_325_376_000_000
 """2012-01-01T00:00Z, ms. Simulated time runs faster than the wall's: start far in the past."""
@@ -113,7 +113,7 @@ def _write(rng: Random, popular: list[float], spiking: str) -> tuple[int, str, s
     return label, brand, text
 
 
-def feed(asked: Feed) -> Iterator[Generated]:
+def feed(asked: FeedOptions) -> Iterator[Generated]:
     """For `publish` and `run`: goes on in time."""
     start = START if asked.newest is None else asked.newest + 1
     return posts(asked.seed, run=asked.run, authors=asked.customers, start=start)

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.data.kinds import Feed
+from apps.data.kinds import FeedOptions
 from stormwatch.domains.maintenance.sensors import ALL
 
 HOUR = 3_600_000
@@ -147,6 +147,6 @@ def readings(
         tick += 1
 
 
-def feed(asked: Feed) -> Iterator[Generated]:
+def feed(asked: FeedOptions) -> Iterator[Generated]:
     """For `publish` and `run`: units are new in each run, so theirs need not go on in time."""
     return readings(asked.seed, run=asked.run, units=asked.units, step=FEED_STEP)

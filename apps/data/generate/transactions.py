@@ -23,7 +23,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.data.kinds import Feed
+from apps.data.kinds import FeedOptions
 
 DAY = 86_400_000
 START = 1_262_304_000_000
@@ -203,7 +203,7 @@ class Transactions:
         return marked
 
 
-def feed(asked: Feed) -> Iterator[Generated]:
+def feed(asked: FeedOptions) -> Iterator[Generated]:
     """For `publish` and `run`: goes on in time, up to now."""
     start = START if asked.newest is None else asked.newest + 1
     ceiling = int(time.time() * 1000)

@@ -9,7 +9,7 @@ from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
 from apps.data.kinds import BY_TOPOLOGY
 from apps.local.dev import world
-from apps.local.dev.feed import Feed
+from apps.local.dev.feed import TopicFeed
 from apps.local.dev.narrator import Narrator
 from apps.local.dev.session import Session
 from apps.local.dev.truth import Frauds, Machines
@@ -69,15 +69,19 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
     return (signals.code if signals.asked else 0) if sound else UNDECIDED
 
 
-def _feeds(settings: Settings, made: memory.World, seed: int, narrator: Narrator) -> list[Feed]:
+def _feeds(
+    settings: Settings, made: memory.World, seed: int, narrator: Narrator
+) -> list[TopicFeed]:
     now = time.monotonic()
     transactions = iter(Transactions(seed, run=RUN, customers=CUSTOMERS))
     units = readings(seed, run=RUN, units=UNITS)
 
     return [
-        Feed(made.broker, settings.topic_transactions, transactions, TRANSACTIONS_S, now,
+        TopicFeed(made.broker, settings.topic_transactions, transactions, TRANSACTIONS_S, now,
              narrator.frauds.sent),
-        Feed(made.broker, settings.topic_readings, units, READINGS_S, now, narrator.machines.sent),
+        TopicFeed(
+            made.broker, settings.topic_readings, units, READINGS_S, now, narrator.machines.sent
+        ),
     ]  # fmt: skip
 
 

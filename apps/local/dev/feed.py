@@ -12,7 +12,7 @@ MOST = 2_000
 """Records at once at most: a slow machine falls behind rather than choke."""
 
 
-class Feed:
+class TopicFeed:
     """Events due by now, put into a topic by `pump`."""
 
     def __init__(

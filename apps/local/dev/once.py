@@ -19,7 +19,7 @@ from apps.data.in_words import in_words
 from apps.data.printable import lines_shown, print_in_any_encoding
 from apps.data.streams import every
 from apps.local.dev import places, world
-from apps.local.dev.feed import Feed
+from apps.local.dev.feed import TopicFeed
 from apps.local.dev.session import Session
 from apps.local.run import prepare
 from apps.local.run.events import generated
@@ -142,7 +142,7 @@ def once(
 @contextmanager
 def _outside(
     real: bool, settings: Settings, watch: Watch, name: str, file: Path | None
-) -> Iterator[list[Feed]]:
+) -> Iterator[list[TopicFeed]]:
     """What the components meet, and what feeds it."""
     if real:
         prepare.topics_and_tables(settings, ROOT, lambda step, detail: None)
@@ -156,7 +156,7 @@ def _outside(
             )
         now, rate = time.monotonic(), _FILE_RATE if file else RATE
         yield [
-            Feed(made.broker, s.topic, _events(s.events, file), rate, now, lambda event: None)
+            TopicFeed(made.broker, s.topic, _events(s.events, file), rate, now, lambda event: None)
             for s in streams
         ]
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from apps.data.streams import ALL, Stream, streams
 from apps.local.run import proof, report
-from apps.local.run.outside import Outside
 from apps.local.run.phases import Course
 from apps.local.run.present import Presenter
-from apps.local.run.processes import Crew
+from apps.local.run.processes import Processes
 from apps.local.run.publisher import Order
+from apps.local.run.services import RunServices
 from apps.local.run.signals import Interrupted, Signals
 from apps.local.run.watch import Watcher
 from stormwatch.adapters.storm.resources import now_ms
@@ -39,7 +39,7 @@ def execute(options: Options, settings: Settings, root: Path, shown: Presenter) 
     chosen = streams(settings, options.topology)
     with Signals() as signals:
         try:
-            with Outside(settings, root, shown.step) as outside:
+            with RunServices(settings, root, shown.step) as outside:
                 made = _run(options, chosen, outside, root, shown, signals)
         except Interrupted:
             return signals.code
@@ -56,7 +56,7 @@ def execute(options: Options, settings: Settings, root: Path, shown: Presenter) 
 def _run(
     options: Options,
     chosen: Sequence[Stream],
-    outside: Outside,
+    outside: RunServices,
     root: Path,
     shown: Presenter,
     signals: Signals,
@@ -66,24 +66,26 @@ def _run(
     run = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     before = proof.highs(outside.admin, chosen)
     signals.only_ask()
-    with Crew(chosen, root, root / outside.settings.run_dir / "logs", shown.words) as crew:
+    with Processes(
+        chosen, root, root / outside.settings.run_dir / "logs", shown.words
+    ) as processes:
         watcher = Watcher(
             chosen,
             outside,
             now_ms(),
-            lambda: {**outside.pids(), **crew.pids(), "run": [os.getpid()]},
+            lambda: {**outside.pids(), **processes.pids(), "run": [os.getpid()]},
         )
         course = Course(
             lambda s: Order(s.events, s.topic, options.rate, run, str(root), options.seed),
             run,
             chosen,
-            crew,
+            processes,
             watcher,
             signals,
             shown.show,
         )
         shown.step("topologies", f"starting {' and '.join(s.topology for s in chosen)}")
-        crew.start()
+        processes.start()
         watcher.start()
         try:
             trouble = course.lead(options.seconds)
@@ -94,7 +96,7 @@ def _run(
         proofs = {s.topology: proof.proof(outside, s.topic, published[s.topic]) for s in chosen}
         shown.close()
         shown.step("topologies", "stopping")
-        crew.begin_to_stop()  # first, as their spouts commit
+        processes.begin_to_stop()  # first, as their spouts commit
         outside.begin_to_stop()
         return report.make(
             report.About(run, now, course.times(), options.rate, trouble),
@@ -103,7 +105,7 @@ def _run(
                     s.topology,
                     proofs[s.topology],
                     course.looks(s.topology),
-                    crew.topologies[s.topology].restarts,
+                    processes.topologies[s.topology].restarts,
                 )
                 for s in chosen
             ],

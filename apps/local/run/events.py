@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from apps.data.kinds import BY_EVENTS, Feed
+from apps.data.kinds import BY_EVENTS, FeedOptions
 from apps.data.publish import Keyed
 from stormwatch.ports import Source
 
@@ -25,7 +25,7 @@ def generated(
     events: str, seed: int, run: str, newest: int | None, customers: int = 5_000, units: int = 50
 ) -> Iterator[Keyed]:
     """Endless events of a kind and run, after the event time `newest` (ms)."""
-    return BY_EVENTS[events].feed(Feed(seed, run, newest, customers, units))
+    return BY_EVENTS[events].feed(FeedOptions(seed, run, newest, customers, units))
 
 
 def newest_time(source: Source) -> int | None:

@@ -14,7 +14,7 @@ from apps.local.run.publisher import Order, Progress, Word
 _STOP_S = 15.0
 
 
-class Feed:
+class PublisherProcess:
     """Publishes one stream from a process of its own, so that it shares no GIL with the watching.
 
     The process ends with its stdin: it never outlives the run.

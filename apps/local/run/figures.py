@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from stormwatch.metrics import REJECTED_CODE, Reading, quantiles, since, upper_edge
+from stormwatch.metrics import REJECTED_CODE, Snapshot, quantiles, since, upper_edge
 from stormwatch.records import DecisionRow, EndState
 
-_decode = msgspec.json.Decoder(Reading).decode
+_decode = msgspec.json.Decoder(Snapshot).decode
 
 
 class _Moment(msgspec.Struct):

@@ -5,7 +5,7 @@ from time import monotonic, sleep
 
 from apps.data.streams import Stream
 from apps.local.run.figures import NOTHING, Look
-from apps.local.run.processes import Crew
+from apps.local.run.processes import Processes
 from apps.local.run.publisher import Order
 from apps.local.run.signals import Signals
 from apps.local.run.view import RUNNING, Panel, Screen
@@ -26,14 +26,14 @@ _TICK_S = 0.25
 
 
 class Course:
-    """Leads a started crew through its phases, showing each."""
+    """Leads the started processes through its phases, showing each."""
 
     def __init__(
         self,
         order: Callable[[Stream], Order],
         run: str,
         streams: Sequence[Stream],
-        crew: Crew,
+        processes: Processes,
         watcher: Watcher,
         signals: Signals,
         show: Callable[[Screen], None],
@@ -41,7 +41,7 @@ class Course:
         self._order = order
         self._run = run
         self._streams = streams
-        self._crew = crew
+        self._processes = processes
         self._watcher = watcher
         self._signals = signals
         self._show = show
@@ -61,7 +61,7 @@ class Course:
             self._publish(seconds)
         except FatalError as error:
             trouble = str(error)
-        return trouble or self._crew.stop_publishing()
+        return trouble or self._processes.stop_publishing()
 
     def looks(self, topology: str) -> tuple[Look, Look, Look]:
         """At the end of warm-up, at the end of publishing, and the last one."""
@@ -82,7 +82,7 @@ class Course:
             self._phase = _waits_for(absent, [n for n, look in looks.items() if not look.decided])
             if not absent:
                 for stream in self._streams:
-                    self._crew.feed(stream, self._order(stream))
+                    self._processes.feed(stream, self._order(stream))
             if self._tick():
                 return
             if monotonic() - self._since > READY_LIMIT_S:
@@ -108,7 +108,7 @@ class Course:
                 self._warm = looks
                 self._phase = RUNNING
             for name, look in looks.items():
-                self._crew.decided(name, look.decided)
+                self._processes.decided(name, look.decided)
             if self._tick():
                 break
         self._seconds = monotonic() - self._since
@@ -151,7 +151,7 @@ class Course:
 
     def _tick(self) -> bool:
         """A quarter of a second passes on the screen; True if the run is to end."""
-        self._crew.check()
+        self._processes.check()
         if self._watcher.ended_by:
             raise FatalError(
                 f"Watching the run ended by {self._watcher.ended_by!r}, which is a fault of this "
@@ -163,8 +163,8 @@ class Course:
                 s.topology,
                 self._watcher.latest(s.topology),
                 self._watcher.rates(s.topology),
-                self._crew.topologies[s.topology].restarts,
-                self._crew.sent(s.topology),
+                self._processes.topologies[s.topology].restarts,
+                self._processes.sent(s.topology),
                 self._watcher.ledger(s.topology),
                 self._watcher.records(s.topology),
             )

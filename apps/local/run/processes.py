@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from apps.data.streams import Stream
-from apps.local.run.feed import Feed
+from apps.local.run.feed import PublisherProcess
 from apps.local.run.publisher import Order, Word
 from apps.local.run.topology import Topology
 from stormwatch.errors import FatalError
@@ -16,16 +16,16 @@ Words = Callable[[str, str], None]
 _TOPOLOGY_STOP_S = 4.0
 
 
-class Crew:
+class Processes:
     """Topologies and the feeds of their topics; all gone on exit."""
 
     def __init__(self, streams: Sequence[Stream], root: Path, logs: Path, words: Words) -> None:
         self._root = root
         self._logs = logs
         self.topologies = {s.topology: Topology(s.topology, root, logs, words) for s in streams}
-        self.feeds: dict[str, Feed] = {}
+        self.feeds: dict[str, PublisherProcess] = {}
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "Processes":
         return self
 
     def __exit__(
@@ -45,7 +45,7 @@ class Crew:
     def feed(self, stream: Stream, order: Order) -> None:
         """Start publishing to a topology; nothing if that goes on already."""
         if stream.topology not in self.feeds:
-            self.feeds[stream.topology] = Feed(stream, order, self._root, self._logs)
+            self.feeds[stream.topology] = PublisherProcess(stream, order, self._root, self._logs)
 
     def sent(self, topology: str) -> int:
         """Records published to it so far."""

@@ -8,7 +8,7 @@ from apps.local.services import jars, ports, registry
 from apps.local.services.health import cassandra_answers
 from apps.local.services.home import Home, Progress
 from apps.local.services.java import CASSANDRA, FRUGAL, Java, cassandra_options, java
-from apps.local.services.plan import Plan
+from apps.local.services.plan import ServicePlan
 from stormwatch.settings import load
 
 NAME = "cassandra"
@@ -19,7 +19,7 @@ _RESOURCES = Path(__file__).parent / "resources"
 
 def plan(
     home: Home, progress: Progress, native: int | None = None, storage: int | None = None
-) -> Plan:
+) -> ServicePlan:
     """Cassandra on the ports it had, else its default ones, or others if taken; data survives."""
     its_java = java(CASSANDRA, load(root=home.root).cassandra_java_home)
     had = registry.ports(home, NAME)
@@ -33,7 +33,7 @@ def plan(
     config = base / "cassandra.yaml"
     template = (_RESOURCES / "cassandra.yaml").read_text()
     config.write_text(template.format(host=ports.HOST, native=native, storage=storage))
-    return Plan(
+    return ServicePlan(
         name=NAME,
         command=[
             its_java.path,

@@ -13,7 +13,7 @@ from apps.local.services.health import kafka_answers
 from apps.local.services.home import Home, Progress
 from apps.local.services.java import FRUGAL, java
 from apps.local.services.java import KAFKA as NEED
-from apps.local.services.plan import Plan
+from apps.local.services.plan import ServicePlan
 
 NAME = "kafka"
 _HEAP_MB = 512
@@ -53,7 +53,7 @@ log.cleaner.dedupe.buffer.size=16777216
 
 def plan(
     home: Home, progress: Progress, broker: int | None = None, controller: int | None = None
-) -> Plan:
+) -> ServicePlan:
     """Kafka on the ports it had, else its default ones, or others if taken; data survives."""
     its_java = java(NEED).path
     had = registry.ports(home, NAME)
@@ -74,7 +74,7 @@ def plan(
     _format(jvm, config, base / "data", progress)
     flags = ["-Xms128m", f"-Xmx{_HEAP_MB}m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
     flags += ["-XX:+ExitOnOutOfMemoryError", f"-XX:ErrorFile={base}/hs_err_%p.log"]
-    return Plan(
+    return ServicePlan(
         name=NAME,
         command=[
             jvm[0], *flags, "-Dlog4j2.level=INFO", *jvm[1:], "kafka.Kafka", str(config)

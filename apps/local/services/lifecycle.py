@@ -9,7 +9,7 @@ from apps.local.services import ports, process, registry, storm, workers
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import listens
 from apps.local.services.home import Home, Progress
-from apps.local.services.plan import Plan, start, wait
+from apps.local.services.plan import ServicePlan, start, wait
 from apps.local.services.registry import Entry
 from stormwatch.settings import Settings
 
@@ -18,7 +18,7 @@ _ANSWER_S = 10.0
 
 
 def ensure(
-    home: Home, plans: Mapping[str, Callable[[Home, Progress], Plan]], progress: Progress
+    home: Home, plans: Mapping[str, Callable[[Home, Progress], ServicePlan]], progress: Progress
 ) -> list[Entry]:
     """Running and answering services, started where they are not. The caller holds the lock."""
     known = registry.read(home)
@@ -28,7 +28,7 @@ def ensure(
             progress(name, f"its process {known[name].pid} is gone; starting it again")
     for entry in running.values():
         _expect_answer(entry)
-    started: list[tuple[Plan, Entry]] = []
+    started: list[tuple[ServicePlan, Entry]] = []
     try:
         # Cassandra first: it takes longest, and starts while the next one's jars are resolved.
         for name in sorted(set(plans) - set(running)):

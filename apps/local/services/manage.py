@@ -10,7 +10,7 @@ from apps.local.services.errors import ServiceError
 from apps.local.services.health import listens
 from apps.local.services.home import Home, Progress, silent
 from apps.local.services.lifecycle import ensure, halt, with_entries
-from apps.local.services.plan import Plan
+from apps.local.services.plan import ServicePlan
 from apps.local.services.registry import Entry
 from stormwatch.addresses import KAFKA_PORT, Address, parse
 from stormwatch.settings import Settings, explain, load
@@ -22,7 +22,7 @@ _NAMED_BY = {
     cassandra.NAME: ("cassandra.contact_points", "cassandra.port"),
 }
 _OURS = ("default", "running services")
-_PLANS: dict[str, Callable[[Home, Progress], Plan]] = {
+_PLANS: dict[str, Callable[[Home, Progress], ServicePlan]] = {
     kafka.NAME: kafka.plan,
     cassandra.NAME: cassandra.plan,
 }

@@ -16,7 +16,7 @@ _TELL_S = 1.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServicePlan:
     """How to start one service and how to see that it answers."""
 
     name: str
@@ -32,7 +32,7 @@ class Plan:
     """End it when the process that starts it ends, however that ends (Linux)."""
 
 
-def start(home: Home, plan: Plan) -> Entry:
+def start(home: Home, plan: ServicePlan) -> Entry:
     """Spawn and record it; it may not answer yet."""
     log = home.log(plan.name)
     environ = FEW_ARENAS | dict(plan.environ or os.environ)
@@ -42,7 +42,7 @@ def start(home: Home, plan: Plan) -> Entry:
     return entry
 
 
-def wait(home: Home, started: list[tuple[Plan, Entry]], progress: Progress) -> None:
+def wait(home: Home, started: list[tuple[ServicePlan, Entry]], progress: Progress) -> None:
     """Until all answer.
 
     Raises ServiceError with the log's last lines for one that ends or is over its limit.
@@ -69,7 +69,7 @@ def wait(home: Home, started: list[tuple[Plan, Entry]], progress: Progress) -> N
             time.sleep(_POLL_S)
 
 
-def _failed(home: Home, plan: Plan, what: str) -> str:
+def _failed(home: Home, plan: ServicePlan, what: str) -> str:
     log = home.log(plan.name)
     return (
         f"{plan.name} {what} (waiting for {plan.waiting_for}). The end of {log}:\n"

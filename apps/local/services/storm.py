@@ -10,7 +10,7 @@ from apps.local.services.environment import for_components
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import zookeeper_answers
 from apps.local.services.home import Home, Progress
-from apps.local.services.plan import Plan
+from apps.local.services.plan import ServicePlan
 
 ZOOKEEPER, NIMBUS, SUPERVISOR = "zookeeper", nimbus.NAME, "supervisor"
 ALL = (ZOOKEEPER, NIMBUS, SUPERVISOR)
@@ -31,7 +31,7 @@ maxClientCnxns=0
 """
 
 
-def zookeeper(home: Home, progress: Progress) -> Plan:
+def zookeeper(home: Home, progress: Progress) -> ServicePlan:
     """ZooKeeper of Storm's own jars; its data survives (DevZookeeper deletes it)."""
     had = registry.ports(home, ZOOKEEPER).get("client")
     port = ports.free(had or 2181)
@@ -44,7 +44,7 @@ def zookeeper(home: Home, progress: Progress) -> Plan:
             "cluster down`, then `./stormwatch cluster up`, and submit your topologies again."
         )
     config = zookeeper_config(home.storm / ZOOKEEPER, port)
-    return Plan(
+    return ServicePlan(
         name=ZOOKEEPER,
         command=[*_jvm(home, ZOOKEEPER, 128, progress), ZOOKEEPER_MAIN, str(config)],
         ports={"client": port},
@@ -62,7 +62,9 @@ def zookeeper_config(directory: Path, port: int) -> Path:
     return config
 
 
-def daemons(home: Home, client: int, thrift: int) -> dict[str, Callable[[Home, Progress], Plan]]:
+def daemons(
+    home: Home, client: int, thrift: int
+) -> dict[str, Callable[[Home, Progress], ServicePlan]]:
     """Nimbus and supervisor over the ZooKeeper on port `client`, in the order of their start."""
     return {
         NIMBUS: partial(_nimbus, client=client, thrift=thrift),
@@ -70,7 +72,7 @@ def daemons(home: Home, client: int, thrift: int) -> dict[str, Callable[[Home, P
     }
 
 
-def _nimbus(home: Home, progress: Progress, client: int, thrift: int) -> Plan:
+def _nimbus(home: Home, progress: Progress, client: int, thrift: int) -> ServicePlan:
     if not ports.is_free(thrift):
         raise ServiceError(
             f"Port {thrift} is taken, and config.json has Nimbus there. Stop what listens on it "
@@ -83,7 +85,7 @@ def _nimbus(home: Home, progress: Progress, client: int, thrift: int) -> Plan:
         found = nimbus.ask(ports.HOST, thrift)
         return found is not None and found.leader
 
-    return Plan(
+    return ServicePlan(
         name=NIMBUS,
         command=[*_daemon(home, NIMBUS, progress), "org.apache.storm.daemon.nimbus.Nimbus"],
         ports={"thrift": thrift},
@@ -94,14 +96,14 @@ def _nimbus(home: Home, progress: Progress, client: int, thrift: int) -> Plan:
     )
 
 
-def _supervisor(home: Home, progress: Progress, client: int, thrift: int) -> Plan:
+def _supervisor(home: Home, progress: Progress, client: int, thrift: int) -> ServicePlan:
     own, slots = _write(home, client, thrift, progress)
 
     def registered() -> bool:
         found = nimbus.ask(ports.HOST, thrift)
         return found is not None and found.supervisors > 0
 
-    return Plan(
+    return ServicePlan(
         name=SUPERVISOR,
         command=[
             *_daemon(home, SUPERVISOR, progress),

@@ -82,7 +82,7 @@ class Supervisor:
                     incident = self._look(cluster, journal, time.monotonic() - started)
                 if self._signal:
                     return 128 + self._signal
-                self._settle(cluster, follower, journal)
+                self._finish(cluster, follower, journal)
                 incident = self._look(cluster, journal, time.monotonic() - started) or incident
             finally:
                 cluster.stop()
@@ -94,7 +94,7 @@ class Supervisor:
                  f"{WINDOW_S / 60:.0f} minutes)"]
             )  # fmt: skip
 
-    def _settle(self, cluster: LocalCluster, follower: Follower, journal: Journal) -> None:
+    def _finish(self, cluster: LocalCluster, follower: Follower, journal: Journal) -> None:
         begin = time.monotonic()
         while (waited := time.monotonic() - begin) < _SETTLE_LIMIT_S:
             known = journal.exit_codes or cluster.exit_code() is not None

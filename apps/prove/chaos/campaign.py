@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from apps.prove.chaos.environment import Scene, committed
+from apps.prove.chaos.environment import Environment, committed
 from apps.prove.chaos.errors import Invalid, expect
 from apps.prove.chaos.run import JVM
 from apps.prove.chaos.services import TcpProxy
@@ -29,18 +29,18 @@ CALM_S = 10.0
 """A bolt that stood for so long was started for good."""
 
 
-class Play:
-    """A scene with `count` records published, and chance from a seed."""
+class Trial:
+    """A campaign under way: `count` records are published in an environment; chance from a seed."""
 
-    def __init__(self, scene: Scene, seed: int, count: int) -> None:
-        self.scene, self.seed, self.count = scene, seed, count
+    def __init__(self, environment: Environment, seed: int, count: int) -> None:
+        self.environment, self.seed, self.count = environment, seed, count
         self.random = Random(seed)
         self.kills = 0
         self.restarts: int | None = 0
         """How often the wrapper has to have started the topology again; None: as it likes."""
         self.domain: Fraud | None = None
         """Another than the shipped one decides."""
-        self.judge: Callable[[], Tables] = lambda: scene.check(domain=self.domain)
+        self.judge: Callable[[], Tables] = lambda: environment.check(domain=self.domain)
         """The laws at the end, where they are others than those of every campaign."""
         self.notes: list[str] = []
         """What was measured, for the verdict."""
@@ -55,11 +55,11 @@ class Play:
     def at(self, share: float) -> None:
         """Wait until this share of the records has an end state."""
         count = int(share * self.count)
-        self.scene.until_ended(count, START_S + count / SLOWEST)
+        self.environment.until_ended(count, START_S + count / SLOWEST)
 
     def more(self, records: Iterable[KeyValue]) -> list[tuple[int, int]]:
         """Publish more records; (partition, offset) of each."""
-        places = self.scene.publish(records)
+        places = self.environment.publish(records)
         self.count += len(places)
         return places
 
@@ -70,30 +70,32 @@ class Play:
     def kill(self, part: str, share: float) -> None:
         """kill -9 of a process at that share; until the topology is started again."""
         self.at(share)
-        pid = self.scene.kill(part)
+        pid = self.environment.kill(part)
         self.fell()
         self.kills += 1
         self.restarts = self.kills
-        self.scene.tell(f"killed {part} (pid {pid}) with SIGKILL")
+        self.environment.tell(f"killed {part} (pid {pid}) with SIGKILL")
         dead = f"(pid {pid}) died" if part != JVM else "Storm's JVM died: killed by signal 9"
         self.told.append(dead)
-        self.scene.until_said(f"restarting the topology in place ({self.kills} of at most", 30)
-        self.scene.tell(f"sparse says: … {dead}; restarting the topology in place")
+        self.environment.until_said(
+            f"restarting the topology in place ({self.kills} of at most", 30
+        )
+        self.environment.tell(f"sparse says: … {dead}; restarting the topology in place")
 
     @contextmanager
     def paused(self, part: str) -> Iterator[None]:
         """SIGSTOP of a process; SIGCONT at the end unless it is gone by then."""
-        self.scene.until(lambda: self.scene.pids(part), f"process {part}", RESTART_S)
-        pid = self.scene.pids(part)[0]
+        self.environment.until(lambda: self.environment.pids(part), f"process {part}", RESTART_S)
+        pid = self.environment.pids(part)[0]
         os.kill(pid, signal.SIGSTOP)
-        self.scene.tell(f"stopped {part} (pid {pid}) with SIGSTOP")
+        self.environment.tell(f"stopped {part} (pid {pid}) with SIGSTOP")
         try:
             yield
         finally:
-            here = pid in self.scene.pids(part)
+            here = pid in self.environment.pids(part)
             if here:
                 os.kill(pid, signal.SIGCONT)
-            self.scene.tell(f"pid {pid} {'goes on' if here else 'was ended meanwhile'}")
+            self.environment.tell(f"pid {pid} {'goes on' if here else 'was ended meanwhile'}")
             self.fell()
 
     def wait(self, seconds: float) -> None:
@@ -107,22 +109,24 @@ class Play:
         where it gave up, as a supervisor of processes does."""
         self.restarts = None
         while self.kills < kills:
-            if self.scene.run.poll() is not None:
-                self.scene.tell(f"{self.kills} kills; `sparse run` gave up, starting it again")
-                self.scene.start()
-            found = [pid for part in parts for pid in self.scene.pids(part)]
+            if self.environment.run.poll() is not None:
+                self.environment.tell(
+                    f"{self.kills} kills; `sparse run` gave up, starting it again"
+                )
+                self.environment.start()
+            found = [pid for part in parts for pid in self.environment.pids(part)]
             if found:
                 with suppress(ProcessLookupError):
                     os.kill(self.random.choice(found), signal.SIGKILL)
                     self.kills += 1
             time.sleep(self.random.uniform(0.1, 1.0))
-        self.scene.tell(f"{self.kills} kills; calm from here on")
+        self.environment.tell(f"{self.kills} kills; calm from here on")
         self.fell()
         quiet = 0.0
         while quiet < CALM_S:
-            if self.scene.run.poll() is not None:
-                self.scene.start()
-            quiet = quiet + 1 if self.scene.pids(parts[0]) else 0.0
+            if self.environment.run.poll() is not None:
+                self.environment.start()
+            quiet = quiet + 1 if self.environment.pids(parts[0]) else 0.0
             time.sleep(1)
 
     def fell(self) -> None:
@@ -132,27 +136,27 @@ class Play:
 
     def moved(self, limit_s: float) -> float:
         """Wait for a commit after the last fault; seconds from its end."""
-        with self.scene.watching() as ledger:
-            self.scene.until(lambda: committed(ledger()) > self.before, "progress", limit_s)
+        with self.environment.watching() as ledger:
+            self.environment.until(lambda: committed(ledger()) > self.before, "progress", limit_s)
         return time.monotonic() - self.ended_at
 
     def _look(self) -> TopicLedger:
         end = time.monotonic() + RESTART_S
         while True:
             try:
-                return self.scene.ledger()
+                return self.environment.ledger()
             except InfrastructureError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(1)
 
 
-Stage = Callable[[Play], AbstractContextManager[Mapping[str, object]]]
+Stage = Callable[[Trial], AbstractContextManager[Mapping[str, object]]]
 """What is set up before the start, as long as it lasts; gives settings that differ."""
 
 
 @contextmanager
-def plain(play: Play) -> Iterator[Mapping[str, object]]:
+def plain(trial: Trial) -> Iterator[Mapping[str, object]]:
     """Nothing is set up."""
     yield {}
 
@@ -168,7 +172,7 @@ class Campaign:
     name: str
     rows: tuple[int, ...]
     what: str
-    faults: Callable[[Play], None]
+    faults: Callable[[Trial], None]
     count: int = 20_000
     settings: Mapping[str, object] = field(default_factory=lambda: SMALL)
     limit_s: float = 240.0
@@ -197,40 +201,40 @@ class Result(NamedTuple):
     unaccounted: int = 0  # 0, but where the harm was to the ledger itself
 
 
-def conduct(scene: Scene, campaign: Campaign, seed: int, count: int = 0) -> Result:
+def conduct(environment: Environment, campaign: Campaign, seed: int, count: int = 0) -> Result:
     """Raises ChaosFailed when a law is broken, Invalid when nothing was tested."""
-    play = Play(scene, seed, count or campaign.count)
-    scene.prepare()
-    scene.publish(campaign.records(play.count, seed))
-    scene.tell(f"published {play.count:,} records; starting `sparse run -n fraud`")
-    with campaign.stage(play) as changes:
-        scene.start("fraud", **{**campaign.settings, **changes})
-        scene.until_ended(1, START_S)
-        campaign.faults(play)
-        return _judge(play, campaign, seed)
+    trial = Trial(environment, seed, count or campaign.count)
+    environment.prepare()
+    environment.publish(campaign.records(trial.count, seed))
+    environment.tell(f"published {trial.count:,} records; starting `sparse run -n fraud`")
+    with campaign.stage(trial) as changes:
+        environment.start("fraud", **{**campaign.settings, **changes})
+        environment.until_ended(1, START_S)
+        campaign.faults(trial)
+        return _judge(trial, campaign, seed)
 
 
-def _judge(play: Play, campaign: Campaign, seed: int) -> Result:
-    scene = play.scene
-    left = scene.ledger().in_flight
+def _judge(trial: Trial, campaign: Campaign, seed: int) -> Result:
+    environment = trial.environment
+    left = environment.ledger().in_flight
     if not left:
         raise Invalid(
             f"INVALID: every record was decided when the last fault of {campaign.name} (seed "
             f"{seed}) fell, so nothing was tested. Give it more with --records."
         )
-    moved = play.moved(campaign.limit_s)
-    scene.tell(f"commits move again {moved:.1f} s after the fault's end")
-    drained = scene.drain(play.count, campaign.limit_s + left / SLOWEST)
-    scene.stop()
-    said = scene.said()
+    moved = trial.moved(campaign.limit_s)
+    environment.tell(f"commits move again {moved:.1f} s after the fault's end")
+    drained = environment.drain(trial.count, campaign.limit_s + left / SLOWEST)
+    environment.stop()
+    said = environment.said()
     restarts = said.count("restarting the topology in place")
-    expect(play.restarts is None or restarts == play.restarts, said)
-    expect(all(words in said for words in play.told), said)
-    want = play.judge()
+    expect(trial.restarts is None or restarts == trial.restarts, said)
+    expect(all(words in said for words in trial.told), said)
+    want = trial.judge()
     states = Counter(state for each in want.ends.values() for state in each)
-    limit = scene.settings.message_timeout_s + GRACE_S
+    limit = environment.settings.message_timeout_s + GRACE_S
     expect(moved <= limit, f"no commit moved for {moved:.1f} s after the fault, over {limit:g} s")
     return Result(
-        campaign.name, seed, play.count, play.kills, dict(states), left, moved, drained, want,
-        play.notes, scene.ledger().unaccounted,
+        campaign.name, seed, trial.count, trial.kills, dict(states), left, moved, drained, want,
+        trial.notes, environment.ledger().unaccounted,
     )  # fmt: skip

@@ -71,10 +71,10 @@ def execute(campaign: Campaign, seed: int, count: int, root: Path, screen: Scree
         under,
     ):
         name = f"chaos_{campaign.name.replace('-', '_')}_{seed}"
-        with opened(found, under, folder, name) as scene:
-            scene.tell, scene.show = screen.tell, screen.show
+        with opened(found, under, folder, name) as environment:
+            environment.tell, environment.show = screen.tell, screen.show
             try:
-                result = conduct(scene, campaign, seed, count)
+                result = conduct(environment, campaign, seed, count)
             except ChaosFailed as error:
                 raise type(error)(
                     f"{error}\n{campaign.name} with seed {seed} failed; its run is in {folder}. "

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from apps.prove.chaos import broken_bolts
-from apps.prove.chaos.campaign import Play
+from apps.prove.chaos.campaign import Trial
 from apps.prove.chaos.errors import expect
 from apps.prove.chaos.traffic import mixed
 from apps.prove.verdict import degraded, tables
@@ -40,29 +40,29 @@ class FraudBolt(fraud.FraudBolt):
 
 
 @contextmanager
-def poison(play: Play) -> Iterator[Mapping[str, object]]:
+def poison(trial: Trial) -> Iterator[Mapping[str, object]]:
     """A domain that raises on some customers."""
-    play.scene.add_bolt(BROKEN_BOLTS, "PoisonedBolt")
-    play.domain = broken_bolts.Poisoned()
+    trial.environment.add_bolt(BROKEN_BOLTS, "PoisonedBolt")
+    trial.domain = broken_bolts.Poisoned()
     yield {}
 
 
 @contextmanager
-def clock(play: Play, hours: int) -> Iterator[Mapping[str, object]]:
+def clock(trial: Trial, hours: int) -> Iterator[Mapping[str, object]]:
     """The deciding bolts' wall clock is wrong."""
-    module = play.scene.project.root / "shifted.py"
+    module = trial.environment.project.root / "shifted.py"
     module.write_text(_SHIFT.format(seconds=hours * 3600) + _PLAIN)
-    play.scene.add_bolt(module)
+    trial.environment.add_bolt(module)
     yield {}
 
 
 @contextmanager
-def motley(play: Play) -> Iterator[Mapping[str, object]]:
+def motley(trial: Trial) -> Iterator[Mapping[str, object]]:
     """A domain that raises on some customers, in bolts whose clock is an hour ahead."""
-    module = play.scene.project.root / "motley.py"
+    module = trial.environment.project.root / "motley.py"
     module.write_text(_SHIFT.format(seconds=3600) + BROKEN_BOLTS.read_text())
-    play.scene.add_bolt(module, "PoisonedBolt")
-    play.domain = broken_bolts.Poisoned()
+    trial.environment.add_bolt(module, "PoisonedBolt")
+    trial.domain = broken_bolts.Poisoned()
     yield {}
 
 
@@ -77,74 +77,74 @@ _MORE_S = 1.0
 
 
 @contextmanager
-def own_model(play: Play) -> Iterator[Mapping[str, object]]:
+def own_model(trial: Trial) -> Iterator[Mapping[str, object]]:
     """A model folder of the run's own; where it cannot be read, rules decide alone."""
-    shutil.copytree(SHIPPED, _folder(play))
-    yield {"fraud_model": str(_folder(play)), "model_unusable": "rules", "model_probe_s": 2.0}
+    shutil.copytree(SHIPPED, _folder(trial))
+    yield {"fraud_model": str(_folder(trial)), "model_unusable": "rules", "model_probe_s": 2.0}
 
 
 @contextmanager
-def slowed(play: Play) -> Iterator[Mapping[str, object]]:
+def slowed(trial: Trial) -> Iterator[Mapping[str, object]]:
     """The same, and a bolt whose model can be made slow."""
-    play.scene.add_bolt(BROKEN_BOLTS, "SlowBolt")
-    with own_model(play) as changes:
+    trial.environment.add_bolt(BROKEN_BOLTS, "SlowBolt")
+    with own_model(trial) as changes:
         yield changes
 
 
-def become_slow(play: Play) -> None:
+def become_slow(trial: Trial) -> None:
     """2 s a record, while half of the records are decided nevertheless; then as fast as before."""
-    flag = _folder(play) / broken_bolts.FLAG
-    play.at(0.05)
+    flag = _folder(trial) / broken_bolts.FLAG
+    trial.at(0.05)
     flag.touch()
-    play.scene.tell(f"the model takes {broken_bolts.RECORD_S:g} s a record from here on")
-    play.scene.until_said(LATE, _SAID_S)
-    play.scene.tell(f"sparse says: {LATE} …")
-    play.at(0.5)
+    trial.environment.tell(f"the model takes {broken_bolts.RECORD_S:g} s a record from here on")
+    trial.environment.until_said(LATE, _SAID_S)
+    trial.environment.tell(f"sparse says: {LATE} …")
+    trial.at(0.5)
     flag.unlink()
-    play.scene.tell("the model is as fast as it was")
-    _until_again(play)
+    trial.environment.tell("the model is as fast as it was")
+    _until_again(trial)
 
 
-def be_cut_off(play: Play) -> None:
+def be_cut_off(trial: Trial) -> None:
     """The artefact loses its end, which nobody notices; a bolt dies and cannot read it; mended."""
-    artefact = _folder(play) / "trees.msgpack"
+    artefact = _folder(trial) / "trees.msgpack"
     whole = artefact.read_bytes()
-    play.at(0.05)
+    trial.at(0.05)
     artefact.write_bytes(whole[:-100])
-    play.scene.tell(f"cut 100 bytes off {artefact.name}")
-    play.kill(play.scene.bolt, 0.1)
-    play.scene.until_said(_CUT_OFF, _SAID_S)
-    play.scene.tell(f"sparse says: … {_CUT_OFF} …")
-    play.at(0.5)
+    trial.environment.tell(f"cut 100 bytes off {artefact.name}")
+    trial.kill(trial.environment.bolt, 0.1)
+    trial.environment.until_said(_CUT_OFF, _SAID_S)
+    trial.environment.tell(f"sparse says: … {_CUT_OFF} …")
+    trial.at(0.5)
     artefact.write_bytes(whole)
-    play.scene.tell(f"{artefact.name} is whole again")
-    _until_again(play)
+    trial.environment.tell(f"{artefact.name} is whole again")
+    _until_again(trial)
 
 
-def _until_again(play: Play) -> None:
+def _until_again(trial: Trial) -> None:
     """Records come until the model is tried again; a last lot is left to decide."""
-    play.fell()
-    more = islice(mixed(sys.maxsize, play.seed), play.count, None)  # the traffic goes on
+    trial.fell()
+    more = islice(mixed(sys.maxsize, trial.seed), trial.count, None)  # the traffic goes on
 
     def said() -> bool:
-        if AGAIN in play.scene.said():
+        if AGAIN in trial.environment.said():
             return True
-        play.more(islice(more, _MORE))
-        play.wait(_MORE_S)
+        trial.more(islice(more, _MORE))
+        trial.wait(_MORE_S)
         return False
 
-    play.scene.until(said, AGAIN, _SAID_S)
-    play.scene.tell(f"sparse says: {AGAIN} …")
-    play.judge = partial(_judge_by_rules, play)
-    play.more(islice(more, _LAST))
-    play.fell()
+    trial.environment.until(said, AGAIN, _SAID_S)
+    trial.environment.tell(f"sparse says: {AGAIN} …")
+    trial.judge = partial(_judge_by_rules, trial)
+    trial.more(islice(more, _LAST))
+    trial.fell()
 
 
-def _judge_by_rules(play: Play) -> Tables:
+def _judge_by_rules(trial: Trial) -> Tables:
     """The laws; and the model decided first everywhere, and last in a partition at least: each bolt
     tries its own again, one may come later than the last record."""
-    want = play.scene.check()
-    found = tables.of_cassandra(play.scene.settings)
+    want = trial.environment.check()
+    found = tables.of_cassandra(trial.environment.settings)
     fallen = degraded.take_fallen(found)
     log: dict[int, list[tuple[int, bool]]] = {}
     for cells in found.decisions.values():
@@ -154,12 +154,12 @@ def _judge_by_rules(play: Play) -> Tables:
     expect(alone, "the model decided all")
     expect(not any(min(each)[1] for each in log.values()), "the first decision is by rules alone")
     expect(not all(max(each)[1] for each in log.values()), "the last decisions are by rules alone")
-    play.notes.append(
+    trial.notes.append(
         f"{alone:,} of {len(found.decisions):,} decisions were made by rules alone, marked so, and "
         f"are byte for byte what the rules decide; {fallen} alerts of a first try were taken back."
     )
     return want
 
 
-def _folder(play: Play) -> Path:
-    return play.scene.project.root / "model"
+def _folder(trial: Trial) -> Path:
+    return trial.environment.project.root / "model"

@@ -12,7 +12,7 @@ import psutil
 
 from apps.operate.ledger_alarm import PATIENCE_S, Alarm
 from apps.prove.chaos import judge, oracle
-from apps.prove.chaos.campaign import SLOWEST, START_S, Play
+from apps.prove.chaos.campaign import SLOWEST, START_S, Trial
 from apps.prove.chaos.environment import committed
 from apps.prove.chaos.errors import Invalid, expect
 from apps.prove.chaos.run import JVM, SPOUT, Run
@@ -29,74 +29,76 @@ from stormwatch.records import EndState, Record
 _TRUNCATE_S = 60.0
 
 
-def twins(play: Play) -> None:
+def twins(trial: Trial) -> None:
     """The same topology is started twice, on one group: two writers for everything."""
-    play.at(0.02)
-    with _second(play):
-        play.wait(20)
-    play.fell()
+    trial.at(0.02)
+    with _second(trial):
+        trial.wait(20)
+    trial.fell()
 
 
-def late_riser(play: Play) -> None:
+def late_riser(trial: Trial) -> None:
     """The whole run is stopped, another goes on in its place, then the first one wakes."""
-    play.at(0.05)
-    play.restarts = None
-    scene = play.scene
+    trial.at(0.05)
+    trial.restarts = None
+    environment = trial.environment
     with ExitStack() as other:
-        with _asleep(scene.run.pid):
-            scene.tell("stopped `sparse run` and all that it started with SIGSTOP")
-            other.enter_context(_second(play))
-            before = committed(scene.ledger())
-            scene.until(lambda: committed(scene.ledger()) > before, "work of the other", START_S)
-            play.wait(10)
-        scene.tell("the first run wakes, with old states in its memory")
-        play.wait(15)
-    play.fell()
+        with _asleep(environment.run.pid):
+            environment.tell("stopped `sparse run` and all that it started with SIGSTOP")
+            other.enter_context(_second(trial))
+            before = committed(environment.ledger())
+            environment.until(
+                lambda: committed(environment.ledger()) > before, "work of the other", START_S
+            )
+            trial.wait(10)
+        environment.tell("the first run wakes, with old states in its memory")
+        trial.wait(15)
+    trial.fell()
 
 
-def frozen_jvm(play: Play) -> None:
+def frozen_jvm(trial: Trial) -> None:
     """Storm stands still for 40 s, and one of its bolts dies meanwhile."""
-    play.at(play.random.uniform(0.05, 0.2))
-    play.restarts = None
-    with play.paused(JVM):
-        play.wait(5)
-        play.scene.kill(play.scene.bolt)
-        play.kills += 1
-        play.scene.tell("killed a bolt with SIGKILL while Storm stands still")
-        play.wait(35)
+    trial.at(trial.random.uniform(0.05, 0.2))
+    trial.restarts = None
+    with trial.paused(JVM):
+        trial.wait(5)
+        trial.environment.kill(trial.environment.bolt)
+        trial.kills += 1
+        trial.environment.tell("killed a bolt with SIGKILL while Storm stands still")
+        trial.wait(35)
 
 
-def offsets_back(play: Play) -> None:
+def offsets_back(trial: Trial) -> None:
     """Somebody sets the group's offsets back to the beginning: everything comes again."""
-    play.at(0.3)
-    play.restarts = None
-    play.scene.stop()
-    settings = play.scene.settings
+    trial.at(0.3)
+    trial.restarts = None
+    trial.environment.stop()
+    settings = trial.environment.settings
     with closing(connect.source(settings, settings.topic_transactions)) as source:
         back = {p: Committed(0, "") for p in range(settings.kafka_partitions)}
         source.commit(back, wait=True)
-    play.scene.tell("stopped `sparse run`, set the offsets back to 0, starting it again")
-    play.fell()
-    play.scene.start()
+    trial.environment.tell("stopped `sparse run`, set the offsets back to 0, starting it again")
+    trial.fell()
+    trial.environment.start()
 
 
-def truncate_ledger(play: Play) -> None:
+def truncate_ledger(trial: Trial) -> None:
     """Somebody empties the ledger under way: decisions stand, and the proof says what it lacks."""
-    play.at(0.2)
-    settings = play.scene.settings
+    trial.at(0.2)
+    settings = trial.environment.settings
     session = open_session(settings, request_timeout_s=_TRUNCATE_S)
     try:
         session.execute(f"TRUNCATE {settings.cassandra_keyspace}.ledger")
     finally:
         session.cluster.shutdown()
-    play.scene.tell("emptied the table `ledger` by hand")
-    play.judge = partial(_without_proof, play)
-    play.fell()
+    trial.environment.tell("emptied the table `ledger` by hand")
+    trial.judge = partial(_without_proof, trial)
+    trial.fell()
 
 
-def _without_proof(play: Play) -> Tables:
+def _without_proof(trial: Trial) -> Tables:
     """All but the ledger is as ever; what the ledger lacks is told, to the offset."""
-    settings, ledger = play.scene.settings, play.scene.ledger()
+    settings, ledger = trial.environment.settings, trial.environment.ledger()
     found = tables.of_cassandra(settings)
     want = judge.expected(settings, domain=judge.believed(found))
     lost = want.ends.keys() - found.ends.keys()
@@ -106,7 +108,7 @@ def _without_proof(play: Play) -> Tables:
     alarm.look(0.0, [ledger])
     told = alarm.look(PATIENCE_S, [ledger])
     expect(told, "offsets without an end state raise no alarm")
-    play.notes.append(
+    trial.notes.append(
         f"The ledger says unaccounted {ledger.unaccounted:,}, just those that were taken from "
         f"it, and after a minute: {told[0]}"
     )
@@ -117,19 +119,19 @@ def _without_proof(play: Play) -> Tables:
 
 
 @contextmanager
-def _second(play: Play) -> Iterator[None]:
+def _second(trial: Trial) -> Iterator[None]:
     """Another `sparse run` of the same topology, group and tables, while it lasts."""
-    scene = play.scene
+    environment = trial.environment
     with tempfile.TemporaryDirectory(prefix="stormwatch-twin-") as folder:
-        twin = Run(Path(folder), scene.stand.home.jars, scene.settings)
+        twin = Run(Path(folder), environment.own_services.home.jars, environment.settings)
         twin.start()
         try:
             twin.until(lambda: twin.pids(SPOUT) and twin.pids(twin.bolt), "second run", START_S)
-            scene.tell("a second `sparse run` reads the same partitions")
+            environment.tell("a second `sparse run` reads the same partitions")
             yield
         finally:
             twin.project.end()
-    scene.tell("the second run is gone")
+    environment.tell("the second run is gone")
 
 
 @contextmanager
@@ -155,18 +157,18 @@ UNREAD = 20_000
 Copy = Mapping[Span, list[Record]]
 
 
-def cut_log(play: Play) -> None:
+def cut_log(trial: Trial) -> None:
     """While the topology is stopped, UNREAD records come, and the log up to UP_TO is deleted.
 
     Stopped, for a client that runs has far more in its memory than it has decided; and all decided
     before, for of a batch under way nobody could tell afterwards which states have learned it.
     """
-    settings = play.scene.settings
+    settings = trial.environment.settings
     topic = settings.topic_transactions
-    play.restarts = None
-    play.scene.drain(play.count, START_S + play.count / SLOWEST)
-    play.scene.stop()
-    play.more(play.later(UNREAD, "unread"))
+    trial.restarts = None
+    trial.environment.drain(trial.count, START_S + trial.count / SLOWEST)
+    trial.environment.stop()
+    trial.more(trial.later(UNREAD, "unread"))
     with closing(connect.source(settings, topic)) as source:
         copy = {
             span: [record for some in oracle.records(source, span) for record in some]
@@ -174,15 +176,17 @@ def cut_log(play: Play) -> None:
         }
     with closing(connect.admin(settings)) as admin:
         admin.delete_records(topic, {s.partition: int(s.end * UP_TO) for s in copy})
-    play.scene.tell(f"stopped `sparse run`; deleted {UP_TO:.0%} of the log; starting it again")
-    play.judge = partial(_judge_expired, play, copy)
-    play.fell()
-    play.scene.start()
+    trial.environment.tell(
+        f"stopped `sparse run`; deleted {UP_TO:.0%} of the log; starting it again"
+    )
+    trial.judge = partial(_judge_expired, trial, copy)
+    trial.fell()
+    trial.environment.start()
 
 
-def _judge_expired(play: Play, copy: Copy) -> Tables:
+def _judge_expired(trial: Trial, copy: Copy) -> Tables:
     """What was read is decided as ever; the rest is `expired`, one range a partition."""
-    settings, ledger = play.scene.settings, play.scene.ledger()
+    settings, ledger = trial.environment.settings, trial.environment.ledger()
     expect(ledger.sound and not ledger.in_flight, ledger)
     found = tables.of_cassandra(settings)
     gone = {key for key, states in found.ends.items() if states == {EndState.EXPIRED}}
@@ -205,5 +209,5 @@ def _judge_expired(play: Play, copy: Copy) -> Tables:
     want = tables.of_memory(core.expected(settings, kept, judge.believed(found), parse))
     want.ends |= dict.fromkeys(gone, frozenset({EndState.EXPIRED}))
     judge.compare(settings, want, found)
-    play.notes.append(f"{len(gone):,} records were deleted unread, each is `expired`.")
+    trial.notes.append(f"{len(gone):,} records were deleted unread, each is `expired`.")
     return want

@@ -10,7 +10,7 @@ from apps.local.services.home import silent
 from apps.operate import ledger as ledgers
 from apps.prove.chaos import judge, traffic
 from apps.prove.chaos.run import ROOT, Run
-from apps.prove.chaos.services import Stand
+from apps.prove.chaos.services import OwnServices
 from apps.prove.chaos.traffic import KeyValue
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
@@ -24,15 +24,17 @@ ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
 """Of a topic that takes records of the future."""
 
 
-class Scene(Run):
+class Environment(Run):
     """A project directory, topics, tables and a group of its own; Kafka and Cassandra shared.
 
     `show` is called with each ledger that is looked at, `tell` with what is done, in words.
     """
 
-    def __init__(self, services: Settings, stand: Stand, root: Path, name: str) -> None:
-        super().__init__(root, stand.home.jars, services)
-        self.stand = stand
+    def __init__(
+        self, services: Settings, own_services: OwnServices, root: Path, name: str
+    ) -> None:
+        super().__init__(root, own_services.home.jars, services)
+        self.own_services = own_services
         self.show: Callable[[TopicLedger], None] = lambda ledger: None
         self.tell: Callable[[str], None] = lambda words: None
         self.settings = replace(
@@ -116,9 +118,11 @@ def committed(ledger: TopicLedger) -> int:
 
 
 @contextmanager
-def opened(services: Settings, stand: Stand, root: Path, name: str) -> Iterator[Scene]:
+def opened(
+    services: Settings, own_services: OwnServices, root: Path, name: str
+) -> Iterator[Environment]:
     """Nothing outlives it."""
-    made = Scene(services, stand, root, name)
+    made = Environment(services, own_services, root, name)
     try:
         yield made
     finally:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from apps.local.services import process
-from apps.prove.chaos.campaign import START_S, Play
+from apps.prove.chaos.campaign import START_S, Trial
 from apps.prove.chaos.errors import ChaosFailed
 from apps.prove.chaos.run import JVM, SPOUT
 from apps.prove.chaos.services import TcpProxy
@@ -19,153 +19,155 @@ CASSANDRA_GONE = "will be tried again: Cassandra"
 _TOLD_S = 60.0
 
 
-def kill_bolt(play: Play) -> None:
+def kill_bolt(trial: Trial) -> None:
     """One bolt."""
-    play.kill(play.scene.bolt, play.random.uniform(0.05, 0.3))
+    trial.kill(trial.environment.bolt, trial.random.uniform(0.05, 0.3))
 
 
-def kill_spout(play: Play) -> None:
+def kill_spout(trial: Trial) -> None:
     """One spout, with a batch in flight."""
-    play.kill(SPOUT, play.random.uniform(0.05, 0.3))
+    trial.kill(SPOUT, trial.random.uniform(0.05, 0.3))
 
 
-def kill_jvm(play: Play) -> None:
+def kill_jvm(trial: Trial) -> None:
     """Storm's worker: the bolts may outlive it for a moment."""
-    play.kill(JVM, play.random.uniform(0.05, 0.3))
+    trial.kill(JVM, trial.random.uniform(0.05, 0.3))
 
 
-def kill_three(play: Play) -> None:
+def kill_three(trial: Trial) -> None:
     """As many as the wrapper forgives within ten minutes, of any kind."""
     for low in (0.05, 0.25, 0.45):
-        part = play.random.choice((play.scene.bolt, SPOUT, JVM))
-        play.kill(part, play.random.uniform(low, low + 0.1))
+        part = trial.random.choice((trial.environment.bolt, SPOUT, JVM))
+        trial.kill(part, trial.random.uniform(low, low + 0.1))
 
 
-def kill_late(play: Play) -> None:
+def kill_late(trial: Trial) -> None:
     """One bolt, when it holds most of the states."""
-    play.kill(play.scene.bolt, play.random.uniform(0.6, 0.75))
+    trial.kill(trial.environment.bolt, trial.random.uniform(0.6, 0.75))
 
 
-def burst(play: Play) -> None:
+def burst(trial: Trial) -> None:
     """Thirty for each 20,000 records, whatever runs."""
-    play.at(0.02)
-    play.burst(30 * max(1, play.count // 20_000), (play.scene.bolt, SPOUT, JVM))
+    trial.at(0.02)
+    trial.burst(30 * max(1, trial.count // 20_000), (trial.environment.bolt, SPOUT, JVM))
 
 
-def pause_bolt(play: Play, seconds: float) -> None:
+def pause_bolt(trial: Trial, seconds: float) -> None:
     """A bolt stands still and may come back as a zombie."""
-    play.at(play.random.uniform(0.05, 0.2))
-    play.restarts = None
-    with play.paused(play.scene.bolt):
-        play.wait(seconds)
+    trial.at(trial.random.uniform(0.05, 0.2))
+    trial.restarts = None
+    with trial.paused(trial.environment.bolt):
+        trial.wait(seconds)
 
 
-def kill_kafka(play: Play, seconds: float, times: int = 1) -> None:
+def kill_kafka(trial: Trial, seconds: float, times: int = 1) -> None:
     """kill -9 of the broker; started again on the same data."""
-    play.at(0.05)
+    trial.at(0.05)
     for turn in range(times):
-        with play.scene.stand.down("kafka"):
-            play.scene.tell("killed Kafka with SIGKILL")
-            _said_again(play, KAFKA_GONE, turn, _TOLD_S)
-            play.scene.tell(f"sparse says: {KAFKA_GONE}")
-            play.wait(seconds)
-        play.scene.tell("Kafka runs again")
-        play.fell()
-        _said_again(play, KAFKA_BACK, turn, START_S)
-        play.more(play.later(2000, f"after-{turn}"))
+        with trial.environment.own_services.down("kafka"):
+            trial.environment.tell("killed Kafka with SIGKILL")
+            _said_again(trial, KAFKA_GONE, turn, _TOLD_S)
+            trial.environment.tell(f"sparse says: {KAFKA_GONE}")
+            trial.wait(seconds)
+        trial.environment.tell("Kafka runs again")
+        trial.fell()
+        _said_again(trial, KAFKA_BACK, turn, START_S)
+        trial.more(trial.later(2000, f"after-{turn}"))
 
 
-def hang_cassandra(play: Play, seconds: float) -> None:
+def hang_cassandra(trial: Trial, seconds: float) -> None:
     """SIGSTOP: connections stand, nothing answers."""
-    _without_cassandra(play, seconds, play.scene.stand.paused("cassandra"), "SIGSTOP", "goes on")
+    _without_cassandra(
+        trial, seconds, trial.environment.own_services.paused("cassandra"), "SIGSTOP", "goes on"
+    )
 
 
-def stop_cassandra(play: Play, seconds: float) -> None:
+def stop_cassandra(trial: Trial, seconds: float) -> None:
     """An orderly stop, and a start on the same data."""
-    down = play.scene.stand.down("cassandra", kill=False)
-    _without_cassandra(play, seconds, down, "SIGTERM", "runs again")
+    down = trial.environment.own_services.down("cassandra", kill=False)
+    _without_cassandra(trial, seconds, down, "SIGTERM", "runs again")
 
 
-def kill_cassandra(play: Play, times: int) -> None:
+def kill_cassandra(trial: Trial, times: int) -> None:
     """kill -9, and a start on the same data."""
     for turn in range(times):
-        down = play.scene.stand.down("cassandra")
-        _without_cassandra(play, 1, down, "SIGKILL", "runs again", 0.05 + turn / 10)
-        play.kills += 1
+        down = trial.environment.own_services.down("cassandra")
+        _without_cassandra(trial, 1, down, "SIGKILL", "runs again", 0.05 + turn / 10)
+        trial.kills += 1
 
 
 def _without_cassandra(
-    play: Play, seconds: float, away: AbstractContextManager[None], signal: str, back: str,
+    trial: Trial, seconds: float, away: AbstractContextManager[None], signal: str, back: str,
     share: float = 0.05,
 ) -> None:  # fmt: skip
-    play.at(share)
-    before = play.scene.said().count(CASSANDRA_GONE)
+    trial.at(share)
+    before = trial.environment.said().count(CASSANDRA_GONE)
     with away:
-        play.scene.tell(f"stopped Cassandra with {signal}")
-        _said_again(play, CASSANDRA_GONE, before, _TOLD_S)
-        play.scene.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
-        play.wait(seconds)
-    play.scene.tell(f"Cassandra {back}")
-    play.fell()
+        trial.environment.tell(f"stopped Cassandra with {signal}")
+        _said_again(trial, CASSANDRA_GONE, before, _TOLD_S)
+        trial.environment.tell("sparse says: … a batch " + CASSANDRA_GONE + " …")
+        trial.wait(seconds)
+    trial.environment.tell(f"Cassandra {back}")
+    trial.fell()
 
 
 @contextmanager
-def behind_a_proxy(play: Play) -> Iterator[Mapping[str, object]]:
+def behind_a_proxy(trial: Trial) -> Iterator[Mapping[str, object]]:
     """Cassandra is met through a proxy that can be slow, silent or gone."""
-    play.proxy = TcpProxy(play.scene.settings.cassandra_port)
+    trial.proxy = TcpProxy(trial.environment.settings.cassandra_port)
     try:
-        yield {"cassandra_port": play.proxy.port}
+        yield {"cassandra_port": trial.proxy.port}
     finally:
-        play.proxy.cut()
+        trial.proxy.cut()
 
 
-def slow_cassandra(play: Play) -> None:
+def slow_cassandra(trial: Trial) -> None:
     """Through the proxy of the stage: late, then cut off, then silent."""
-    proxy = play.proxy
+    proxy = trial.proxy
     assert proxy is not None
-    play.at(0.05)
+    trial.at(0.05)
     proxy.pause = 0.3
-    play.scene.tell("every answer of Cassandra comes 0.3 s late")
-    play.wait(10)
+    trial.environment.tell("every answer of Cassandra comes 0.3 s late")
+    trial.wait(10)
     proxy.pause = 0.0
     for _ in range(3):
         proxy.cut()
-        play.scene.tell("every connection to Cassandra is reset")
-        play.wait(play.random.uniform(0.5, 2.0))
+        trial.environment.tell("every connection to Cassandra is reset")
+        trial.wait(trial.random.uniform(0.5, 2.0))
         proxy.mend()
-        play.wait(play.random.uniform(1.0, 3.0))
+        trial.wait(trial.random.uniform(1.0, 3.0))
     proxy.hang()
-    play.scene.tell("connections to Cassandra stand and pass nothing on")
-    play.wait(15)
+    trial.environment.tell("connections to Cassandra stand and pass nothing on")
+    trial.wait(15)
     proxy.mend()
-    play.scene.tell("Cassandra answers as it did")
-    play.fell()
+    trial.environment.tell("Cassandra answers as it did")
+    trial.fell()
 
 
-def _said_again(play: Play, words: str, times: int, limit_s: float) -> None:
-    play.scene.until(lambda: play.scene.said().count(words) > times, words, limit_s)
+def _said_again(trial: Trial, words: str, times: int, limit_s: float) -> None:
+    trial.environment.until(lambda: trial.environment.said().count(words) > times, words, limit_s)
 
 
-def gauntlet(play: Play) -> None:
+def gauntlet(trial: Trial) -> None:
     """All of these in one run, in an order by chance; commits have to move again after each."""
-    parts = {"bolt": play.scene.bolt, "spout": SPOUT, "JVM": JVM}
+    parts = {"bolt": trial.environment.bolt, "spout": SPOUT, "JVM": JVM}
     harms: list[tuple[str, Callable[[], None]]] = [
-        (f"{name} killed", partial(play.kill, part, 0.0)) for name, part in parts.items()
+        (f"{name} killed", partial(trial.kill, part, 0.0)) for name, part in parts.items()
     ]
     harms += [
-        ("bolt paused", partial(pause_bolt, play, 20)),
-        ("Kafka killed", partial(kill_kafka, play, 2)),
-        ("Cassandra hung", partial(hang_cassandra, play, 5)),
-        ("Cassandra stopped", partial(stop_cassandra, play, 5)),
+        ("bolt paused", partial(pause_bolt, trial, 20)),
+        ("Kafka killed", partial(kill_kafka, trial, 2)),
+        ("Cassandra hung", partial(hang_cassandra, trial, 5)),
+        ("Cassandra stopped", partial(stop_cassandra, trial, 5)),
     ]
-    play.random.shuffle(harms)
-    some, took = play.count // 2, []
+    trial.random.shuffle(harms)
+    some, took = trial.count // 2, []
     for number, (name, harm) in enumerate(harms):
-        play.more(play.later(some, f"part-{number}", play.random.randrange(1 << 30)))
+        trial.more(trial.later(some, f"part-{number}", trial.random.randrange(1 << 30)))
         harm()
-        took.append(f"{name} {play.moved(START_S):.1f} s")
-    play.restarts = play.kills
-    play.notes.append(f"Until commits moved again: {', '.join(took)}.")
+        took.append(f"{name} {trial.moved(START_S):.1f} s")
+    trial.restarts = trial.kills
+    trial.notes.append(f"Until commits moved again: {', '.join(took)}.")
 
 
 SIZE_MIB = 512
@@ -177,12 +179,12 @@ _TOLD = {"cassandra": CASSANDRA_GONE, "kafka": KAFKA_GONE}
 
 
 @contextmanager
-def small(play: Play, service: str) -> Iterator[Mapping[str, object]]:
+def small(trial: Trial, service: str) -> Iterator[Mapping[str, object]]:
     """The data lies on a tmpfs of SIZE_MIB. Raises ChaosFailed where none may be mounted."""
-    stand = play.scene.stand
-    data = stand.home.run_dir / service / "data"
+    own_services = trial.environment.own_services
+    data = own_services.home.run_dir / service / "data"
     aside = data.with_name("data.before")
-    with stand.down(service, kill=False):
+    with own_services.down(service, kill=False):
         data.rename(aside)
         data.mkdir()
         _call("mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "stormwatch-chaos", str(data))
@@ -193,35 +195,35 @@ def small(play: Play, service: str) -> Iterator[Mapping[str, object]]:
         _call("umount", "--lazy", str(data))  # the service lives on until the campaign is over
 
 
-def fill(play: Play, service: str) -> None:
+def fill(trial: Trial, service: str) -> None:
     """Not a byte is left for a while; then there is room again, and the service is restarted."""
-    scene = play.scene
-    play.at(0.05)
-    ballast = scene.stand.home.run_dir / service / "data" / "ballast"
+    environment = trial.environment
+    trial.at(0.05)
+    ballast = environment.own_services.home.run_dir / service / "data" / "ballast"
     _fill(ballast)
-    scene.tell(f"the disk of {service} is full")
+    environment.tell(f"the disk of {service} is full")
     try:
-        scene.until(partial(_told, play, service, ballast), f"word of {service}", START_S)
-        scene.tell(f"sparse says: … {_TOLD[service]} …")
+        environment.until(partial(_told, trial, service, ballast), f"word of {service}", START_S)
+        environment.tell(f"sparse says: … {_TOLD[service]} …")
         for _ in range(_FULL_S):
             _fill(ballast)
-            play.wait(1)
-        home = scene.stand.home
+            trial.wait(1)
+        home = environment.own_services.home
         said = complaint(home.log(service), home.run_dir / service)
-        scene.tell(f"{service} says: {said}")
-        play.notes.append(f"{service} said: {said}")
+        environment.tell(f"{service} says: {said}")
+        trial.notes.append(f"{service} said: {said}")
     finally:
         ballast.unlink()
-    scene.tell("there is room again")
-    with scene.stand.down(service, kill=False):
+    environment.tell("there is room again")
+    with environment.own_services.down(service, kill=False):
         pass
-    scene.tell(f"{service} was started again")
-    play.fell()
+    environment.tell(f"{service} was started again")
+    trial.fell()
 
 
-def _told(play: Play, service: str, ballast: Path) -> bool:
+def _told(trial: Trial, service: str, ballast: Path) -> bool:
     _fill(ballast)  # what was deleted meanwhile is no room either
-    return _TOLD[service] in play.scene.said()
+    return _TOLD[service] in trial.environment.said()
 
 
 def _fill(ballast: Path) -> None:

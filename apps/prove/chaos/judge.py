@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing
 from typing import Any
 
-from apps.operate.domains import beside
+from apps.operate.domains import own_domains_of_all
 from apps.prove.chaos import oracle, traffic
 from apps.prove.chaos.errors import expect
 from apps.prove.verdict import degraded, tables
@@ -56,7 +56,7 @@ def compare(settings: Settings, want: Tables, found: Tables) -> None:
     """Tables and topics hold what they must. Raises ChaosFailed naming what is wrong."""
     wrong = tables.differences(want, found)
     expect(not wrong, "\n".join(wrong))
-    told = alerts_of(traffic.values(settings, settings.topic_alerts), beside())
+    told = alerts_of(traffic.values(settings, settings.topic_alerts), own_domains_of_all())
     raised = {key[4:6] for key in want.alerts}
     expect(told == raised, f"alerts in Kafka: {_both(told, raised)}")
     letters = traffic.values(settings, settings.topic_dead_letters)

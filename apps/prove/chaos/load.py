@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from apps.data.generate.transactions import Transactions
 from apps.local.memory import processes
 from apps.prove.chaos import faults
-from apps.prove.chaos.campaign import START_S, Play
-from apps.prove.chaos.environment import Scene, committed
+from apps.prove.chaos.campaign import START_S, Trial
+from apps.prove.chaos.environment import Environment, committed
 from apps.prove.chaos.errors import expect
 from apps.prove.chaos.run import JVM, SPOUT
 from apps.prove.chaos.traffic import KeyValue, Load, hot, mixed
@@ -24,41 +24,43 @@ _LATE_S = 0.2
 """Each answer of Cassandra, so that the flood's ten times are few enough for one machine."""
 
 
-def flood(play: Play, seconds: float) -> None:
+def flood(trial: Trial, seconds: float) -> None:
     """TIMES what was decided before, for `seconds`."""
-    scene, proxy = play.scene, play.proxy
+    environment, proxy = trial.environment, trial.proxy
     assert proxy is not None
     proxy.pause = _LATE_S
-    play.more(play.later(20_000, "capacity"))
-    play.wait(MEASURE_S)
-    began, before = time.monotonic(), committed(scene.ledger())
-    play.wait(MEASURE_S)
-    capacity = (committed(scene.ledger()) - before) / (time.monotonic() - began)
+    trial.more(trial.later(20_000, "capacity"))
+    trial.wait(MEASURE_S)
+    began, before = time.monotonic(), committed(environment.ledger())
+    trial.wait(MEASURE_S)
+    capacity = (committed(environment.ledger()) - before) / (time.monotonic() - began)
     expect(capacity > 0, "nothing was decided before the flood")
-    scene.tell(f"{capacity:,.0f} records/s are decided; now {TIMES} times as many come")
-    told = scene.said().count(_TIMED_OUT)  # at a slow start, before Cassandra was reached
-    load = Load(scene.settings, play.later(1 << 40, "flood"), TIMES * capacity)
+    environment.tell(f"{capacity:,.0f} records/s are decided; now {TIMES} times as many come")
+    told = environment.said().count(_TIMED_OUT)  # at a slow start, before Cassandra was reached
+    load = Load(environment.settings, trial.later(1 << 40, "flood"), TIMES * capacity)
     sizes: dict[tuple[str, int], list[float]] = defaultdict(list)
     load.start()
     try:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for each in processes([scene.run.pid], time.time()):
+            for each in processes([environment.run.pid], time.time()):
                 sizes[each.name, each.pid].append(each.rss)
-            scene.ledger()
-            play.wait(5)
+            environment.ledger()
+            trial.wait(5)
     finally:
         load.stop()
     expect(not load.lost, f"Kafka refused {load.lost} records of the flood")
-    play.count += load.published
+    trial.count += load.published
     proxy.pause = 0.0
-    scene.tell(f"the flood of {load.published:,} records is over; Cassandra answers at once again")
-    play.fell()
-    said = scene.said()
+    environment.tell(
+        f"the flood of {load.published:,} records is over; Cassandra answers at once again"
+    )
+    trial.fell()
+    said = environment.said()
     expect(said.count(_TIMED_OUT) == told, f"a flood made batches time out:\n{said}")
     grown = {name: growth(sizes_of) for (name, _), sizes_of in sizes.items()}
     worst = max(grown, key=lambda name: grown[name])
-    play.notes.append(
+    trial.notes.append(
         f"A flood of {load.published:,} records in {seconds:.0f} s, {TIMES} times the "
         f"{capacity:,.0f}/s that were decided; the process that grew most in it: {worst}, "
         f"{grown[worst]:+.1f} MB."
@@ -80,26 +82,29 @@ IDLE_GROWTH_MB = 16.0
 AFTER = 20_000
 
 
-def idle(play: Play, seconds: float) -> None:
+def idle(trial: Trial, seconds: float) -> None:
     """All is decided; `seconds` of silence; one record; then as many as there were before."""
-    scene = play.scene
-    scene.drain(play.count, START_S)
-    pids = _pids(scene)
-    scene.tell(f"all is decided; nothing is sent for {seconds:.0f} s")
-    play.wait(min(30.0, seconds))  # what the traffic left is collected
-    before = _sizes(scene)
-    play.wait(seconds - min(30.0, seconds))
-    grown = {name: size - before.get(name, size) for name, size in _sizes(scene).items()}
-    expect(_pids(scene) == pids, f"processes {pids} became {_pids(scene)}:\n{scene.said()}")
+    environment = trial.environment
+    environment.drain(trial.count, START_S)
+    pids = _pids(environment)
+    environment.tell(f"all is decided; nothing is sent for {seconds:.0f} s")
+    trial.wait(min(30.0, seconds))  # what the traffic left is collected
+    before = _sizes(environment)
+    trial.wait(seconds - min(30.0, seconds))
+    grown = {name: size - before.get(name, size) for name, size in _sizes(environment).items()}
+    expect(
+        _pids(environment) == pids,
+        f"processes {pids} became {_pids(environment)}:\n{environment.said()}",
+    )
     began = time.monotonic()
-    play.more(mixed(1, run="after"))
-    scene.drain(play.count, START_S)
+    trial.more(mixed(1, run="after"))
+    environment.drain(trial.count, START_S)
     took = time.monotonic() - began
-    scene.tell(f"one record after {seconds:.0f} s of silence: committed after {took:.2f} s")
-    play.more(mixed(AFTER, run="again"))
-    play.fell()
+    environment.tell(f"one record after {seconds:.0f} s of silence: committed after {took:.2f} s")
+    trial.more(mixed(AFTER, run="again"))
+    trial.fell()
     worst = max(grown, key=lambda name: grown[name])
-    play.notes.append(
+    trial.notes.append(
         f"After {seconds:.0f} s of silence one record was committed within {took:.2f} s of being "
         f"sent; no process died; the one that grew most in the silence: {worst}, "
         f"{grown[worst]:+.1f} MB."
@@ -109,14 +114,14 @@ def idle(play: Play, seconds: float) -> None:
     expect(all(size < IDLE_GROWTH_MB for size in python.values()), f"memory grew: {grown} MB")
 
 
-def _pids(scene: Scene) -> list[int]:
-    return sorted(pid for part in (JVM, SPOUT, scene.bolt) for pid in scene.pids(part))
+def _pids(environment: Environment) -> list[int]:
+    return sorted(pid for part in (JVM, SPOUT, environment.bolt) for pid in environment.pids(part))
 
 
-def _sizes(scene: Scene) -> dict[str, float]:
+def _sizes(environment: Environment) -> dict[str, float]:
     """MB by component, the greatest process of each."""
     sizes: dict[str, float] = {}
-    for each in processes([scene.run.pid], time.time()):
+    for each in processes([environment.run.pid], time.time()):
         sizes[each.name] = max(each.rss, sizes.get(each.name, 0.0))
     return sizes
 
@@ -125,25 +130,25 @@ RATE, SECONDS, WARM = 400, 30, 5
 """Records a second, for how long, and seconds at the start of which nothing is counted."""
 
 
-def hot_key(play: Play) -> None:
+def hot_key(trial: Trial) -> None:
     """The others' p99 with and without a hot key at the same rate; then a kill among the hot."""
-    play.scene.drain(play.count, START_S)
-    beside, alone = _measure(play, True), _measure(play, False)
+    trial.environment.drain(trial.count, START_S)
+    beside, alone = _measure(trial, True), _measure(trial, False)
     note = (
         f"At {RATE} records/s the other keys took at most {beside} ms (p99) with half of the "
         f"traffic on one key, {alone} ms without it: {beside / max(1, alone):.1f} times."
     )
-    play.scene.tell(note)
-    play.notes.append(note)
-    play.more(hot(20_000, play.random.randrange(1 << 30)))
-    faults.kill_bolt(play)
+    trial.environment.tell(note)
+    trial.notes.append(note)
+    trial.more(hot(20_000, trial.random.randrange(1 << 30)))
+    faults.kill_bolt(trial)
 
 
-def _measure(play: Play, with_hot: bool) -> int:
+def _measure(trial: Trial, with_hot: bool) -> int:
     """p99 of the others, ms from publishing to the decision: at most so much, for a record is taken
     to be as old as the oldest of its batch."""
     run = f"{'hot' if with_hot else 'even'}-phase"
-    others = play.later(RATE * SECONDS, run)
+    others = trial.later(RATE * SECONDS, run)
     one = iter(Transactions(8, run=f"{run}-one", customers=1))
     is_hot = [with_hot and number % 2 == 0 for number in range(RATE * SECONDS)]
 
@@ -154,12 +159,12 @@ def _measure(play: Play, with_hot: bool) -> int:
             yield next(one)[:2] if hot_now else next(others)
 
     half = "half" if with_hot else "none"
-    play.scene.tell(f"{RATE} records/s for {SECONDS} s, {half} of them of one key")
-    places = play.more(paced())
-    play.scene.drain(play.count, START_S)
+    trial.environment.tell(f"{RATE} records/s for {SECONDS} s, {half} of them of one key")
+    places = trial.more(paced())
+    trial.environment.drain(trial.count, START_S)
     spans = sorted(
         (each.partition, each.first, each.last, each.age)
-        for each in stored(play.scene.settings).written
+        for each in stored(trial.environment.settings).written
         if each.part.startswith("score")
     )
     took = []

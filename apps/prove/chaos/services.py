@@ -14,18 +14,21 @@ from pathlib import Path
 
 from apps.local.services import cassandra, kafka, manage, ports, process, registry
 from apps.local.services.home import Home, Progress, silent
-from apps.local.services.plan import Plan
+from apps.local.services.plan import ServicePlan
 from apps.prove.chaos.errors import expect
 from stormwatch.settings import Settings
 
-_PLANS: dict[str, Callable[..., Plan]] = {kafka.NAME: kafka.plan, cassandra.NAME: cassandra.plan}
+_PLANS: dict[str, Callable[..., ServicePlan]] = {
+    kafka.NAME: kafka.plan,
+    cassandra.NAME: cassandra.plan,
+}
 _STOP_S = 30.0
 _OFF_HEAP = "memtable_allocation_type: offheap_objects\n"
 _ON_HEAP = "memtable_allocation_type: heap_buffers\n"
 
 
 @dataclass
-class Stand:
+class OwnServices:
     """Services of `home`, whose registry knows their pids and ports."""
 
     home: Home
@@ -55,7 +58,9 @@ class Stand:
 
 
 @contextmanager
-def own(root: Path, progress: Progress, *, old: bool = False) -> Iterator[tuple[Settings, Stand]]:
+def own(
+    root: Path, progress: Progress, *, old: bool = False
+) -> Iterator[tuple[Settings, OwnServices]]:
     """A Kafka and a Cassandra for one campaign, on free ports; gone at the end, with their data.
 
     `old`: their JVMs are soon as they would be after hours (see `aged`); memtables, which fill and
@@ -76,18 +81,21 @@ def own(root: Path, progress: Progress, *, old: bool = False) -> Iterator[tuple[
                 {n: partial(_ours, _PLANS[n], chosen=p, old=old) for n, p in plans.items()},
                 progress,
             )
-            yield manage.with_entries(Settings(run_dir=str(home.run_dir)), entries), Stand(home)
+            yield (
+                manage.with_entries(Settings(run_dir=str(home.run_dir)), entries),
+                OwnServices(home),
+            )
         finally:
             manage.halt(home, list(registry.read(home)), silent)
 
 
 def _ours(
-    plan: Callable[..., Plan],
+    plan: Callable[..., ServicePlan],
     home: Home,
     progress: Progress,
     chosen: dict[str, int],
     old: bool = False,
-) -> Plan:
+) -> ServicePlan:
     """A plan on these ports; a campaign that is killed takes its services along."""
     made = plan(home, progress, **chosen)
     if old and made.name == cassandra.NAME:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from apps.prove.chaos import judge
-from apps.prove.chaos.campaign import START_S, Play
+from apps.prove.chaos.campaign import START_S, Trial
 from apps.prove.chaos.errors import expect
 from apps.prove.verdict import tables
 from apps.prove.verdict.tables import Tables
@@ -33,22 +33,22 @@ _body = msgspec.json.Decoder(_Body).decode
 Named = tuple[str, str]
 
 
-def change(play: Play) -> None:
+def change(trial: Trial) -> None:
     """Stop, start with other rules and another model; stop, start with the first ones."""
-    scene, first = play.scene, Fraud.load()
-    second = other(scene.project.root)
-    play.restarts = None
+    environment, first = trial.environment, Fraud.load()
+    second = other(environment.project.root)
+    trial.restarts = None
     for low, rule_file, model in (
-        (0.05, str(scene.project.root / RULES), str(scene.project.root / MODEL)),
+        (0.05, str(environment.project.root / RULES), str(environment.project.root / MODEL)),
         (0.25, "", ""),
     ):
-        play.at(play.random.uniform(low, low + 0.1))
-        scene.stop()
-        play.fell()
+        trial.at(trial.random.uniform(low, low + 0.1))
+        environment.stop()
+        trial.fell()
         what = "other rules and another model" if rule_file else "the first ones again"
-        scene.tell(f"stopped `sparse run`; starting it with {what}")
-        scene.start("fraud", fraud_rules=rule_file, fraud_model=model)
-    play.judge = partial(_judge, play, first, second, scene.settings.batch_max_records)
+        environment.tell(f"stopped `sparse run`; starting it with {what}")
+        environment.start("fraud", fraud_rules=rule_file, fraud_model=model)
+    trial.judge = partial(_judge, trial, first, second, environment.settings.batch_max_records)
 
 
 def other(root: Path) -> Fraud:
@@ -69,16 +69,16 @@ def other(root: Path) -> Fraud:
     return Fraud.load(root / MODEL, rule_set=rule_set)
 
 
-def _judge(play: Play, first: Fraud, second: Fraud, batch: int) -> Tables:
+def _judge(trial: Trial, first: Fraud, second: Fraud, batch: int) -> Tables:
     """Each decision is what the version that it names decides; and the versions came in turn."""
-    settings, ledger = play.scene.settings, play.scene.ledger()
+    settings, ledger = trial.environment.settings, trial.environment.ledger()
     expect(ledger.sound and not ledger.in_flight, ledger)
     found = tables.of_cassandra(settings)
     late = of_second(first, second, found, batch)
-    play.notes.append(f"{len(late):,} of {len(found.decisions):,} decisions are of the other one.")
+    trial.notes.append(f"{len(late):,} of {len(found.decisions):,} decisions are of the other one.")
     expect(0 < len(late) < len(found.decisions), "one version decided all")
     fallen = without_fallen(found)
-    play.notes.append(f"{fallen} alerts of a first try were taken back by the second.")
+    trial.notes.append(f"{fallen} alerts of a first try were taken back by the second.")
     oracles = [judge.expected(settings, domain=judge.believed(found, d)) for d in (first, second)]
     want = woven(oracles[0], oracles[1], late)
     judge.compare(settings, want, found)
@@ -141,36 +141,39 @@ _READS = "        if envelope.version != VERSION:\n"
 _VERSION = f"VERSION = {VERSION}\n"
 
 
-def there_and_back(play: Play) -> None:
+def there_and_back(trial: Trial) -> None:
     """The newer version comes, the older one is tried again, then the newer goes on."""
-    scene = play.scene
-    play.restarts = None
-    code = scene.project.root / "src" / "stormwatch" / "state" / "envelope.py"
+    environment = trial.environment
+    trial.restarts = None
+    code = environment.project.root / "src" / "stormwatch" / "state" / "envelope.py"
     older = code.read_text()
-    play.at(play.random.uniform(0.05, 0.15))
-    scene.stop()
-    scene.tell(f"stopped `sparse run`; starting one whose states are of version {_NEWER}")
+    trial.at(trial.random.uniform(0.05, 0.15))
+    environment.stop()
+    environment.tell(f"stopped `sparse run`; starting one whose states are of version {_NEWER}")
     code.write_text(newer(older))
-    scene.start()
-    play.at(play.random.uniform(0.25, 0.35))
-    scene.stop()
-    scene.tell(f"stopped it; starting the one again that knows version {VERSION} alone")
+    environment.start()
+    trial.at(trial.random.uniform(0.25, 0.35))
+    environment.stop()
+    environment.tell(f"stopped it; starting the one again that knows version {VERSION} alone")
     code.write_text(older)
-    scene.start()
-    scene.until_said(_WAITS, START_S)
-    scene.until_said(_REFUSAL, START_S)
-    play.wait(_REFUSES_S)
-    ledger = scene.ledger()
+    environment.start()
+    environment.until_said(_WAITS, START_S)
+    environment.until_said(_REFUSAL, START_S)
+    trial.wait(_REFUSES_S)
+    ledger = environment.ledger()
     aside = ledger.states.get(EndState.DEAD_LETTERED)
     expect(ledger.sound and ledger.in_flight and not aside, ledger)
-    expect(scene.said().count(_REFUSAL) > 1 and _RESTARTS not in scene.said(), scene.said())
-    scene.tell(f"it waits, sets no record aside, and says: … {_WAITS}: … {_REFUSAL} …")
-    scene.stop()
+    expect(
+        environment.said().count(_REFUSAL) > 1 and _RESTARTS not in environment.said(),
+        environment.said(),
+    )
+    environment.tell(f"it waits, sets no record aside, and says: … {_WAITS}: … {_REFUSAL} …")
+    environment.stop()
     code.write_text(newer(older))
-    play.fell()
-    scene.tell(f"starting version {_NEWER} again")
-    scene.start()
-    play.judge = partial(_judge_states, play)
+    trial.fell()
+    environment.tell(f"starting version {_NEWER} again")
+    environment.start()
+    trial.judge = partial(_judge_states, trial)
 
 
 def newer(code: str) -> str:
@@ -182,14 +185,14 @@ def newer(code: str) -> str:
     return code.replace(_VERSION, f"VERSION = {_NEWER}\n").replace(_READS, takes_over + _READS)
 
 
-def _judge_states(play: Play) -> Tables:
+def _judge_states(trial: Trial) -> Tables:
     """As ever, but that states which were touched later are of the newer version."""
-    settings, ledger = play.scene.settings, play.scene.ledger()
+    settings, ledger = trial.environment.settings, trial.environment.ledger()
     expect(ledger.sound and not ledger.in_flight, ledger)
     found = tables.of_cassandra(settings)
     versions = [_version(blob) for blob in found.states.values()]
     expect(set(versions) == {VERSION, _NEWER}, f"states of versions {set(versions)}")
-    play.notes.append(f"{versions.count(_NEWER)} of {len(versions)} states are of the newer one.")
+    trial.notes.append(f"{versions.count(_NEWER)} of {len(versions)} states are of the newer one.")
     found.states = {key: as_older(blob) for key, blob in found.states.items()}
     want = judge.expected(settings, domain=judge.believed(found))
     judge.compare(settings, want, found)

@@ -19,8 +19,8 @@ from apps.local.run.figures import Look, rates
 from apps.local.run.watch import take
 from apps.local.services import registry
 from apps.local.storm.local import JVM_OPTIONS, STORM
-from apps.prove.chaos import services as stand
-from apps.prove.chaos.environment import Scene, opened
+from apps.prove.chaos import services as own_services
+from apps.prove.chaos.environment import Environment, opened
 from apps.prove.chaos.run import BOLT, JVM, SPOUT
 from apps.prove.chaos.traffic import Load, mixed
 from apps.prove.soak.heaps import Heaps
@@ -78,23 +78,25 @@ class Soak:
 
     def run(self) -> Report:
         """Raises ChaosFailed when a law is broken at the end."""
-        with _scene(self._options, self._tell) as scene:
+        with _scene(self._options, self._tell) as environment:
             # Storm, too: what grows from here on is neither a heap that fills nor compiled code.
-            scene.environ[JVM_OPTIONS] = " ".join(stand.aged([*STORM]))
-            scene.prepare()
+            environment.environ[JVM_OPTIONS] = " ".join(own_services.aged([*STORM]))
+            environment.prepare()
             seed = self._options.seed + int(self._before.at)
-            load = Load(scene.settings, mixed(_ENDLESS, seed), self._options.rate, self._ahead())
-            scene.start("fraud")
+            load = Load(
+                environment.settings, mixed(_ENDLESS, seed), self._options.rate, self._ahead()
+            )
+            environment.start("fraud")
             load.start()
             try:
-                scene.until_ended(1, START_S)
-                self._course(scene, load)
+                environment.until_ended(1, START_S)
+                self._course(environment, load)
             finally:
                 load.stop()
             self._tell(f"{load.published:,} records published; waiting for the last of them")
-            scene.drain(load.published - load.lost, DRAIN_S)
-            scene.stop()
-            scene.check()
+            environment.drain(load.published - load.lost, DRAIN_S)
+            environment.stop()
+            environment.check()
         said = f"{load.published:,} records, {self._kills} kills: 0 missing, 0 doubled, 0 different"
         with self._parts.open("a") as out:
             out.write(said + "\n")
@@ -104,35 +106,41 @@ class Soak:
     def _ahead(self) -> int:
         return min(AHEAD, int(self._options.rate * self._options.seconds / 4))
 
-    def _course(self, scene: Scene, load: Load) -> None:
+    def _course(self, environment: Environment, load: Load) -> None:
         began, options = time.monotonic(), self._options
         began_ms = now_ms()
         left = options.seconds - self._before.at
         pauses = between_kills(self._random, options.every_s)
         sample_at, kill_at = 0.0, next(pauses)
-        with scene.ports() as (admin, store):
-            ports = _Ports(scene.settings, admin, store)
+        with environment.ports() as (admin, store):
+            ports = _Ports(environment.settings, admin, store)
             while (now := time.monotonic() - began) < left:
-                if scene.run.poll() is not None:
-                    self._tell(f"`sparse run` ended, starting it again; it said:\n{scene.said()}")
-                    scene.start("fraud")
+                if environment.run.poll() is not None:
+                    self._tell(
+                        f"`sparse run` ended, starting it again; it said:\n{environment.said()}"
+                    )
+                    environment.start("fraud")
                 if now >= sample_at:
                     sample_at = now + SAMPLE_S
-                    self._sample(scene, load, ports, now, began_ms)
+                    self._sample(environment, load, ports, now, began_ms)
                 if kill_at <= now < left - CALM_S:
                     kill_at = now + next(pauses)
-                    self._kill(scene)
+                    self._kill(environment)
                 time.sleep(0.5)
 
-    def _sample(self, scene: Scene, load: Load, ports: _Ports, now: float, began_ms: int) -> None:
-        services = [entry.pid for entry in registry.read(scene.stand.home).values()]
-        seen = processes([scene.run.pid, *services], time.time(), scene.stand.home.run_dir)
+    def _sample(
+        self, environment: Environment, load: Load, ports: _Ports, now: float, began_ms: int
+    ) -> None:
+        services = [entry.pid for entry in registry.read(environment.own_services.home).values()]
+        seen = processes(
+            [environment.run.pid, *services], time.time(), environment.own_services.home.run_dir
+        )
         sample = Sample(
             round(self._before.at + now, 1), seen, self._before.published + load.published,
             kills=self._before.kills + self._kills, heaps=self._heaps.due(seen),
         )  # fmt: skip
         try:
-            stream = Stream("fraud", scene.settings.topic_transactions, "transactions")
+            stream = Stream("fraud", environment.settings.topic_transactions, "transactions")
             look = take(stream, ports, began_ms)
             latency = rates(self._look, look).latency if self._look else None
             sample = msgspec.structs.replace(
@@ -149,8 +157,8 @@ class Soak:
             f"{sample.p99} ms, {memory:,.0f} MB, {sample.kills} kills"
         )
 
-    def _kill(self, scene: Scene) -> None:
-        pids = scene.pids(self._random.choice((BOLT, SPOUT, JVM)))
+    def _kill(self, environment: Environment) -> None:
+        pids = environment.pids(self._random.choice((BOLT, SPOUT, JVM)))
         if pids:
             with suppress(ProcessLookupError):
                 os.kill(pids[0], signal.SIGKILL)
@@ -180,13 +188,15 @@ def write(options: Options) -> Report:
 
 
 @contextmanager
-def _scene(options: Options, tell: Callable[[str], None]) -> Iterator[Scene]:
+def _scene(options: Options, tell: Callable[[str], None]) -> Iterator[Environment]:
     with (
         tempfile.TemporaryDirectory(prefix="stormwatch-soak-", ignore_cleanup_errors=True) as at,
-        stand.own(options.root, lambda step, detail: tell(f"{step}: {detail}"), old=True) as (
+        own_services.own(
+            options.root, lambda step, detail: tell(f"{step}: {detail}"), old=True
+        ) as (
             found,
             under,
         ),
-        opened(found, under, Path(at), f"soak_{options.seed}") as scene,
+        opened(found, under, Path(at), f"soak_{options.seed}") as environment,
     ):
-        yield scene
+        yield environment

@@ -17,7 +17,7 @@ JUDGED_S = 1800.0
 FIELDS = {"own": "MB", "files": "handles", "threads": "threads"}
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class SlopeVerdict(msgspec.Struct, frozen=True):
     """One component and one figure of it."""
 
     component: str
@@ -38,7 +38,7 @@ class Report(msgspec.Struct, frozen=True):
     p99_ms: list[int]  # median and greatest of the samples
     lag: list[int]
     heaps: dict[str, list[float]]  # JVM -> MB that lived in it, after a full collection, in order
-    slopes: list[Verdict]
+    slopes: list[SlopeVerdict]
     holds: bool
 
 
@@ -48,7 +48,9 @@ def report(samples: Sequence[Sample], seed: int, rate: float, parts: list[str]) 
     last = samples[-1] if samples else Sample(0.0, [], 0)
     settled = [each for each in calm(samples) if each.at >= SETTLE * last.at]
     verdicts = [
-        Verdict(name, figure, found, found.flat or (field == "own" and found.high < MB_AN_HOUR))
+        SlopeVerdict(
+            name, figure, found, found.flat or (field == "own" and found.high < MB_AN_HOUR)
+        )
         for field, figure in FIELDS.items()
         for name, curves in lives(settled, field).items()
         if (found := slope(curves))

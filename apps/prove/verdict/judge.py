@@ -29,7 +29,7 @@ class Finding(msgspec.Struct, frozen=True):
     told: str = ""
 
 
-class Verdict(msgspec.Struct):
+class Judgement(msgspec.Struct):
     """PASS: equal. FAIL: `counts` says how not. INVALID: nothing was proven, `why` says why."""
 
     seed: int
@@ -50,7 +50,7 @@ def judge(
     doubts: Sequence[str] = (),
     events: Callable[[str], Sequence[tuple[int, Any]]] = lambda entity: (),
     domain: Domain[Any, Any] | None = None,
-) -> Verdict:
+) -> Judgement:
     """Compare. `doubts` make it INVALID, whatever was found.
 
     `events` gives the scored events of an entity with their offsets, in the order of the log: with
@@ -63,7 +63,7 @@ def judge(
     shown = [f for kind in KINDS for f in [f for f in found if f.kind == kind][:EXAMPLES]]
     status = INVALID if doubts else FAIL if found else PASS
     quarantined = sum(cells[1] == "kills_process" for cells in have.dead_letters.values())
-    return Verdict(
+    return Judgement(
         seed, status, len(want.ends), len(want.decisions), quarantined, len(marked(have)),
         {kind: counts[kind] for kind in KINDS}, shown, list(doubts),
     )  # fmt: skip

@@ -16,7 +16,7 @@ _SILENCE_S = 30.0
 _EOF = -191  # KafkaError._PARTITION_EOF
 
 
-class Log:
+class TopicReader:
     """One topic as it is now. Every method raises BrokerUnavailable; `close` it."""
 
     def __init__(self, settings: Settings, topic: str) -> None:

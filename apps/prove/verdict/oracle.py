@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
 from stormwatch.dead_letters.redaction import names
-from stormwatch.dead_letters.rows import kept
+from stormwatch.dead_letters.rows import redacted
 from stormwatch.ingest import notices
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.partitioner import stripe_of
@@ -89,7 +89,7 @@ class Core:
         stamp, name = outcome_stamp(fragment), self._domain.name
         if killer:
             aside = notices.quarantined(fragment, records[0], settings.quarantine_after, "oracle")
-            rows = [kept(row, settings.record_max_bytes, self._masked) for row in aside.rows]
+            rows = [redacted(row, settings.record_max_bytes, self._masked) for row in aside.rows]
             self.store.write_aside(name, rows, aside.ledger, stamp)
             return None
         made = parse_batch(

@@ -13,8 +13,8 @@ from apps.operate.domains import MAKE, provable
 from apps.prove.verdict import degraded, oracle, preconditions
 from apps.prove.verdict.as_judged import AsJudged, of_tables
 from apps.prove.verdict.epochs import aligned
-from apps.prove.verdict.judge import FAIL, Verdict, judge
-from apps.prove.verdict.kafka import Log
+from apps.prove.verdict.judge import FAIL, Judgement, judge
+from apps.prove.verdict.kafka import TopicReader
 from apps.prove.verdict.oracle import Batch, Span
 from apps.prove.verdict.preconditions import Times
 from apps.prove.verdict.tables import Tables, of_memory, stored
@@ -32,7 +32,7 @@ def verdict(
     seed: int,
     faults: Sequence[int] = (),
     domain: Domain[Any, Any] | None = None,
-) -> Verdict:
+) -> Judgement:
     """Judge what the topology `name` stored. `faults`: when each was made, ms since the epoch.
 
     The seed decides how the oracle cuts the log into batches, which must not matter. `domain`
@@ -41,7 +41,7 @@ def verdict(
     stream = provable(settings, name)
     domain = domain or MAKE[name](settings)
     have = stored(settings, name, stream.topic)
-    with closing(Log(settings, stream.topic)) as log:
+    with closing(TopicReader(settings, stream.topic)) as log:
         marks = log.marks()
         spans, why = preconditions.spans_of(stream.topic, have, marks)
         aligned(have.tables, spans)
@@ -68,7 +68,11 @@ def verdict(
 
 
 def _scored(
-    log: Log, spans: Sequence[Span], want: Tables, domain: Domain[Any, Any], judged: AsJudged
+    log: TopicReader,
+    spans: Sequence[Span],
+    want: Tables,
+    domain: Domain[Any, Any],
+    judged: AsJudged,
 ) -> Iterator[tuple[str, int, Any]]:
     """Entity, offset and event of what is scored, in the order of the log."""
     for span in spans:
@@ -101,7 +105,7 @@ def _quarantined(have: Tables) -> set[tuple[int, int]]:
 
 
 def _batches(
-    log: Log,
+    log: TopicReader,
     spans: Sequence[Span],
     size: Any,
     killers: set[tuple[int, int]],

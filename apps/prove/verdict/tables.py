@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from cassandra.cluster import Session
 
-from apps.operate.domains import beside
+from apps.operate.domains import own_domains_of_all
 from apps.prove.verdict.ends import Ends, Try
 from stormwatch.adapters.cassandra.session import open_session, translated
 from stormwatch.adapters.memory.store import MemoryStore
@@ -64,7 +64,7 @@ def differences(expected: Tables, found: Tables) -> list[str]:
         extra = have.keys() - want.keys()
         for word, keys in (
             ("missing", want.keys() - have.keys()),
-            ("extra", {key for key in extra if key[0] not in beside()}),
+            ("extra", {key for key in extra if key[0] not in own_domains_of_all()}),
             ("different", {key for key in want.keys() & have.keys() if want[key] != have[key]}),
         ):
             if keys:

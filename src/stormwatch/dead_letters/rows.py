@@ -33,7 +33,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     raw: bytes | None
 
 
-def kept(row: SetAside, max_bytes: int, masked: frozenset[str] = frozenset()) -> SetAside:
+def redacted(row: SetAside, max_bytes: int, masked: frozenset[str] = frozenset()) -> SetAside:
     """`row` as it may be stored: cards and `masked` fields masked, the value cut at `max_bytes`.
 
     Doing it again changes nothing.

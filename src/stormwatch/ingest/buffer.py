@@ -15,7 +15,7 @@ _OVERHEAD = 32
 """Bytes counted for a record besides its key and value."""
 
 
-class Limits(NamedTuple):
+class BufferLimits(NamedTuple):
     """What bounds a batch."""
 
     records: int
@@ -24,10 +24,12 @@ class Limits(NamedTuple):
     dating: Dating | None = None  # None: Kafka's times are believed, whatever they are
 
 
-class Backlog:
+class Buffer:
     """What waits to be cut into batches. `read` is the offset to be fetched next."""
 
-    def __init__(self, read: int, limits: Limits, decided: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self, read: int, limits: BufferLimits, decided: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self.read = read
         self._decided = decided  # (first, end), ascending: not to be taken
         self._limits = limits

@@ -13,7 +13,7 @@ BACKOFF_S, BACKOFF_MAX_S = 0.1, 10.0
 
 
 @dataclass(slots=True)
-class Item:
+class InFlight:
     """To be sent, in flight, or waiting to be sent again. Times: seconds, the caller's clock."""
 
     stream: str

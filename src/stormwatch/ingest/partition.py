@@ -2,7 +2,7 @@
 
 The next item is cut only when the one in hand is acked; then `position`, the lowest offset not
 acked and the offset to commit, moves behind it. A fail or a long silence sends the same item again
-as the next attempt; answers to an older attempt are ignored. A batch that Storm's time-out struck
+as the next attempt; answers to an older attempt are ignored. A batch that timed out in Storm
 again and again comes smaller (`stormwatch.ingest.batch_limit`). What must be committed before
 anything is sent (a new generation, a guarded batch) sets `hold`.
 
@@ -22,10 +22,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from stormwatch.ingest import notices
-from stormwatch.ingest.batch_limit import Brake
-from stormwatch.ingest.buffer import Backlog, Limits
+from stormwatch.ingest.batch_limit import BatchLimit
+from stormwatch.ingest.buffer import Buffer, BufferLimits
 from stormwatch.ingest.commit_metadata import Start
-from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item, backoff
+from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight, backoff
 from stormwatch.ports import Committed
 from stormwatch.records import Fingerprint, Fragment, Record, fingerprint_of
 from stormwatch.stretches import OPEN
@@ -37,7 +37,7 @@ CAUTION = 64
 class Rules(NamedTuple):
     """What a partition keeps to."""
 
-    limits: Limits
+    limits: BufferLimits
     quarantine_after: int
     resend_after_s: float  # in flight for so long without an answer: sent again
     component: str  # names the spout in quarantined rows
@@ -50,9 +50,9 @@ class Partition:
     def __init__(self, topic: str, index: int, start: Start, rules: Rules, random: Random) -> None:
         self.topic, self.index = topic, index
         self.position = self._expired_to = start.offset
-        self.backlog = Backlog(start.offset, rules.limits, start.decided)
+        self.buffer = Buffer(start.offset, rules.limits, start.decided)
         self._decided = list(start.decided)
-        self.item: Item | None = None
+        self.item: InFlight | None = None
         self.hold = True
         self._mark, self._rules, self._random = start.mark, rules, random
         self._believed = start.believed
@@ -60,15 +60,15 @@ class Partition:
         self._step = 0
         self._singles = start.mark.span
         self._kept: Committed | None = None
-        self._brake = Brake(rules.limits.records, rules.timeout_s)
+        self._batch_limit = BatchLimit(rules.limits.records, rules.timeout_s)
         self._tried = (-1, 0)  # the last offset of a batch that was cut, and its next attempt
 
     # Kafka's side
 
     def expire(self, low: int) -> None:
-        """Kafka deleted everything from `backlog.read` to `low` - 1. Only while `drained`."""
+        """Kafka deleted everything from `buffer.read` to `low` - 1. Only while `drained`."""
         assert self.drained
-        self._expired_to = self.backlog.read = low
+        self._expired_to = self.buffer.read = low
 
     def renew(self, epoch: int) -> None:
         """The topic has a new epoch; takes a new generation. What is in hand keeps the old one."""
@@ -79,11 +79,11 @@ class Partition:
     @property
     def drained(self) -> bool:
         """Whether everything read is acked."""
-        return self.item is None and not self.backlog and self.position >= self._expired_to
+        return self.item is None and not self.buffer and self.position >= self._expired_to
 
     # Storm's side
 
-    def prepare(self) -> Item | None:
+    def prepare(self) -> InFlight | None:
         """The item in hand; cuts the next one if there is none."""
         if self.item is None:
             self.item = self._cut()
@@ -123,7 +123,7 @@ class Partition:
             # Or a later death, of another record, would be counted on this one.
             self.hold = self.hold or item.probe
             self._relax(item.records)
-            self._brake.passed()
+            self._batch_limit.passed()
         return True
 
     def fail(self, tup_id: str, now: float) -> float | None:
@@ -186,16 +186,16 @@ class Partition:
 
     # Within
 
-    def _in_flight(self, tup_id: str) -> Item | None:
+    def _in_flight(self, tup_id: str) -> InFlight | None:
         item = self.item
         return item if item and item.sent_at is not None and item.tup_id == tup_id else None
 
-    def _shrink(self, item: Item, now: float) -> None:
+    def _shrink(self, item: InFlight, now: float) -> None:
         if item.stream == BATCHES and item.records and item.sent_at is not None:
             # What is given back was tried: its next try must be known as a later one.
             self._tried = (max(item.fragment.last, self._tried[0]), item.fragment.attempt + 1)
-            count = self._brake.struck(item.records, now - item.sent_at)
-            self.backlog.give_back(item.keep(count))
+            count = self._batch_limit.timed_out(item.records, now - item.sent_at)
+            self.buffer.give_back(item.keep(count))
 
     def _relax(self, records: int) -> None:
         if self._singles > 0:
@@ -204,22 +204,22 @@ class Partition:
             self._caution -= 1
             self._step *= 2
 
-    def _cut(self) -> Item | None:
+    def _cut(self) -> InFlight | None:
         self._pass_decided()
         if not self._mark.started:
             at = self._fragment(self.position - 1)
-            return Item(NOTICES, at, notices.started(at))
+            return InFlight(NOTICES, at, notices.started(at))
         if self.position < self._expired_to:
             end = min(self._expired_to, self.position + notices.EXPIRED_CHUNK)
             fragment = self._fragment(end - 1)
-            return Item(NOTICES, fragment, notices.expired(fragment))
+            return InFlight(NOTICES, fragment, notices.expired(fragment))
         most = self._most()
-        if self.backlog and not most:
-            return Item(BATCHES, self._fragment(self.position - 1), [])
+        if self.buffer and not most:
+            return InFlight(BATCHES, self._fragment(self.position - 1), [])
         bound = self._decided[0][0] if self._decided else OPEN
-        if not (batch := self.backlog.take(most, bound)):
-            empty = self.position < bound <= self.backlog.read  # no records: said as absent
-            return Item(BATCHES, self._fragment(bound - 1), []) if empty else None
+        if not (batch := self.buffer.take(most, bound)):
+            empty = self.position < bound <= self.buffer.read  # no records: said as absent
+            return InFlight(BATCHES, self._fragment(bound - 1), []) if empty else None
         batch = self._dated(batch)
         largest = self._rules.limits.record_bytes
         fragment = replace(
@@ -228,10 +228,10 @@ class Partition:
         single = self._caution > 0 and most == 1
         if single and self.tries >= self._rules.quarantine_after:
             aside = notices.quarantined(fragment, batch[0], self.tries, self._rules.component)
-            return Item(NOTICES, fragment, aside, records=1)
+            return InFlight(NOTICES, fragment, aside, records=1)
         if self.position <= self._tried[0]:
             fragment = replace(fragment, attempt=self._tried[1])
-        return Item(BATCHES, fragment, batch, records=len(batch), probe=single, most=largest)
+        return InFlight(BATCHES, fragment, batch, records=len(batch), probe=single, most=largest)
 
     def _pass_decided(self) -> None:
         """Go on behind what has an end state already."""
@@ -248,7 +248,7 @@ class Partition:
             return batch
         if known is not None and batch[0].offset <= known[0]:
             kept = [record for record in batch if record.offset <= known[0]]
-            self.backlog.give_back(batch[len(kept) :])
+            self.buffer.give_back(batch[len(kept) :])
             return dating.at(known[1], kept)
         moments = [record.read for record in batch if record.read is not None]
         if not moments:
@@ -259,7 +259,7 @@ class Partition:
         return dating.at(moment, batch)
 
     def _most(self) -> int:
-        most = self._brake.most
+        most = self._batch_limit.most
         return min(self._step, 1 if self._singles > 0 else most) if self._caution else most
 
     def _fragment(self, last: int) -> Fragment:

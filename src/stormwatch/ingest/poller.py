@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from stormwatch.epochs import epoch_of
 from stormwatch.errors import BrokerRefused
 from stormwatch.ingest.partition import Partition, Rules
-from stormwatch.ingest.retry import FETCH, Patience
-from stormwatch.ingest.start import Known, Log, check_position, open_log, open_partitions
+from stormwatch.ingest.retry import FETCH, Retry
+from stormwatch.ingest.start import Known, Subscription, check_position, open_log, open_partitions
 from stormwatch.ingest.transactions import TransactionWatch
 from stormwatch.ports import Source, Store, TopicInfo
 from stormwatch.records import Record
@@ -25,17 +25,18 @@ SUSPECTED = "was alone in work when its process died"
 logger = logging.getLogger(__name__)
 
 
-class Feed:
+class Poller:
     """Owns the source and the partitions p with p % `tasks` == `task`."""
 
     def __init__(
-        self, connect: Callable[[], Source], store: Callable[[], Store], log: Log, rules: Rules,
+        self, connect: Callable[[], Source], store: Callable[[], Store], log: Subscription,
+        rules: Rules,
         task: int, tasks: int, clock: Callable[[], float], random: Random,
     ) -> None:  # fmt: skip
         self.partitions: dict[int, Partition] = {}
         self.source: Source | None = None
         self.opened_at = 0.0
-        self.patience = Patience(clock, random)
+        self.retry = Retry(clock, random)
         self._connect, self._store, self._log, self._rules = connect, store, log, rules
         self._task, self._tasks, self._clock, self._random = task, tasks, clock, random
         self._info: TopicInfo | None = None
@@ -54,9 +55,9 @@ class Feed:
         A topic that was made again is another log: what is in hand of the old one is given up, and
         the new one opened. Raises TopicError if what was not read is lost and may not be passed.
         """
-        patience = self.patience
-        if patience.ready and (patience.troubled or self._clock() >= self._discover_at):
-            with patience.attempt():
+        retry = self.retry
+        if retry.ready and (retry.troubled or self._clock() >= self._discover_at):
+            with retry.attempt():
                 self._discover()
 
     def fetch(self, timeout: float) -> None:
@@ -66,18 +67,18 @@ class Feed:
         self._balance(self.source)
         if len(self._paused) == len(self.partitions):
             return  # what came now would only be put on a shelf
-        if not self.patience.may(FETCH):
+        if not self.retry.may(FETCH):
             return
-        with self.patience.attempt(FETCH, proves=False):
+        with self.retry.attempt(FETCH, proves=False):
             if not self._fetched:
                 self._fetched = self.source.poll(self._rules.limits.records, timeout)
                 if self._fetched:
-                    self.patience.well(FETCH)
+                    self.retry.well(FETCH)
             if self._fetched and not self._proven(self.source):
                 return
             fetched, self._fetched = self._fetched, {}
             for index, records in fetched.items():
-                self.partitions[index].backlog.arrived(records)
+                self.partitions[index].buffer.arrived(records)
             self._gone.update(self.source.gone())
             for index in sorted(self._gone):
                 if self.partitions[index].drained:
@@ -131,7 +132,7 @@ class Feed:
         elif info != self._info or self._opening:
             self._open(source, info)
         else:
-            idle = {i: p.backlog.read for i, p in self.partitions.items() if p.drained}
+            idle = {i: p.buffer.read for i, p in self.partitions.items() if p.drained}
             self._transactions.look(source, idle)
         self._absent = info is None
         self._discover_at = self._clock() + (ABSENT_S if info is None else DISCOVER_S)
@@ -163,7 +164,7 @@ class Feed:
             if begun.low > partition.position:
                 self._expire(partition, begun.low)
         everything = kept | fresh
-        source.assign({index: each.backlog.read for index, each in everything.items()})
+        source.assign({index: each.buffer.read for index, each in everything.items()})
         self.partitions, self._info, self.opened_at = everything, info, self._clock()
         self._paused.clear()
         self._gone.clear()
@@ -175,7 +176,7 @@ class Feed:
                     "aside)", self._log.topic, index, each.position, SUSPECTED, each.tries,
                     self._rules.quarantine_after,
                 )  # fmt: skip
-        starts = ", ".join(f"partition {i} from {p.backlog.read}" for i, p in fresh.items())
+        starts = ", ".join(f"partition {i} from {p.buffer.read}" for i, p in fresh.items())
         logger.info("reading %r, log %s: %s", self._log.topic, known.log, starts or "nothing new")
 
     def _renew(self, store: Store, known: Known, kept: dict[int, Partition]) -> None:
@@ -188,7 +189,7 @@ class Feed:
 
     def _pass_gap(self, source: Source, index: int) -> None:
         partition = self.partitions[index]
-        read = partition.backlog.read
+        read = partition.buffer.read
         marks = source.watermarks(index)
         if not self._proven(source):
             return
@@ -206,13 +207,13 @@ class Feed:
         logger.error(
             "%s[%d]: Kafka deleted offsets %d to %d before they were read (retention); they are "
             "counted as expired. Give the topic a longer retention or read faster.",
-            self._log.topic, partition.index, partition.backlog.read, low - 1,
+            self._log.topic, partition.index, partition.buffer.read, low - 1,
         )  # fmt: skip
         partition.expire(low)
 
     def _balance(self, source: Source) -> None:
-        full = {i for i, p in self.partitions.items() if p.backlog.full} - self._paused
-        hungry = {i for i in self._paused if self.partitions[i].backlog.hungry}
+        full = {i for i, p in self.partitions.items() if p.buffer.full} - self._paused
+        hungry = {i for i in self._paused if self.partitions[i].buffer.hungry}
         if full:
             source.pause(full)
         if hungry:

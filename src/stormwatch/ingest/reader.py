@@ -11,11 +11,11 @@ from random import Random
 
 from stormwatch.errors import BrokerUnavailable, StoreUnavailable
 from stormwatch.ingest.choice import choose
-from stormwatch.ingest.in_flight import Item
+from stormwatch.ingest.in_flight import InFlight
 from stormwatch.ingest.partition import Partition, Rules
-from stormwatch.ingest.poller import Feed
+from stormwatch.ingest.poller import Poller
 from stormwatch.ingest.retry import COMMIT
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 from stormwatch.ports import Committed, Source, Store
 
 COMMIT_S = 1.0
@@ -44,11 +44,12 @@ class Reader:
     """
 
     def __init__(
-        self, connect: Callable[[], Source], store: Callable[[], Store], log: Log, rules: Rules,
+        self, connect: Callable[[], Source], store: Callable[[], Store], log: Subscription,
+        rules: Rules,
         task: int, tasks: int, clock: Callable[[], float], random: Random,
     ) -> None:  # fmt: skip
-        self._feed = Feed(connect, store, log, rules, task, tasks, clock, random)
-        self._patience = self._feed.patience
+        self._poller = Poller(connect, store, log, rules, task, tasks, clock, random)
+        self._retry = self._poller.retry
         self._clock = clock
         self._stagger = task * STAGGER_S
         self._resting = False
@@ -59,23 +60,23 @@ class Reader:
     @property
     def pause_s(self) -> float:
         """For how long `step` would have nothing to send, s."""
-        if not self._feed.partitions or self._patience.troubled:
+        if not self._poller.partitions or self._retry.troubled:
             return WAIT_S
         return min(WAIT_S, max(BUSY_POLL_S, self._round_at - self._clock()))
 
-    def step(self) -> list[Item]:
+    def step(self) -> list[InFlight]:
         """One turn: what is to be emitted now. Each is marked as sent."""
         if self._resting:
             self._wake()
-        self._feed.discover()
-        for partition in self._feed.partitions.values():
+        self._poller.discover()
+        for partition in self._poller.partitions.values():
             with _cut_told(partition):
                 if partition.overdue(self._clock()):
                     logger.warning("%s: Storm was silent, sending it again", _name(partition))
-        items: list[Item] = []
+        items: list[InFlight] = []
         if self._clock() >= self._round_at:
             items = self._fetch_and_send()
-        if self._clock() >= self._commit_at and self._patience.may(COMMIT):
+        if self._clock() >= self._commit_at and self._retry.may(COMMIT):
             self._commit_progress()
         return items
 
@@ -100,44 +101,44 @@ class Reader:
     def rest(self) -> None:
         """An orderly stop: commit what is acked, and that nothing died."""
         self._resting = True
-        for partition in self._feed.partitions.values():
+        for partition in self._poller.partitions.values():
             partition.rest()
-        self._commit_rest(self._feed.partitions.values())
+        self._commit_rest(self._poller.partitions.values())
         self._note_positions()
 
     def close(self) -> None:
         """`rest`, then leave Kafka. Idempotent."""
         self.rest()
-        source, self._feed.source = self._feed.source, None
+        source, self._poller.source = self._poller.source, None
         if source:
             source.close()
 
-    def _fetch_and_send(self) -> list[Item]:
+    def _fetch_and_send(self) -> list[InFlight]:
         """What came up to this moment goes out: what was polled a round ago is a round late."""
-        if not self._feed.partitions:
+        if not self._poller.partitions:
             return []
-        self._feed.fetch(self._poll_s())
+        self._poller.fetch(self._poll_s())
         return self._send()
 
     def _poll_s(self) -> float:
         now, busy = self._clock(), False
-        for partition in self._feed.partitions.values():
+        for partition in self._poller.partitions.values():
             item = partition.item
-            if len(partition.backlog) if item is None else item.due(now):
+            if len(partition.buffer) if item is None else item.due(now):
                 return 0.0
             busy |= item is not None and item.sent_at is not None
         return BUSY_POLL_S if busy else IDLE_POLL_S
 
-    def _send(self) -> list[Item]:
-        partitions, now = self._feed.partitions.values(), self._clock()
+    def _send(self) -> list[InFlight]:
+        partitions, now = self._poller.partitions.values(), self._clock()
         for partition in partitions:
             partition.prepare()
-        chosen = choose(partitions, now, self._feed.opened_at + self._stagger)
+        chosen = choose(partitions, now, self._poller.opened_at + self._stagger)
         for partition in chosen:
             partition.guard()
         held = [p for p in partitions if p.hold]
-        if held and self._patience.may(COMMIT):
-            with self._patience.attempt(COMMIT):
+        if held and self._retry.may(COMMIT):
+            with self._retry.attempt(COMMIT):
                 self._commit(held)
         if any(p.hold for p in partitions):
             chosen = [p for p in chosen if p.item and p.item.begun and not p.hold]
@@ -148,23 +149,23 @@ class Reader:
 
     def _commit(self, partitions: Collection[Partition]) -> None:
         commits = {p.index: p.commit for p in partitions}
-        if self._feed.source and commits:
-            self._feed.source.commit(commits, wait=True)
+        if self._poller.source and commits:
+            self._poller.source.commit(commits, wait=True)
             for partition in partitions:
                 partition.release(commits[partition.index])
 
     def _commit_progress(self) -> None:
         """Without waiting while there is news; once more and confirmed when there is none."""
-        partitions, now = self._feed.partitions, self._clock()
+        partitions, now = self._poller.partitions, self._clock()
         self._commit_at = now + COMMIT_S
         news = {index: p.commit for index, p in partitions.items() if p.dirty and not p.hold}
         settled = [partitions[index] for index in self._unconfirmed]
         if now >= self._recommit_at:
             settled = list(partitions.values())
-        with self._patience.attempt(COMMIT, proves=bool(settled) and not news):
+        with self._retry.attempt(COMMIT, proves=bool(settled) and not news):
             try:
-                if news and self._feed.source:
-                    self._feed.source.commit(news, wait=False)
+                if news and self._poller.source:
+                    self._poller.source.commit(news, wait=False)
                     for index, commit in news.items():
                         partitions[index].kept(commit)
                     self._unconfirmed |= news
@@ -181,7 +182,7 @@ class Reader:
     def _note_positions(self) -> None:
         # What the store misses now it hears with the next commit.
         with suppress(StoreUnavailable):
-            self._feed.note_positions()
+            self._poller.note_positions()
 
     def _commit_rest(self, partitions: Collection[Partition]) -> None:
         try:
@@ -191,12 +192,12 @@ class Reader:
 
     def _wake(self) -> None:
         self._resting = False
-        for partition in self._feed.partitions.values():
+        for partition in self._poller.partitions.values():
             partition.wake()
 
     def _owner(self, tup_id: str) -> Partition | None:
         index = tup_id.partition(":")[0]
-        return self._feed.partitions.get(int(index)) if index.isdecimal() else None
+        return self._poller.partitions.get(int(index)) if index.isdecimal() else None
 
 
 def _name(partition: Partition) -> str:

@@ -39,7 +39,7 @@ class _Trouble:
     say_at: float
 
 
-class Patience:
+class Retry:
     """Whether Kafka answers, and when to ask again. `clock` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float], random: Random) -> None:

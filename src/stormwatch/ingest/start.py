@@ -33,7 +33,7 @@ STOP = "stop"
 """The setting `expired`: what to do when Kafka deleted records that were never read."""
 
 
-class Log(NamedTuple):
+class Subscription(NamedTuple):
     """Names: whose offsets of which topic, which `stream` of events a spout reads there."""
 
     topic: str
@@ -59,7 +59,7 @@ class Known(NamedTuple):
     stretches: dict[int, tuple[Stretch, ...]]  # by partition, in the order of reading
 
 
-def open_log(source: Source, store: Store, log: Log, info: TopicInfo) -> Known:
+def open_log(source: Source, store: Store, log: Subscription, info: TopicInfo) -> Known:
     """The topic's log, registered with the keyspace where it is new.
 
     Tasks that do this at once are told the same. Raises InfrastructureError.
@@ -85,7 +85,7 @@ def open_log(source: Source, store: Store, log: Log, info: TopicInfo) -> Known:
     return Known(name, resizes, known)
 
 
-def _tell(source: Source, log: Log, info: TopicInfo, number: int) -> None:
+def _tell(source: Source, log: Subscription, info: TopicInfo, number: int) -> None:
     """Commands that know no store read it in Kafka."""
     epoch = Epoch(number, info.topic_id, info.partitions)
     if read_epoch(source.recall(epoch_key(log.topic))) != epoch:
@@ -93,7 +93,7 @@ def _tell(source: Source, log: Log, info: TopicInfo, number: int) -> None:
 
 
 def _older(
-    source: Source, store: Store, log: Log, info: TopicInfo, first: int,
+    source: Source, store: Store, log: Subscription, info: TopicInfo, first: int,
     stretches: Iterable[Stretch],
 ) -> list[Stretch]:  # fmt: skip
     """Stretches of what was read before the keyspace kept them."""
@@ -117,7 +117,7 @@ def _older(
 
 
 def open_partitions(
-    source: Source, store: Store, log: Log, known: Known, partitions: Sequence[int],
+    source: Source, store: Store, log: Subscription, known: Known, partitions: Sequence[int],
     generation: int = 0,
 ) -> dict[int, Opened]:  # fmt: skip
     """How each partition is read: from its commit, else from the oldest record.
@@ -189,7 +189,12 @@ def _decided(
 
 
 def _gone(
-    store: Store, log: Log, stretches: Sequence[Stretch], partition: int, low: int, committed: int
+    store: Store,
+    log: Subscription,
+    stretches: Sequence[Stretch],
+    partition: int,
+    low: int,
+    committed: int,
 ) -> str:
     """A sentence where the store has no end state of what was acknowledged last, else ""."""
     begin = min((min(each.first, each.skipped) for each in stretches), default=committed)
@@ -291,7 +296,7 @@ def _fingerprints(known: Known, partition: int, mark: Mark | None) -> list[Finge
     return [found[offset] for offset in sorted(found)]
 
 
-def check_position(log: Log, partition: int, offset: int, marks: Watermarks) -> int:
+def check_position(log: Subscription, partition: int, offset: int, marks: Watermarks) -> int:
     """The offset to go on at: `offset`, or the oldest where Kafka deleted records before that.
 
     Raises TopicError for deleted ones under `stop`.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from stormwatch.codec import Asides, Parsed
-from stormwatch.dead_letters.rows import kept, trace
+from stormwatch.dead_letters.rows import redacted, trace
 from stormwatch.errors import StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.records import (
@@ -110,7 +110,7 @@ def _set_aside(
         record.offset, record.dated, state.value, why.code, _reason(record, why), component,
         record.key, record.value,
     )  # fmt: skip
-    return kept(row, limit, masked)
+    return redacted(row, limit, masked)
 
 
 def _reason(record: Record, why: Rejection) -> str:

@@ -152,11 +152,11 @@ class Bolts:
     def _acked(self, one: Tuple) -> None:
         for root, edge in one.ids.items():
             tree = self._engine.acker.ack(root, edge ^ one.emitted)
-            self._engine.settle(tree, "acked")
+            self._engine.finish(tree, "acked")
 
     def _fail(self, task: int, said: Said) -> None:
         for root in self._take(task, said).ids:
-            self._engine.settle(self._engine.acker.fail(root), "failed")
+            self._engine.finish(self._engine.acker.fail(root), "failed")
 
     def _take(self, task: int, said: Said) -> Tuple:
         bolt = self.tasks[task]

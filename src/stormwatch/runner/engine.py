@@ -104,7 +104,7 @@ class Engine:
         """Send a message to a task."""
         self.host.send(task, encode(message))
 
-    def settle(self, tree: Tree | None, how: str) -> None:
+    def finish(self, tree: Tree | None, how: str) -> None:
         """A tree ended: tell its spout. None is nothing."""
         if tree is not None:
             name = self.plan.owner(tree.task).name
@@ -115,7 +115,7 @@ class Engine:
     def expire(self) -> None:
         """Everything in flight times out now."""
         for tree in self.acker.expire():
-            self.settle(tree, "timed out")
+            self.finish(tree, "timed out")
 
     def fault(self, text: str) -> None:
         """Tell that a planned fault happens."""
@@ -201,4 +201,4 @@ class Engine:
 
     def _rotate(self) -> None:
         for tree in self.acker.rotate():
-            self.settle(tree, "timed out")
+            self.finish(tree, "timed out")

@@ -130,7 +130,7 @@ class Spouts:
             tuples.append(one)
         if said.id is not None:
             done = engine.acker.begin(root, value, task, said.id, engine.clock.now())
-            engine.settle(done, "acked")
+            engine.finish(done, "acked")
         if said.need_task_ids and not said.task:
             engine.say(task, targets)
         for target, one in zip(targets, tuples, strict=True):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from stormwatch.dead_letters.rows import message
 from stormwatch.ports import Sink, Store
 from stormwatch.records import SHARED, DecisionRow, Fragment, LedgerRow, Outcomes
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 
 
 class Topics(NamedTuple):
@@ -79,7 +79,7 @@ class StoreStep:
             return row
         return replace(row, part=f"{row.part}:{self._who}.{next(self._works)}")
 
-    def settle(self, fragment: Fragment, fate: Fate) -> None:
+    def finish(self, fragment: Fragment, outcome: Outcome) -> None:
         """Nothing to keep or undo: what is written is written."""
 
     def _publish(self, topic: str, records: Sequence[tuple[bytes | None, bytes]]) -> None:

@@ -84,7 +84,7 @@ def _has_set(info: msgspec.inspect.Type, seen: set[int]) -> bool:
     return any(_has_set(each, seen) for each in (*inner, *several) if each is not None)
 
 
-def beside(parsed: Parsed[E], bucket: int) -> Parsed[E]:
+def without_ledger(parsed: Parsed[E], bucket: int) -> Parsed[E]:
     """The same events for a bolt that has no word on any offset: another one accounts for them."""
     share = Share(parsed.share.bucket if parsed.share else bucket, list(range(len(parsed.events))))
     return Parsed(parsed.events, parsed.elsewhere, [], share)

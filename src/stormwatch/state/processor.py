@@ -18,7 +18,7 @@ import msgspec
 
 from stormwatch.codec import Parsed
 from stormwatch.dead_letters import redaction
-from stormwatch.dead_letters.rows import kept, raw_of, trace
+from stormwatch.dead_letters.rows import raw_of, redacted, trace
 from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.models import NONE
@@ -320,7 +320,7 @@ class _Batch(Generic[E, S]):
         row = SetAside(
             offset, timestamp, state, code, reason, self._component, event.entity.encode(), raw
         )
-        self._aside.append(kept(row, self._policy.max_bytes, self._policy.masked))
+        self._aside.append(redacted(row, self._policy.max_bytes, self._policy.masked))
 
     def _decision(
         self,

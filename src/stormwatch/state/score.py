@@ -15,7 +15,7 @@ from stormwatch.state.attempts import Tries
 from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.judge import Event
 from stormwatch.state.processor import Contract
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import Fence
 
 Place = tuple[str, int]
@@ -108,8 +108,8 @@ class ScoreStep(Generic[E, S]):
         self._open[place_of(fragment)] = (fragment, outcomes.states)
         return self._hand_on(outcomes, carries)
 
-    def settle(self, fragment: Fragment, fate: Fate) -> None:
-        if fate is Fate.HANDED_ON:
+    def finish(self, fragment: Fragment, outcome: Outcome) -> None:
+        if outcome is Outcome.HANDED_ON:
             if self._shared:
                 raise FatalError(
                     "behind a re-key hop score and store must be one bolt: "
@@ -117,7 +117,7 @@ class ScoreStep(Generic[E, S]):
                 )
             return
         _, states = self._open.pop(place_of(fragment), (fragment, []))
-        if fate is Fate.DONE:
+        if outcome is Outcome.DONE:
             self._keep(fragment, states)
         else:
             self._drop(states)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from stormwatch.records import Fragment
 
 
-class Fate(Enum):
+class Outcome(Enum):
     """What became of a fragment after a step worked on it."""
 
     DONE = auto()  # every step behind it succeeded
@@ -28,5 +28,5 @@ class Step(Protocol):
         Raises InfrastructureError: all are to be tried again.
         """
 
-    def settle(self, fragment: Fragment, fate: Fate) -> None:
+    def finish(self, fragment: Fragment, outcome: Outcome) -> None:
         """Told once for each batch worked on, after the links behind it."""

@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 
 from stormwatch.testing import storm
 from stormwatch.testing.clock import Clock
-from stormwatch.testing.lawcase import Case, Feed, Nowhere, broken, stdout_caught
+from stormwatch.testing.lawcase import Case, FakeStdin, Nowhere, broken, stdout_caught
 from stormwatch.testing.lawchecks import (
     alive,
     as_declared,
@@ -123,7 +123,7 @@ def memory(case: Case) -> None:
 
     conf = {"stormwatch.cache_mb": 1, **case.conf}
     with memory_ports(ForgetfulStore(), ForgetfulSink()), tempfile.TemporaryDirectory() as folder:
-        feed = Feed(storm.handshake(folder, conf), read())
+        feed = FakeStdin(storm.handshake(folder, conf), read())
         tracemalloc.start()
         try:
             storm.run(case.bolt, feed, Nowhere())
@@ -161,7 +161,7 @@ def heartbeats(case: Case) -> None:
     mixed = [m for one in case.batches() for m in (HEARTBEAT, one)]
     with memory_ports(), tempfile.TemporaryDirectory() as folder:
         out = io.BytesIO()
-        feed = Feed(storm.handshake(folder, case.conf), map(storm.encoded, mixed))
+        feed = FakeStdin(storm.handshake(folder, case.conf), map(storm.encoded, mixed))
         storm.run(case.bolt, feed, out)
     syncs = sum(m.get("command") == "sync" for m in storm.decoded(out.getvalue()))
     if syncs < len(mixed) // 2:

@@ -98,7 +98,7 @@ def broken(case: Held, what: str, cost: str, mend: str) -> NoReturn:
     raise LawBroken(f"{case.component.__name__} {what}.\nAt run time: {cost}.\nTo mend it: {mend}.")
 
 
-class Feed(io.RawIOBase):
+class FakeStdin(io.RawIOBase):
     """Storm's pipe to a component; knows for how long nothing was read from it."""
 
     def __init__(self, hello: Message, messages: Iterator[bytes]) -> None:

@@ -64,7 +64,7 @@ class Talk:
         step.seconds = time.monotonic() - began
         step.emits, step.syncs = self.emits[emitted:], self._syncs() - synced
 
-    def settle(self, how: str = "ack") -> Iterator[Message]:
+    def finish(self, how: str = "ack") -> Iterator[Message]:
         """An ack, or a fail, for what the last command emitted."""
         for emit in self.steps[-1].emits or ():
             if emit.get("id") is not None:
@@ -79,7 +79,7 @@ def life(talk: Talk) -> Iterator[Message]:
     yield from talk.ask("activate")
     for turn in range(LIFE):
         yield from talk.ask("next")
-        yield from talk.settle("fail" if turn % 3 == 2 else "ack")
+        yield from talk.finish("fail" if turn % 3 == 2 else "ack")
     yield from talk.ask("deactivate")
     yield from talk.ask("activate")
     yield from talk.ask("next")

@@ -40,7 +40,7 @@ def unknown_ids(case: SpoutCase) -> None:
     def script(talk: Talk) -> Iterator[Message]:
         for _ in range(_IDLE):
             yield from talk.ask("next")
-            yield from talk.settle()
+            yield from talk.finish()
         known = [emit["id"] for emit in talk.emits[:_IDLE] if emit.get("id") is not None]
         for stranger in (*known, *STRANGERS):
             yield from talk.ask("ack", stranger)
@@ -106,7 +106,7 @@ def bounded(case: SpoutCase) -> None:
     def script(talk: Talk) -> Iterator[Message]:
         for _ in range(PARTITIONS * 3 if case.topic else 0):  # past its start, to the batches
             yield from talk.ask("next")
-            yield from talk.settle()
+            yield from talk.finish()
         silent = 0
         while silent < _IDLE and len(talk.pending) <= limit:
             if 0 < by_storm <= len(talk.pending):
@@ -136,7 +136,7 @@ def again(case: SpoutCase) -> None:
             seen.extend([e for e in talk.steps[-1].emits or () if e["stream"] == main][:1])
             if seen:
                 break
-            yield from talk.settle()
+            yield from talk.finish()
         for _ in range(_FAILS if seen else 0):
             yield from talk.ask("fail", seen[-1].get("id"))
             place = len(talk.emits) - len(talk.steps[-1].emits or ())

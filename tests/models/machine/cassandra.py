@@ -14,7 +14,7 @@ from stormwatch.adapters.memory.store import Fault, MemoryStore, Write
 from stormwatch.errors import StoreUnavailable
 
 
-class Fate(Enum):
+class WriteResult(Enum):
     """What becomes of a row whose request is not confirmed."""
 
     APPLIED = "applied"
@@ -28,7 +28,7 @@ class Trouble(NamedTuple):
     """The fates of a request's rows, in turn and over again; the requests `before` it succeed."""
 
     before: int
-    fates: Sequence[Fate]
+    fates: Sequence[WriteResult]
 
 
 class Cassandra(MemoryStore):
@@ -55,13 +55,13 @@ class Cassandra(MemoryStore):
             self._apply(writes)
             return
         for write, fate in zip(writes, cycle(fates), strict=False):
-            if fate is Fate.APPLIED:
+            if fate is WriteResult.APPLIED:
                 self._apply([write])
-            elif fate is Fate.LATER:
+            elif fate is WriteResult.LATER:
                 self.under_way.append(write)
         raise StoreUnavailable(f"{method} was not confirmed")
 
-    def _met(self) -> Sequence[Fate]:
+    def _met(self) -> Sequence[WriteResult]:
         """The fates of the request that is made now; nothing if all is well."""
         trouble, self.trouble = self.trouble, None
         if trouble is None or not trouble.before:

@@ -13,7 +13,7 @@ from stormwatch.records import Fragment, Outcomes
 from stormwatch.state.cache import StateCache
 from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import outcome_stamp
 from tests.models.machine.oracle import STRIPES
 from tests.models.toy import Ping, Toy
@@ -137,7 +137,7 @@ class Process:
                     [(message.fragment, _parsed(message.payload)) for message in self.at]
                 )
                 if self._world.spread:
-                    self._settle(Fate.HANDED_ON)
+                    self._finish(Outcome.HANDED_ON)
                     for message, outcomes in zip(self.at, self._outcomes, strict=True):
                         if self.heard:
                             self._world.emit(STORE, message, outcomes)
@@ -149,7 +149,7 @@ class Process:
             return
         with self._failing():
             if self._calls.run(self._work, calls):
-                self._settle(Fate.DONE)
+                self._finish(Outcome.DONE)
                 self._end(True)
 
     def _group(self) -> list[Message]:
@@ -181,13 +181,13 @@ class Process:
         try:
             yield
         except InfrastructureError:
-            self._settle(Fate.FAILED)
+            self._finish(Outcome.FAILED)
             self._end(False)
 
-    def _settle(self, fate: Fate) -> None:
+    def _finish(self, outcome: Outcome) -> None:
         if self.at[0].to == DECIDE:
             for message in self.at:
-                self._score.settle(message.fragment, fate)
+                self._score.finish(message.fragment, outcome)
 
     def _end(self, acked: bool) -> None:
         ended, self.at = self.at, []

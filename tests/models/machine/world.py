@@ -4,7 +4,7 @@ Real: reader and partitions, parse, score, store, caches, contract, stamps, ledg
 (`MemoryBroker`), Cassandra (`tests.models.machine.cassandra`), Storm's acker, and processes, which
 stop between any two of their calls, die, and may live on as zombies that nobody listens to.
 
-What must hold at every moment is asserted where it happens; `settle` heals everything, lets it
+What must hold at every moment is asserted where it happens; `finish` heals everything, lets it
 come to rest, and compares the tables with the oracle's.
 """
 
@@ -18,11 +18,11 @@ from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySo
 from stormwatch.adapters.memory.store import Write
 from stormwatch.codec import encode
 from stormwatch.errors import BrokerUnavailable
-from stormwatch.ingest.buffer import Limits
-from stormwatch.ingest.in_flight import BATCHES, Item
+from stormwatch.ingest.buffer import BufferLimits
+from stormwatch.ingest.in_flight import BATCHES, InFlight
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
-from stormwatch.ingest.start import Log
+from stormwatch.ingest.start import Subscription
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings
@@ -31,7 +31,7 @@ from tests.models.machine.oracle import TOPIC, Oracle, parse
 from tests.models.machine.process import ALERTS, DECIDE, LETTERS, REJECT, Message, Process
 
 TASKS = 2
-LIMITS = Limits(records=4, bytes=10_000, record_bytes=1000)
+LIMITS = BufferLimits(records=4, bytes=10_000, record_bytes=1000)
 TIMEOUT_S, SILENCE_S, BACKOFF_S = 60.0, 180.0, 11.0
 BACKLOG = 4 * LIMITS.records
 """Two batches and what a poll brings; a batch that was cut gives its rest back."""
@@ -104,8 +104,8 @@ class World:
         self.now += seconds
         for item in self.reader.step():
             self._sent(item)
-        for partition in self.reader._feed.partitions.values():
-            assert len(partition.backlog) <= BACKLOG, "more is read than two batches and a poll"
+        for partition in self.reader._poller.partitions.values():
+            assert len(partition.buffer) <= BACKLOG, "more is read than two batches and a poll"
         self._check_commits()
 
     def hear(self, which: int) -> None:
@@ -208,7 +208,7 @@ class World:
         while self.answers:
             self.hear(0)
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """Everything heals and comes to rest: the tables are the oracle's."""
         self.broker.up()
         ends = {p: self._end(p) for p in range(self.partitions)}
@@ -231,7 +231,7 @@ class World:
     # Within
 
     def _start_reader(self) -> Reader:
-        log = Log(TOPIC, SETTINGS.kafka_group, "resume")
+        log = Subscription(TOPIC, SETTINGS.kafka_group, "resume")
         return Reader(
             self._connect, lambda: self.store, log, RULES, 0, 1, lambda: self.now, Random(1)
         )
@@ -248,9 +248,9 @@ class World:
         records = self.broker.log(TOPIC, partition).records
         return records[-1].offset + 1 if records else 0
 
-    def _sent(self, item: Item) -> None:
+    def _sent(self, item: InFlight) -> None:
         fragment = item.fragment
-        if other := self.flying.get(fragment.partition):  # the watchdog struck
+        if other := self.flying.get(fragment.partition):  # the watchdog sent it again
             assert other.first == fragment.first, f"two batches: {other}, {fragment}"
             assert other.attempt < fragment.attempt, f"two tries: {other}, {fragment}"
         self.flying[fragment.partition] = fragment

@@ -32,7 +32,7 @@ from apps.local.storm.supervise import Supervisor
 from apps.prove.replay import session as replaying
 from apps.prove.replay.compare import Change, Difference, Proof
 from apps.prove.verdict import session as judging
-from apps.prove.verdict.judge import Finding, Verdict
+from apps.prove.verdict.judge import Finding, Judgement
 from stormwatch.adapters import connect
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
@@ -111,7 +111,7 @@ def nasty(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     found = [Finding("differs", "decisions", NASTY, NASTY)]
-    verdict = Verdict(1, "FAIL", 1, 1, 0, 0, {"differs": 1}, found, [NASTY])
+    verdict = Judgement(1, "FAIL", 1, 1, 0, 0, {"differs": 1}, found, [NASTY])
     monkeypatch.setattr(connections, "stored", stored)
     monkeypatch.setattr(connect, "source", lambda settings, topic: MemorySource(broker, topic))
     monkeypatch.setattr(replaying, "opened", opened)

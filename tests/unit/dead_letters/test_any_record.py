@@ -22,7 +22,7 @@ from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse as parse_transaction
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.ingest import notices
-from stormwatch.metrics import Meter
+from stormwatch.metrics import Metrics
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.records import Fragment, Outcomes, Reason, Record, SetAside
 from stormwatch.state.cache import Entry
@@ -65,7 +65,7 @@ def pack_outcomes(made: Outcomes) -> None:
     pack(made.aside)
     assert 0 <= made.ledger.age < 2**63
     assert codec.decoder(Outcomes)(codec.encode(made)).aside == made.aside
-    Meter().batch({}, 0, made.timestamps, 0)
+    Metrics().batch({}, 0, made.timestamps, 0)
 
 
 @given(records, st.sampled_from([parse_transaction, parse_reading]))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stormwatch.dead_letters import redaction
-from stormwatch.dead_letters.rows import kept
+from stormwatch.dead_letters.rows import redacted
 from stormwatch.domains.fraud.parse import parse
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.records import Fragment, Record, SetAside
@@ -88,8 +88,8 @@ def test_the_policy_of_the_contract_and_what_is_kept_follow_the_setting() -> Non
     settings = Settings(mask_fields="merchant, note")
     assert Policy.of(settings).masked == FIELDS == redaction.names(settings.mask_fields)
     row = SetAside(0, 0, "late", "late", f'of {{"note":"{SECRET}"}}', "score", b"k", b"{}")
-    assert SECRET not in kept(row, 100, FIELDS).reason
-    assert kept(row, 100) is row
+    assert SECRET not in redacted(row, 100, FIELDS).reason
+    assert redacted(row, 100) is row
 
 
 @pytest.mark.parametrize("cut", range(1, 16))
@@ -100,15 +100,15 @@ def test_a_card_number_that_the_limit_cuts_is_not_kept_in_part(cut: int) -> None
     limit = len(raw) - len(card) + cut
     for value in (raw, raw[: limit + 1]):
         row = SetAside(0, 0, "rejected", "too_large", "", "parse", None, value)
-        left = kept(row, limit).raw
+        left = redacted(row, limit).raw
         assert left is not None and len(left) == limit
         assert sum(byte in b"0123456789" for byte in left) <= 6
-        assert kept(kept(row, limit), limit).raw == left
+        assert redacted(redacted(row, limit), limit).raw == left
 
 
 def test_a_card_number_in_an_exception_s_words_is_masked() -> None:
     row = SetAside(0, 0, "dead_lettered", "ValueError", "no 4111111111111111", "decide", None, b"")
-    assert kept(row, 100).reason == "no ************1111"
+    assert redacted(row, 100).reason == "no ************1111"
 
 
 def test_a_card_number_that_is_escaped_is_refused_and_shown_nowhere() -> None:

@@ -25,8 +25,8 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate
-from tests.models.steps import Crash, Fault, Outside, end_states, table
+from stormwatch.state.step import Outcome
+from tests.models.steps import Crash, Fault, FaultyPorts, end_states, table
 
 TOPIC = "pings"  # the one that `end_states` asks for
 T = 1_700_000_000_000
@@ -37,12 +37,12 @@ SHARDS = 2
 class Topology:
     """Plan, shards and store with fresh caches, as after a start."""
 
-    def __init__(self, outside: Outside, cache_bytes: int) -> None:
+    def __init__(self, outside: FaultyPorts, cache_bytes: int) -> None:
         def score(contract, hand_on=None):
             cache, stripe = StateCache(cache_bytes), lambda name: stripe_of(name, 8)
             return ScoreStep(lambda: contract, cache, stripe, lambda: outside, lambda: 0, hand_on)
 
-        self.outside = outside
+        self.connections = outside
         self.plan = score(Contract(Recommend(), POLICY, "plan"), begin)
         self.items = [score(Items()) for _ in range(SHARDS)]
         self.store = StoreStep(
@@ -51,28 +51,28 @@ class Topology:
         )  # fmt: skip
 
     def take(self, fragment: Fragment, batch) -> None:
-        fate = Fate.FAILED
+        outcome = Outcome.FAILED
         try:
             parsed = Parsed([(o, 1000 + o, e) for o, e in batch], [], [])
             whole = self.plan.work(fragment, parsed)
-            fate = Fate.HANDED_ON
+            outcome = Outcome.HANDED_ON
         finally:
-            self.plan.settle(fragment, fate)
+            self.plan.finish(fragment, outcome)
         for shard, step in enumerate(self.items):
-            fate = Fate.FAILED
+            outcome = Outcome.FAILED
             try:
                 answers = step.work(fragment, asked_of(whole, shard, SHARDS))
                 if answers.states:
-                    self.outside.write_states(ITEMS, answers.states)
+                    self.connections.write_states(ITEMS, answers.states)
                 whole.told += answers.told
-                fate = Fate.DONE
+                outcome = Outcome.DONE
             finally:
-                step.settle(fragment, fate)
+                step.finish(fragment, outcome)
         self.store.work_all([(fragment, finish(whole))])
 
 
 def play(log, cuts=(), faults=(), cache_bytes=1 << 20):
-    outside = Outside(MemoryStore())
+    outside = FaultyPorts(MemoryStore())
     topology, generation, attempt, position = Topology(outside, cache_bytes), 1, 0, 0
     cuts, faults = iter(cuts), iter(faults)
     size = next(cuts, len(log))

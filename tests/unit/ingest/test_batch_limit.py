@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stormwatch.ingest.batch_limit import PATIENCE, RELAX, SHRINK, Brake
-from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.batch_limit import RELAX, SHRINK, TIMEOUTS, BatchLimit
+from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES
 from stormwatch.ingest.partition import Partition, Rules
@@ -20,7 +20,7 @@ TIMEOUT_S = 60.0
 
 
 def partition(most: int) -> Partition:
-    limits = Limits(records=most, bytes=1_000_000, record_bytes=1000)
+    limits = BufferLimits(records=most, bytes=1_000_000, record_bytes=1000)
     rules = Rules(limits, 2, 180.0, "spout", TIMEOUT_S)
     made = Partition("t", 0, Start(0, begin(None, 1, 0).mark, False), rules, Random(1))
     made.prepare()
@@ -71,16 +71,16 @@ def process(made: Partition, a_record_s: float, limit: int = 100_000) -> tuple[l
 def test_whatever_fits_into_the_time_out_gets_through_in_order(gaps, most, a_record_s):
     offsets = [sum(gaps[: i + 1]) for i in range(len(gaps))]
     made = partition(most)
-    made.backlog.arrived(records(offsets))
+    made.buffer.arrived(records(offsets))
     seen, _ = process(made, a_record_s)
     assert seen == offsets
     assert made.position == offsets[-1] + 1
-    assert not made.backlog and made.backlog._bytes == 0
+    assert not made.buffer and made.buffer._bytes == 0
 
 
 def test_a_later_try_at_an_offset_has_a_higher_attempt_however_the_batch_was_cut():
     made, now, tries = partition(50), 0.0, {}
-    made.backlog.arrived(records(list(range(120))))
+    made.buffer.arrived(records(list(range(120))))
     while (item := made.prepare()) is not None:
         now = max(now, item.due_at)
         send(made, now)
@@ -97,33 +97,35 @@ def test_a_later_try_at_an_offset_has_a_higher_attempt_however_the_batch_was_cut
 
 def test_a_thousand_slow_records_are_through_after_few_time_outs():
     made = partition(1000)
-    made.backlog.arrived(records(list(range(1000))))
+    made.buffer.arrived(records(list(range(1000))))
     seen, timeouts = process(made, 1.0)  # 59 of them fit
     assert seen == list(range(1000))
     assert timeouts <= 10
 
 
 def test_one_time_out_is_no_reason_and_an_outage_neither():
-    brake = Brake(100, TIMEOUT_S)
-    assert brake.struck(100, TIMEOUT_S) == 100
-    brake.passed()
-    assert brake.struck(100, TIMEOUT_S) == 100
+    batch_limit = BatchLimit(100, TIMEOUT_S)
+    assert batch_limit.timed_out(100, TIMEOUT_S) == 100
+    batch_limit.passed()
+    assert batch_limit.timed_out(100, TIMEOUT_S) == 100
     for _ in range(50):
-        assert brake.struck(100, TIMEOUT_S - 1) == 100  # Cassandra was away: sooner than that
-    assert brake.most == 100
+        assert (
+            batch_limit.timed_out(100, TIMEOUT_S - 1) == 100
+        )  # Cassandra was away: sooner than that
+    assert batch_limit.most == 100
 
 
 def test_it_tightens_down_to_one_and_loosens_again():
-    brake = Brake(100, TIMEOUT_S)
+    batch_limit = BatchLimit(100, TIMEOUT_S)
     sizes, size = [], 100
     for _ in range(6):
-        size = brake.struck(size, 2 * TIMEOUT_S)
+        size = batch_limit.timed_out(size, 2 * TIMEOUT_S)
         sizes.append(size)
     assert sizes == [100, 25, 6, 1, 1, 1]
-    assert (PATIENCE, SHRINK) == (2, 4)
+    assert (TIMEOUTS, SHRINK) == (2, 4)
     for _ in range(7 * RELAX):
-        brake.passed()
-    assert brake.most == 100
+        batch_limit.passed()
+    assert batch_limit.most == 100
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["failed", "silent"])
@@ -133,7 +135,7 @@ def test_the_reader_says_what_to_do(caplog, silent):
     world.write(0, 40)
     (item,) = next(items for _ in range(20) if (items := world.reader.step()))
     assert item.records == READER_RULES.limits.records == 10
-    for _ in range(PATIENCE):
+    for _ in range(TIMEOUTS):
         world.now += 200
         if silent:
             again = world.reader.step()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating, judged_by
 from stormwatch.ingest.in_flight import BATCHES
 from stormwatch.ingest.partition import Rules
@@ -22,7 +22,7 @@ class Clocked(World):
 
     def __init__(self) -> None:
         self.wall = NOW
-        limits = Limits(3, 10_000, 100, Dating(lambda: self.wall, DAY))
+        limits = BufferLimits(3, 10_000, 100, Dating(lambda: self.wall, DAY))
         super().__init__(1, rules=Rules(limits, 99, 180.0, "spout", 60.0))
 
     def take(self, turns: int = 60, acked: int = 99) -> dict[int, int]:

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from stormwatch.codec import Asides
-from stormwatch.ingest.buffer import Backlog, Limits
+from stormwatch.ingest.buffer import Buffer, BufferLimits
 from stormwatch.ingest.choice import choose
 from stormwatch.ingest.commit_metadata import Start
-from stormwatch.ingest.in_flight import BACKOFF_MAX_S, BATCHES, NOTICES, Item
+from stormwatch.ingest.in_flight import BACKOFF_MAX_S, BATCHES, NOTICES, InFlight
 from stormwatch.ingest.partition import CAUTION, Partition, Rules
 from stormwatch.ledger import bitmap
 from stormwatch.ports import Committed
 from stormwatch.records import Record
 from tests.models.starts import begin
 
-LIMITS = Limits(records=8, bytes=400, record_bytes=60)
+LIMITS = BufferLimits(records=8, bytes=400, record_bytes=60)
 AFTER = 2
 RULES = Rules(
     LIMITS, quarantine_after=AFTER, resend_after_s=180.0, component="spout", timeout_s=60.0
@@ -47,16 +47,14 @@ class Log:
             self.partition.expire(self.low)
 
     def fetch(self, count: int) -> None:
-        backlog = self.partition.backlog
-        backlog.arrived(
-            [r for r in self.records if r.offset >= max(backlog.read, self.low)][:count]
-        )
+        buffer = self.partition.buffer
+        buffer.arrived([r for r in self.records if r.offset >= max(buffer.read, self.low)][:count])
 
     def commit(self) -> None:
         self.committed = self.partition.commit
         self.partition.release(self.committed)
 
-    def turn(self) -> Item | None:
+    def turn(self) -> InFlight | None:
         self.partition.prepare()
         for chosen in choose([self.partition], self.now, 0.0):
             chosen.guard()
@@ -75,7 +73,7 @@ class Machine(RuleBasedStateMachine):
         self.log = Log()
         self.ended: dict[int, str] = {}  # offset -> how it ended
         self.ids: list[str] = []
-        self.in_hand: Item | None = None  # the item sent and not acked by this process
+        self.in_hand: InFlight | None = None  # the item sent and not acked by this process
         self.generation = 0
         self.proven = False  # the empty batch after an unclean stop is acked
         self.alone: dict[int, int] = {}  # consecutive deaths with this record alone in flight
@@ -106,7 +104,7 @@ class Machine(RuleBasedStateMachine):
     def retention(self, share: float) -> None:
         log = self.log
         log.low = max(log.low, int(log.high * share))
-        if log.low > log.partition.backlog.read:
+        if log.low > log.partition.buffer.read:
             log.partition.expire(log.low)
 
     # Storm
@@ -145,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         else:
             self.notice(item, covered)
 
-    def notice(self, item: Item, covered: list[int]) -> None:
+    def notice(self, item: InFlight, covered: list[int]) -> None:
         fragment, payload = item.fragment, item.payload
         assert isinstance(payload, Asides)
         assert payload.ledger.fragment.first == fragment.first
@@ -274,7 +272,7 @@ def drain(log: Log, killers: set[int], limit: int = 10_000) -> tuple[int, dict[i
         log.fetch(8)
         item = log.turn()
         if item is None:
-            if log.partition.backlog.read >= log.high:
+            if log.partition.buffer.read >= log.high:
                 return deaths, ended
             continue
         if item.stream == BATCHES and killers & {r.offset for r in item.payload}:
@@ -323,13 +321,13 @@ def test_batches_of_one_record_end_their_caution_too():
     rules = RULES._replace(limits=LIMITS._replace(records=1))
     start = begin(Committed(0, '{"v":1,"g":1,"e":1,"s":true}'), 1, 0)
     partition = Partition("t", 0, start, rules, Random(1))
-    partition.backlog.arrived([record(0)])
+    partition.buffer.arrived([record(0)])
     partition.prepare()
     partition.release(partition.commit)
     partition.sent(0)
     assert partition.ack(partition.item.tup_id)
     for offset in range(CAUTION + 1):
-        partition.backlog.arrived([record(offset)])
+        partition.buffer.arrived([record(offset)])
         assert partition.prepare().probe is (offset < CAUTION)
         partition.guard()
         partition.release(partition.commit)
@@ -372,28 +370,28 @@ def test_nothing_is_sent_before_the_generation_is_committed():
 
 
 def test_records_that_come_twice_are_taken_once():
-    backlog = Backlog(5, LIMITS)
+    buffer = Buffer(5, LIMITS)
     for first in (3, 4, 5, 6):
-        backlog.arrived([record(i) for i in range(first, first + 3)])
-    assert [r.offset for r in backlog.take(99)] == [5, 6, 7, 8]
-    assert backlog.read == 9
+        buffer.arrived([record(i) for i in range(first, first + 3)])
+    assert [r.offset for r in buffer.take(99)] == [5, 6, 7, 8]
+    assert buffer.read == 9
 
 
 def test_a_batch_is_bounded_in_bytes():
-    backlog = Backlog(0, LIMITS)
-    backlog.arrived([record(i, 60) for i in range(8)])
-    assert [len(backlog.take(8)) for _ in range(3)] == [4, 4, 0]  # 60 and the key, and 32 besides
+    buffer = Buffer(0, LIMITS)
+    buffer.arrived([record(i, 60) for i in range(8)])
+    assert [len(buffer.take(8)) for _ in range(3)] == [4, 4, 0]  # 60 and the key, and 32 besides
 
 
 def test_backpressure_has_two_marks():
     partition = Partition("t", 0, Start(0, begin(None, 1, 0).mark, False), RULES, Random(1))
-    backlog = partition.backlog
-    assert backlog.hungry and not backlog.full
-    backlog.arrived([record(i) for i in range(16)])
-    assert backlog.full and not backlog.hungry
-    backlog.take(5)
-    assert not backlog.full and not backlog.hungry
-    backlog.take(5)
-    assert backlog.hungry
-    backlog.arrived([record(20 + i, 50) for i in range(10)])
-    assert backlog.full  # by bytes
+    buffer = partition.buffer
+    assert buffer.hungry and not buffer.full
+    buffer.arrived([record(i) for i in range(16)])
+    assert buffer.full and not buffer.hungry
+    buffer.take(5)
+    assert not buffer.full and not buffer.hungry
+    buffer.take(5)
+    assert buffer.hungry
+    buffer.arrived([record(20 + i, 50) for i in range(10)])
+    assert buffer.full  # by bytes

@@ -12,7 +12,7 @@ from stormwatch.codec import Asides
 from stormwatch.epochs import epoch_of
 from stormwatch.errors import BrokerRefused, StateError, TopicError
 from stormwatch.ingest.commit_metadata import read_mark
-from stormwatch.ingest.in_flight import BATCHES, NOTICES, Item
+from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight
 from stormwatch.ingest.reader import PACE_S, WAIT_S, Reader
 from stormwatch.ingest.retry import REFUSED_MAX_S
 from stormwatch.ports import Committed, Held
@@ -49,7 +49,7 @@ def test_a_poll_waits_only_while_there_is_nothing_to_send() -> None:
         world.reader.step()
     assert all(wait > 0 for wait in world.waits), "an idle stream would spin"
     world.write(0, 1)
-    sent: list[Item] = []
+    sent: list[InFlight] = []
     while not sent:
         world.now += PACE_S
         sent = world.reader.step()
@@ -384,7 +384,7 @@ def test_what_was_fetched_when_the_topic_could_not_be_asked_is_not_lost():
     world = World(partitions=1)
     world.write(0, 5)
     world.drain(turns=5)
-    source = world.reader._feed.source
+    source = world.reader._poller.source
     asked = source.describe
 
     def down():
@@ -567,7 +567,7 @@ def test_a_flood_is_bounded_by_pausing():
     world.write(0, 1000)
     world.write(1, 1000)
     flying = [i for _ in range(200) for i in world.reader.step()]
-    backlogs = [p.backlog for p in world.reader._feed.partitions.values()]
+    backlogs = [p.buffer for p in world.reader._poller.partitions.values()]
     assert all(20 <= len(b) <= 30 for b in backlogs)
     for item in flying:
         world.reader.ack(item.tup_id)

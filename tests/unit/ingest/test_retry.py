@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from stormwatch.errors import BrokerRefused, BrokerUnavailable
-from stormwatch.ingest.retry import COMMIT, FETCH, LOOK, REFUSED_MAX_S, SAY_AGAIN_S, Patience
+from stormwatch.ingest.retry import COMMIT, FETCH, LOOK, REFUSED_MAX_S, SAY_AGAIN_S, Retry
 
 
 class World:
@@ -14,7 +14,7 @@ class World:
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.now = 0.0
-        self.patience = Patience(lambda: self.now, Random(7))
+        self.retry = Retry(lambda: self.now, Random(7))
         self._caplog = caplog
         caplog.set_level(logging.WARNING, "stormwatch")
 
@@ -23,9 +23,9 @@ class World:
 
     def try_it(self, call: str, error: Exception | None, *, proves: bool = True) -> bool:
         """Whether it was time to."""
-        if not self.patience.may(call):
+        if not self.retry.may(call):
             return False
-        with self.patience.attempt(call, proves=proves):
+        with self.retry.attempt(call, proves=proves):
             if error:
                 raise error
         return True
@@ -59,13 +59,13 @@ def test_an_outage_is_said_once_stops_every_kind_and_ends_when_all_that_failed_g
     world: World,
 ) -> None:
     assert world.try_it(COMMIT, BrokerUnavailable("away"))
-    assert not world.patience.may(LOOK) and not world.patience.may(FETCH)
+    assert not world.retry.may(LOOK) and not world.retry.may(FETCH)
     world.now += 20
     assert world.try_it(LOOK, BrokerUnavailable("away"))
-    assert world.patience.troubled
+    assert world.retry.troubled
     world.now += 20
     assert world.try_it(LOOK, None)
-    assert not world.patience.troubled
+    assert not world.retry.troubled
     assert not world.said("answers again")
     assert world.try_it(COMMIT, None, proves=False)
     assert not world.said("answers again")
@@ -76,7 +76,7 @@ def test_an_outage_is_said_once_stops_every_kind_and_ends_when_all_that_failed_g
 
 def test_a_fetch_that_finds_no_kafka_is_proven_by_a_look(world: World) -> None:
     assert world.try_it(FETCH, BrokerUnavailable("away"))
-    assert world.patience.troubled
+    assert world.retry.troubled
     world.now += 20
     assert world.try_it(LOOK, None)
     assert world.said("Kafka answers again") == 1
@@ -85,11 +85,11 @@ def test_a_fetch_that_finds_no_kafka_is_proven_by_a_look(world: World) -> None:
 def test_a_refused_fetch_rests_and_ends_with_records(world: World) -> None:
     for _ in range(9):
         assert world.try_it(FETCH, BrokerRefused("too large"), proves=False)
-        assert world.patience.may(LOOK) and world.patience.may(COMMIT)
+        assert world.retry.may(LOOK) and world.retry.may(COMMIT)
         world.now += REFUSED_MAX_S
     assert world.try_it(FETCH, BrokerRefused("too large"), proves=False)
     world.now += REFUSED_MAX_S / 3
-    assert not world.patience.may(FETCH)
-    world.patience.well(FETCH)
-    assert world.patience.may(FETCH)
+    assert not world.retry.may(FETCH)
+    world.retry.well(FETCH)
+    assert world.retry.may(FETCH)
     assert world.said("no longer refuses to let us fetch") == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormwatch.dead_letters.rows import kept, message
+from stormwatch.dead_letters.rows import message, redacted
 from stormwatch.domains.fraud import parse as fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES
@@ -107,9 +107,9 @@ def test_what_makes_all_work_pointless_is_not_a_record_s_fault():
 def test_what_is_kept_is_masked_before_it_is_cut():
     card = b"4111111111111111"
     row = SetAside(0, 0, "rejected", "c", "r", "parse", card, b"a " + card + b" tail")
-    short = kept(row, 10)
+    short = redacted(row, 10)
     assert (short.key, short.raw) == (b"**********", b"a ********")
-    assert kept(short, 10) is short
+    assert redacted(short, 10) is short
 
 
 def test_a_dead_letter_is_json_of_its_own():

@@ -15,7 +15,7 @@ from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
 from apps.prove.verdict import degraded, oracle
 from apps.prove.verdict.degraded import Partly, marked, take_fallen
-from apps.prove.verdict.judge import KINDS, PASS, Verdict, judge
+from apps.prove.verdict.judge import KINDS, PASS, Judgement, judge
 from apps.prove.verdict.tables import Tables, of_memory
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
@@ -169,7 +169,7 @@ def stored(keys: set[degraded.Key], seed: int = 3) -> Tables:
     return of_memory(oracle.expected(checker.SETTINGS, batches, Partly(FRAUD, keys), parse))
 
 
-def verdict_of(have: Tables) -> Verdict:
+def verdict_of(have: Tables) -> Judgement:
     keys = marked(have)
     take_fallen(have)
     return judge(stored(keys, 4), have, 1, (), checker.events, FRAUD)

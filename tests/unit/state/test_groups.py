@@ -11,11 +11,11 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
 from stormwatch.errors import InfrastructureError
 from stormwatch.records import Fragment
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from tests.models.steps import (
     TOPIC,
     Crash,
-    Outside,
+    FaultyPorts,
     Process,
     events,
     faults,
@@ -31,20 +31,20 @@ sizes = st.lists(st.integers(1, 5), max_size=40)
 def take_together(process: Process, batches) -> None:
     """What a bolt does with a group."""
     fragments = [fragment for fragment, _ in batches]
-    fate = Fate.FAILED
+    outcome = Outcome.FAILED
     try:
         payloads = [Parsed([(o, 1000 + o, e) for o, e in batch], [], []) for _, batch in batches]
         outcomes = process.score.work_all(list(zip(fragments, payloads, strict=True)))
         process.store.work_all(list(zip(fragments, outcomes, strict=True)))
-        fate = Fate.DONE
+        outcome = Outcome.DONE
     finally:
         for fragment in fragments:
-            process.score.settle(fragment, fate)
+            process.score.finish(fragment, outcome)
 
 
 def play(logs, sizes, faults, together: bool):
     """Each round has a batch of every partition that has records left."""
-    outside = Outside(MemoryStore())
+    outside = FaultyPorts(MemoryStore())
     process, generation = Process(outside, False), 1
     at, attempts = [0] * PARTITIONS, [0] * PARTITIONS
     cuts, planted = iter(sizes), iter(faults)

@@ -13,17 +13,17 @@ import pytest
 
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.errors import InfrastructureError
-from stormwatch.ingest.buffer import Limits
+from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.in_flight import BATCHES
 from stormwatch.ingest.partition import Partition, Rules
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, Outcomes, Record
 from tests.models.starts import begin
-from tests.models.steps import Crash, Fault, Outside, Process, assert_same, play
+from tests.models.steps import Crash, Fault, FaultyPorts, Process, assert_same, play
 from tests.models.toy import Ping
 
 LOG = [Ping("1", "ann", 1000, 200), Ping("2", "ann", 2000, 1), Ping("1", "ann", 3000, 50)]
-RULES = Rules(Limits(2, 1000, 100), 99, 180.0, "spout", 60.0)
+RULES = Rules(BufferLimits(2, 1000, 100), 99, 180.0, "spout", 60.0)
 EPOCH = 33
 
 
@@ -31,17 +31,17 @@ class World:
     """The spout, the bolt, what sleeps, and the tables."""
 
     def __init__(self) -> None:
-        self.outside = Outside(MemoryStore())
+        self.connections = FaultyPorts(MemoryStore())
         self.committed: Committed | None = None
         self.asleep: list[tuple[Process, Fragment, Outcomes]] = []
         self.now = 0.0
         self.start()
 
     def start(self) -> None:
-        self.process = Process(self.outside, spread=False)
+        self.process = Process(self.connections, spread=False)
         start = begin(self.committed, EPOCH, 0)
         self.partition = Partition("pings", 0, start, RULES, Random(1))
-        self.partition.backlog.arrived(Record(i, 1000 + i, b"ann", b"v") for i in range(len(LOG)))
+        self.partition.buffer.arrived(Record(i, 1000 + i, b"ann", b"v") for i in range(len(LOG)))
 
     def send(self) -> bool:
         """Until a batch with records is in flight; False when all is acked."""
@@ -68,13 +68,13 @@ class World:
 
     def done(self) -> None:
         """The batch is worked on and acked."""
-        self.outside.fault = None
+        self.connections.fault = None
         self.process.take(*self.batch())
         assert self.partition.ack(self.partition.item.tup_id)
 
     def half(self) -> None:
         """Cassandra applies half of the states' write and does not confirm it."""
-        self.outside.fault = Fault("states", 1, crash=False)
+        self.connections.fault = Fault("states", 1, crash=False)
         with suppress(InfrastructureError):
             self.process.take(*self.batch())
         self.partition.fail(self.partition.item.tup_id, self.now)
@@ -82,22 +82,22 @@ class World:
     def late(self) -> None:
         """The batch is decided and sleeps before its writes; Storm's time-out passes."""
         fragment, batch = self.batch()
-        twin = Process(self.outside, spread=False)
-        self.outside.fault = None
+        twin = Process(self.connections, spread=False)
+        self.connections.fault = None
         self.asleep.append((twin, fragment, twin.decide(fragment, batch)))
         self.now += 2 * RULES.timeout_s
         self.partition.fail(self.partition.item.tup_id, self.now)
 
     def crash(self) -> None:
         """Everything dies after the decisions are written, before the states are."""
-        self.outside.fault = Fault("states", 0, crash=True)
+        self.connections.fault = Fault("states", 0, crash=True)
         with suppress(Crash):
             self.process.take(*self.batch())
         self.start()
 
     def lost(self) -> None:
         """Everything dies after the commit point, before the ack: the spout knows nothing."""
-        self.outside.fault = None
+        self.connections.fault = None
         self.process.take(*self.batch())
         self.start()
 
@@ -105,7 +105,7 @@ class World:
         """What sleeps longest wakes and writes; nobody listens to its ack."""
         if self.asleep:
             twin, fragment, outcomes = self.asleep.pop(0)
-            self.outside.fault = None
+            self.connections.fault = None
             twin.store.work_all([(fragment, outcomes)])
 
     def key(self) -> str:
@@ -114,11 +114,11 @@ class World:
         item, part = self.partition.item, self.partition
         return repr(
             (
-                sorted(self.outside.store.tables.items()), cached, self.committed, part._mark,
-                part.position, part._caution, part._step, part._singles, len(part.backlog),
-                item and (item.fragment, item.stream, item.records), part._brake.__dict__,
+                sorted(self.connections.store.tables.items()), cached, self.committed, part._mark,
+                part.position, part._caution, part._step, part._singles, len(part.buffer),
+                item and (item.fragment, item.stream, item.records), part._batch_limit.__dict__,
                 [(f, o.stamp, len(o.decisions), len(o.states)) for _, f, o in self.asleep],
-                sorted(set(self.outside.published)),
+                sorted(set(self.connections.published)),
             )
         )  # fmt: skip
 
@@ -161,7 +161,7 @@ def check(depth: int, at_least: int) -> None:
             world.zombie()
         world.commit()
         try:
-            assert_same(world.outside, oracle, LOG)
+            assert_same(world.connections, oracle, LOG)
             assert world.committed.offset == len(LOG)
         except AssertionError as error:
             raise AssertionError(f"after {' '.join(order)}: {error}") from error

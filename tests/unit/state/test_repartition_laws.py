@@ -21,9 +21,9 @@ from stormwatch.ledger.reconcile import reconcile
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.repartition import fan_out
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import outcome_stamp
-from tests.models.steps import POLICY, TOPIC, Crash, Fault, Outside, Process, table
+from tests.models.steps import POLICY, TOPIC, Crash, Fault, FaultyPorts, Process, table
 from tests.models.toy import Ping, Sums, Toy
 
 BUCKETS, TASKS = 3, 2
@@ -49,7 +49,7 @@ def split(post: Post) -> list[Ping]:
 
 
 @dataclass
-class Doubtful(Outside):
+class Doubtful(FaultyPorts):
     """A state write may not be confirmed now, or its process die of it, and land later."""
 
     late: list[tuple[str, list]] = field(default_factory=list)
@@ -66,13 +66,13 @@ def deliver(process: Process, fragment: Fragment, share: Parsed) -> None:
     values = to_values(fragment, share, share.share.bucket)
     assert values[0] == share.share.bucket
     parsed = decoder(Parsed[Ping])(values[-1])
-    fate = Fate.FAILED
+    outcome = Outcome.FAILED
     try:
         outcomes = process.score.work(to_fragment(values), parsed)
         process.store.work_all([(fragment, outcomes)])
-        fate = Fate.DONE
+        outcome = Outcome.DONE
     finally:
-        process.score.settle(fragment, fate)
+        process.score.finish(fragment, outcome)
 
 
 def play(logs, draw_turns, faults, cache_bytes=1 << 20):
@@ -249,7 +249,7 @@ def test_a_key_sees_an_offset_once():
 
 
 def test_two_keys_of_one_bucket_do_not_speak_twice_of_an_offset():
-    process = Process(outside := Outside(MemoryStore()), False, policy=ROOMY)
+    process = Process(outside := FaultyPorts(MemoryStore()), False, policy=ROOMY)
     [share] = share_of([Post("a", ("ann", "bob"), 1, 1)]).shares
     fragment = Fragment(TOPIC, 0, 33, 0, 0, 1, 0)
     deliver(process, fragment, share)
@@ -301,7 +301,7 @@ def test_of_an_offset_only_the_key_that_raises_is_set_aside(monkeypatch):
         return advance(self, state, event)
 
     monkeypatch.setattr(Toy, "advance", touchy)
-    process = Process(outside := Outside(MemoryStore()), False, policy=ROOMY)
+    process = Process(outside := FaultyPorts(MemoryStore()), False, policy=ROOMY)
     [share] = share_of([Post("a", ("ann", "bob"), 1, 1), Post("b", ("bob", "ann"), 1, 1)]).shares
     deliver(process, Fragment(TOPIC, 0, 33, 0, 1, 1, 0), share)
     [row] = outside.store.ledger(TOPIC, 0, 33, 0, 9)
@@ -310,11 +310,11 @@ def test_of_an_offset_only_the_key_that_raises_is_set_aside(monkeypatch):
 
 
 def test_score_refuses_to_hand_on_a_share():
-    process = Process(Outside(MemoryStore()), True)
+    process = Process(FaultyPorts(MemoryStore()), True)
     fragment = Fragment(TOPIC, 0, 33, 0, 0, 1, 0)
     process.score.work(fragment, share_of([Post("a", ("ann",), 1, 1)]).shares[0])
     with pytest.raises(FatalError, match="one bolt"):
-        process.score.settle(fragment, Fate.HANDED_ON)
+        process.score.finish(fragment, Outcome.HANDED_ON)
 
 
 def row(first, last, state, attempt, part="score/1", generation=1):
@@ -334,7 +334,7 @@ def test_the_ledger_goes_by_the_last_try_of_a_shared_offset_and_by_all_other_wor
 
 def test_a_try_that_comes_after_its_successor_is_not_worked_on():
     """It would commit what it decides, beside the decision that its successor has left."""
-    process = Process(outside := Outside(MemoryStore()), False, policy=ROOMY)
+    process = Process(outside := FaultyPorts(MemoryStore()), False, policy=ROOMY)
     [share] = share_of([Post("a", ("ann",), 1, 1)]).shares
     [other] = share_of([Post("b", ("ann",), 1, 1)]).shares
     first = Fragment(TOPIC, 0, 33, 0, 0, 1, 0)

@@ -6,7 +6,7 @@ from stormwatch.records import Fragment
 from stormwatch.state.cache import StateCache
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Fate
+from stormwatch.state.step import Outcome
 from tests.models.toy import Ping, Toy
 
 
@@ -23,7 +23,7 @@ def test_a_later_start_of_the_spout_drops_the_keys_of_that_partition_alone() -> 
         ping = Ping(f"{generation}-{offset}", name, offset, 1)
         [outcomes] = step.work_all([(fragment, Parsed([(offset, 0, ping)], [], []))])
         store.write_states("toy", outcomes.states)
-        step.settle(fragment, Fate.DONE)
+        step.finish(fragment, Outcome.DONE)
 
     for topic, partition in (("t", 0), ("t", 1), ("u", 0)):
         work(partition, 0, 1, topic)

@@ -94,7 +94,7 @@ def certificate(settings: Settings) -> str:
     return path
 
 
-def settle(seen: Callable[[], bool], limit: float) -> None:
+def wait_until(seen: Callable[[], bool], limit: float) -> None:
     """Wait until brokers tell what the controller has decided, `limit` s at most."""
     deadline = time.monotonic() + limit
     while not seen() and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ from stormwatch.ports import Committed
 from stormwatch.records import Record
 
 
-class Log:
+class PartitionLog:
     """One partition's records and what is left of them."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Topic:
 
     def __init__(self, partitions: int, config: Mapping[str, str]) -> None:
         self.topic_id = uuid.uuid4().hex
-        self.logs = [Log() for _ in range(partitions)]
+        self.logs = [PartitionLog() for _ in range(partitions)]
         self.config = dict(config)
         self.unkeyed = 0  # records without a key go round
 
@@ -72,7 +72,7 @@ class MemoryBroker:
         self.check()
         return self._topics.get(name)
 
-    def log(self, name: str, partition: int) -> Log:
+    def log(self, name: str, partition: int) -> PartitionLog:
         topic = self.topic(name)
         if topic is None or partition >= len(topic.logs):
             raise BrokerUnavailable(f"Kafka has no partition {partition} of topic {name} now.")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from stormwatch.adapters.control_topic import Control
-from stormwatch.adapters.memory.broker import Log, MemoryBroker
+from stormwatch.adapters.memory.broker import MemoryBroker, PartitionLog
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.ports import Committed, Held, TopicInfo, Watermarks
 from stormwatch.records import Record
@@ -190,7 +190,7 @@ class MemoryAdmin:
     def add_partitions(self, name: str, total: int) -> None:
         topic = self._broker.topic(name)
         if topic is not None:
-            topic.logs += [Log() for _ in range(total - len(topic.logs))]
+            topic.logs += [PartitionLog() for _ in range(total - len(topic.logs))]
 
     def close(self) -> None:
         pass

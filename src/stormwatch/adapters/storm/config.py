@@ -10,7 +10,7 @@ _PARK = "org.apache.storm.policy.WaitStrategyPark"
 _PARK_US = 1000
 
 TICK_EVERY_SECOND = {"topology.tick.tuple.freq.secs": 1}
-"""Component configuration of bolts that write their meters."""
+"""Component configuration of bolts that write their metrics."""
 
 
 def storm_config(settings: Settings) -> dict[str, Any]:

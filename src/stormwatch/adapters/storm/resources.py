@@ -1,4 +1,4 @@
-"""What a component that stores or sends holds of the outside: one store, one sink, one meter.
+"""What a component that stores or sends is connected to: one store, one sink; and its metrics.
 
 Connections are made in the background, off the thread that answers Storm's heartbeats; until they
 stand, `store()` and `sink()` raise InfrastructureError and the batch comes again.
@@ -13,7 +13,7 @@ import msgspec
 
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.errors import InfrastructureError
-from stormwatch.metrics import Meter
+from stormwatch.metrics import Metrics
 from stormwatch.ports import Sink, Store
 from stormwatch.settings import Settings
 
@@ -31,12 +31,12 @@ def now_ms() -> int:
     return wall_ns() // 1_000_000
 
 
-class Outside:
-    """Store, sink and meter of one component process."""
+class Connections:
+    """Store, sink and metrics of one component process."""
 
     def __init__(self, settings: Settings, topology: str, component: str, task: int) -> None:
         self.settings = settings
-        self.meter = Meter()
+        self.metrics = Metrics()
         self._topology = topology
         self._component = component
         self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{now_ms()}"
@@ -53,15 +53,15 @@ class Outside:
         return self._sink.get(CONNECT_WAIT_S)
 
     def report(self, cached: int = 0) -> None:
-        """Write the meter's figures, at most once a second; a store that is down is no matter."""
+        """Write the figures, at most once a second; a store that is down is no matter."""
         now = time.monotonic()
         if now - self._metered < METER_EVERY_S:
             return
         self._metered = now
-        reading = self.meter.reading(now_ms(), os.getpid(), socket.gethostname(), cached)
+        snapshot = self.metrics.snapshot(now_ms(), os.getpid(), socket.gethostname(), cached)
         try:
             self._store.get(0).write_meter(
-                self._topology, self._component, self._instance, msgspec.json.encode(reading)
+                self._topology, self._component, self._instance, msgspec.json.encode(snapshot)
             )
         except InfrastructureError:
             return  # told already by the batches that fail for it

@@ -17,11 +17,11 @@ _LINE_BYTES = 64 << 10
 
 def take_pipes() -> tuple[int, BinaryIO]:
     """Storm's pipes: the descriptor to read, the stream to write. Once in a process."""
-    reading, writing = os.dup(0), os.dup(1)
+    snapshot, writing = os.dup(0), os.dup(1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    return reading, os.fdopen(writing, "wb")
+    return snapshot, os.fdopen(writing, "wb")
 
 
 def logged_stdout(logger: logging.Logger) -> TextIO:

@@ -94,10 +94,10 @@ class Fraud:
         return self._supply(self._load)
 
     def _load(self) -> Model:
-        from stormwatch.domains.fraud.scoring import Limits
+        from stormwatch.domains.fraud.scoring import Thresholds
 
         model = load(self._folder, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES)
-        Limits.of(model.card)
+        Thresholds.of(model.card)
         return model
 
     @property

@@ -21,14 +21,14 @@ _UNSCORED = Verdict("approve", UNSCORED, (), degraded=True)
 _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
-class Limits(NamedTuple):
+class Thresholds(NamedTuple):
     """Scores from which the model alone has a transaction reviewed or declined."""
 
     review: float
     decline: float
 
     @classmethod
-    def of(cls, card: Card) -> "Limits":
+    def of(cls, card: Card) -> "Thresholds":
         """Those of a model. Raises ModelError for a card without the two thresholds."""
         if card.version == NONE:
             return cls(inf, inf)
@@ -49,7 +49,7 @@ class Scorer:
     def __init__(self, model: Model, rules: RuleSet = SHIPPED) -> None:
         self._model = model
         self._rules = rules
-        Limits.of(model.card)
+        Thresholds.of(model.card)
 
     def __call__(
         self,
@@ -65,7 +65,7 @@ class Scorer:
         """
         rows = np.array(features, dtype=np.float64)
         found = scores(self._model, rows)
-        limits = Limits.of(self._model.card)
+        limits = Thresholds.of(self._model.card)
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         fired = [(rule, _fires(rule, rows)) for rule in self._rules.rules]
         weights = sum((rule.weight * hits for rule, hits in fired), np.zeros(len(rows)))
@@ -90,7 +90,7 @@ class Found(NamedTuple):
     features: tuple[float, ...]
     currency: str  # that the features' amounts are in
     score: float
-    limits: Limits
+    limits: Thresholds
 
     @property
     def is_unsure(self) -> bool:

@@ -13,7 +13,7 @@ from stormwatch.domains.maintenance.features import (
     advance,
     learns,
 )
-from stormwatch.domains.maintenance.judging import Limits, judge, judge_by_rules
+from stormwatch.domains.maintenance.judging import Thresholds, judge, judge_by_rules
 from stormwatch.domains.maintenance.parse import parse, to_wire
 from stormwatch.models import Model, NoModel, Supply, load, now, round6
 from stormwatch.records import NOT_LEARNED, Rejection
@@ -47,7 +47,7 @@ class Maintenance:
         """Raises ModelError for a card without the thresholds `service` and `watch`."""
         self._model = model
         self._future_skew_ms = future_skew_ms
-        Limits.of(model.card)
+        Thresholds.of(model.card)
 
     @classmethod
     def load(
@@ -58,7 +58,7 @@ class Maintenance:
 
         def checked() -> Model:
             model = load(path, feature_set=FEATURE_SET, feature_names=MODEL_FEATURES)
-            Limits.of(model.card)
+            Thresholds.of(model.card)
             return model
 
         return cls(supply(checked), future_skew_ms=future_skew_ms)
@@ -106,7 +106,7 @@ class Maintenance:
     ) -> list[Verdict]:
         """One model call; a verdict for each reading from its own row alone."""
         lives = self._model.predict([row[: len(MODEL_FEATURES)] for row in features])
-        limits = Limits.of(self._model.card)
+        limits = Thresholds.of(self._model.card)
         verdicts = [
             judge(event, row, round6(min(max(life, 0.0), LIFE_CAP)), limits)
             if isfinite(life)

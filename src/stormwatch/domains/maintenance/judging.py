@@ -24,14 +24,14 @@ _USABLE, _RUN, _STUCK = (FEATURES.index(n) for n in ("usable", "stuck_run", "stu
 _WEAR = FEATURES.index("index_mid_drift")
 
 
-class Limits(NamedTuple):
+class Thresholds(NamedTuple):
     """Remaining lives, cycles, from which down a unit is due for service or watched."""
 
     service: float
     watch: float
 
     @classmethod
-    def of(cls, card: Card) -> "Limits":
+    def of(cls, card: Card) -> "Thresholds":
         """Those of a model. Raises ModelError for a card without the two thresholds."""
         if card.version == NONE:
             return cls(UNSCORED, UNSCORED)
@@ -47,7 +47,7 @@ class Limits(NamedTuple):
         return limits
 
 
-def judge(event: Reading, row: tuple[float, ...], life: float, limits: Limits) -> Verdict:
+def judge(event: Reading, row: tuple[float, ...], life: float, limits: Thresholds) -> Verdict:
     """By the model's estimate of the remaining life, cycles, and broken sensors."""
     faults = tuple(_faults(event, row))
     trusted = row[_USABLE] >= FEWEST_SENSORS

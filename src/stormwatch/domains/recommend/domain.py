@@ -8,7 +8,7 @@ and puts what the items answer in place of the verdict before anything is stored
 from collections.abc import Sequence
 
 from stormwatch.domains.recommend.event import Behaviour
-from stormwatch.domains.recommend.history import Plan, UserState, remember
+from stormwatch.domains.recommend.history import RoundPlan, UserState, remember
 from stormwatch.domains.recommend.parse import parse, to_wire
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
@@ -63,7 +63,7 @@ class Recommend:
         self,
         events: Sequence[Behaviour],
         features: Sequence[tuple[float, ...]],
-        carries: Sequence[Plan],
+        carries: Sequence[RoundPlan],
     ) -> list[Verdict]:
         """Preliminary: `recommend.round` decides, once the items have answered."""
         return [Verdict("asked")] * len(events)

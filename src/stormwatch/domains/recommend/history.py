@@ -36,14 +36,14 @@ class UserState(msgspec.Struct, array_like=True):
     owned: bytes = b""
 
 
-class Plan(msgspec.Struct, frozen=True, array_like=True):
+class RoundPlan(msgspec.Struct, frozen=True, array_like=True):
     """What one event wants of the items: `recent` in the order touched, newest (its own) last."""
 
     recent: list[Touch]
     owned: bytes
 
 
-def remember(state: UserState, event: Behaviour) -> Plan:
+def remember(state: UserState, event: Behaviour) -> RoundPlan:
     """Learn `event`, in place; what is known with it."""
     touch = Touch(event.item, event.time, event.kind, event.strength)
     rest = [t for t in state.recent if t.item != event.item]
@@ -54,7 +54,7 @@ def remember(state: UserState, event: Behaviour) -> Plan:
     digest = digest_of(event.item)
     if event.kind != VIEW and not owns(state.owned, digest):
         state.owned = (state.owned + digest)[-OWNED * _DIGEST :]
-    return Plan(state.recent, state.owned)
+    return RoundPlan(state.recent, state.owned)
 
 
 def pair_weight(one: Touch, other: Touch) -> int:

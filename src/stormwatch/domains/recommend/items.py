@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from stormwatch.codec import Parsed
-from stormwatch.domains.recommend.history import Plan, pair_weight
+from stormwatch.domains.recommend.history import RoundPlan, pair_weight
 from stormwatch.domains.recommend.neighbours import SIZE, Answer, ItemState, best, learn
 from stormwatch.domains.recommend.ranking import asked
 from stormwatch.records import Fragment, StateRow
@@ -59,7 +59,7 @@ def everyone(partition: int) -> str:
     return f" {partition}"
 
 
-def asks(plan: Plan, partition: int, offset: int) -> list[Ask]:
+def asks(plan: RoundPlan, partition: int, offset: int) -> list[Ask]:
     """All that an event says and asks: of everyone, of its item, of the items touched before.
 
     Each item of the pair (this event's, one touched before) counts the other.

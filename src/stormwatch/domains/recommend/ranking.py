@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from stormwatch.domains.recommend.history import Plan, Touch, digest_of, owns
+from stormwatch.domains.recommend.history import RoundPlan, Touch, digest_of, owns
 from stormwatch.domains.recommend.neighbours import Answer
 from stormwatch.records import Reason
 from stormwatch.state.judge import Verdict
@@ -15,7 +15,7 @@ _FADING = 0.65  # an item's say, against that of the one touched after it
 _DID = {"view": "viewed", "buy": "bought", "rate": "rated"}
 
 
-def rank(plan: Plan, answers: Mapping[str, Answer], popular: Answer) -> Verdict:
+def rank(plan: RoundPlan, answers: Mapping[str, Answer], popular: Answer) -> Verdict:
     """The TOP best, best first: one reason each, its `code` the item, its `weight` the score.
 
     An item's score is the sum over the last items r, newest first, of fading * share of the
@@ -52,7 +52,7 @@ def asked(recent: Sequence[Touch]) -> list[Touch]:
     return list(recent[: -ASKED - 1 : -1])
 
 
-def _may_show(plan: Plan, seen: set[str], name: str) -> bool:
+def _may_show(plan: RoundPlan, seen: set[str], name: str) -> bool:
     return name not in seen and not owns(plan.owned, digest_of(name))
 
 

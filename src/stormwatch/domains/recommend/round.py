@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from stormwatch.codec import Parsed, Share
-from stormwatch.domains.recommend.history import Plan
+from stormwatch.domains.recommend.history import RoundPlan
 from stormwatch.domains.recommend.items import Ask, Told, asks, everyone
 from stormwatch.domains.recommend.neighbours import Answer
 from stormwatch.domains.recommend.ranking import rank
@@ -35,7 +35,7 @@ class Planned(msgspec.Struct, frozen=True, array_like=True):
     time: int
     id: str
     offset: int
-    plan: Plan
+    plan: RoundPlan
 
 
 class Round(msgspec.Struct, array_like=True):
@@ -46,7 +46,7 @@ class Round(msgspec.Struct, array_like=True):
     told: list[Told] = []
 
 
-def begin(outcomes: Outcomes, plans: Sequence[Plan]) -> Round:
+def begin(outcomes: Outcomes, plans: Sequence[RoundPlan]) -> Round:
     """The round of what the users' contract gave: preliminary decisions, and the plan of each."""
     planned = [
         Planned(row.entity, row.time, row.id, _decode(row.body).offset, plan)

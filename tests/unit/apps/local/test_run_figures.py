@@ -3,12 +3,12 @@
 import msgspec
 
 from apps.local.run.figures import NOTHING, Look, latency_of, look, rates, rejected_by_code
-from stormwatch.metrics import Reading
+from stormwatch.metrics import Snapshot
 
 
-def reading(at: int, **ends: int) -> bytes:
+def snapshot(at: int, **ends: int) -> bytes:
     return msgspec.json.encode(
-        Reading(
+        Snapshot(
             at,
             1,
             "host",
@@ -26,12 +26,12 @@ def reading(at: int, **ends: int) -> bytes:
 
 def test_meters_of_all_tasks_add_up_and_those_of_earlier_runs_do_not_count() -> None:
     meters = {
-        ("decide", "1"): reading(2_000, scored=10, late=1),
-        ("decide", "2"): reading(2_400, scored=5),
+        ("decide", "1"): snapshot(2_000, scored=10, late=1),
+        ("decide", "2"): snapshot(2_400, scored=5),
         ("reject", "1"): msgspec.json.encode(
-            Reading(2_300, 1, "host", {"rejected": 3, "rejected:not_json": 3}, 0, 1, 0, {}, 0)
+            Snapshot(2_300, 1, "host", {"rejected": 3, "rejected:not_json": 3}, 0, 1, 0, {}, 0)
         ),
-        ("decide", "old"): reading(999, scored=1_000_000),
+        ("decide", "old"): snapshot(999, scored=1_000_000),
     }
     seen = look(meters, began=1_000, taken=2_500, high=100, lag=7)
     assert seen.decided == 19
@@ -42,7 +42,7 @@ def test_meters_of_all_tasks_add_up_and_those_of_earlier_runs_do_not_count() -> 
 
 
 def test_offsets_that_never_held_a_record_are_not_decided() -> None:
-    assert look({("s", "1"): reading(5, absent=4, scored=1)}, 0, 0, 0, 0).decided == 1
+    assert look({("s", "1"): snapshot(5, absent=4, scored=1)}, 0, 0, 0, 0).decided == 1
 
 
 def test_rates_are_per_second_between_two_looks() -> None:
@@ -67,7 +67,7 @@ def test_a_look_without_meters_knows_the_topic_only() -> None:
 
 def test_a_meter_of_another_version_is_left_out_and_counted() -> None:
     meters = {
-        ("decide", "1"): reading(2_000, scored=10),
+        ("decide", "1"): snapshot(2_000, scored=10),
         ("decide", "2"): b'{"at": 2100, "pid": "of another shape"}',
         ("decide", "3"): b'{"at": 900, "pid": "of another shape"}',
         ("decide", "4"): b"\xff not even JSON",

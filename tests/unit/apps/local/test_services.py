@@ -17,7 +17,7 @@ from apps.local.services.doctor import examine
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import cassandra_answers, kafka_answers, listens, zookeeper_answers
 from apps.local.services.home import Home, silent
-from apps.local.services.plan import Plan, start, wait
+from apps.local.services.plan import ServicePlan, start, wait
 from apps.local.services.registry import Entry
 from apps.local.storm import sparse
 from apps.local.storm.passed_through import with_environment
@@ -244,7 +244,7 @@ def test_sparse_has_an_environment_when_none_is_given(given: list[str], wanted: 
 
 
 def test_another_program_on_the_port_does_not_answer_for_ours(home: Home, listener: int) -> None:
-    ours = Plan(
+    ours = ServicePlan(
         name="kafka",
         command=[sys.executable, "-c", "raise SystemExit('Address already in use')"],
         ports={"broker": listener},

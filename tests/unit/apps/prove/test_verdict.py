@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from apps.prove.verdict.epochs import aligned
-from apps.prove.verdict.judge import FAIL, INVALID, PASS, Verdict, judge
+from apps.prove.verdict.judge import FAIL, INVALID, PASS, Judgement, judge
 from apps.prove.verdict.oracle import Batch, cut
 from apps.prove.verdict.preconditions import late_faults
 from apps.prove.verdict.tables import Stored, Tables, Written
@@ -26,7 +26,7 @@ def have(want: Tables) -> Tables:
     return deepcopy(want)
 
 
-def of(want: Tables, have: Tables, *doubts: str) -> Verdict:
+def of(want: Tables, have: Tables, *doubts: str) -> Judgement:
     return judge(want, have, SEED, doubts, events, DOMAIN)
 
 

@@ -59,7 +59,7 @@ class ConfluentAdmin:
             lambda c: c.create_topics([topic], operation_timeout=self._limit)[name],
             ignore=KafkaError.TOPIC_ALREADY_EXISTS,
         )
-        common.settle(lambda: self.describe(name) is not None, self._limit)
+        common.wait_until(lambda: self.describe(name) is not None, self._limit)
         return created
 
     def describe(self, name: str) -> TopicInfo | None:
@@ -118,7 +118,7 @@ class ConfluentAdmin:
             lambda c: c.delete_topics([name], operation_timeout=self._limit)[name],
             ignore=KafkaError.UNKNOWN_TOPIC_OR_PART,
         )
-        common.settle(lambda: self.describe(name) is None, self._limit)
+        common.wait_until(lambda: self.describe(name) is None, self._limit)
 
     def delete_records(self, name: str, before: Mapping[int, int]) -> None:
         """See Admin."""
@@ -134,7 +134,7 @@ class ConfluentAdmin:
                 lambda c: c.create_partitions([NewPartitions(name, total)])[name],
             )
             want = topic._replace(partitions=total)
-            common.settle(lambda: self.describe(name) == want, self._limit)
+            common.wait_until(lambda: self.describe(name) == want, self._limit)
 
     def close(self) -> None:
         """See Admin."""

@@ -192,7 +192,7 @@ class KafkaPythonAdmin:
                 self._client.delete_topics([name])
             except UnknownTopicOrPartitionError:
                 return
-        common.settle(lambda: self.describe(name) is None, self._limit)
+        common.wait_until(lambda: self.describe(name) is None, self._limit)
 
     def delete_records(self, name: str, before: Mapping[int, int]) -> None:
         """See Admin."""
@@ -206,7 +206,7 @@ class KafkaPythonAdmin:
             with asking(f"add partitions to {name}", self._bootstrap):
                 self._client.create_partitions({name: total})
             want = topic._replace(partitions=total)
-            common.settle(lambda: self.describe(name) == want, self._limit)
+            common.wait_until(lambda: self.describe(name) == want, self._limit)
 
     def close(self) -> None:
         """See Admin."""

@@ -16,7 +16,7 @@ _CLOSE_S = 1.0
 """A connection to a service that is down may not close at once; nobody waits for it."""
 
 
-class Outside:
+class RunServices:
     """Kafka and Cassandra, ready to use while entered.
 
     Services that were up before stay up afterwards. Raises StormwatchError.
@@ -35,7 +35,7 @@ class Outside:
         self._open: list[Admin | Store] = []
         self._stopping: threading.Thread | None = None
 
-    def __enter__(self) -> "Outside":
+    def __enter__(self) -> "RunServices":
         from stormwatch.adapters import connect
         from stormwatch.adapters.cassandra import store as cassandra
 
