@@ -1,11 +1,13 @@
 """Mappings on the operator's side: which the settings name, and what one makes of a file."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from apps.data import mapped_rows
+from apps.data import event_files, mapped_rows
+from apps.data.publish import Event
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.parsing.mapping import Mapped, MappingError, Target, chosen, made
 from stormwatch.records import Rejection
@@ -21,6 +23,19 @@ def of(settings: Settings, events: str) -> Mapped | None:
     """The mapping that the settings name for these events. Raises MappingError."""
     target = TARGETS.get(events)
     return None if target is None else chosen(settings, target)
+
+
+def events_of(
+    settings: Settings, paths: Sequence[Path], events: str, run: str,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:  # fmt: skip
+    """The events of files, in a format of ours or in that of the mapping which the settings name.
+
+    `run` becomes part of the units of C-MAPSS files. Raises FileError, MappingError.
+    """
+    if mapped := of(settings, events):
+        return mapped_rows.read(paths, events, mapped, stopped)
+    return event_files.read(paths, events, run, stopped)
 
 
 class Sample(NamedTuple):

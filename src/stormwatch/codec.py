@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from stormwatch.records import Fingerprint, Fragment, LedgerRow, Outcomes, Record, SetAside
+from stormwatch.records import Fingerprint, Fragment, LedgerRow, Record, SetAside
 
 BATCH_FIELDS = (
     "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
@@ -114,5 +114,3 @@ def _numbers(text: str) -> tuple[int, int, int]:
 
 RECORDS = list[Record]
 """Payload of spout -> parse."""
-OUTCOMES = Outcomes
-"""Payload of score -> store, where they are not chained."""

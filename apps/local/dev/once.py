@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.build.lint import check
-from apps.data.event_files import read
 from apps.data.in_words import in_words
+from apps.data.mappings import events_of
 from apps.data.printable import lines_shown, print_in_any_encoding
 from apps.data.streams import every
 from apps.local.dev import places, world
@@ -156,14 +156,21 @@ def _outside(
             )
         now, rate = time.monotonic(), _FILE_RATE if file else RATE
         yield [
-            TopicFeed(made.broker, s.topic, _events(s.events, file), rate, now, lambda event: None)
+            TopicFeed(
+                made.broker,
+                s.topic,
+                _events(settings, s.events, file),
+                rate,
+                now,
+                lambda event: None,
+            )
             for s in streams
         ]
 
 
-def _events(kind: str, file: Path | None) -> Iterator[Any]:
+def _events(settings: Settings, kind: str, file: Path | None) -> Iterator[Any]:
     if file:
-        return islice(read([file], kind, "dev"), _FILE_RECORDS)
+        return islice(events_of(settings, [file], kind, "dev"), _FILE_RECORDS)
     return generated(kind, 1, "dev", None, customers=50, units=10)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from apps.data import event_files, mapped_rows, mappings
+from apps.data import mappings
 from apps.data.publish import Keyed, publish
 from apps.local.run import prepare
 from apps.local.run.events import generated, newest_time
@@ -90,9 +90,7 @@ def _events(
 
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     if asked.files:
-        if mapped := mappings.of(settings, asked.events):
-            return mapped_rows.read(asked.files, asked.events, mapped, stopped)
-        return event_files.read(asked.files, asked.events, run, stopped)
+        return mappings.events_of(settings, asked.files, asked.events, run, stopped)
     source = connect.source(settings, topic)
     try:
         newest = newest_time(source)

@@ -112,9 +112,16 @@ class Supervisor:
 
     def _look(self, cluster: LocalCluster, journal: Journal, age_s: float) -> Incident | None:
         code = cluster.exit_code()
-        if code is not None and code < 0:  # its components end with it: none is to blame
-            return Incident(f"Storm's JVM died{_how(_BY_SIGNAL - code)}", "")
+        program = "the ZooKeeper of this run" if cluster.zookeeper_ended() else "Storm's JVM"
+        if code is not None and (code < 0 or cluster.zookeeper_ended()):
+            # Its components end with it: none is to blame.
+            return Incident(f"{program} died{_how(_BY_SIGNAL - code if code < 0 else code)}", "")
         dead = [pid for pid in journal.components if not alive(pid)]
+        if journal.unborn and (dead or code is not None):  # the others ended with Storm
+            return Incident(
+                f"component {journal.unborn} ended before it had told Storm its pid",
+                journal.traceback("") or journal.last_error,
+            )
         if dead:
             pid = journal.blame(dead)
             name = journal.components[pid]

@@ -20,9 +20,6 @@ from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
-ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
-"""Of a topic that takes records of the future."""
-
 
 class Environment(Run):
     """A project directory, topics, tables and a group of its own; Kafka and Cassandra shared.

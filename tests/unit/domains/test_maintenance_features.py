@@ -17,6 +17,7 @@ from stormwatch.domains.maintenance.features import (
     UnitState,
     advance,
 )
+from stormwatch.domains.maintenance.parse import parse, to_wire
 from stormwatch.domains.maintenance.sensors import ALL, SENSORS, SENTINELS, WEARING
 from stormwatch.errors import StateError
 
@@ -211,7 +212,10 @@ def test_a_state_of_another_layout_is_refused():
 def test_ranges_of_a_sensor_hold_each_other(sensor):
     low, high = sensor.plausible
     assert sensor.possible[0] <= low < high <= sensor.possible[1]
-    assert all(sensor.accepts(value) and not sensor.believes(value) for value in SENTINELS)
+    for value in SENTINELS:
+        event = reading(1, time=10**12, **{sensor.name: value})
+        assert parse(to_wire(event), 1 << 60, future_skew_ms=0) == event
+        assert not sensor.believes(value)
     if sensor.wear:
         assert low < sensor.nominal - 20 * sensor.noise
         assert sensor.nominal + 20 * sensor.noise < high

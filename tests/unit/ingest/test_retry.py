@@ -10,7 +10,7 @@ from stormwatch.ingest.retry import COMMIT, FETCH, LOOK, REFUSED_MAX_S, SAY_AGAI
 
 
 class World:
-    """A patience with a clock that the test moves, and what it said."""
+    """Retries on a clock that the test moves, and what was said."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.now = 0.0

@@ -101,6 +101,8 @@ def test_major_units_by_the_currency_s_digits(amount: Any, currency: str, minor:
         ("1_000", "EUR", "wrong_type"), ("NaN", "EUR", "wrong_type"),
         ("Infinity", "EUR", "wrong_type"), (True, "EUR", "wrong_type"),
         ("1e3", "EUR", "wrong_type"), ("12", "eur", "unknown_currency"),
+        (".50", "EUR", "wrong_type"), ("٣.٥٠", "EUR", "wrong_type"),
+        ("9" * 5000, "EUR", "wrong_type"),
     ],
 )  # fmt: skip
 def test_an_amount_is_never_rounded_or_guessed(amount: Any, currency: str, code: str) -> None:
@@ -147,7 +149,8 @@ def test_steps_since_a_time() -> None:
     ("form", "value"),
     [
         ("rfc3339", "2026-07-01T12:00:00"), ("rfc3339", "yesterday"), ("epoch_s", "1.7e9"),
-        ("epoch_s", 1782900000123456789), ("%d/%m/%Y %z", "2026-07-01 +0000"),
+        ("epoch_s", 1782900000123456789),
+        ("epoch_s", "9" * 5000), ("%d/%m/%Y %z", "2026-07-01 +0000"),
     ],
 )  # fmt: skip
 def test_a_time_that_is_none_is_refused(form: str, value: Any) -> None:
@@ -210,7 +213,10 @@ def test_what_is_missing_or_there_twice_is_refused() -> None:
     twice = mapped.parse(b'{"cc_num":"1","when":"2026-07-01 12:00:00","amt":"1","amt":"2"}', 0,
                          future_skew_ms=0)  # fmt: skip
     assert twice.code == "duplicate_key"
-    assert parse(WHOLE, when="2026-07-01 12:00:00", amt="1").code == "missing_field"
+    for gone in ("cc_num", "when", "amt"):
+        got = parse(WHOLE, **{name: value for name, value in row().items() if name != gone})
+        assert (got.code, got.field) == ("missing_field", gone)
+    assert parse(WHOLE, **row(amt="")).code == "missing_field"
     assert mapped.parse(b"[1]", 0, future_skew_ms=0).code == "wrong_type"
     assert mapped.parse(b"{", 0, future_skew_ms=0).code == "not_json"
 

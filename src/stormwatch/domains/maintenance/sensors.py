@@ -27,10 +27,6 @@ class Sensor(NamedTuple):
     noise: float = 0.0
     wear: int = 0
 
-    def accepts(self, value: float) -> bool:
-        """Whether a record with this value is an event at all."""
-        return self.possible[0] <= value <= self.possible[1] or value in SENTINELS
-
     def believes(self, value: float) -> bool:
         """Whether this value can be a measurement of a working sensor."""
         return self.plausible[0] <= value <= self.plausible[1]

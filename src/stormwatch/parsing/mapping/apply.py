@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping as Values
-from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -69,30 +68,36 @@ class _Compiled:
 
     def __init__(self, mapping: Mapping, target: Target) -> None:
         self._mapping, self._target = mapping, target
-        self._fields = [
-            (name, _taken(name, field, values.time(field) if name == "time" else values.text))
+        takes = {
+            name: _taken(field, values.time(field) if name == "time" else values.text)
             for name, field in mapping.fields.items()
             if name != "amount"
-        ]
-        money = mapping.fields.get("amount")
-        self._amount = None if money is None else _amount(money, target.exponent)
+        }
+        self._key = takes[target.entity]
+        self._constants = {
+            name: takes.pop(name)({})
+            for name, field in mapping.fields.items()
+            if field.constant is not None and name != "amount"
+        }
+        self._fields = tuple(takes.items())
+        self._money = mapping.fields.get("amount")
+        self._amounts: dict[int, Take] = {}
         self._cards = [_get([path]) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path])
-        self._key = dict(self._fields)[target.entity]
         self.mapped = Mapped(self.parse, self.entity)
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
         try:
             record = self._record(value)
-            found: dict[str, Any] = {}
+            found = self._constants.copy()
             for name, take in self._fields:
                 if (got := take(record)) is not None:
                     found[name] = got
-            if self._amount is not None:
-                amount = self._amount(record, str(found.get("currency", "")))
-                if amount is not None:
-                    found["amount"] = amount
+                elif name in self._target.required:
+                    raise self._missing(name, value)
+            if self._money is not None:
+                found["amount"] = self._amount(record, found["currency"], value)
             return self._target.make(found, self._hidden(record, value), timestamp, future_skew_ms)
         except msgspec.ValidationError as error:
             return self._refused(value, error)
@@ -121,6 +126,27 @@ class _Compiled:
             self._check_kind(record)
         return record
 
+    def _amount(self, record: dict[str, Any], currency: str, value: bytes) -> Any:
+        try:
+            digits = self._target.exponent(currency)
+        except KeyError:
+            why = "is not an ISO 4217 code of money, in capitals"
+            raise refuse("unknown_currency", "currency", why, currency) from None
+        if digits not in self._amounts:
+            assert self._money is not None
+            self._amounts[digits] = _taken(self._money, values.amount(self._money, digits))
+        if (amount := self._amounts[digits](record)) is None:
+            raise self._missing("amount", value)
+        return amount
+
+    def _missing(self, name: str, value: bytes) -> Exception:
+        return refuse("missing_field", self._source(name), "is missing", value)
+
+    def _source(self, name: str) -> str:
+        """The record's own name of a field."""
+        field = self._mapping.fields.get(name)
+        return (paths_of(field)[0] if field and field.path else name) or name
+
     def _check_kind(self, record: dict[str, Any]) -> None:
         only = self._mapping.only
         assert only is not None and self._only is not None
@@ -138,40 +164,19 @@ class _Compiled:
     def _refused(self, value: bytes, error: msgspec.ValidationError) -> Rejection:
         message, _, path = str(error).partition(" - at `$")
         name = path.rstrip("`").lstrip(".")
-        field = self._mapping.fields.get(name)
-        source = ", ".join(paths_of(field)) if field else name
         why = f"cannot be used as `{name}`, {message[:1].lower()}{message[1:]}"
-        return refuse(code_of(message), source or name, why, value).rejection
+        return refuse(code_of(message), self._source(name), why, value).rejection
 
 
-def _amount(field: Field, exponent: Callable[[str], int]) -> Callable[[dict[str, Any], str], Any]:
-    """What gives the minor units of a record in a currency."""
-    read = values.amount(field)
-    takes: dict[int, Take] = {}
-
-    def take(record: dict[str, Any], currency: str) -> Any:
-        try:
-            digits = exponent(currency)
-        except KeyError:
-            why = "is not an ISO 4217 code of money, in capitals"
-            raise refuse("unknown_currency", "currency", why, currency) from None
-        if digits not in takes:
-            takes[digits] = _taken("amount", field, partial(read, digits))
-        return takes[digits](record)
-
-    return take
-
-
-def _taken(name: str, field: Field, read: Callable[[Any], Any]) -> Take:
-    """What gives a field's value of a record; None where it is absent and may be."""
+def _taken(field: Field, read: Callable[[Any], Any]) -> Take:
+    """What gives a field's value of a record; None where it is absent."""
     if field.constant is not None:
         constant = read(field.constant)
         return lambda record: constant
     if field.hash is not None:
         return _hashed(field.hash, field.prefix)
     paths = paths_of(field)
-    get, shown = _get(paths), paths[0]
-    default, lookup, prefix = field.default, field.lookup, field.prefix
+    get, default = _get(paths), field.default
 
     def take(record: dict[str, Any]) -> Any:
         value = get(record)
@@ -180,15 +185,44 @@ def _taken(name: str, field: Field, read: Callable[[Any], Any]) -> Take:
                 return None
             value = default
         try:
-            if lookup is not None:
-                if (known := lookup.get(values.text(value))) is None:
-                    raise Unusable("out_of_range", "is not in the mapping's lookup")
-                value = known
-            return prefix + read(value) if prefix else read(value)
+            return read(value)
         except Unusable as error:
-            raise refuse(error.code, shown, error.why, str(value)) from None
+            raise refuse(error.code, paths[0], error.why, str(value)) from None
 
+    read = _changed(field, read)
+    if len(paths) == 1 and "." not in paths[0]:
+        return _plainly(paths[0], read, take)
     return take
+
+
+def _plainly(path: str, read: Callable[[Any], Any], take: Take) -> Take:
+    """`take` for a field that is there and has one name: what nearly every record comes to."""
+
+    def taken(record: dict[str, Any]) -> Any:
+        if value := record.get(path):
+            try:
+                return read(value)
+            except Unusable:
+                pass  # it is told by the longer way
+        return take(record)
+
+    return taken
+
+
+def _changed(field: Field, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`read`, with the field's lookup before it and its prefix behind it."""
+    lookup, prefix = field.lookup, field.prefix
+    if lookup is None and not prefix:
+        return read
+
+    def changed(value: Any) -> Any:
+        if lookup is not None:
+            if (known := lookup.get(values.text(value))) is None:
+                raise Unusable("out_of_range", "is not in the mapping's lookup")
+            value = known
+        return prefix + read(value) if prefix else read(value)
+
+    return changed
 
 
 def _hashed(paths: list[str], prefix: str) -> Take:
@@ -200,7 +234,7 @@ def _hashed(paths: list[str], prefix: str) -> Take:
             if (value := get(record)) is None:
                 raise refuse("missing_field", path, "is missing, an id is made of it", "")
             found.append(value if value.__class__ is str else repr(value))
-        return prefix + values.stable_id(found)
+        return prefix + values.stable_id(tuple(found))
 
     return take
 
