@@ -11,9 +11,9 @@ from stormwatch.errors import BrokerUnavailable
 from stormwatch.settings import Settings
 
 LINGER_MS = 100
-"""For what is sent in one go and then flushed, which sends at once. A request that leaves before
-has the rest wait for its answer (one request of a partition at a time keeps the order), and all the
-while librdkafka's thread goes round in circles: half the speed, and a core."""
+"""For what is sent in one go and then flushed, which sends at once. Where some messages leave
+before, librdkafka has the others of their partition wait for the answer, and spins meanwhile: half
+the speed, and a core (findings/librdkafka-spins-behind-a-request.sh)."""
 PACED_LINGER_MS = 1
 """For records that come one after the other and should be on their way."""
 _QUEUE_KB = 32 << 10
