@@ -15,7 +15,7 @@ from spouts.transactions import TransactionSpout
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, decoder, to_fragment
-from stormwatch.errors import BrokerUnavailable
+from stormwatch.errors import BrokerUnavailable, PackageMissing
 from stormwatch.settings import Settings, to_conf
 from stormwatch.testing import Conversation, converse
 
