@@ -65,8 +65,8 @@ def journey(
     from apps.operate.journey import journey as lines
     from stormwatch.adapters import connect
 
-    settings = shared.settings()
     place = Place.of(record)
+    settings = shared.answered("kafka", "cassandra")
     name = of_topic(settings, place.topic).topology
     with stored(settings) as archive:
         source = connect.source(settings, place.topic)

@@ -24,6 +24,18 @@ def settings() -> "Settings":
     return load(root=ROOT)
 
 
+def answered(*names: str) -> "Settings":
+    """The settings, of a machine where these services (kafka, cassandra) answer.
+
+    Raises ServiceError at once where one does not, with the command that starts it.
+    """
+    from apps.local.services import manage
+
+    found = settings()
+    manage.expect(found, ROOT, names)
+    return found
+
+
 def log_to(settings: "Settings", name: str) -> None:
     """Send what libraries log to a file: the screen is for what the command itself prints."""
     import logging

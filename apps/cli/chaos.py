@@ -44,6 +44,7 @@ def chaos(
     settings = shared.settings()
     shared.log_to(settings, "chaos")
     if live:
+        shared.answered("kafka", "cassandra")
         print(command.kill_live(name, settings, shared.ROOT, screen))
         return
     print(command.verdict(command.execute(named(name), seed, records, shared.ROOT, screen)))

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from apps.cli import app as shared
+
 if TYPE_CHECKING:
     from stormwatch.archive import Archive
     from stormwatch.ports import Admin
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 @contextmanager
 def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
     """Both, closed at the end. Raises StormwatchError if one does not answer."""
+    from apps.local.services import manage
+
+    manage.expect(settings, shared.ROOT, ("kafka", "cassandra"))  # before drivers are imported
     from stormwatch.adapters import connect
     from stormwatch.adapters.cassandra import store as cassandra
 
@@ -30,6 +35,9 @@ def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
 @contextmanager
 def stored(settings: "Settings") -> "Iterator[Archive]":
     """Cassandra alone, closed at the end. Raises StormwatchError if it does not answer."""
+    from apps.local.services import manage
+
+    manage.expect(settings, shared.ROOT, ("cassandra",))
     from stormwatch.adapters.cassandra import store as cassandra
 
     archive = cassandra.connect(settings)

@@ -79,7 +79,7 @@ def publish(
     if rate is None:
         rate = 0.0 if files or count else ENDLESS_RATE
     asked = publishing.Asked(events, rate, count, seed, customers, units, tuple(files or ()))
-    sent, interrupted = publishing.by_hand(shared.settings(), asked, shared.steps())
+    sent, interrupted = publishing.by_hand(shared.answered("kafka"), asked, shared.steps())
     print(f"{sent:,} records published.")
     if interrupted:
         raise typer.Exit(130)
@@ -164,7 +164,7 @@ def schema_status() -> None:
     from apps.local.run.prepare import SCHEMA
     from stormwatch.adapters.cassandra import migrations
 
-    rows = migrations.status(shared.settings(), shared.ROOT / SCHEMA)
+    rows = migrations.status(shared.answered("cassandra"), shared.ROOT / SCHEMA)
     for name, state in rows:
         print(f"{name:<32} {state}")
     if any(state != "applied" for _, state in rows):
@@ -176,5 +176,5 @@ def schema_apply() -> None:
     """Apply missing migrations. Safe to repeat, and safe if two run at once."""
     from apps.local.run import prepare
 
-    prepare.ensure_tables(shared.settings(), shared.ROOT, shared.steps())
+    prepare.ensure_tables(shared.answered("cassandra"), shared.ROOT, shared.steps())
     print("The tables are up to date.")

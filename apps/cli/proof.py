@@ -46,11 +46,13 @@ def verdict(
     """
     from secrets import randbelow
 
+    from apps.operate.domains import provable
     from apps.prove.verdict import session
     from apps.prove.verdict.judge import INVALID, PASS
 
     seed = randbelow(1 << 31) if seed is None else seed
-    made = session.verdict(shared.settings(), name, seed, fault_at or ())
+    provable(shared.settings(), name)
+    made = session.verdict(shared.answered("kafka", "cassandra"), name, seed, fault_at or ())
     if as_json:
         shared.print_json(made)
     else:
@@ -105,8 +107,8 @@ def replay(
     from apps.operate.domains import provable
     from apps.prove.replay.session import opened
 
-    settings = shared.settings()
-    provable(settings, name)  # before anything is connected to
+    provable(shared.settings(), name)  # before anything is connected to
+    settings = shared.answered("kafka", "cassandra")
     with (
         stored(settings) as archive,
         opened(settings, archive, name, partition, first, last) as made,

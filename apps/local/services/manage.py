@@ -1,7 +1,7 @@
 """Start, stop and show Kafka and Cassandra."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +129,24 @@ def reachable(
             f"{name} at {where} (from {_source(name, root, environ)}) does not accept "
             "connections. Start it, correct that setting, or remove it: then `./stormwatch up` "
             f"starts a {name} of its own."
+        )
+
+
+def expect(settings: Settings, root: Path, names: Sequence[str]) -> None:
+    """Raises ServiceError where nobody listens at the address of one of these services.
+
+    A look of milliseconds on this machine: a client would go on trying for many seconds.
+    """
+    for name in names:
+        if any(listens(host, port) for host, port in _addresses(name, settings)):
+            continue
+        if _source(name, root, None) is not None:
+            reachable(name, settings, root)
+        raise ServiceError(
+            f"{name.title()} is not running: nothing listens at {_address(name, settings)}. "
+            "`./stormwatch up` starts Kafka and Cassandra on this machine, `./stormwatch run` "
+            "topologies and events too. One of your own is named by "
+            f"{' and '.join(_NAMED_BY[name])}."
         )
 
 

@@ -12,6 +12,8 @@ _LAUNCHED = re.compile(
     r"\[Thread-\d+-(?P<name>.+?)-executor.*Launched subprocess with pid (?P<pid>\d+)"
 )
 _SHELL_LOG = re.compile(r"ShellLog pid:(?P<pid>\d+), name:(?P<name>\S+) (?P<text>.*)", re.DOTALL)
+_EXECUTOR = re.compile(r"\[Thread-\d+-(?P<name>.+?)-executor")
+_LAUNCH = "ShellProcess.launch("
 _DIED = re.compile(r"pid:(?P<pid>\d+), name:(?P<name>\S+) exitCode:(?P<code>-?\d+)")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - \S+ - ")
 TRACEBACK = "Traceback (most recent call last):"
@@ -63,6 +65,8 @@ class Journal:
     """(component or "", traceback), in order."""
     suspicions: list[str] = field(default_factory=list)
     """What a spout said of records that one process after the other died of."""
+    unborn: str = ""
+    """The component that ended before Storm knew its pid."""
     last_error: str = ""
     _open: Entry | None = None
 
@@ -108,6 +112,9 @@ class Journal:
         if TRACEBACK in entry.text:
             who = said or died
             self.tracebacks.append((who["name"] if who else "", _python(entry.text)))
+        executor = _EXECUTOR.search(entry.text)
+        if entry.level == "ERROR" and executor and _LAUNCH in entry.text:
+            self.unborn = executor["name"]
         if entry.level == "ERROR" and not said:
             self.last_error = "\n".join(entry.text.splitlines()[:4])
         if said and entry.level in ("WARN", "ERROR") and TRACEBACK not in entry.text:

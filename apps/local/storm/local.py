@@ -87,6 +87,10 @@ class LocalCluster:
         code = self._jvm.poll()
         return self._zookeeper.poll() if code is None else code
 
+    def zookeeper_ended(self) -> bool:
+        """Whether ZooKeeper ended, which takes Storm along: it is then to blame."""
+        return self._zookeeper.poll() is not None
+
     def stderr(self, pid: int) -> str:
         """The end of what a component wrote to stderr, from its last traceback if there is one."""
         try:

@@ -76,7 +76,7 @@ class Supervisor:
                     time.sleep(_POLL_S)
                     self._say(journal.read(follower.lines()))
                     if restarts.excuse(journal.suspicions):
-                        self._say(["a record is on trial: the restart before is not counted"])
+                        self._say(["a record is being tried alone: this restart is not counted"])
                     if end is None and journal.running:
                         end = time.monotonic() + seconds
                     incident = self._look(cluster, journal, time.monotonic() - started)
@@ -112,9 +112,16 @@ class Supervisor:
 
     def _look(self, cluster: LocalCluster, journal: Journal, age_s: float) -> Incident | None:
         code = cluster.exit_code()
-        if code is not None and code < 0:  # its components end with it: none is to blame
-            return Incident(f"Storm's JVM died{_how(_BY_SIGNAL - code)}", "")
+        program = "the ZooKeeper of this run" if cluster.zookeeper_ended() else "Storm's JVM"
+        if code is not None and (code < 0 or cluster.zookeeper_ended()):
+            # Its components end with it: none is to blame.
+            return Incident(f"{program} died{_how(_BY_SIGNAL - code if code < 0 else code)}", "")
         dead = [pid for pid in journal.components if not alive(pid)]
+        if journal.unborn and (dead or code is not None):  # the others ended with Storm
+            return Incident(
+                f"component {journal.unborn} ended before it had told Storm its pid",
+                journal.traceback("") or journal.last_error,
+            )
         if dead:
             pid = journal.blame(dead)
             name = journal.components[pid]
@@ -139,7 +146,7 @@ class Supervisor:
     def _without_traceback(self, journal: Journal, pid: int = 0) -> str:
         if journal.exit_codes.get(pid, 0) > _BY_SIGNAL:
             return ""
-        return f"It left no traceback. {self._log} says:\n{journal.last_error or tail(self._log)}"
+        return f"There is no traceback. {self._log} says:\n{journal.last_error or tail(self._log)}"
 
     def _give_up(self, incident: Incident) -> int:
         again = f"it died {LIMIT + 1} times in {WINDOW_S / 60:.0f} minutes" * incident.restart

@@ -5,9 +5,16 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from apps.cli import app as shared
+from apps.cli.__main__ import main
+from apps.cli.groups import GROUPS
+from apps.local.services import manage, ports
+from stormwatch.addresses import Address
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = [
@@ -47,7 +54,6 @@ def test_every_command_stands_in_one_group_of_the_help() -> None:
     import typer.main
 
     from apps.cli.__main__ import app
-    from apps.cli.groups import GROUPS
 
     grouped = [name for names in GROUPS.values() for name in names]
     assert sorted(grouped) == sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -178,3 +184,38 @@ def test_what_partitions_share_is_not_provable_and_says_what_to_use(
     said = " ".join(done.stderr.split())
     assert f"{name} is not provable: partitions share keys" in said and instead in said
     assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["alerts"], ["journey", "transactions/0/1"], ["ledger"], ["publish", "transactions"],
+     ["dlq", "list"], ["dlq", "redrive", "transactions/0/1"], ["schema", "status"],
+     ["schema", "apply"], ["verdict", "fraud"],
+     ["replay", "fraud", "--partition", "0", "--from", "0", "--to", "1"],
+     ["chaos", "kill-bolt", "--live"]],
+)  # fmt: skip
+def test_with_services_down_each_command_names_up_at_once(
+    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(shared, "ROOT", tmp_path)
+    monkeypatch.setenv("STORMWATCH_RUN_DIR", str(tmp_path))
+    default = Address("127.0.0.1", ports.free())
+    monkeypatch.setattr(manage, "_addresses", lambda *_: [default])
+    began = time.process_time()
+    assert main(argv) == 1
+    assert time.process_time() - began < 1.0, "what another process does is not counted"
+    said = capsys.readouterr().err
+    assert f"is not running: nothing listens at {default}" in said
+    assert "`./stormwatch up`" in said
+
+
+def test_a_service_that_the_settings_name_is_told_with_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shared, "ROOT", tmp_path)
+    monkeypatch.setenv("STORMWATCH_KAFKA_BOOTSTRAP", f"127.0.0.1:{ports.free()}")
+    assert main(["publish", "transactions"]) == 1
+    assert (
+        "(from STORMWATCH_KAFKA_BOOTSTRAP) does not accept connections" in capsys.readouterr().err
+    )

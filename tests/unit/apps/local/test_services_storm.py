@@ -1,13 +1,14 @@
 """Storm's log read for what it says of the components, and the number of restarts."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.local.services.errors import ServiceError
-from apps.local.storm import flux, sparse
+from apps.local.storm import flux, sparse, supervise
 from apps.local.storm.journal import Follower, Journal
 from apps.local.storm.restarts import EXCUSED, LIMIT, WINDOW_S, Restarts
 from stormwatch.ingest.poller import SUSPECTED
@@ -225,3 +226,53 @@ def test_sparse_tells_that_it_is_of_another_project(tmp_path: Path) -> None:
     own.touch()
     assert "the virtualenv was copied or moved: delete .venv" in sparse.of_another(tmp_path)
     assert sparse.of_another(Path(__file__).parents[4]) == ""
+
+
+# Who is to blame
+
+
+UNBORN = (
+    "2026-11-30 03:46:16.456 ERROR Utils [Thread-40-count-executor[2, 2]] Async loop died!",
+    "java.lang.RuntimeException: org.apache.storm.multilang.NoOutputException: Pipe to subprocess",
+    "\tat org.apache.storm.utils.ShellProcess.launch(ShellProcess.java:90)",
+)
+
+
+class Ended:
+    """A local cluster that is over."""
+
+    def __init__(self, code: int, zookeeper: bool = False) -> None:
+        self._code, self._zookeeper = code, zookeeper
+
+    def exit_code(self) -> int:
+        return self._code
+
+    def zookeeper_ended(self) -> bool:
+        return self._zookeeper
+
+    def stderr(self, pid: int) -> str:
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("ended", "lines", "said"),
+    [
+        (Ended(-9), (), "Storm's JVM died: killed by signal 9"),
+        (Ended(-9, zookeeper=True), (), "the ZooKeeper of this run died: killed by signal 9"),
+        (Ended(1, zookeeper=True), (), "the ZooKeeper of this run died with code 1"),
+        (Ended(1), (), "Storm's JVM ended with code 1"),
+        (Ended(1), UNBORN, "component count ended before it had told Storm its pid"),
+        (Ended(1), (LAUNCHED.replace("count", "ticks"), *UNBORN), "component count ended before"),
+        (Ended(137), (LAUNCHED, DIED.format(code=137)), "component count (pid 77) died: killed by"),
+    ],
+)
+def test_the_one_that_died_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: Any, lines: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr(supervise, "alive", lambda _: False)
+    supervisor = supervise.Supervisor(
+        flux.Topology("tiny", 2), lambda: ended, tmp_path / "log", tmp_path / "out"
+    )
+    incident = supervisor._look(ended, journal(*lines), 1.0)
+    assert incident is not None
+    assert incident.what.startswith(said)
