@@ -45,7 +45,7 @@ class Header(NamedTuple):
         if twice := sorted({name for name in named if named.count(name) > 1}):
             raise FileError(
                 f"{path} has two columns named {', '.join(twice)}: one of them would be lost. "
-                "Rename or take out the one that is not meant."
+                "Rename or remove one of them."
             )
         if missing := [name for name in REQUIRED[events] if name not in named]:
             raise FileError(
@@ -61,16 +61,18 @@ class Header(NamedTuple):
         if unknown := [name for name in named if name not in known]:
             raise FileError(
                 f"{path} has columns that are neither fields nor sensors: {', '.join(unknown)}. "
-                "Rename them as in schema/readings.md, or take them out: a reading without its "
-                "misspelt sensor would be decided as if it had none."
+                "Rename them as in schema/readings.md, or remove them: a reading with a "
+                "misspelt sensor would be decided without that sensor."
             )
         if not any(name in SENSORS for name in named):
-            raise FileError(f"{path} has no column of a sensor: schema/readings.md names them.")
+            raise FileError(
+                f"{path} has no column of a sensor. schema/readings.md names the sensors."
+            )
         for place, name in enumerate(settings, start=1):
             if name != f"setting{place}":
                 raise FileError(
                     f"{path} has a column {name} but none setting{place}: operating settings are "
-                    "known by their place. Number them from 1 on, without gaps."
+                    "identified by their number. Number them from 1 on, without gaps."
                 )
 
 

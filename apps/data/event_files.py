@@ -65,7 +65,7 @@ def _format(text: Text, events: str, run: str) -> formats.Format:
         raise FileError(f"{path} is empty; give a file with one event a line.")
     if b"\0" in first:
         raise FileError(
-            f"{path} is no text: it holds zero bytes. Give text in UTF-8, or its .gz (a "
+            f"{path} is not a text file: it contains NUL bytes. Give text in UTF-8, or its .gz (a "
             "spreadsheet: save it as CSV in UTF-8)."
         )
     if first == formats.HANDBOOK:

@@ -63,13 +63,13 @@ def whole(cell: str) -> int | str:
 
 def _number(cell: str) -> float:
     if not _NUMBER.fullmatch(cell.strip()) or not math.isfinite(value := float(cell)):
-        raise ValueError(f"{cell!r} is no number")
+        raise ValueError(f"{cell!r} is not a number")
     return value
 
 
 def _whole(cell: str) -> int:
     if not _WHOLE.fullmatch(cell.strip()):
-        raise ValueError(f"{cell!r} is no whole number")
+        raise ValueError(f"{cell!r} is not a whole number")
     return int(cell)
 
 
@@ -99,7 +99,7 @@ def _payment(line: bytes) -> Event:
             "currency": "EUR",
         }
     except (ValueError, OverflowError):
-        return malformed(line, "a row that is none of the handbook's transactions")
+        return malformed(line, "a row that is not one of the handbook's transactions")
     return Event(str(value["customer"]).encode(), _encode(value))
 
 
@@ -121,7 +121,9 @@ class Cmapss:
             unit = f"{self._fleet}/{self._run}/{engine}"
             sensors = dict(zip(SENSORS, numbers[3:], strict=True))
         except (ValueError, OverflowError):
-            return malformed(line, f"a row that is no C-MAPSS reading of {CMAPSS_COLUMNS} numbers")
+            return malformed(
+                line, f"a row that is not a C-MAPSS reading of {CMAPSS_COLUMNS} numbers"
+            )
         value = {
             "type": "reading",
             "id": f"{self._run}-{engine}-{cycle}",

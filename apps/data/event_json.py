@@ -38,7 +38,7 @@ class JsonValues:
                 continue
             buffer.skip_char()
         if in_array:
-            raise text.error("breaks off within the array: the file is not whole")
+            raise text.error("ends inside the array: the file is incomplete")
 
 
 class _Buffer:
@@ -76,7 +76,7 @@ class _Buffer:
             except ValueError as error:
                 if self._ended or have > MAX_RECORD_BYTES:
                     raise self._file.error(
-                        "begins a value that is no JSON, or is longer than "
+                        "begins a value that is not JSON, or is longer than "
                         f"{MAX_RECORD_BYTES >> 20} MB: {str(error).partition(': line')[0]}"
                     ) from error
             self._fill(max(have, PIECE))

@@ -56,7 +56,7 @@ def _values(text: Text, events: str) -> Iterator[bytes]:
     if twice := sorted({name for name in named if named.count(name) > 1}):
         raise FileError(
             f"{text.path} has two columns named {', '.join(twice)}: one of them would be lost. "
-            "Rename or take out the one that is not meant."
+            "Rename or remove one of them."
         )
     rows = event_csv.Csv(header, events, _Cells(text.path.name), FAULT)
     return (event.value for event in rows(text))

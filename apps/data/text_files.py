@@ -69,7 +69,7 @@ class Text:
             size += len(piece)
             if size > MAX_RECORD_BYTES:
                 raise self.error(f"is longer than {MAX_RECORD_BYTES >> 20} MB, and Kafka takes no "
-                                 "larger record. Split the line, or take it out")  # fmt: skip
+                                 "larger record. Split the line, or remove it")  # fmt: skip
             if piece.endswith(b"\n"):
                 yield b"".join(parts).rstrip(b"\r\n")
                 parts, size = [], 0
@@ -91,7 +91,7 @@ class Text:
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise FileError(
-                f"{self.path} cannot be read: {reason}. Name a whole, readable file."
+                f"{self.path} cannot be read: {reason}. Name a complete, readable file."
             ) from error
 
     def _open(self, opened: ExitStack) -> io.BufferedIOBase:

@@ -35,7 +35,7 @@ class Place(NamedTuple):
         topic, *numbers = name.rsplit("/", 3) if name.count("/") == 3 else name.rsplit("/", 2)
         if len(numbers) < 2 or not all(number.isdecimal() for number in numbers):
             raise SettingsError(
-                f"{name!r} names no record. Write topic/partition/offset: transactions/0/4711."
+                f"{name!r} is not a record. Write topic/partition/offset, as transactions/0/4711."
             )
         return cls(topic, int(numbers[0]), int(numbers[-1]))
 

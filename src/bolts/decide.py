@@ -18,7 +18,7 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.judge import Judge
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Step
+from stormwatch.state.step import DECISIONS, Step
 
 MODEL_WAIT_S = 10.0
 
@@ -72,7 +72,7 @@ class _Store:
             metrics, now = bolt.connections.metrics, now_ms()
             metrics.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded, outcomes.noted)
             for what in sorted(outcomes.noted.keys() & NOTES.keys() - said):
-                bolt.logger.warning("counted from here on as %s: %s", what, NOTES[what])
+                bolt.logger.warning("counting from here on as %s: %s", what, NOTES[what])
                 said.add(what)
 
         return StoreStep(
@@ -82,6 +82,7 @@ class _Store:
             self.alert_outcomes,
             bolt.settings.kafka_request_timeout_s,
             committed,
+            tells=bolt.is_read(DECISIONS),
         )
 
 

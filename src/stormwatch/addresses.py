@@ -29,7 +29,7 @@ def parse(text: str, default_port: int) -> list[Address]:
     """
     parts = [part for part in (part.strip() for part in text.split(",")) if part]
     if not parts:
-        raise ValueError("it must name a host")
+        raise ValueError("it must contain a host")
     return [_address(part, default_port) for part in parts]
 
 
@@ -59,7 +59,7 @@ def hosts(text: str, port_key: str) -> str:
     parts = [part.strip().removeprefix("[").removesuffix("]") for part in text.split(",")]
     found: Sequence[str] = [part for part in parts if part]
     if not found:
-        raise ValueError("it must name a host")
+        raise ValueError("it must contain a host")
     for part in found:
         bare = part.count(":") != 1 and _BRACKETED.fullmatch(f"[{part}]")
         if not (bare or _HOST.fullmatch(part)):

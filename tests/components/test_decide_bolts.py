@@ -216,7 +216,7 @@ def test_while_a_model_hangs_heartbeats_are_answered_and_rules_alone_decide(
     assert monotonic() - began < 20
     assert [m["id"] for m in said.of("ack", "fail")] == ["0", "1", "2", "tick"], said.log
     assert len(said.of("sync")) == 2
-    assert said.log.count("The model has no scores of 40 records after 0.2 s") == 1
+    assert said.log.count("The model has no scores for 40 records after 0.2 s") == 1
     [body] = store.meters("test").values()
     reading = msgspec.json.decode(body, type=Snapshot)
     assert (reading.degraded, reading.ends) == (120, {"scored": 120})

@@ -167,7 +167,7 @@ def test_an_honest_bolt_keeps_them_all() -> None:
 
 @pytest.mark.parametrize(("bolt", "law", "told"), BROKEN, ids=lambda v: getattr(v, "__name__", ""))
 def test_each_law_can_be_broken_and_says_what_it_costs(bolt: type, law: str, told: str) -> None:
-    with pytest.raises(LawBroken, match=f"(?s){told}.*At run time: .*To mend it: "):
+    with pytest.raises(LawBroken, match=f"(?s){told}.*At run time: .*To fix it: "):
         LAWS[law](Case(bolt, patience_s=0.1))
     others = {name for name in LAWS if name not in (law, "answers_heartbeats")}
     if bolt in (LateStarter, Printer, Hoarder, Diarist):  # the fault is that law's alone

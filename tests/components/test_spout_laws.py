@@ -165,7 +165,7 @@ def test_an_honest_spout_keeps_them_all() -> None:
 
 @pytest.mark.parametrize(("spout", "law", "told"), BROKEN, ids=lambda v: getattr(v, "__name__", ""))
 def test_each_law_can_be_broken_and_says_what_it_costs(spout: type, law: str, told: str) -> None:
-    with pytest.raises(LawBroken, match=f"(?s){told}.*At run time: .*To mend it: "):
+    with pytest.raises(LawBroken, match=f"(?s){told}.*At run time: .*To fix it: "):
         SPOUT_LAWS[law](SpoutCase(spout, patience_s=0.1))
 
 

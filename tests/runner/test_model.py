@@ -89,9 +89,9 @@ def test_while_the_model_hangs_rules_alone_decide_in_time(
         alone = run(staged, lambda plan: Faults())
     assert 300 < sum(alone) < len(alone) - 100, "some before, some after"
     assert not any(isinstance(event, Died) for event in staged.events)
-    late = said(staged, "The model has no scores of 40 records after 0.2 s")
+    late = said(staged, "The model has no scores for 40 records after 0.2 s")
     assert 1 <= len(late) <= 4 and "marked degraded" in late[0]
-    assert said(staged, "The model scores again")
+    assert said(staged, "The model works again")
 
 
 def test_a_model_cut_off_under_way_is_not_noticed_until_a_bolt_has_to_read_it_again(
@@ -117,7 +117,7 @@ def test_a_model_cut_off_under_way_is_not_noticed_until_a_bolt_has_to_read_it_ag
     assert not any(alone[:20]), "the old one was kept until then"
     told = said(staged, "The model cannot be used: ")
     assert f"{artefact} (" in told[0] and "truncated or changed. Restore both files" in told[0]
-    assert said(staged, "The model scores again")
+    assert said(staged, "The model works again")
     (died,) = (event for event in staged.events if isinstance(event, Died))
     assert died.component == "decide"
 

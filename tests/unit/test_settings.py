@@ -61,8 +61,8 @@ def test_environment_makes_the_same_settings_beside_conf_and_without(tmp_path: P
         ),
         ("RUN_DIR", "", "run_dir .* must not be empty"),
         ("KAFKA_GROUP", " ", "kafka.group .* must not be empty"),
-        ("KAFKA_BOOTSTRAP", "", "kafka.bootstrap .* is '', but it must name a host"),
-        ("KAFKA_BOOTSTRAP", ",", "it must name a host"),
+        ("KAFKA_BOOTSTRAP", "", "kafka.bootstrap .* is '', but it must contain a host"),
+        ("KAFKA_BOOTSTRAP", ",", "it must contain a host"),
         ("KAFKA_BOOTSTRAP", "SSL://b:9093", "security_protocol is PLAINTEXT: write host:port "),
         ("KAFKA_BOOTSTRAP", "::1", r"IPv6 address in brackets, as in \[::1\]:9092"),
         ("KAFKA_BOOTSTRAP", "a:x", "the port of 'a:x' must be a number from 1 to 65535"),
@@ -70,7 +70,7 @@ def test_environment_makes_the_same_settings_beside_conf_and_without(tmp_path: P
         ("KAFKA_BOOTSTRAP", ":9092", "':9092' is not an address: write host:port"),
         ("KAFKA_BOOTSTRAP", "http://a/b", "write host:port without http://"),
         ("CASSANDRA_CONTACT_POINTS", "a:9042", "'a:9042' is no host: .* port is cassandra.port"),
-        ("CASSANDRA_CONTACT_POINTS", "", "it must name a host"),
+        ("CASSANDRA_CONTACT_POINTS", "", "it must contain a host"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named(name: str, value: str, said: str) -> None:

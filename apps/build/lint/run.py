@@ -48,7 +48,7 @@ def check(root: Path, names: Sequence[str], tell: Callable[[str], None]) -> None
     if errors:
         raise StormwatchError(
             f"{errors} error(s) in topology {', '.join(names)}: not started. "
-            f"Mend them; see them again with: ./stormwatch lint {' '.join(names)}"
+            f"Fix them; to list them again run: ./stormwatch lint {' '.join(names)}"
         )
 
 
@@ -67,7 +67,7 @@ def _one(root: Path, name: str) -> Iterable[Finding]:
         yield error(
             "SW100", _place(root, problem) or f"topologies/{name}.py",
             f"cannot be read: {problem!r}", "streamparse fails with a traceback",
-            f"mend the line; the traceback: cd topologies && PYTHONPATH=../src python {name}.py",
+            f"fix the line; traceback: cd topologies && PYTHONPATH=../src python {name}.py",
         )  # fmt: skip
         return
     for rule in WIRING:

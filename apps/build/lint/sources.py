@@ -68,7 +68,7 @@ def assigned_twice(root: Path, name: str, topology: Any) -> Iterable[Finding]:
                 yield error(
                     "SW111", f"topologies/{name}.py:{node.lineno}",
                     f"names a second component {target!r}; the first is in line {seen[target]}",
-                    "the first is never started: what it should do is not done",
+                    "the first is never started",
                     "give it a name of its own",
                 )  # fmt: skip
             seen[target] = node.lineno
@@ -88,7 +88,7 @@ def shared_states(root: Path, name: str, topology: Any) -> Iterable[Finding]:
             yield error(
                 "SW112", str(Path(inspect.getfile(cls)).relative_to(root)),
                 f"{cls.__name__} keeps its states under domain = {cls.domain!r}, as {owner} does",
-                "each writes over the other's states and decisions",
+                "each overwrites the other's states and decisions",
                 f"a domain of its own: domain = {cls.__name__.lower()!r}",
             )  # fmt: skip
 
@@ -142,8 +142,8 @@ def unusable_files(root: Path, name: str, topology: Any) -> Iterable[Finding]:
     except (SettingsError, ModelError) as problem:
         yield error(
             "SW113", f"topology {name}", str(problem),
-            "whatever decides ends with this, at every start",
-            "mend the file, or name another: fraud.rules, fraud.model, maintenance.model",
+            "the deciding bolt ends with this error at every start",
+            "fix the file, or name another: fraud.rules, fraud.model, maintenance.model",
         )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def _shape(name: str) -> str:
     if len(name) > LONGEST:
         return f"Storm makes file names and ids of it; it may have {LONGEST} characters"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        return "it is a word of Python itself, so no module or attribute can have it"
+        return "it is a Python keyword, so no module or attribute can have this name"
     return ""
 
 
@@ -104,7 +104,7 @@ def _in_topology(name: str, root: Path, topology: str | None) -> str:
         raise NameRefused(f"There is no topology {topology!r}. Choose one of: {known}.")
     used = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
     if name in used:
-        return f"topologies/{topology}.py uses the name already, for something else"
+        return f"topologies/{topology}.py already uses the name for something else"
     return ""
 
 

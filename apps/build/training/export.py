@@ -129,7 +129,7 @@ def _compare(booster: Any, trees: Trees) -> None:
             f"of {len(rows)} rows {int((apart > TOLERANCE).sum())} get another score than the "
             f"booster's, most of all ({row}): the booster gives {theirs[worst]:.9g}, the export "
             f"{model.predict(rows[worst : worst + 1])[0]:.9g}",
-            "Export it by trees of a supported kind, or tell us of it",
+            "Train trees of a supported kind, or report this as a bug",
         )
 
 

@@ -43,7 +43,7 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
         for topology in TOPOLOGIES:
             BY_TOPOLOGY[topology].make(settings)  # a bad file is told before anything starts
         narrator = Narrator(say, Frauds(RUN), Machines(RUN))
-        say("Two topologies on generated events, all in this process; Ctrl-C ends it.")
+        say("Two topologies on generated events, all in this process; Ctrl-C stops it.")
         say(f"fraud: card transactions of {CUSTOMERS:,} customers; some frauds are planted.")
         say(f"maintenance: readings of {UNITS} turbofans that wear and fail.")
         with world.opened(settings, narrator.outcomes) as made, Signals() as signals:

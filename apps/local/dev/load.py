@@ -26,5 +26,5 @@ def topology(root: Path, name: str) -> Any:
         raise unknown(root, name)
     found = topology_class(path)
     if found is None:
-        raise SettingsError(f"{path} holds no Topology class. Add one: see docs/runner.md.")
+        raise SettingsError(f"{path} contains no Topology class. Add one: see docs/runner.md.")
     return found

@@ -87,7 +87,7 @@ class Watch:
         """What came of all so far."""
         self._last = self._counts.copy()
         counts = ", ".join(f"{name} {n:,}" for name, n in sorted(self._counts.items()))
-        self._line(head + (counts or "nothing came yet"))
+        self._line(head + (counts or "no records yet"))
 
     def _line(self, text: str) -> None:
         self._say(f"{time.monotonic() - self._start:7.1f} {lines_shown(text)}")
@@ -109,7 +109,7 @@ def once(
     say(f"{name}: {found.why}")
     if processes and file:
         raise SettingsError(
-            f"A process for each task cannot share what is in memory. Leave --processes out, or "
+            f"A process for each task cannot share memory. Remove --processes, or "
             f"publish {file} to a real Kafka: ./stormwatch publish."
         )
     if processes and not found.real:
@@ -152,7 +152,7 @@ def _outside(
         streams = [stream for stream in every(settings) if stream.topology == name]
         if file and not streams:
             raise SettingsError(
-                f"The topology {name} reads no topic of ours, so {file} has nowhere to go."
+                f"The topology {name} reads no topic of events, so {file} cannot be used."
             )
         now, rate = time.monotonic(), _FILE_RATE if file else RATE
         yield [

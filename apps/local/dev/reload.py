@@ -57,15 +57,13 @@ def keep_running(
                 if code == 0 or (code is not None and not wait and not signals.asked):
                     return code
                 if code is not None and not told and not signals.asked:
-                    say(
-                        f"it ended with code {code}; waiting for a change in {' or '.join(FOLDERS)}"
-                    )
+                    say(f"ended with code {code}; waiting for a change in {' or '.join(FOLDERS)}")
                     told = True
                 files = changed(seen, times(root))
             _end(child)
             if files:
                 names = ", ".join(str(path.relative_to(root)) for path in files)
-                say(f"{names} changed: starting again")
+                say(f"{names} changed: reloading")
         return signals.code
 
 

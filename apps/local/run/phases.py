@@ -116,7 +116,7 @@ class Course:
 
     def drain(self) -> str:
         """Until all that was published is committed; what is open when that does not happen."""
-        self._enter("waiting until all that was published is decided")
+        self._enter("waiting until all published records are decided")
         asked_at, least, progressed = now_ms(), -1, monotonic()
         hurried = monotonic() if self._signals.asked else 0.0
         settled = asked_at + METERS_MS

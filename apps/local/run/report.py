@@ -83,7 +83,7 @@ def make(about: About, parts: Sequence[Part], memory: Groups) -> Report:
         memory_mb_total=total_mb(memory),
         ok=sound and not about.trouble,
         trouble=about.trouble
-        or ("" if sound else "the ledger is not whole: `./stormwatch ledger`"),
+        or ("" if sound else "the ledger has gaps or overlaps: see `./stormwatch ledger`"),
     )
 
 

@@ -82,7 +82,7 @@ class Topology:
     def obituary(self) -> str:
         """What to tell when the command ended unasked: its code and the last it said."""
         self._reader.join(timeout=2)
-        tail = "\n".join(self._tail) or "It left no word."
+        tail = "\n".join(self._tail) or "It printed nothing."
         return f"The topology {self.name} ended with code {self.code}.\n{tail}\nLog: {self.log}"
 
     def signal_stop(self) -> None:

@@ -71,7 +71,9 @@ def live(screen: Screen, height: int = HEIGHT) -> RenderableType:
     parts += [_line(Text(line, style="bold red")) for line in trouble]
     room = height - _BESIDE_ALERTS - figures.row_count - 1 - len(more) - len(trouble)
     parts += [Text(""), *_alerts(screen.panels, room)]
-    return Group(*parts, _line(Text("Ctrl-C ends the run and all it started.", style="dim")))
+    return Group(
+        *parts, _line(Text("Ctrl-C stops the run and everything that it started.", style="dim"))
+    )
 
 
 def plain(screen: Screen) -> list[str]:

@@ -68,7 +68,7 @@ def storm_version(root: Path) -> str:
     if not found:
         raise ServiceError(
             f'{root / "project.clj"} names no [org.apache.storm/storm-core "VERSION"]. '
-            "Put that line among its :dependencies."
+            "Add that line to :dependencies."
         )
     return found[1]
 
@@ -87,8 +87,8 @@ def _resolve(home: Home, progress: Progress) -> None:
     absent = [name for name in (WORKER, KAFKA, CASSANDRA) if name not in project.profiles]
     if absent:
         raise ServiceError(
-            f"{home.root / 'project.clj'} has no profile {', '.join(absent)}: which jars that is, "
-            "nobody knows. Put it among its :profiles."
+            f"{home.root / 'project.clj'} has no profile {', '.join(absent)}, so its jars "
+            "are not known. Add it to :profiles."
         )
     named = {name: project.profiles[name] for name in (WORKER, KAFKA, CASSANDRA)}
     wanted = {STORM: project.dependencies, **named}

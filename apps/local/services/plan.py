@@ -74,5 +74,5 @@ def _failed(home: Home, plan: ServicePlan, what: str) -> str:
     return (
         f"{plan.name} {what} (waiting for {plan.waiting_for}). The end of {log}:\n"
         f"{process.tail(log)}\n"
-        "Mend what it says and start again; `./stormwatch doctor` checks the machine."
+        "Fix what it says and start again; `./stormwatch doctor` checks the machine."
     )

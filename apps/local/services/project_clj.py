@@ -89,7 +89,7 @@ def _dependency(form: _Form) -> Dependency:
     name, version, *rest = form
     unknown = set(options := _pairs(rest)) - {":exclusions"}
     if unknown:
-        raise ValueError(f"{name} has {' '.join(sorted(unknown))}, of which nothing is known here")
+        raise ValueError(f"{name} has {' '.join(sorted(unknown))}, which are not known here")
     excluded = (e[0] if isinstance(e, list) else e for e in options.get(":exclusions", _Form()))
     return Dependency(_name(name), version, tuple(map(_name, excluded)))
 

@@ -76,7 +76,7 @@ class Supervisor:
                     time.sleep(_POLL_S)
                     self._say(journal.read(follower.lines()))
                     if restarts.excuse(journal.suspicions):
-                        self._say(["a record is on trial: the restart before is not counted"])
+                        self._say(["a record is being tried alone: this restart is not counted"])
                     if end is None and journal.running:
                         end = time.monotonic() + seconds
                     incident = self._look(cluster, journal, time.monotonic() - started)
@@ -146,7 +146,7 @@ class Supervisor:
     def _without_traceback(self, journal: Journal, pid: int = 0) -> str:
         if journal.exit_codes.get(pid, 0) > _BY_SIGNAL:
             return ""
-        return f"It left no traceback. {self._log} says:\n{journal.last_error or tail(self._log)}"
+        return f"There is no traceback. {self._log} says:\n{journal.last_error or tail(self._log)}"
 
     def _give_up(self, incident: Incident) -> int:
         again = f"it died {LIMIT + 1} times in {WINDOW_S / 60:.0f} minutes" * incident.restart

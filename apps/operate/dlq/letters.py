@@ -82,20 +82,20 @@ def find(archive: Archive, streams: Sequence[Stream], wanted: Wanted, limit: int
 
 
 def by_name(archive: Archive, settings: Settings, name: str) -> Letter:
-    """The one with this name. Raises SettingsError for what is no name or names no record."""
+    """The one with this name. Raises SettingsError for anything else."""
     try:
         topic, partition, epoch, offset = name.rsplit("/", 3)
         place = topic, int(partition), int(epoch), int(offset)
     except ValueError as error:
         raise SettingsError(
-            f"{name!r} names no record: it is topic/partition/epoch/offset, as "
-            "`./stormwatch dlq list` shows them."
+            f"{name!r} is not a record: write topic/partition/epoch/offset, as "
+            "`./stormwatch dlq list` shows it."
         ) from error
     for stream in chosen(settings, of_topic(settings, place[0]).topology):
         for stored in archive.find_asides(stream.topology, *place):
             return _with_acts(archive, stream.topology, stored, {})
     raise SettingsError(
-        f"{name} is not set aside: it was decided, never read, or is older than "
+        f"{name} is not in the dead-letter queue: it was decided, never read, or is older than "
         f"{settings.ttl_dead_letters_d} days. `./stormwatch dlq list --all` shows what there is."
     )
 

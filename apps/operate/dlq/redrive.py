@@ -186,9 +186,9 @@ class Redriver:
             raise _Left("it has no value (a tombstone)")
         if original is None:
             if len(raw) >= self._settings.record_max_bytes:
-                raise _Left("Kafka no longer has it, and what was kept of it is cut")
+                raise _Left("Kafka no longer has it, and the stored copy is truncated")
             if MASK.encode() in raw:
-                raise _Left("Kafka no longer has it, and what was kept of it is masked")
+                raise _Left("Kafka no longer has it, and the stored copy is masked")
         return raw
 
     def _original(self, letter: Letter) -> Record | None:

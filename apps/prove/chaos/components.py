@@ -67,9 +67,9 @@ def motley(trial: Trial) -> Iterator[Mapping[str, object]]:
 
 
 _decode = msgspec.json.Decoder(Decision).decode
-LATE = "The model has no scores of"
+LATE = "The model has no scores for"
 _CUT_OFF = "truncated or changed"
-AGAIN = "The model scores again"
+AGAIN = "The model works again"
 _LAST = 8000
 _SAID_S = 60.0
 _MORE = 200

@@ -125,7 +125,7 @@ def _because(stored: DecisionRow) -> str:
     try:
         misplaced = _decode(bytes(stored.body)).misplaced
     except msgspec.MsgspecError:
-        return "the stored body is no decision"
+        return "the stored body is not a decision"
     if misplaced:
-        return "the entity has records in another partition too, which this replay does not see"
+        return "the entity also has records in another partition, which this replay does not read"
     return ""

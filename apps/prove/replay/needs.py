@@ -98,7 +98,7 @@ class Needs:
         if missing:
             raise ReplayRefused(
                 f"{len(missing)} offsets of the range have no end state, the first is "
-                f"{missing[0]}: they are not decided yet (`./stormwatch ledger` tells), or their "
+                f"{missing[0]}: they are not decided yet (see `./stormwatch ledger`), or their "
                 f"rows of the ledger have expired ({self._settings.ttl_ledger_d} days)."
             )
         wanted = range(of.first, of.last + 1)
@@ -129,7 +129,7 @@ class Needs:
             raise ReplayRefused(
                 f"{len(gone)} decisions of the range are not stored any more, the first is that of "
                 f"offset {gone[0]}: expired (ttl.decisions_d is {self._settings.ttl_decisions_d}), "
-                f"or lost: `./stormwatch verdict {self._name}` tells which."
+                f"or lost: `./stormwatch verdict {self._name}` shows which."
             )
         return Stored(dict(ends), decisions, list(versions))
 

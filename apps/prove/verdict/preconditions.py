@@ -32,10 +32,12 @@ def spans_of(topic: str, have: Stored, marks: Marks) -> tuple[list[Span], list[s
             if low > first:
                 doubts.append(
                     f"partition {partition} was read from offset {first}, Kafka has it from {low} "
-                    "on only: the states before cannot be known"
+                    "on only: the states before that cannot be computed"
                 )
     if len({incarnation(epoch) for _, epoch, _ in have.starts}) > 1:
-        doubts.append(f"{topic} was made again: the tables hold decisions of its earlier records")
+        doubts.append(
+            f"{topic} was made again: the tables contain decisions of its earlier records"
+        )
     return sorted(spans, key=lambda span: (span.epoch, span.partition)), doubts
 
 

@@ -131,7 +131,7 @@ class _Number(str):
 
 
 def _at(record: Any, path: str) -> tuple[str, str]:
-    """The value at msgspec's path, as JSON; `[...]` is the first entry that is no number."""
+    """The value at msgspec's path, as JSON; `[...]` is the first entry that is not a number."""
     found = record
     named = ""
     for step in re.findall(r"\[\.\.\.\]|\[\d+\]|[^.\[\]]+", path):

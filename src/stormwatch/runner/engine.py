@@ -144,7 +144,7 @@ class Engine:
             self._end()
             raise RunFailed(
                 f"{part.name} died, the last of {len(self._died)} deaths within "
-                f"{self._rules.window_s:g} s. Mend what this says, then start again.\n{why}"
+                f"{self._rules.window_s:g} s. Fix what this says, then start again.\n{why}"
             )
         tasks = [*self.bolts.tasks, *self.spouts.tasks] if self._rules.together else [task]
         for each in tasks:

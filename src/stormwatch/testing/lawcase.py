@@ -95,7 +95,7 @@ class Case:
 
 def broken(case: Held, what: str, cost: str, mend: str) -> NoReturn:
     """Raises LawBroken."""
-    raise LawBroken(f"{case.component.__name__} {what}.\nAt run time: {cost}.\nTo mend it: {mend}.")
+    raise LawBroken(f"{case.component.__name__} {what}.\nAt run time: {cost}.\nTo fix it: {mend}.")
 
 
 class FakeStdin(io.RawIOBase):

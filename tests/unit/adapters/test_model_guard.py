@@ -94,7 +94,7 @@ def test_a_model_that_hangs_costs_one_limit_and_one_thread_and_is_tried_again(
     assert none(model.predict(ROWS))
     assert DEADLINE_S <= time.monotonic() - began < 10 * DEADLINE_S
     (said,) = caplog.messages
-    assert "no scores of 3 records after 0.1 s (model.deadline_s)" in said
+    assert "no scores for 3 records after 0.1 s (model.deadline_s)" in said
     assert "Raise model.deadline_s" in said and "tried again in 10 s" in said
     for seconds in range(0, 4000, 7):  # whatever time passes: no second call, no second thread
         clock[0] = 100.0 + seconds
@@ -102,13 +102,13 @@ def test_a_model_that_hangs_costs_one_limit_and_one_thread_and_is_tried_again(
     assert fake.calls == 1
     assert threading.active_count() == threads + 1
     assert 5 < len(caplog.messages) < 25, "now and then it is said again"
-    assert "still at work on an earlier batch" in caplog.messages[-1]
+    assert "still working on an earlier batch" in caplog.messages[-1]
     fake.gate.set()
     until(lambda: not model._helper.busy)
     assert none(model.predict(ROWS)), "the pause is not over"
     clock[0] += PAUSE_MAX_S
     assert model.predict(ROWS) == [0.1, 0.2, 0.3]
-    assert "The model scores again (fake-1)" in caplog.messages[-1]
+    assert "The model works again (fake-1)" in caplog.messages[-1]
     assert threading.active_count() == threads + 1
 
 

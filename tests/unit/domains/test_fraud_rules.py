@@ -89,10 +89,10 @@ def test_limits_that_would_let_all_or_nothing_through_are_refused(
 ) -> None:
     """decline_from below review_from approved in silence; review_from 0 reviewed everything."""
     file = written(tmp_path, "x", review_from=review, decline_from=decline)
-    with pytest.raises(SettingsError, match="has review_from|holds no rules"):
+    with pytest.raises(SettingsError, match="has review_from|contains no rules"):
         rules.read(file, FEATURE_NAMES)
     file.write_text(file.read_text().replace("Infinity", "1e999"))
-    with pytest.raises(SettingsError, match="has review_from|holds no rules"):
+    with pytest.raises(SettingsError, match="has review_from|contains no rules"):
         rules.read(file, FEATURE_NAMES)
 
 
@@ -101,7 +101,7 @@ def test_numbers_without_an_end_are_refused(tmp_path: Path, field: str) -> None:
     file = written(tmp_path, "x")
     old, new = ("0.5", "1e999") if field == "weight" else ('>=", 0]', '>=", 1e999]')
     file.write_text(file.read_text().replace(old, new))
-    with pytest.raises(SettingsError, match="no finite number|holds no rules"):
+    with pytest.raises(SettingsError, match="no finite number|contains no rules"):
         rules.read(file, FEATURE_NAMES)
 
 

@@ -54,7 +54,7 @@ def read(directory: Path) -> list[Migration]:
         out.append(Migration(int(match[1]), match[2], checksum, statements))
     if [m.version for m in out] != list(range(1, len(out) + 1)) or not out:
         raise SchemaError(
-            f"{directory} must hold 0001_….cql, 0002_….cql, … without gap or repetition; it holds "
+            f"{directory} must contain 0001_….cql, 0002_….cql, … without gaps; it contains "
             f"{', '.join(f'{m.version:04}' for m in out) or 'none'}. Restore schema/cql."
         )
     return out

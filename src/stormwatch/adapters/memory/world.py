@@ -38,7 +38,7 @@ def world() -> World:
     if not _open:
         raise SettingsError(
             "kafka.client or store is `memory`, and that lives only inside `./stormwatch demo` and "
-            "`./stormwatch dev`. For Storm take the setting away: see `./stormwatch config`."
+            "`./stormwatch dev`. For Storm, remove the setting: see `./stormwatch config`."
         )
     return _open[0]
 

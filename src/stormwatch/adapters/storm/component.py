@@ -128,7 +128,7 @@ class StrictComponent:
                 raise ValueError(
                     f"a tuple of length {len(values)} cannot be emitted on stream {stream!r} of "
                     f"{self.component_name}: it has "  # type: ignore[attr-defined]
-                    f"{len(fields)} fields ({', '.join(fields)}). Emit one value a field."
+                    f"{len(fields)} fields ({', '.join(fields)}). Emit one value for each field."
                 )
         super().send_message(message)  # type: ignore[misc]
 

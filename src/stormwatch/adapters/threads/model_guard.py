@@ -85,14 +85,14 @@ class Guard:
         if not self._breaker.ready(now):
             return self._none(rows)
         if self._helper.busy:
-            self._failed(now, f"is still at work on an earlier batch. {_ADVICE}")
+            self._failed(now, f"is still working on an earlier batch. {_ADVICE}")
             return self._none(rows)
         attempt = partial(_attempt, self._load, self._model, rows)
         try:
             made = self._helper.call(attempt, self._deadline_s) if self._deadline_s else attempt()
         except Late:
             limit = f"{self._deadline_s:g} s (model.deadline_s)"
-            self._failed(_now(), f"has no scores of {len(rows)} records after {limit}. {_ADVICE}")
+            self._failed(_now(), f"has no scores for {len(rows)} records after {limit}. {_ADVICE}")
             return self._none(rows)
         except Exception as error:  # whatever loading it raises: told
             self._failed(_now(), f"cannot be used: {error or repr(error)}")
@@ -105,7 +105,7 @@ class Guard:
         if not self._breaker.closed:
             self._breaker.passed()
             logger.warning(
-                "The model scores again (%s); %d records were decided by rules alone",
+                "The model works again (%s); %d records were decided by rules alone",
                 made.model.card.version, self._alone,
             )  # fmt: skip
             self._alone = 0

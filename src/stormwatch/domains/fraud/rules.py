@@ -146,7 +146,9 @@ def read(path: Path, features: Sequence[str]) -> RuleSet:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_File)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} holds no rules: {error}. Mend it, or name another.") from error
+        raise SettingsError(
+            f"{path} contains no rules: {error}. Fix it, or name another."
+        ) from error
     for rule in found.rules:
         if wrong := _wrong(rule, features):
             raise SettingsError(f"{path}: rule {rule.code!r} {wrong}")

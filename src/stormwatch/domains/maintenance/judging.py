@@ -41,7 +41,7 @@ class Thresholds(NamedTuple):
             raise ModelError(
                 f"The card of model {card.version} has the thresholds service {limits.service:g} "
                 f"and watch {limits.watch:g}, in cycles: the first has to be 0 or more, the second "
-                "no smaller. Mend them under `thresholds`, or train again: "
+                "no smaller. Correct them under `thresholds`, or train again: "
                 "./stormwatch train maintenance"
             )
         return limits

@@ -78,7 +78,7 @@ def stable_id(values: tuple[str, ...]) -> str:
 def amount(field: Field, digits: int) -> Callable[[Any], int]:
     """A reader of money in a currency whose minor unit has so many digits: value to minor units.
 
-    Exact, never rounded: an amount that is no whole number of minor units is Unusable.
+    Exact, never rounded: an amount that is not a whole number of minor units is Unusable.
     """
     major, absolute = field.unit == "major", field.negative == "absolute"
     sign, thousands = field.decimal_sign, field.thousands

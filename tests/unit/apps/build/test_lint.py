@@ -225,7 +225,7 @@ def test_a_checked_class_refuses_to_be_made_and_lint_says_the_same(project: Proj
     text = path.read_text().replace("Linted(Topology)", "Linted(Checked, Topology)")
     path.write_text("from stormwatch.adapters.storm.wiring import Checked\n" + text)
     assert lint(project.root, ["t"]) == plain
-    with pytest.raises(TopologyRefused, match="(?s)topology t has errors.*to mend it: give a bolt"):
+    with pytest.raises(TopologyRefused, match="(?s)topology t has errors.*to fix it: give a bolt"):
         load(path)
     path.write_text(path.read_text().replace("Emits.spec", "PlainEmits.spec"))
     assert load(path).specs  # a warning does not stop it
@@ -299,7 +299,7 @@ def test_a_finding_says_what_happens_and_how_to_mend_it(project: Project) -> Non
     assert str(found).splitlines() == [
         "error SW105 t.emits: nobody reads 'more' of it",
         "  at run time: Storm acks what is emitted to no one: it is lost in silence",
-        "  to mend it: give a bolt inputs=[emits['more']], or take the stream from `outputs`",
+        "  to fix it: give a bolt inputs=[emits['more']], or take the stream from `outputs`",
     ]
 
 

@@ -155,7 +155,7 @@ def test_a_broken_line_says_what_it_is(put, name: str, line: bytes) -> None:
     (got,) = transactions(put(name, HANDBOOK.encode() + line + b"\n"))[2:]
     assert got.key is None
     assert refused(got).startswith("unknown_type")
-    assert "a row that is none of the handbook's transactions" in refused(got)
+    assert "a row that is not one of the handbook's transactions" in refused(got)
     assert json.loads(got.value)["line"] == line.decode()
 
 
@@ -172,7 +172,7 @@ def test_a_broken_cmapss_line_says_what_it_is(put, line: str) -> None:
     (got,) = readings(put("train_FD001.txt", CMAPSS + line))[2:]
     assert got.key is None
     assert refused(got, parse_reading).startswith("unknown_type")
-    assert "a row that is no C-MAPSS reading of 26 numbers" in refused(got, parse_reading)
+    assert "a row that is not a C-MAPSS reading of 26 numbers" in refused(got, parse_reading)
     assert json.loads(got.value)["line"] == line
 
 
@@ -195,7 +195,7 @@ def test_files_follow_each_other(put) -> None:
     [
         ("e.csv", "", "transactions", "is empty"),
         ("e.csv", " \n\n", "transactions", "is empty"),
-        ("b.bin", b"\x7fELF\0\0", "transactions", "zero bytes"),
+        ("b.bin", b"\x7fELF\0\0", "transactions", "NUL bytes"),
         ("u.txt", "id,unit\n1,2\n".encode("utf-16"), "transactions", "CSV in UTF-8"),
         ("x.txt", "hello\nworld\n", "readings", "no known format"),
         ("x.csv", "id,customer\n1,2\n", "transactions", "no column terminal, time, amount"),

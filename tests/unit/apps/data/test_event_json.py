@@ -86,9 +86,9 @@ def test_the_bytes_are_sent_as_they_are(publish) -> None:
 @pytest.mark.parametrize(
     ("text", "before", "says"),
     [
-        ('[{"customer": "a"},\n\n{"customer": b}]', 1, "Line 3 of .* no JSON.*Expecting value"),
-        ('[{"customer": "a"},\n{"customer": "b', 1, "Line 2 of .* no JSON"),
-        ('[{"customer": "a"},\n{"customer": "b"}\n', 2, "Line 3 of .* breaks off within the array"),
+        ('[{"customer": "a"},\n\n{"customer": b}]', 1, "Line 3 of .* not JSON.*Expecting value"),
+        ('[{"customer": "a"},\n{"customer": "b', 1, "Line 2 of .* not JSON"),
+        ('[{"customer": "a"},\n{"customer": "b"}\n', 2, "Line 3 of .* ends inside the array"),
         ("[" * 100_000, 0, "Line 1 of .* nested too deeply"),
     ],
 )

@@ -67,7 +67,7 @@ def test_dev_refuses_a_file_that_it_cannot_use(tmp_path: Path) -> None:
     path.write_text("id,customer\n1,2\n")
     with pytest.raises(StormwatchError, match="no column terminal"):
         once.once("fraud", 1.0, False, lambda _: None, path)
-    with pytest.raises(SettingsError, match=r"Leave --processes out, or publish"):
+    with pytest.raises(SettingsError, match=r"Remove --processes, or publish"):
         once.once("fraud", 1.0, True, lambda _: None, path)
 
 
@@ -136,10 +136,10 @@ def test_a_change_of_a_file_begins_the_run_again(tmp_path: Path) -> None:
         [sys.executable, "-c", script], env=environ, stdout=subprocess.PIPE, text=True
     )
     assert child.stdout is not None
-    assert "it ended with code 3; waiting for a change" in child.stdout.readline()
+    assert "ended with code 3; waiting for a change" in child.stdout.readline()
     source.write_text("")
     os.utime(source, (1, 1))
-    assert "src/part.py changed: starting again" in child.stdout.readline()
+    assert "src/part.py changed: reloading" in child.stdout.readline()
     assert child.wait(10) == 0
     child.stdout.close()
 

@@ -179,7 +179,7 @@ def test_a_conflict_stands_and_a_discarded_record_is_not_sent(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    ("raw", "why"), [(b'{"merchant":"***"}', "masked"), (b"x" * 65_536, "cut"), (good(1), "")]
+    ("raw", "why"), [(b'{"merchant":"***"}', "masked"), (b"x" * 65_536, "truncated"), (good(1), "")]
 )
 def test_what_kafka_deleted_is_sent_as_it_was_kept_if_that_is_whole(
     world: World, raw: bytes, why: str

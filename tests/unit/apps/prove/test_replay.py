@@ -219,7 +219,7 @@ def test_new_rules_are_judged_by_what_they_would_change(world: World, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "holds no rules"),
+        ("{", "contains no rules"),
         ('{"rules":[{"code":"a","weight":1,"conditions":[["x",">=",1]],"text":""}]}', "x"),
         ('{"rules":[{"code":"a","weight":1,"conditions":[],"text":""}]}', "no condition"),
         ('{"rules":[{"code":"a","weight":1,"conditions":[["amount",">",1]],"text":""}]}', "no rul"),

@@ -24,7 +24,7 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         return (
             f"{self.severity} {self.code} {self.where}: {self.what}\n"
-            f"  at run time: {self.effect}\n  to mend it: {self.mend}"
+            f"  at run time: {self.effect}\n  to fix it: {self.mend}"
         )
 
 
