@@ -12,6 +12,8 @@ TOPIC = "bench-decisions"
 class DecisionsToKafka(Step):
     """Takes StoreStep's place: every decision is one Kafka record, confirmed before the ack."""
 
+    commits = True
+
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 

@@ -19,7 +19,9 @@ class Fraud(Checked, Topology):
     config = storm_config(settings)
 
     transactions = TransactionSpout.spec(par=settings.topology_spouts)
-    parse = ParseTransactions.spec(inputs=[transactions], par=settings.topology_parsers)
+    parse = ParseTransactions.spec(
+        inputs={transactions: Grouping.SHUFFLE}, par=settings.topology_parsers
+    )
     if settings.topology_chain:
         decide = FraudBolt.spec(
             inputs={parse: Grouping.fields("bucket")}, par=settings.topology_scorers
@@ -31,4 +33,6 @@ class Fraud(Checked, Topology):
         store = StoreFraudDecisions.spec(
             inputs={score: Grouping.fields("bucket")}, par=settings.topology_scorers
         )
-    reject = RejectTransactions.spec(inputs=[parse["rejected"], transactions["notices"]])
+    reject = RejectTransactions.spec(
+        inputs={parse["rejected"]: Grouping.SHUFFLE, transactions["notices"]: Grouping.SHUFFLE}
+    )

@@ -19,7 +19,7 @@ class Maintenance(Checked, Topology):
     config = storm_config(settings)
 
     readings = ReadingSpout.spec(par=settings.topology_spouts)
-    parse = ParseReadings.spec(inputs=[readings], par=settings.topology_parsers)
+    parse = ParseReadings.spec(inputs={readings: Grouping.SHUFFLE}, par=settings.topology_parsers)
     if settings.topology_chain:
         decide = MaintenanceBolt.spec(
             inputs={parse: Grouping.fields("bucket")}, par=settings.topology_scorers
@@ -31,4 +31,6 @@ class Maintenance(Checked, Topology):
         store = StoreMaintenanceDecisions.spec(
             inputs={score: Grouping.fields("bucket")}, par=settings.topology_scorers
         )
-    reject = RejectReadings.spec(inputs=[parse["rejected"], readings["notices"]])
+    reject = RejectReadings.spec(
+        inputs={parse["rejected"]: Grouping.SHUFFLE, readings["notices"]: Grouping.SHUFFLE}
+    )

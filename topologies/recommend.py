@@ -19,11 +19,13 @@ class Recommend(Checked, Topology):
     config = storm_config(settings)
 
     behaviour = BehaviourSpout.spec(par=settings.topology_spouts)
-    parse = ParseBehaviour.spec(inputs=[behaviour], par=settings.topology_parsers)
+    parse = ParseBehaviour.spec(inputs={behaviour: Grouping.SHUFFLE}, par=settings.topology_parsers)
     plan = PlanBolt.spec(inputs={parse: Grouping.fields("bucket")}, par=settings.topology_scorers)
-    items_0 = FirstItems.spec(inputs=[plan])
-    items_1 = SecondItems.spec(inputs=[items_0])
+    items_0 = FirstItems.spec(inputs={plan: Grouping.SHUFFLE})
+    items_1 = SecondItems.spec(inputs={items_0: Grouping.SHUFFLE})
     recommend = RecommendBolt.spec(
         inputs={items_1: Grouping.fields("bucket")}, par=settings.topology_scorers
     )
-    reject = RejectBehaviour.spec(inputs=[parse["rejected"], behaviour["notices"]])
+    reject = RejectBehaviour.spec(
+        inputs={parse["rejected"]: Grouping.SHUFFLE, behaviour["notices"]: Grouping.SHUFFLE}
+    )

@@ -17,9 +17,15 @@ class Social(Checked, Topology):
     config = storm_config(settings)
 
     posts = PostSpout.spec(par=settings.topology_spouts)
-    parse = ParsePosts.spec(inputs=[posts], par=settings.topology_parsers)
-    split = SplitPosts.spec(inputs=[parse], par=settings.topology_parsers)
+    parse = ParsePosts.spec(inputs={posts: Grouping.SHUFFLE}, par=settings.topology_parsers)
+    split = SplitPosts.spec(inputs={parse: Grouping.SHUFFLE}, par=settings.topology_parsers)
     decide = SocialBolt.spec(
         inputs={split: Grouping.fields("bucket")}, par=settings.topology_scorers
     )
-    reject = RejectPosts.spec(inputs=[parse["rejected"], split["rejected"], posts["notices"]])
+    reject = RejectPosts.spec(
+        inputs={
+            parse["rejected"]: Grouping.SHUFFLE,
+            split["rejected"]: Grouping.SHUFFLE,
+            posts["notices"]: Grouping.SHUFFLE,
+        }
+    )

@@ -76,6 +76,9 @@ class BatchBolt(StrictComponent, Bolt):
     together: ClassVar[bool] = False
     """Whether small batches that wait already are worked on with the one that came first."""
 
+    optional_streams: ClassVar[frozenset[str]] = frozenset()
+    """Declared streams that nobody has to read: nothing is emitted there unless somebody does."""
+
     settings: Settings
     cache: StateCache | None = None
     """Of bolts that keep states; its size is reported."""
@@ -84,7 +87,12 @@ class BatchBolt(StrictComponent, Bolt):
         """Reads settings. Raises SettingsError."""
         self.settings = settings.load(conf=conf)
         self._decode = codec.decoder(self.payload)
+        self._read = frozenset(ctx.get("stream->target->grouping", ()))
         self._collect = Collector()
+
+    def is_read(self, stream: str) -> bool:
+        """Whether a bolt of the topology takes this stream, as Storm told at the start."""
+        return stream in self._read
 
     @cached_property
     def connections(self) -> Connections:

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 
 from bolts.base import BatchBolt, Work
 from stormwatch.records import Fragment
-from stormwatch.state.step import Outcome, Step
+from stormwatch.state.step import DECISIONS, Outcome, Step
 
 
 class ChainBolt(BatchBolt):
     """Runs `steps` in turn; what the last one returns is emitted, None ends the flow here.
+
+    What a step returns that commits goes out on the stream `decisions`, all else on the default.
 
     Guarantee: at least once for each fragment; a step that raises InfrastructureError fails the
     tuple after every step of the chain was told, so that nothing unconfirmed is kept.
@@ -64,10 +66,11 @@ def through(links: Sequence[Step], works: Sequence[Work], send: Callable[..., No
             begun.append(link)
             payloads = link.work_all(list(zip(fragments, payloads, strict=True)))
         outcome = Outcome.DONE
+        commits = links[-1].commits
         for work, payload in zip(works, payloads, strict=True):
             if payload is not None:
-                send("default", work.fragment, payload, work.tup)
-                outcome = Outcome.HANDED_ON
+                send(DECISIONS if commits else "default", work.fragment, payload, work.tup)
+                outcome = Outcome.DONE if commits else Outcome.HANDED_ON
     finally:
         for link in begun:
             for fragment in fragments:

@@ -18,7 +18,7 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.judge import Judge
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
-from stormwatch.state.step import Step
+from stormwatch.state.step import DECISIONS, Step
 
 MODEL_WAIT_S = 10.0
 
@@ -82,6 +82,7 @@ class _Store:
             self.alert_outcomes,
             bolt.settings.kafka_request_timeout_s,
             committed,
+            tells=bolt.is_read(DECISIONS),
         )
 
 

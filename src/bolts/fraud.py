@@ -1,15 +1,11 @@
 """Scores card transactions, one customer after another, and stores what was decided."""
 
-from streamparse import Stream
-
-from bolts.chain import ChainBolt
-from bolts.decide import score, store
+from bolts.deciding import DecideBolt, ScoreBolt, StoreBolt
 from stormwatch.adapters.threads.model_guard import supply
-from stormwatch.codec import BATCH_FIELDS, Parsed
+from stormwatch.codec import Parsed
 from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.state import CustomerState
-from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
@@ -18,24 +14,22 @@ def _domain(settings: Settings) -> Domain[Transaction, CustomerState]:
     return Fraud.from_settings(settings, supply(settings))
 
 
-class FraudBolt(ChainBolt):
-    """Score and store in one process. Guarantee: effects once (docs/guarantees)."""
+class FraudBolt(DecideBolt):
+    """Approve, review or decline."""
 
     payload = Parsed[Transaction]
-    together = True
-    steps = (score(_domain), store(ALERT_OUTCOMES))
+    make = staticmethod(_domain)
+    alerts = ALERT_OUTCOMES
 
 
-class ScoreTransactions(ChainBolt):
-    """The first half of FraudBolt, for the spread form."""
+class ScoreTransactions(ScoreBolt):
+    """The first half of FraudBolt."""
 
     payload = Parsed[Transaction]
-    outputs = [Stream(list(BATCH_FIELDS))]
-    steps = (score(_domain),)
+    make = staticmethod(_domain)
 
 
-class StoreFraudDecisions(ChainBolt):
-    """The second half of FraudBolt, for the spread form."""
+class StoreFraudDecisions(StoreBolt):
+    """The second half of FraudBolt."""
 
-    payload = Outcomes
-    steps = (store(ALERT_OUTCOMES),)
+    alerts = ALERT_OUTCOMES

@@ -1,15 +1,11 @@
 """Scores machine readings, one unit after another, and stores what was decided."""
 
-from streamparse import Stream
-
-from bolts.chain import ChainBolt
-from bolts.decide import score, store
+from bolts.deciding import DecideBolt, ScoreBolt, StoreBolt
 from stormwatch.adapters.threads.model_guard import supply
-from stormwatch.codec import BATCH_FIELDS, Parsed
+from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import UnitState
-from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
@@ -18,24 +14,22 @@ def _domain(settings: Settings) -> Domain[Reading, UnitState]:
     return Maintenance.from_settings(settings, supply(settings))
 
 
-class MaintenanceBolt(ChainBolt):
-    """Score and store in one process. Guarantee: effects once."""
+class MaintenanceBolt(DecideBolt):
+    """Healthy, watch, service or sensor_fault."""
 
     payload = Parsed[Reading]
-    together = True
-    steps = (score(_domain), store(ALERT_OUTCOMES))
+    make = staticmethod(_domain)
+    alerts = ALERT_OUTCOMES
 
 
-class ScoreReadings(ChainBolt):
-    """The first half of MaintenanceBolt, for the spread form."""
+class ScoreReadings(ScoreBolt):
+    """The first half of MaintenanceBolt."""
 
     payload = Parsed[Reading]
-    outputs = [Stream(list(BATCH_FIELDS))]
-    steps = (score(_domain),)
+    make = staticmethod(_domain)
 
 
-class StoreMaintenanceDecisions(ChainBolt):
-    """The second half of MaintenanceBolt, for the spread form."""
+class StoreMaintenanceDecisions(StoreBolt):
+    """The second half of MaintenanceBolt."""
 
-    payload = Outcomes
-    steps = (store(ALERT_OUTCOMES),)
+    alerts = ALERT_OUTCOMES

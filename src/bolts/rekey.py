@@ -23,7 +23,7 @@ class RekeyBolt(BatchBolt):
             split = staticmethod(mentions)   # Post -> tuple of Mention; .entity is the second key
             to_wire = staticmethod(to_wire)  # Post -> bytes, kept of posts that name no key
 
-        split = SplitPosts.spec(inputs=[parse])
+        split = SplitPosts.spec(inputs={parse: Grouping.SHUFFLE})
         decide = SocialBolt.spec(inputs={split: Grouping.fields("bucket")})
         reject = RejectPosts.spec(inputs=[parse["rejected"], split["rejected"], ...])
 

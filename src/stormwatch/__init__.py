@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stormwatch.codec import BATCH_FIELDS, RECORDS, Parsed
     from stormwatch.errors import InfrastructureError, StormwatchError
-    from stormwatch.records import Decision, EndState, Fragment, Reason, Record, Rejection
+    from stormwatch.records import Decided, Decision, EndState, Fragment, Reason, Record, Rejection
     from stormwatch.state.judge import Verdict
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BATCH_FIELDS",
     "RECORDS",
+    "Decided",
     "Decision",
     "EndState",
     "Fragment",

@@ -215,6 +215,25 @@ NOTES = {
 """What is counted of batches beside end states, in words. None of it is an error."""
 
 
+class Decided(msgspec.Struct, array_like=True):
+    """Payload of the stream `decisions`: what of one batch is decided, in the order of its offsets.
+
+    It comes after the commit, and at least once: after a crash or a failure further on the same
+    decisions may come again, never others in their place.
+    """
+
+    domain: str
+    bodies: list[bytes]  # each the JSON of a `Decision`, as it is stored
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """Decoded, at each call."""
+        return [_decision_of(body) for body in self.bodies]
+
+
+_decision_of = msgspec.json.Decoder(Decision).decode
+
+
 class Outcomes(msgspec.Struct, array_like=True):
     """All that one batch leads to, as the score step hands it to the store step."""
 

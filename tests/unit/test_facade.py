@@ -11,8 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_facade_is_exactly_this() -> None:
     assert set(stormwatch.__all__) == {
-        "BATCH_FIELDS", "RECORDS", "Decision", "EndState", "Fragment", "InfrastructureError",
-        "Parsed", "Reason", "Record", "Rejection", "StormwatchError", "Verdict",
+        "BATCH_FIELDS", "RECORDS", "Decided", "Decision", "EndState", "Fragment",
+        "InfrastructureError", "Parsed", "Reason", "Record", "Rejection", "StormwatchError",
+        "Verdict",
     }  # fmt: skip
     assert all(getattr(stormwatch, name) is not None for name in stormwatch.__all__)
 

@@ -182,7 +182,7 @@ class {cls}Topology(Checked, Topology):
         inputs={{source: Grouping.fields("bucket")}},
         par=settings.topology_parsers,
     )
-    reject = Reject{cls}.spec(inputs=[source["notices"]])
+    reject = Reject{cls}.spec(inputs={{source["notices"]: Grouping.SHUFFLE}})
 '''
 
 TOPOLOGY_TEST = '''"""The topology {name} as Storm is given it."""

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bolts import fraud
-from bolts.decide import score, store
 from stormwatch.adapters.threads.model_guard import supply
-from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
+from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.models import Model
@@ -49,7 +48,7 @@ def _slow_domain(settings: Settings) -> Domain[Transaction, CustomerState]:
 class SlowBolt(fraud.FraudBolt):
     """Score and store with the slow model."""
 
-    steps = (score(_slow_domain), store(ALERT_OUTCOMES))
+    make = staticmethod(_slow_domain)
 
 
 POISON = "C-poison"
@@ -67,4 +66,4 @@ class Poisoned(Fraud):
 class PoisonedBolt(fraud.FraudBolt):
     """Score and store with the poisoned domain."""
 
-    steps = (score(Poisoned.from_settings), store(ALERT_OUTCOMES))
+    make = staticmethod(Poisoned.from_settings)

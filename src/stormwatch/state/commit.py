@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from stormwatch.dead_letters.rows import message
 from stormwatch.ports import Sink, Store
-from stormwatch.records import SHARED, DecisionRow, Fragment, LedgerRow, Outcomes
+from stormwatch.records import SHARED, Decided, DecisionRow, Fragment, LedgerRow, Outcomes
 from stormwatch.state.step import Outcome
 
 
@@ -27,6 +28,8 @@ class Topics(NamedTuple):
 class StoreStep:
     """Commits outcomes and tells Kafka: of records set aside before, of alerts after."""
 
+    commits = True
+
     def __init__(
         self,
         store: Callable[[], Store],
@@ -35,7 +38,10 @@ class StoreStep:
         alert_outcomes: frozenset[str],
         timeout: float,
         committed: Callable[[Outcomes], None],
+        tells: bool = False,
     ) -> None:
+        """`tells`: whether somebody takes what was decided of each batch."""
+        self._tells = tells
         self._store = store
         self._sink = sink
         self._topics = topics
@@ -44,7 +50,7 @@ class StoreStep:
         self._committed = committed
         self._who, self._works = secrets.token_hex(3), count()
 
-    def work_all(self, batches: Sequence[tuple[Fragment, Outcomes]]) -> list[None]:
+    def work_all(self, batches: Sequence[tuple[Fragment, Outcomes]]) -> list[Decided | None]:
         """Write, commit, publish: each kind of write in one go for all batches (of one domain).
 
         Raises StoreUnavailable (the states may be written in part) or BrokerUnavailable (they are
@@ -62,15 +68,19 @@ class StoreStep:
         if states:
             store.write_states(domain, states)  # the commit point
         alerts: list[DecisionRow] = []
-        for _, outcomes in batches:
+        decided: list[Decided | None] = []
+        for fragment, outcomes in batches:
             self._committed(outcomes)
             alerts += (row for row in outcomes.decisions if row.alert)
+            found = []
             if outcomes.replayed:
                 found = store.find_decisions(domain, outcomes.replayed)
                 alerts += (row for row in found if row.outcome in self._alert_outcomes)
+            bodies = _in_order(fragment, outcomes.decisions, found) if self._tells else []
+            decided.append(Decided(domain, bodies) if bodies else None)
         told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
         self._publish(self._topics.alerts, told)
-        return [None] * len(batches)
+        return decided
 
     def _own(self, row: LedgerRow) -> LedgerRow:
         """A row for each work: where two processes work at one try (one of them is a zombie), each
@@ -89,6 +99,33 @@ class StoreStep:
         for key, value in records:
             sink.send(topic, key, value)
         sink.flush(self._timeout)
+
+
+def _in_order(
+    fragment: Fragment, now: Sequence[DecisionRow], before: Sequence[DecisionRow]
+) -> list[bytes]:
+    """Bodies of the fragment's decisions, those of a try before among them, by offset."""
+    bodies = [bytes(row.body) for row in now]
+    if not before:
+        return bodies
+    offsets = range(fragment.first, fragment.last + 1)
+    placed = {_offset_of(body).offset: body for body in bodies}
+    for row in before:  # a duplicate finds the decision of its first, which is of another offset
+        body = bytes(row.body)
+        place = _offset_of(body)
+        here = (place.topic, place.partition) == (fragment.topic, fragment.partition)
+        if here and place.offset in offsets:
+            placed.setdefault(place.offset, body)
+    return [placed[offset] for offset in sorted(placed)]
+
+
+class _Place(msgspec.Struct):
+    topic: str
+    partition: int
+    offset: int
+
+
+_offset_of = msgspec.json.Decoder(_Place).decode
 
 
 def alert_message(domain: str, body: bytes) -> bytes:

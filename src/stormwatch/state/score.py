@@ -40,6 +40,8 @@ class ScoreStep(Generic[E, S]):
     loses to what is written after it, whenever it lands.
     """
 
+    commits = False
+
     def __init__(
         self,
         contract: Callable[[], Contract[E, S]],

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 from stormwatch.records import Fragment
 
+DECISIONS = "decisions"
+"""The stream of what is decided and committed (`records.Decided`), for whoever takes it."""
+
 
 class Outcome(Enum):
     """What became of a fragment after a step worked on it."""
@@ -21,6 +24,10 @@ class Outcome(Enum):
 
 class Step(Protocol):
     """One link of a chain: takes a fragment's payload and makes the next link's."""
+
+    commits: bool
+    """Whether the fragment is done when this step has worked on it. What it returns then tells of
+    that, on the stream DECISIONS; of a step that does not it is what remains to be done."""
 
     def work_all(self, batches: Sequence[tuple[Fragment, Any]]) -> list[Any]:
         """The next step's payload of each, None after the last. No partition is there twice.

@@ -63,13 +63,20 @@ def money(minor: int, currency: str) -> str:
     return f"{whole}.{rest:0{places}d} {currency}"
 
 
+def is_common(currency: str) -> bool:
+    """Whether its minor unit is a point: of COMMON, and of what the table does not know."""
+    return _HUNDRED.get(currency, 100) == 100
+
+
 def points(minor: int, currency: str, other: str) -> int:
     """An amount in the points of the currency `other`, rounded down; at least one."""
+    hundred = _HUNDRED.get(other, 100)
     if currency == other:
-        return minor if currency in COMMON else max(1, minor * 100 // _HUNDRED[currency])
-    return max(1, minor * _EURO[other] * 100 // (_EURO[currency] * _HUNDRED[other]))
+        return minor if hundred == 100 else max(1, minor * 100 // hundred)
+    worth = minor * _EURO.get(other, 100) * 100
+    return max(1, worth // (_EURO.get(currency, 100) * hundred))
 
 
 def of_points(count: int, currency: str) -> int:
     """The minor units that so many points of a currency are, rounded down."""
-    return count * _HUNDRED[currency] // 100
+    return count * _HUNDRED.get(currency, 100) // 100

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.money import COMMON, money, of_points, points
+from stormwatch.domains.fraud.money import is_common, money, of_points, points
 from stormwatch.domains.fraud.rules import MONEY, SHIPPED, Rule, RuleSet, words
 from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import ModelError
@@ -95,7 +95,7 @@ class Found(NamedTuple):
     @property
     def is_unsure(self) -> bool:
         """Whether its amount is known by a reference rate alone, and nothing stands beside it."""
-        return self.event.currency not in COMMON and not self.features[_COLUMN["count_30d"]]
+        return not is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
         """In words: of the rules that fired, and of the model."""

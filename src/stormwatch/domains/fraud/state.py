@@ -20,7 +20,7 @@ from math import sqrt
 import msgspec
 
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.money import COMMON, points
+from stormwatch.domains.fraud.money import is_common, points
 
 TEN_MINUTES, HOUR = 600_000, 3_600_000  # ms
 LONG_AGO = 30 * 86_400
@@ -145,7 +145,7 @@ def _set_currency(state: CustomerState, currency: str) -> None:
         state.currency = currency
     elif not state.currency:
         state.currency = currency
-        if currency not in COMMON:
+        if not is_common(currency):
             for ring in (state.hour, state.day, state.week, state.month):
                 ring[:] = [
                     (b & ~SUM) + (points(b & SUM, currency, currency) if b & SUM else 0)

@@ -114,7 +114,12 @@ def unread_outputs(name: str, topology: Any) -> Iterable[Finding]:
         (source.componentId, source.streamId) for spec in topology.specs for source in spec.inputs
     }
     for spec in topology.specs:
-        unread = [stream for stream in spec.outputs if (spec.name, stream) not in read]
+        optional = getattr(spec.component_cls, "optional_streams", ())
+        unread = [
+            stream
+            for stream in spec.outputs
+            if (spec.name, stream) not in read and stream not in optional
+        ]
         if unread:
             kind = error if issubclass(spec.component_cls, StrictComponent) else warning
             streams = ", ".join(map(repr, unread))
