@@ -17,6 +17,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -26,8 +28,10 @@ from apps.local.run.prepare import ensure_tables, ensure_topics
 from benchmarks import engine_project
 from benchmarks.engine_sink import TOPIC as DECISIONS
 from stormwatch.adapters import connect
+from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.errors import BrokerUnavailable
-from stormwatch.settings import Settings, load, variable
+from stormwatch.ports import Watermarks
+from stormwatch.settings import Settings, load, to_environ, variable
 
 ROOT = Path(__file__).resolve().parents[1]
 QUIET_S = 120.0
@@ -86,44 +90,101 @@ def bare(names: dict[str, str], options: argparse.Namespace) -> float:
 
 
 def topology(names: dict[str, str], options: argparse.Namespace) -> float:
-    """Records/s of the topology, from its first commit to its last."""
+    """Records/s of the topology, from the end of its first batch to that of its last."""
     settings = prepared(names)
     folder, name = ROOT, "fraud"
     if options.engine_only:
         folder, name = engine_project.build(ROOT), "engine"
     log = (ROOT / settings.run_dir / "logs" / "bench.log").open("w")
     sparse = Path(sys.executable).with_name("sparse")
+    admin = connect.admin(settings)
+    before = admin.watermarks(DECISIONS)
     child = subprocess.Popen(
-        [sparse, "run", "-n", name], cwd=folder, env=environ_of(names),
+        # The engine's folder has no record of running services: it is told where they are.
+        [sparse, "run", "-n", name], cwd=folder, env=os.environ | to_environ(settings),
         stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
-    admin = connect.admin(settings)
-    points: list[tuple[float, int]] = []
+    done = 0
     try:
         changed = time.monotonic()
-        while not points or points[-1][1] < options.records:
+        while done < options.records:
             time.sleep(0.1)
             try:
                 commits = admin.committed(settings.kafka_group, settings.topic_transactions)
             except BrokerUnavailable:  # a new group has no coordinator at first
                 continue
-            done = sum(c.offset for c in commits.values())
-            if done and (not points or done > points[-1][1]):
-                points.append((time.perf_counter(), done))
-                changed = time.monotonic()
+            now = sum(c.offset for c in commits.values())
+            if now > done:
+                done, changed = now, time.monotonic()
             if child.poll() is not None or time.monotonic() - changed > QUIET_S:
-                raise SystemExit(f"the topology stopped at {points[-1:]}; see {log.name}")
+                raise SystemExit(f"the topology stopped at {done:,} records; see {log.name}")
     finally:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGINT)
         child.wait()
         admin.close()
-    (began, at), (ended, _) = points[0], points[-1]
-    rate: float = (options.records - at) / (ended - began)
-    half = next(i for i, (_, n) in enumerate(points) if n >= options.records / 2)
-    warm = (options.records - points[half][1]) / max(1e-9, ended - points[half][0])
-    say(f"topology: {rate:,.0f} records/s; its second half {warm:,.0f}")
-    return rate
+    if options.engine_only:
+        ends = [(ms, 1) for _, _, ms in read(settings, DECISIONS, before)]
+    else:
+        ends = ends_of_batches(settings)
+    whole, warm = rate_of(ends), rate_of(second_half(ends))
+    say(f"topology: {whole:,.0f} records/s; its second half {warm:,.0f}")
+    return whole
+
+
+Ends = list[tuple[int, int]]
+"""When batches were done, ms, and how many records each had."""
+
+
+def rate_of(ends: Ends) -> float:
+    """Records/s after the first end. Commits would tell it to the second only."""
+    first, last = min(ends)[0], max(ends)[0]
+    return 1000 * sum(n for ms, n in ends if ms > first) / max(1, last - first)
+
+
+def second_half(ends: Ends) -> Ends:
+    """Those that came after half of the records."""
+    ends, seen = sorted(ends), 0
+    half = sum(n for _, n in ends) / 2
+    for i, (_, n) in enumerate(ends):
+        seen += n
+        if seen >= half:
+            return ends[i:]
+    return ends
+
+
+def ends_of_batches(settings: Settings) -> Ends:
+    """By the ledger: a row's age counts from the oldest of its records."""
+    topic = settings.topic_transactions
+    with closing(connect.admin(settings)) as admin:
+        marks = admin.watermarks(topic)
+    times = {(p, o): ms for p, o, ms in read(settings, topic, dict.fromkeys(marks, _NOTHING))}
+    ends: Ends = []
+    with closing(cassandra.connect(settings)) as store:
+        for partition, epoch, _ in store.ledger_starts(topic):
+            for row in store.ledger(topic, partition, epoch, 0, marks[partition].high - 1):
+                first, last = row.fragment.first, row.fragment.last
+                oldest = min(times[partition, offset] for offset in range(first, last + 1))
+                ends.append((oldest + row.age, last + 1 - first))
+    return ends
+
+
+_NOTHING = Watermarks(0, 0)
+
+
+def read(
+    settings: Settings, topic: str, after: Mapping[int, Watermarks]
+) -> Iterator[tuple[int, int, int]]:
+    """Partition, offset and Kafka's time of what came to the topic after these watermarks."""
+    with closing(connect.source(settings, topic)) as source:
+        ends = {p: source.watermarks(p).high for p in after}
+        position = {p: marks.high for p, marks in after.items()}
+        source.assign(position)
+        while any(position[p] < end for p, end in ends.items()):
+            for partition, records in source.poll(10_000, 1.0).items():
+                position[partition] = records[-1].offset + 1
+                for record in records:
+                    yield partition, record.offset, record.timestamp
 
 
 def main() -> None:

@@ -40,6 +40,9 @@ def log_to(settings: "Settings", name: str) -> None:
     """Send what libraries log to a file: the screen is for what the command itself prints."""
     import logging
 
+    from apps.local.services.home import private
+
+    private(ROOT / settings.run_dir)
     logs = ROOT / settings.run_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(

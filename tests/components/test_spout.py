@@ -15,7 +15,7 @@ from spouts.transactions import TransactionSpout
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, decoder, to_fragment
-from stormwatch.errors import BrokerUnavailable
+from stormwatch.errors import BrokerUnavailable, PackageMissing
 from stormwatch.settings import Settings, to_conf
 from stormwatch.testing import Conversation, converse
 
@@ -197,3 +197,21 @@ def test_a_sigterm_commits_that_nothing_died_and_ends_it(broker, monkeypatch):
     assert storm.emits[-1]["stream"] == "default"
     commit = broker.commits["stormwatch", "transactions"][0]
     assert (commit.offset, json.loads(commit.metadata)["c"]) == (0, True)
+
+
+def test_a_missing_package_ends_it_in_order_so_that_no_record_is_blamed() -> None:
+    class Codecless:
+        rested = 0
+
+        def step(self) -> list[object]:
+            raise PackageMissing("the package zstandard is not installed here")
+
+        def rest(self) -> None:
+            self.rested += 1
+
+    spout = object.__new__(KafkaBatchSpout)
+    spout._asked_to_end = False
+    spout.reader = Codecless()
+    with pytest.raises(PackageMissing):
+        spout.next_tuple()
+    assert spout.reader.rested == 1

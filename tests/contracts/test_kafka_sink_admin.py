@@ -1,10 +1,16 @@
 """What every Sink and Admin keep."""
 
+import json
+import time
+
+import confluent_kafka
 import pytest
 
+from stormwatch.adapters.kafka.confluent.sink import ConfluentSink
 from stormwatch.errors import BrokerRefused
 from stormwatch.partitioner import partition_of
 from stormwatch.ports import Committed, TopicInfo, Watermarks
+from stormwatch.settings import Settings
 from tests.contracts.kafka_clusters import CLIENTS, Cluster, cluster, read
 
 
@@ -120,3 +126,44 @@ def test_a_groups_commits_are_seen(kafkas: Cluster, unique) -> None:
     assert admin.committed(group, topic) == {1: Committed(7, "mine")}
     assert admin.committed(unique("nobody"), topic) == {}
     assert admin.committed(group, unique("absent")) == {}
+
+
+def test_what_is_sent_in_one_go_is_one_request_a_partition() -> None:
+    """One that left before would have the rest wait for its answer, and a thread spin meanwhile."""
+    mock = confluent_kafka.Producer({"bootstrap.servers": "x", "test.mock.num.brokers": 1})
+    (broker,) = mock.list_topics(timeout=10).brokers.values()
+    where = f"{broker.host}:{broker.port}"
+    requests = {paced: _requests_of(where, paced=paced) for paced in (False, True)}
+    assert requests[False] == 1
+    assert requests[True] > 1, "a record that comes due leaves at once"
+
+
+def _requests_of(bootstrap: str, *, paced: bool) -> int:
+    """Produce requests of a batch that takes a while to be sent."""
+    told: list[int] = []
+
+    def statistics(text: str) -> None:
+        brokers = json.loads(text)["brokers"].values()
+        told.append(sum(each["req"]["Produce"] for each in brokers))
+
+    sink = ConfluentSink(Settings(kafka_bootstrap=bootstrap, kafka_client="confluent"), paced=paced)
+    sink._options |= {"statistics.interval.ms": 50, "stats_cb": statistics}
+    sink._producer = sink._open()
+    sink.send("t", b"k", b"opens the connection")
+    sink.flush(10)
+
+    def settled() -> int:
+        told.clear()
+        while len(told) < 2:
+            sink._producer.poll(0.1)
+        return told[-1]
+
+    before = settled()
+    for _ in range(2):
+        for _ in range(20):
+            sink.send("t", b"k", b"v" * 100)
+        time.sleep(0.03)
+    sink.flush(10)
+    after = settled()
+    sink.close()
+    return after - before

@@ -131,7 +131,7 @@ def main() -> int:
     gate = Gate()
     threading.Thread(target=listen, args=(gate, words), daemon=True).start()
     try:
-        sink = connect.sink(settings)
+        sink = connect.sink(settings, paced=True)
         try:
             sent = obey(order, gate, sink, connect.source(settings, order.topic))
         finally:

@@ -51,7 +51,7 @@ def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, 
         admin.close()
     events = _events(settings, topic, asked, stop.is_set)
     before = {n: signal.signal(n, interrupted) for n in (signal.SIGINT, signal.SIGTERM)}
-    sink = connect.sink(settings)
+    sink = connect.sink(settings, paced=asked.rate > 0)
     try:
         return _publish(sink, topic, events, asked, stop, progress), stop.is_set()
     finally:

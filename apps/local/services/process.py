@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from apps.local.services.home import set_aside
 from apps.local.services.prctl import end_with_parent, wake_rarely
 
 _SAME_START_S = 5.0
@@ -32,12 +33,15 @@ class Identity:
 def spawn(
     command: list[str], log: Path, env: Mapping[str, str], cwd: Path, with_parent: bool = False
 ) -> Identity:
-    """Start `command`, with stdout and stderr in `log`; the log before is kept as `.old`."""
+    """Start `command`, with stdout and stderr in `log`; the logs before are set aside.
+
+    What it writes is readable by its owner alone.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists():
-        log.replace(log.with_suffix(".log.old"))
+    set_aside(log)
 
     def prepare() -> None:
+        os.umask(0o077)
         wake_rarely()
         if with_parent:
             end_with_parent()

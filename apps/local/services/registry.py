@@ -8,7 +8,7 @@ from pathlib import Path
 
 from apps.local.services import locks, process
 from apps.local.services.errors import ServiceError
-from apps.local.services.home import Home
+from apps.local.services.home import Home, private
 from apps.local.services.process import Identity
 
 
@@ -67,6 +67,7 @@ def remove(home: Home, *names: str) -> None:
 
 def locked(home: Home) -> AbstractContextManager[None]:
     """One start or stop at a time: others wait."""
+    private(home.run_dir)
     return locks.locked(home.run_dir / "services.lock")
 
 

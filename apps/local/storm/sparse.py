@@ -19,6 +19,7 @@ import psutil
 
 from apps.data.printable import print_in_any_encoding
 from apps.local.services import environment, java, prctl
+from apps.local.services.home import private
 from apps.local.services.jars import storm_version
 from apps.local.storm import passed_through
 from apps.local.storm.jar import builder
@@ -43,6 +44,7 @@ def main() -> int:
         run_dir = Path.cwd() / settings.run_dir
         if sys.argv[1:2] and sys.argv[1] in _STARTING and not _HELP & set(sys.argv):
             java.java(java.storm(Path.cwd()))
+            private(run_dir)
     except StormwatchError as error:
         print(f"sparse: {error}", file=sys.stderr)
         return 2

@@ -12,7 +12,7 @@ from pathlib import Path
 from apps.data.printable import print_in_any_encoding
 from apps.local.services import jars
 from apps.local.services.errors import ServiceError
-from apps.local.services.home import Home
+from apps.local.services.home import Home, private, set_aside
 from apps.local.services.prctl import adopt_orphans
 from apps.local.storm import flux, local
 from apps.local.storm.supervise import Supervisor
@@ -59,14 +59,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _run(root: Path, jar: Path, file: Path, seconds: int) -> int:
     home = Home.of(load(root=root), root)
+    private(home.run_dir)
     topology = flux.read(file)
     log, out = home.log(f"storm-{topology.name}"), home.log(f"storm-{topology.name}-out")
     tmp = home.run_dir / "storm-local" / topology.name
     lock = _lock(home, topology.name)
     for path in (log, out):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            path.replace(path.with_suffix(".log.old"))
+        set_aside(path)
     stderr = log.with_suffix(".stderr")
     shutil.rmtree(stderr, ignore_errors=True)
     stderr.mkdir()

@@ -41,8 +41,12 @@ def source(settings: Settings, topic: str) -> Source:
     return KafkaPythonSource(settings, topic)
 
 
-def sink(settings: Settings) -> Sink:
-    """A Sink. kafka-python connects at once: raises BrokerUnavailable."""
+def sink(settings: Settings, *, paced: bool = False) -> Sink:
+    """A Sink. kafka-python connects at once: raises BrokerUnavailable.
+
+    `paced`: records are sent as they come due, and each leaves at once; else many are sent in one
+    go and then flushed.
+    """
     chosen = client(settings)
     if chosen == MEMORY:
         from stormwatch.adapters.memory import world
@@ -51,7 +55,7 @@ def sink(settings: Settings) -> Sink:
     if chosen == "confluent":
         from stormwatch.adapters.kafka.confluent.sink import ConfluentSink
 
-        return ConfluentSink(settings)
+        return ConfluentSink(settings, paced=paced)
     from stormwatch.adapters.kafka.pure.sink import KafkaPythonSink
 
     return KafkaPythonSink(settings)

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from apps.local.services import cluster, manage, ports, process, registry, storm
 from apps.local.services.doctor import examine
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import cassandra_answers, kafka_answers, listens, zookeeper_answers
-from apps.local.services.home import Home, silent
+from apps.local.services.home import Home, private, set_aside, silent
 from apps.local.services.plan import ServicePlan, start, wait
 from apps.local.services.registry import Entry
 from apps.local.storm import sparse
@@ -387,3 +388,36 @@ def test_a_zookeeper_that_would_move_under_a_nimbus_is_refused_with_what_helps(
         registry.put(home, dataclasses.replace(entry(sleeper.pid, started), name="nimbus"))
         with pytest.raises(ServiceError, match=rf"port {taken} is taken.*nimbus look.*cluster"):
             storm.zookeeper(home, silent)
+
+
+def test_the_run_directory_is_its_owners_alone(tmp_path: Path) -> None:
+    fresh = tmp_path / "new" / "elsewhere"
+    private(fresh)
+    assert fresh.stat().st_mode & 0o777 == 0o700
+    older = tmp_path / Settings().run_dir
+    older.mkdir(mode=0o755)
+    private(older)
+    assert older.stat().st_mode & 0o777 == 0o700
+    named = tmp_path / "data"
+    named.mkdir(mode=0o755)
+    private(named)
+    assert named.stat().st_mode & 0o777 == 0o755, "a folder of somebody's own"
+
+
+def test_what_a_service_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    made, log = tmp_path / "made", tmp_path / "logs" / "s.log"
+    child = process.spawn(["touch", str(made)], log, os.environ, tmp_path)
+    while process.find(child):
+        time.sleep(0.01)
+    assert made.stat().st_mode & 0o077 == 0
+
+
+def test_logs_of_some_runs_are_kept_so_that_the_first_cause_is(tmp_path: Path) -> None:
+    log = tmp_path / "kafka.log"
+    for run in range(9):
+        set_aside(log)
+        log.write_text(f"run {run}")
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {"kafka.log": "run 8", "kafka.log.old": "run 7"} | {
+        f"kafka.log.old.{n}": f"run {8 - n}" for n in range(2, 6)
+    }
