@@ -36,6 +36,10 @@ def add_to(app: typer.Typer) -> None:
         short_help="Check that each Kafka offset has exactly one end state.",
     )(ledger)
     app.command(
+        epilog=shared.example("redecide transactions", "redecide transactions --dry-run"),
+        short_help="Have acknowledged records decided again that the store has lost.",
+    )(redecide)
+    app.command(
         epilog=shared.example("config", "config --json"),
         short_help="Show each setting, its value and where it comes from.",
     )(config)
@@ -83,6 +87,39 @@ def publish(
     print(f"{sent:,} records published.")
     if interrupted:
         raise typer.Exit(130)
+
+
+def redecide(
+    topic: Annotated[str, typer.Argument(help="Its records are decided again.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
+) -> None:
+    """Have records decided again that were acknowledged but have no end state in the store.
+
+    That is the case after Cassandra was restored from a backup. Stop the topology first: this
+    command sets the consumer group back, and the next start of the topology decides what is
+    missing; what has an end state is passed over.
+    """
+    from contextlib import closing
+
+    from apps.cli.connect import connected
+    from apps.operate import redecide as again
+    from stormwatch.adapters import connect
+
+    settings = shared.settings()
+    with connected(settings) as (admin, store):
+        some = again.lost(settings, admin, store, topic)
+        if not some:
+            print(f"{topic}: every acknowledged offset has an end state; there is nothing to do.")
+            return
+        if not dry_run:
+            with closing(connect.source(settings, topic)) as source:
+                again.redecide(settings, admin, source, store, topic, some)
+    for each in some:
+        print(
+            f"{topic}[{each.partition}]: {each.offsets:,} offsets from {each.first:,} on have no "
+            f"end state; the group is at {each.committed:,}"
+        )
+    print("Nothing was changed." if dry_run else "Start the topology: it decides them.")
 
 
 def ledger(

@@ -9,7 +9,7 @@ GROUPS = {
     "Data": ("publish", "map", "schema"),
     "Look": ("alerts", "journey"),
     "Decide": ("dlq", "state", "train"),
-    "Prove": ("ledger", "replay"),
+    "Prove": ("ledger", "redecide", "replay"),
     "Build": ("new", "dev", "lint", "draw", "test"),
     "For maintainers of Stormwatch": ("verdict", "chaos", "soak", "bench"),
 }

@@ -81,8 +81,9 @@ class KafkaBatchSpout(StrictComponent, Spout):
     def next_tuple(self) -> None:
         """One turn of the reader; returns within milliseconds while Kafka answers.
 
-        After a SIGTERM it commits instead, leaves Kafka and ends the process: Storm's local mode stops without a
-        `deactivate`, and what is in flight then would be suspected of having killed it.
+        After a SIGTERM it commits instead, leaves Kafka and ends the process: Storm's local mode
+        stops without a `deactivate`, and what is in flight then would be suspected of having killed
+        it.
         """
         if self._asked_to_end:
             self.reader.close()

@@ -25,17 +25,11 @@ class Stretch(msgspec.Struct, frozen=True):
     nth: int  # of this log; the first is 0
     first: int
     skipped: int
-    believed_from: int
     believed_to: int = OPEN  # exclusive: from there on the log was written anew
-    decided_to: int = 0  # below it, what has an end state in the ledger is passed over
+    decided_to: int = 0  # below it the ledger is believed instead of older stretches' marks
     generation: int = 0  # the greatest under which it was read
     position: int = 0  # at least everything from `first` to here is decided
     fingerprints: tuple[Fingerprint, ...] = ()  # ascending
-
-    @property
-    def believed(self) -> tuple[int, int, int]:
-        """As `records.Fragment.believed` has it."""
-        return self.incarnation, self.believed_from, self.believed_to
 
     def of(self, epoch: int) -> bool:
         """Whether what has this epoch belongs to it."""
@@ -58,3 +52,36 @@ def with_fingerprint(
 def newest(stretches: Iterable[Stretch]) -> Stretch | None:
     """The one that was read last."""
     return max(stretches, key=lambda stretch: stretch.incarnation, default=None)
+
+
+def believed(others: Sequence[Stretch], own: Stretch) -> tuple[tuple[int, int, int], ...]:
+    """As `records.Fragment.believed` has it: where the marks of other stretches prove something.
+
+    That is where the log is what was read, but for what a later stretch decided again.
+    """
+    found = []
+    for each in others:
+        spans = [(each.first, each.believed_to)]
+        for again in (*others, own):
+            if again.incarnation > each.incarnation and again.decided_to:
+                cut = (again.first, again.decided_to)
+                spans = [part for span in spans for part in without(span, cut)]
+        found += [(each.incarnation, low, high) for low, high in spans]
+    return tuple(found)
+
+
+def without(span: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:
+    """A range of offsets (first, end) less another."""
+    parts = [(span[0], min(span[1], other[0])), (max(span[0], other[1]), span[1])]
+    return [(low, high) for low, high in parts if low < high]
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Ranges (first, end) ascending, those that touch as one."""
+    out: list[tuple[int, int]] = []
+    for low, high in sorted(spans):
+        if out and low <= out[-1][1]:
+            out[-1] = (out[-1][0], max(high, out[-1][1]))
+        else:
+            out.append((low, high))
+    return tuple(out)

@@ -30,7 +30,7 @@ class World:
         of = Fragment(TOPIC, 0, 4, 0, -1, 1, 0)
         self.store.write_aside("fraud", [], LedgerRow(of, START, {}, 0), 1)
         log = self.admin.describe(TOPIC).topic_id
-        self.store.write_stretches(log, [Stretch(0, 0, 0, 0, 0, 0)])
+        self.store.write_stretches(log, [Stretch(0, 0, 0, 0, 0)])
         rejected = [o for o in range(40) if o % 10 == 0]
         self.write(0, 39, scored=[o for o in range(40) if o % 10 and o != 5], duplicate=[5])
         rows = [SetAside(o, 9, "rejected", "empty", "", "parse", None, b"") for o in rejected]

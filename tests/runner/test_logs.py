@@ -1,119 +1,10 @@
 """A position belongs to a log: topics renamed, replaced, cut and written again, groups moved."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from random import Random
 
-import msgspec
 import pytest
 
-from apps.operate import ledger
-from apps.operate.ledger_verify import Verified, verify
-from stormwatch.adapters import connect
-from stormwatch.adapters.memory import world as memory
-from stormwatch.adapters.memory.broker import MemoryBroker
-from stormwatch.adapters.memory.kafka import MemoryAdmin
-from stormwatch.ledger.reconcile import TopicLedger
-from stormwatch.ports import Committed
-from stormwatch.runner.events import Logged
-from stormwatch.runner.faults import Faults
-from stormwatch.settings import variable
-from tests.runner.drive import Stage, stage
-
-TOPIC = "payments"
-MINUTE = 60_000
-
-
-class Bench:
-    """One partition of payments that the fraud topology reads, over and over."""
-
-    def __init__(self, made: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.made, self._environment = made, monkeypatch
-        self.ids: dict[tuple[str, str], int] = {}
-        self._at = 0
-        self._seed = 0
-        self.use(TOPIC)
-
-    @property
-    def broker(self) -> MemoryBroker:
-        return self.made.world.broker
-
-    @property
-    def admin(self) -> MemoryAdmin:
-        return MemoryAdmin(self.broker)
-
-    def use(self, topic: str) -> None:
-        """The topic that the setting names from now on."""
-        self.topic = topic
-        self._environment.setenv(variable("topic.transactions"), topic)
-        self.made.settings = replace(self.made.settings, topic_transactions=topic)
-        self.admin.ensure_topic(topic, 1, {})
-
-    def join(self, group: str) -> None:
-        """The setting names this group from now on."""
-        self._environment.setenv(variable("kafka.group"), group)
-        self.made.settings = replace(self.made.settings, kafka_group=group)
-
-    def another_kafka(self) -> None:
-        """A server built anew: topics of these names, no commits, no control topic."""
-        world = memory.World(MemoryBroker(), self.made.world.store, simulated=True)
-        self.made.world = world
-        connect.use(memory.doubles(world))
-        self.admin.ensure_topic(self.topic, 1, {})
-
-    def pay(self, count: int, customer: str = "c1", partition: int = 0) -> list[str]:
-        """Payments, each a minute after the one before; their ids."""
-        made = []
-        for _ in range(count):
-            self._at += 1
-            name = f"p-{self._at}"
-            minute, hour = self._at % 60, self._at // 60
-            value = {
-                "id": name, "customer": customer, "terminal": "pos-1",
-                "time": f"2023-11-14T{hour:02}:{minute:02}:00Z", "amount": 1000 + self._at,
-                "currency": "EUR",
-            }  # fmt: skip
-            self.broker.append(self.topic, customer.encode(), msgspec.json.encode(value), partition)
-            made.append(name)
-        return made
-
-    def run(self) -> TopicLedger:
-        """Until all is committed."""
-        self._seed += 1
-        return self.made.run("fraud", self.topic, lambda plan: Faults(), self._seed)
-
-    def ledger(self) -> TopicLedger:
-        return ledger.topic(self.made.settings, self.admin, self.made.world.store, self.topic)
-
-    def verified(self) -> Verified:
-        store = self.made.world.store
-        return verify(self.made.settings, self.admin, store, "fraud", self.topic)
-
-    def decided(self) -> set[str]:
-        """Ids with a decision."""
-        return {stored.row.id for stored in self.made.world.store.all_decisions("fraud")}
-
-    def commit(self, offset: int) -> None:
-        """By hand, as `kafka-consumer-groups.sh --reset-offsets` does."""
-        self.broker.commits["stormwatch", self.topic] = {0: Committed(offset, "")}
-
-    def said(self) -> str:
-        """All that components logged, warnings and worse."""
-        found = [e.text for e in self.made.events if isinstance(e, Logged) and e.level >= 3]
-        return "\n".join(found)
-
-
-@contextmanager
-def bench() -> Iterator[Bench]:
-    with pytest.MonkeyPatch.context() as monkeypatch, stage(monkeypatch) as made:
-        yield Bench(made, monkeypatch)
-
-
-def whole(found: TopicLedger, offsets: int) -> bool:
-    """Each offset has one end state."""
-    return found.sound and not (found.in_flight or found.unread) and (
-        sum(found.states.values()) == offsets
-    )  # fmt: skip
+from tests.models.logs import TOPIC, bench, whole
 
 
 @pytest.mark.parametrize("group", ["stormwatch", "fresh"])
@@ -208,3 +99,52 @@ def test_a_monitor_does_not_go_on_with_the_figures_of_the_old_topic() -> None:  
         b.run()
         assert whole(b.ledger(), 24)
         assert "is of another log" in b.said()
+
+
+def test_a_store_that_was_restored_from_a_backup() -> None:
+    with bench() as b:
+        b.pay(10)
+        b.run()
+        kept = b.backup()
+        gone = b.pay(15)
+        b.run()
+        b.restore(kept)
+        new = b.pay(5)
+        found = b.run()
+        assert "15 of the last 25 offsets that were acknowledged have no end state" in b.said()
+        assert f"./stormwatch redecide {TOPIC}" in b.said()
+        assert (found.unaccounted, found.in_flight) == (15, 0)
+        assert b.decided() & set(gone) == set()
+        [each] = b.redecide()
+        assert (each.first, each.committed, each.offsets) == (10, 30, 15)
+        assert whole(b.run(), 30) and b.verified().sound
+        assert {*gone, *new} <= b.decided()
+        assert b.redecide() == []
+        decisions = dict(b.made.world.store.tables["decisions"])
+        for offset in (0, 12, 27):
+            b.commit(offset)
+            assert whole(b.run(), 30) and b.verified().sound
+        assert b.made.world.store.tables["decisions"] == decisions
+        b.pay(3)
+        assert whole(b.run(), 33)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_store_that_lost_rows_here_and_there(seed: int) -> None:
+    random = Random(seed)
+    with bench() as b:
+        for _ in range(12):
+            if random.random() < 0.3:  # as transactions and compaction leave them
+                b.broker.skip(TOPIC, 0, random.randint(1, 3))
+            b.pay(random.randint(1, 6))
+            b.run()
+        tables = b.made.world.store.tables
+        for key in list(tables["ledger"]):
+            if random.random() < 0.4:
+                del tables["ledger"][key]
+        before = b.ledger()
+        assert before.unaccounted
+        b.redecide()
+        b.pay(2)
+        found = b.run()
+        assert found.sound and not found.in_flight and not found.unaccounted

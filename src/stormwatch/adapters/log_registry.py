@@ -9,7 +9,7 @@ from stormwatch.state.write_timestamps import EPOCHS
 from stormwatch.stretches import FIRST_INCARNATION
 
 BY_GENERATION = (
-    "nth", "first", "skipped", "believed_from", "believed_to", "decided_to", "generation",
+    "nth", "first", "skipped", "believed_to", "decided_to", "generation",
 )  # fmt: skip
 """Columns of a stretch of which the greatest generation's stand; of the others the position's."""
 

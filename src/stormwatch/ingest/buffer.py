@@ -1,5 +1,6 @@
 """Records read from one partition and not yet sent: bounded, in offset order."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 
 from stormwatch.ingest.dating import Dating
 from stormwatch.records import Record
+from stormwatch.stretches import OPEN
 
 _OVERHEAD = 32
 """Bytes counted for a record besides its key and value."""
@@ -25,8 +27,11 @@ class BufferLimits(NamedTuple):
 class Buffer:
     """What waits to be cut into batches. `read` is the offset to be fetched next."""
 
-    def __init__(self, read: int, limits: BufferLimits) -> None:
+    def __init__(
+        self, read: int, limits: BufferLimits, decided: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self.read = read
+        self._decided = decided  # (first, end), ascending: not to be taken
         self._limits = limits
         self._records: deque[Record] = deque()
         self._bytes = 0
@@ -40,15 +45,17 @@ class Buffer:
         for record in dating.of(records) if dating else records:
             if record.offset >= self.read:
                 self.read = record.offset + 1
+                if self._decided and self._is_decided(record.offset):
+                    continue
                 bounded = self._bounded(record)
                 self._bytes += _size(bounded)
                 self._records.append(bounded)
 
-    def take(self, most: int) -> list[Record]:
-        """The next batch, of up to `most` records; [] if none waits."""
+    def take(self, most: int, below: int = OPEN) -> list[Record]:
+        """The next batch, of up to `most` records of offsets under `below`; [] if none waits."""
         batch: list[Record] = []
         room = self._limits.bytes
-        while self._records and len(batch) < most:
+        while self._records and len(batch) < most and self._records[0].offset < below:
             size = _size(self._records[0])
             if batch and size > room:
                 break
@@ -56,6 +63,10 @@ class Buffer:
             self._bytes -= size
             batch.append(self._records.popleft())
         return batch
+
+    def _is_decided(self, offset: int) -> bool:
+        nth = bisect_right(self._decided, offset, key=lambda span: span[0]) - 1
+        return nth >= 0 and offset < self._decided[nth][1]
 
     def give_back(self, records: Sequence[Record]) -> None:
         """Put back what was taken last: it comes first again."""

@@ -50,6 +50,9 @@ class Start(msgspec.Struct, frozen=True):
     mark: Mark  # of the new generation
     cautious: bool  # the last run did not end in order
     believed: tuple[tuple[int, int, int], ...] = ()  # as `records.Fragment` has it
+    decided: tuple[
+        tuple[int, int], ...
+    ] = ()  # (first, end) of what is to be passed over, ascending
 
 
 class Epoch(msgspec.Struct, frozen=True, array_like=True):

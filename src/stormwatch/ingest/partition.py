@@ -28,6 +28,7 @@ from stormwatch.ingest.commit_metadata import Start
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight, backoff
 from stormwatch.ports import Committed
 from stormwatch.records import Fingerprint, Fragment, Record, fingerprint_of
+from stormwatch.stretches import OPEN
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
@@ -49,7 +50,8 @@ class Partition:
     def __init__(self, topic: str, index: int, start: Start, rules: Rules, random: Random) -> None:
         self.topic, self.index = topic, index
         self.position = self._expired_to = start.offset
-        self.buffer = Buffer(start.offset, rules.limits)
+        self.buffer = Buffer(start.offset, rules.limits, start.decided)
+        self._decided = list(start.decided)
         self.item: InFlight | None = None
         self.hold = True
         self._mark, self._rules, self._random = start.mark, rules, random
@@ -203,6 +205,7 @@ class Partition:
             self._step *= 2
 
     def _cut(self) -> InFlight | None:
+        self._pass_decided()
         if not self._mark.started:
             at = self._fragment(self.position - 1)
             return InFlight(NOTICES, at, notices.started(at))
@@ -213,8 +216,10 @@ class Partition:
         most = self._most()
         if self.buffer and not most:
             return InFlight(BATCHES, self._fragment(self.position - 1), [])
-        if not (batch := self.buffer.take(most)):
-            return None
+        bound = self._decided[0][0] if self._decided else OPEN
+        if not (batch := self.buffer.take(most, bound)):
+            empty = self.position < bound <= self.buffer.read  # no records: said as absent
+            return InFlight(BATCHES, self._fragment(bound - 1), []) if empty else None
         batch = self._dated(batch)
         largest = self._rules.limits.record_bytes
         fragment = replace(
@@ -227,6 +232,11 @@ class Partition:
         if self.position <= self._tried[0]:
             fragment = replace(fragment, attempt=self._tried[1])
         return InFlight(BATCHES, fragment, batch, records=len(batch), probe=single, most=largest)
+
+    def _pass_decided(self) -> None:
+        """Go on behind what has an end state already."""
+        while self._decided and self._decided[0][0] <= self.position:
+            self.position = max(self.position, self._decided.pop(0)[1])
 
     def _dated(self, batch: list[Record]) -> list[Record]:
         """The batch, or its beginning, with one moment for all that are judged by their reading.

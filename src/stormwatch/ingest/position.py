@@ -121,7 +121,7 @@ def _moved(place: Place, last: Stretch | None, at: int, where: str) -> Plan:
 
 def _stretch(place: Place, first: int, skipped: int) -> Stretch:
     nth = max((each.nth for each in place.stretches), default=-1) + 1
-    return Stretch(place.partition, NEW, nth, first, skipped, first, position=first)
+    return Stretch(place.partition, NEW, nth, first, skipped, position=first)
 
 
 def below(stretches: Sequence[Stretch], cut: int) -> list[Stretch]:

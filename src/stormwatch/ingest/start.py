@@ -1,6 +1,7 @@
 """Where reading of a topic begins: its log, and each partition's start. Never skips silently."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -20,11 +21,14 @@ from stormwatch.ingest.commit_metadata import (
     write_epoch,
 )
 from stormwatch.ingest.position import NEW, Place
-from stormwatch.ledger.coverage import BLOCK
+from stormwatch.ledger.coverage import BLOCK, covered
+from stormwatch.ledger.reconcile import reconcile, skipped, stretch_rows
 from stormwatch.ports import Committed, Source, Store, TopicInfo, Watermarks
 from stormwatch.records import Fingerprint
-from stormwatch.stretches import FIRST_INCARNATION, Stretch, newest
+from stormwatch.stretches import FIRST_INCARNATION, Stretch, believed, joined, newest
 
+LOOK_BACK = 10_000
+"""Offsets below the commit whose end states are looked for at a start."""
 STOP = "stop"
 """The setting `expired`: what to do when Kafka deleted records that were never read."""
 
@@ -58,7 +62,7 @@ class Known(NamedTuple):
 def open_log(source: Source, store: Store, log: Subscription, info: TopicInfo) -> Known:
     """The topic's log, registered with the keyspace where it is new.
 
-    Tasks that do this at once are told the same. Raises InfrastructureError.
+    Tasks that do this at once get the same result. Raises InfrastructureError.
     """
     name = info.topic_id
     stretches = store.stretches(name)
@@ -71,7 +75,9 @@ def open_log(source: Source, store: Store, log: Subscription, info: TopicInfo) -
     sized = (before.partitions, resizes_of(before.number)) if before is not None else None
     resizes = store.resizes(name, info.partitions, sized)
     if first < FIRST_INCARNATION:
-        stretches = [*stretches, *_older(source, store, log, info, first, stretches)]
+        older = _older(source, store, log, info, first, stretches)
+        store.write_stretches(name, older)
+        stretches = [*stretches, *older]
     _tell(source, log, info, epoch_of(first, resizes))
     known: dict[int, tuple[Stretch, ...]] = {}
     for stretch in sorted(stretches, key=lambda each: each.incarnation):
@@ -106,7 +112,7 @@ def _older(
         read_to = commits[partition].offset if ours else begun[partition]
         start = begun.get(partition, source.watermarks(partition).low)
         start = min(start, read_to)
-        found.append(Stretch(partition, first, 0, start, start, start, position=read_to))
+        found.append(Stretch(partition, first, 0, start, start, position=read_to))
     return found
 
 
@@ -151,10 +157,61 @@ def open_partitions(
             store.write_stretches(known.log, others)
         epoch = epoch_of(stretch.incarnation, known.resizes)
         start = start_of(plan.offset, plan.mark, known.log, epoch, taken)
-        start = replace(start, believed=tuple(each.believed for each in others))
+        decided = _decided(store, log.topic, others, stretch, plan.offset)
+        start = replace(start, believed=believed(others, stretch), decided=decided)
         low = check_position(log, partition, plan.offset, held[partition])
-        opened[partition] = Opened(start, low, stretch, plan.said)
+        said = plan.said
+        if plan.mark is not None and stretch.decided_to <= plan.offset:
+            said = _gone(store, log, stretches, partition, held[partition].low, plan.offset)
+        opened[partition] = Opened(start, low, stretch, said)
     return opened
+
+
+def _decided(
+    store: Store, topic: str, others: Sequence[Stretch], own: Stretch, first: int
+) -> tuple[tuple[int, int], ...]:
+    """(first, end) of offsets that have an end state and were passed over when decided again."""
+    spans = [
+        (max(first, each.first), min(each.decided_to, each.position))
+        for each in others
+        if each.decided_to
+    ]
+    spans.append((max(first, own.first), own.decided_to))
+    spans = [(low, end) for low, end in spans if low < end]
+    if not spans:
+        return ()
+    starts = [(epoch, at) for p, epoch, at in store.ledger_starts(topic) if p == own.partition]
+    read = partial(store.ledger, topic, own.partition)
+    found: list[tuple[int, int]] = []
+    for low, end in spans:
+        found += covered(stretch_rows(read, others, starts, low, end), low, end)
+    return joined(found)
+
+
+def _gone(
+    store: Store,
+    log: Subscription,
+    stretches: Sequence[Stretch],
+    partition: int,
+    low: int,
+    committed: int,
+) -> str:
+    """A sentence where the store has no end state of what was acknowledged last, else ""."""
+    begin = min((min(each.first, each.skipped) for each in stretches), default=committed)
+    first = max(begin, low, committed - LOOK_BACK)
+    starts = [(epoch, at) for p, epoch, at in store.ledger_starts(log.topic) if p == partition]
+    read = partial(store.ledger, log.topic, partition)
+    rows = stretch_rows(read, stretches, starts, first, committed)
+    found = reconcile(partition, rows, first, committed, committed, skipped(stretches))
+    if not found.unaccounted:
+        return ""
+    where = found.unaccounted_ranges[0]
+    return (
+        f"{log.topic}[{partition}]: {found.unaccounted} of the last {committed - first} offsets "
+        f"that were acknowledged have no end state in the store, the first is {where.first}: it "
+        "was restored from a backup, or lost data. To have them decided again, stop the topology, "
+        f"run `./stormwatch redecide {log.topic}` and start again."
+    )
 
 
 def _mark(commit: Committed | None) -> Mark | None:

@@ -1,7 +1,7 @@
 """Counts end states over a range of offsets, in bounded memory, for
 `stormwatch.ledger.reconcile`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -40,7 +40,7 @@ class Tally:
     `expired` counts only where nothing else was said: a batch that was under way when its topology
     ended may have been decided in part, and be deleted from Kafka before it could come again.
 
-    Behind a re-key hop the batches of other partitions come between two tries at an offset, and may
+    After a repartition the batches of other partitions come between two tries at an offset, and may
     change what becomes of it: the last try that decided it is the one that committed, and stands.
     """
 
@@ -155,3 +155,23 @@ def _slide(window: NDArray[N], done: int, room: int) -> NDArray[N]:
     kept = window[done:]
     moved[: kept.size] = kept
     return moved
+
+
+def covered(rows: Iterable[LedgerRow], first: int, end: int) -> tuple[tuple[int, int], ...]:
+    """(first, end) of the runs of offsets that some row has an end state of, ascending.
+
+    Memory: a byte an offset.
+    """
+    seen = np.zeros(max(0, end - first), np.bool_)
+    for row in rows:
+        at = row.fragment.first - first
+        upto = row.fragment.last + 1 - first
+        for bits in row.bitmaps.values():
+            marked = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little").astype(
+                np.bool_
+            )
+            marked = marked[max(0, -at) : max(0, min(upto, seen.size) - at)]
+            seen[max(0, at) : max(0, at) + marked.size] |= marked
+    edges = np.flatnonzero(np.diff(seen.astype(np.int8), prepend=0, append=0))
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return tuple((first + int(low), first + int(high)) for low, high in pairs)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from stormwatch.epochs import all_of, incarnation
 from stormwatch.ledger.coverage import BLOCK, Range, Tally
 from stormwatch.records import EndState, Fragment, LedgerRow
-from stormwatch.stretches import Stretch
+from stormwatch.stretches import Stretch, without
 
 START = "start"
 """`part` of the row that records where the reading of a partition began (`fragment.first`)."""
@@ -116,15 +116,10 @@ def skipped(stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
     left: list[tuple[int, int]] = []
     for stretch in sorted(stretches, key=lambda each: each.incarnation):
         read = (stretch.first, stretch.position)
-        left = [part for each in left for part in _without(each, read)]
+        left = [part for each in left for part in without(each, read)]
         if stretch.skipped < stretch.first:
             left.append((stretch.skipped, stretch.first))
     return left
-
-
-def _without(span: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:
-    parts = [(span[0], min(span[1], other[0])), (max(span[0], other[1]), span[1])]
-    return [(low, high) for low, high in parts if low < high]
 
 
 def epochs(starts: Iterable[tuple[int, int]]) -> list[int]:

@@ -44,7 +44,7 @@ class World:
     def read_from(self, partition: int, first: int, number: int = 0, **more: int) -> None:
         """A stretch."""
         log = self.admin.describe(TOPIC).topic_id
-        kept = {"skipped": first, "believed_from": first} | more
+        kept = {"skipped": first} | more
         known = {each.incarnation for each in self.store.stretches(log)}
         if more or number not in known or partition:
             stretch = Stretch(partition, number, 0, first, **kept)

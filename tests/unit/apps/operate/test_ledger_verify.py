@@ -69,8 +69,8 @@ def test_of_a_log_that_was_never_read_nothing_is_verified(world: World) -> None:
 
 def test_rows_of_what_was_cut_away_say_nothing_of_what_stands_there_now(world: World) -> None:
     log = world.admin.describe(TOPIC).topic_id
-    cut = Stretch(0, 0, 0, 0, 0, 0, believed_to=30, generation=1)
-    world.store.write_stretches(log, [cut, Stretch(0, 1, 1, 30, 30, 30)])
+    cut = Stretch(0, 0, 0, 0, 0, believed_to=30, generation=1)
+    world.store.write_stretches(log, [cut, Stretch(0, 1, 1, 30, 30)])
     found = verify(SETTINGS, world.admin, world.store, "fraud", TOPIC)
     assert (found.offsets, found.states, found.sound) == (40, {"scored": 26, "rejected": 3}, True)
 
