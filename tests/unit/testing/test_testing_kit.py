@@ -145,4 +145,4 @@ def test_the_document_names_every_law_and_fixture_and_builds_as_it_says() -> Non
     (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
     scope = {"MyBolt": ParseTransactions}
     exec(block, scope)
-    assert scope["said"].acks == ["1"]
+    assert scope["result"].acks == ["1"]
