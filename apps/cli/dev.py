@@ -31,11 +31,17 @@ def demo(
     the end the ledger shows that every record was decided once. Nothing is stored.
     Exit code: 0, 130 after Ctrl-C, 1 if a record stayed undecided.
     """
+    from apps.local.dev.colours import wrapped
     from apps.local.dev.demo import Options
     from apps.local.dev.demo import demo as run
 
     shared.log_to(shared.settings(), "demo")
-    raise typer.Exit(run(Options(seconds, seed), shared.ROOT, lambda line: print(line, flush=True)))
+    say = wrapped(shared.colours(sys.stdout)) if sys.stdout.isatty() else _line
+    raise typer.Exit(run(Options(seconds, seed), shared.ROOT, say))
+
+
+def _line(text: str) -> None:
+    print(text, flush=True)
 
 
 def dev(

@@ -1,5 +1,6 @@
 """`test`, `bench`, `train`: checks, measurements and models."""
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -114,6 +115,7 @@ def train(
             f"--data {data} is not a folder. Name the folder that holds the data."
         )
     print(f"training the {model.value} model with seed {seed}", file=sys.stderr)
+    _expect_lightgbm()
     if model is Model.FRAUD:
         from apps.build.training.fraud import train_fraud
 
@@ -125,6 +127,17 @@ def train(
     print(f"{card.version} is in {folder}")
     for name, value in card.metrics.items():
         print(f"  {name:<24} {value:.4f}")
+
+
+def _expect_lightgbm() -> None:
+    """Raises StormwatchError where the system lacks what LightGBM's wheel does not bring."""
+    try:
+        importlib.import_module("lightgbm")
+    except OSError as error:
+        raise StormwatchError(
+            f"LightGBM, which trains the models, cannot be loaded: {error}. Where that names "
+            "libgomp: Debian, Ubuntu: `apt-get install libgomp1`; Fedora: `dnf install libgomp`."
+        ) from error
 
 
 def _step(name: str, command: list[str]) -> bool:

@@ -86,6 +86,13 @@ def _format(text: Text, events: str, run: str) -> formats.Format:
     if header:
         header.check(path, events)
         return event_csv.Csv(header, events)
+    try:
+        first.decode()
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{path} is not UTF-8: its first line has {first[error.start : error.start + 1]!r}. "
+            "Convert it (`iconv -f latin1 -t utf-8`), or save it as CSV in UTF-8."
+        ) from error
     raise FileError(
         f"{path} is in no known format: its first line is {first[:60]!r}. Give JSON (one object a "
         "line or an array, see schema/), CSV with a header, the handbook's CSV or C-MAPSS text."

@@ -10,7 +10,7 @@ from apps.data.generate.transactions import Transactions
 from apps.data.kinds import BY_TOPOLOGY
 from apps.local.dev import world
 from apps.local.dev.feed import TopicFeed
-from apps.local.dev.narrator import Narrator
+from apps.local.dev.narrator import LINE_EVERY_S, Narrator
 from apps.local.dev.session import Session
 from apps.local.dev.truth import Frauds, Machines
 from apps.local.run.signals import Signals
@@ -22,7 +22,7 @@ from stormwatch.settings import Settings, load
 
 RUN = "demo"
 TOPOLOGIES = ("fraud", "maintenance")
-CUSTOMERS, TRANSACTIONS_S = 300, 800.0
+CUSTOMERS, TRANSACTIONS_S = 2_000, 800.0
 UNITS, READINGS_S = 12, 180.0
 DRAIN_S = 20.0
 """So long the topologies may take to decide what is there at the end."""
@@ -44,7 +44,7 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
             BY_TOPOLOGY[topology].make(settings)  # a bad file is told before anything starts
         narrator = Narrator(say, Frauds(RUN), Machines(RUN))
         say("Two topologies on generated events, all in this process; Ctrl-C stops it.")
-        say(f"fraud: card transactions of {CUSTOMERS} customers; some frauds are planted.")
+        say(f"fraud: card transactions of {CUSTOMERS:,} customers; some frauds are planted.")
         say(f"maintenance: readings of {UNITS} turbofans that wear and fail.")
         with world.opened(settings, narrator.outcomes) as made, Signals() as signals:
             signals.only_ask()
@@ -107,7 +107,7 @@ def _conclude(say: Callable[[str], None], narrator: Narrator, ledgers: list[Topi
         say(f"first planted event caught after {narrator.first_alert:.1f} s")
     say(f"fraud        {narrator.decided('fraud')}")
     say(f"             {frauds.marks()}")
-    say(f"             {frauds.by_kind()}")
+    say(f"             {frauds.by_kind()}; of all transactions {frauds.share()} are frauds")
     say(f"maintenance  {narrator.decided('maintenance')}")
     say(f"             {machines.summary()}")
     for each in ledgers:
@@ -116,3 +116,13 @@ def _conclude(say: Callable[[str], None], narrator: Narrator, ledgers: list[Topi
             f"ledger of {each.topic}: {states}; in flight {each.in_flight}, "
             f"conflicting {each.conflicting}, unaccounted {each.unaccounted}"
         )
+    if hidden := narrator.hidden.total():
+        say("")
+        say(
+            f"Shown were {narrator.shown:,} of {narrator.shown + hidden:,} alerts: a decline every "
+            f"{LINE_EVERY_S['decline']:g} s and a review every {LINE_EVERY_S['review']:g} s at "
+            "most, and of each machine its first call to service. All were decided and stored."
+        )
+    say("")
+    say("Next: `./stormwatch run` does the same with a real Kafka, Cassandra and Storm.")
+    say("      `./stormwatch dev fraud` runs one topology while you change it, without Java.")

@@ -27,6 +27,8 @@ class Narrator:
         self._quiet: dict[str, float] = {}
         self._decided: Counter[tuple[str, str]] = Counter()
         self.first_alert: float | None = None
+        self.shown, self.hidden = 0, Counter[str]()
+        """Alerts that were told, and by domain those that were only counted."""
 
     @property
     def elapsed(self) -> float:
@@ -57,7 +59,9 @@ class Narrator:
         if time.monotonic() - self._summed >= SUM_EVERY_S:
             self._summed = time.monotonic()
             for domain in sorted({domain for domain, _ in self._decided}):
-                self._say(f"{self._now()} {domain:<11} {self.decided(domain)}")
+                hidden = self.hidden[domain]
+                more = f"; {hidden:,} alerts so far were not shown" if hidden else ""
+                self._say(f"{self._now()} {domain:<11} {self.decided(domain)}{more}")
 
     def decided(self, domain: str) -> str:
         """Decisions by outcome."""
@@ -79,10 +83,13 @@ class Narrator:
             self.first_alert = self.elapsed
         quiet_until = self._quiet.get(row.outcome, 0.0)
         if truth and self.elapsed >= quiet_until:
+            self.shown += 1
             self._quiet[row.outcome] = self.elapsed + LINE_EVERY_S.get(row.outcome, 0.0)
             head = f"{self._now()} {domain:<11} {row.outcome.upper():<8}"
             self._say(f"{head} {shown(row.entity)}  {what}  [{truth}]")
             self._say(f"{'':>18}{in_words(row)}")
+        else:
+            self.hidden[domain] += 1
 
     def _now(self) -> str:
         return f"{clock(self.elapsed):>5}"

@@ -50,6 +50,10 @@ class Frauds:
             len(self._planted), len(self._alerted), len(self._alerted & self._planted.keys())
         )
 
+    def share(self) -> str:
+        """Planted of all."""
+        return f"{len(self._planted) / max(self._sent, 1):.1%}"
+
     def by_kind(self) -> str:
         """Caught of planted, for each kind."""
         planted = Counter(self._planted.values())

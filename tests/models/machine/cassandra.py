@@ -70,6 +70,6 @@ class Cassandra(MemoryStore):
         return ()
 
     def _apply(self, writes: list[Write]) -> None:
-        super()._write("", writes)
+        super()._apply(writes)
         for write in writes:
             self._landed(write)

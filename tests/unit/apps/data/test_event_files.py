@@ -198,6 +198,7 @@ def test_files_follow_each_other(put) -> None:
         ("b.bin", b"\x7fELF\0\0", "transactions", "NUL bytes"),
         ("u.txt", "id,unit\n1,2\n".encode("utf-16"), "transactions", "CSV in UTF-8"),
         ("x.txt", "hello\nworld\n", "readings", "no known format"),
+        ("x.csv", "id;Händler\n1;2\n".encode("latin-1"), "transactions", "not UTF-8"),
         ("x.csv", "id,customer\n1,2\n", "transactions", "no column terminal, time, amount"),
         ("x.csv", "id,customer\n1,2\n", "readings", "no column unit"),
         ("h.csv", HANDBOOK, "readings", "publish transactions"),

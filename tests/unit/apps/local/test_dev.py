@@ -1,6 +1,8 @@
 """`demo` and `dev` as a person types them, and what they are made of."""
 
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,8 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from apps.local.dev import once, places, reload
+from apps.local.dev.colours import wrapped
 from apps.local.dev.demo import Options, demo
 from apps.local.dev.load import names, topology
 from stormwatch.adapters import connect
@@ -27,6 +31,11 @@ def test_the_demo_catches_what_is_planted_and_accounts_for_everything() -> None:
     for topic in ("transactions", "readings"):
         (line,) = [line for line in said if line.startswith(f"ledger of {topic}")]
         assert line.endswith("in flight 0, conflicting 0, unaccounted 0")
+    (share,) = re.findall(r"of all transactions (\S+)% are frauds", text)
+    assert float(share) < 1.5, "as in real life: few"
+    hidden = sum(line.count("were not shown") for line in said)
+    assert not hidden or re.search(r"Shown were \d+ of \d+ alerts", text)
+    assert "Next: `./stormwatch run`" in said[-2]
 
 
 def test_dev_tries_the_events_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,3 +189,15 @@ def test_dev_runs_in_memory_until_ctrl_c(tmp_path: Path) -> None:
     rest = child.communicate(timeout=30)[0]
     assert child.returncode == 130, rest
     assert "Traceback" not in rest
+
+
+def test_on_a_terminal_the_demo_is_wrapped_and_coloured() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=60, force_terminal=True, color_system="standard")
+    say = wrapped(colours=True, console=console)
+    say(" 0:02 fraud       DECLINE  C0000052  score 0.59  [planted: leaked card]")
+    say(f"{'':>18}the model gives a fraud probability of 59.0% (limit 36.3%)")
+    plain = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+    assert max(map(len, plain.splitlines())) <= 60
+    assert all(line.startswith(" " * 18) for line in plain.splitlines()[1:])
+    assert "\x1b[1;31mDECLINE" in out.getvalue()
