@@ -26,7 +26,7 @@ MAKE: dict[str, Callable[[Settings], Domain[Any, Any]]] = {
 """Each with its model loaded. Raise ModelError."""
 
 DIRECT = tuple(kind.topology for kind in KINDS if kind.domain and not kind.split)
-"""Domains that decide each record once, under its key in Kafka. Behind a re-key hop a record is
+"""Domains that decide each record once, under its key in Kafka. After a repartition a record is
 several events, of keys that other partitions share."""
 
 

@@ -91,7 +91,7 @@ class BatchBolt(StrictComponent, Bolt):
         self._collect = Collector()
 
     def is_read(self, stream: str) -> bool:
-        """Whether a bolt of the topology takes this stream, as Storm told at the start."""
+        """Whether a bolt of the topology takes this stream, as Storm said in the handshake."""
         return stream in self._read
 
     @cached_property

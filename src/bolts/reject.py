@@ -1,4 +1,4 @@
-"""Stores what was set aside before it could be decided, and tells the dead-letters topic."""
+"""Stores what was set aside before it could be decided, and publishes it as dead letters."""
 
 from collections import Counter
 from typing import Any, ClassVar

@@ -42,7 +42,7 @@ class SplitPosts(RekeyBolt):
 
 
 class SocialBolt(ChainBolt):
-    """Score and store in one process, as behind a re-key hop they must. Guarantee: effects once."""
+    """Score and store in one process, as after a repartition they must. Guarantee: effects once."""
 
     payload = Parsed[Mention]
     steps = (score(make_domain), store(ALERT_OUTCOMES))

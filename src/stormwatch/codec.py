@@ -14,7 +14,7 @@ import msgspec
 from stormwatch.records import Fingerprint, Fragment, LedgerRow, Record, SetAside
 
 BATCH_FIELDS = (
-    "bucket",  # the grouping key: the Kafka partition, behind a re-key hop a hash of the key
+    "bucket",  # the grouping key: the Kafka partition, after a repartition a hash of the key
     "topic",
     "partition",
     "epoch",
@@ -40,7 +40,7 @@ class Asides(msgspec.Struct, array_like=True):
 
 
 class Share(msgspec.Struct, frozen=True, array_like=True):
-    """What a re-key hop gave to one bucket of a fragment; see `stormwatch.state.repartition`."""
+    """What a repartition gave to one bucket of a fragment; see `stormwatch.state.repartition`."""
 
     bucket: int
     secondary: list[int]  # positions of events for whose offsets another writer accounts
@@ -52,7 +52,7 @@ class Parsed(msgspec.Struct, Generic[T], array_like=True):
     events: list[tuple[int, int, T]]  # offset, Kafka timestamp, event
     elsewhere: list[int]  # offsets that parse sent to another stream
     absent: list[int]  # offsets that never held a record
-    share: Share | None = None  # behind a re-key hop: not the whole fragment, but a bucket's events
+    share: Share | None = None  # after a repartition: not the whole fragment, but a bucket's events
 
 
 def encode(payload: object) -> str:

@@ -25,7 +25,7 @@ def epoch_of(number: int, resizes: int) -> int:
     if not 0 <= resizes < 1 << _RESIZE_BITS:
         raise TopicError(
             f"partitions were added {(1 << _RESIZE_BITS) - 1} times to one topic: there is no "
-            "number left to tell old offsets from new ones. Continue with a new topic."
+            "number left to distinguish old offsets from new ones. Continue with a new topic."
         )
     return number << _RESIZE_BITS | resizes
 

@@ -44,7 +44,7 @@ class Held(NamedTuple):
 
     offset: int
     waiting: int  # offsets from there to the end
-    producer: str  # whose it is, in words; "" where Kafka does not tell
+    producer: str  # whose it is, in words; "" where Kafka does not say
 
 
 class StoredAside(NamedTuple):
@@ -107,7 +107,7 @@ class Source(Protocol):
         """Undo `pause`."""
 
     def commit(self, offsets: Mapping[int, Committed], *, wait: bool) -> None:
-        """Commit for the group. With wait=False errors are told by the next call of `commit`."""
+        """Commit for the group. With wait=False errors are raised by the next call of `commit`."""
 
     def recall(self, key: str) -> bytes | None:
         """The value last given to `remember` for this key, from the compacted control topic."""

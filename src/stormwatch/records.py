@@ -188,7 +188,7 @@ class SetAside(msgspec.Struct, frozen=True, array_like=True):
 
 
 SHARED = "score/"
-"""How the `part` of a ledger row begins that is written behind a re-key hop; its bucket follows."""
+"""How the `part` of a ledger row begins that is written after a repartition; its bucket follows."""
 
 
 class LedgerRow(msgspec.Struct, frozen=True, array_like=True):

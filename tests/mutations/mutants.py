@@ -422,7 +422,7 @@ MUTANTS = (
         "            fragment = replace(fragment, attempt=self._tried[1])\n",
         "            pass\n", f"{BRAKE} {PARTITION}",
     ),
-    # Behind a re-key hop
+    # After a repartition
     Mutant(
         "a key sees an offset once", "stormwatch.state.repartition:fan_out",
         "            if len({one.entity for one in keyed}) < len(keyed):\n",

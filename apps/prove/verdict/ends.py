@@ -14,7 +14,7 @@ Try = tuple[int, int]  # generation, attempt
 class Ends:
     """(partition, epoch, offset) -> every end state that was said of it.
 
-    Behind a re-key hop batches of other partitions may come between two tries at an offset and
+    After a repartition batches of other partitions may come between two tries at an offset and
     change what becomes of it: there the last try stands. Elsewhere every word counts, but that a
     record expired: that is said of whole ranges, in which some may have met their end before.
     """

@@ -1,4 +1,4 @@
-"""What is kept of a record that was set aside, and how the dead-letters topic tells of it.
+"""What is kept of a record that was set aside, and its message on the dead-letters topic.
 
 The topic's format: schema/dead-letters.md.
 """

@@ -1,4 +1,4 @@
-"""What the spout itself tells the ledger: where reading began, what was lost, what was set aside.
+"""What the spout itself reports to the ledger: where reading began, what was lost or set aside.
 
 A notice travels like a batch, on the stream `notices`, to the component that stores rows aside.
 """

@@ -86,7 +86,7 @@ class Poller:
             self._balance(self.source)
 
     def note_positions(self) -> None:
-        """Tell the store how far reading has come; what cannot be told now is told later."""
+        """Store how far reading has come; what cannot be stored now is stored later."""
         store = self._store()
         for index, partition in self.partitions.items():
             before = self._stretches[index]

@@ -1,7 +1,7 @@
 """All partitions of one spout task: turns, acks and commits. No Storm; the clock is passed in.
 
 `step` is called again and again and returns soon; what it returns is to be emitted. Kafka that
-does not answer is waited for with back-off, told once, and told again when it is back.
+does not answer is waited for with back-off; that is logged once, and so is its return.
 """
 
 import logging

@@ -62,7 +62,7 @@ class Known(NamedTuple):
 def open_log(source: Source, store: Store, log: Subscription, info: TopicInfo) -> Known:
     """The topic's log, registered with the keyspace where it is new.
 
-    Tasks that do this at once are told the same. Raises InfrastructureError.
+    Tasks that do this at once get the same result. Raises InfrastructureError.
     """
     name = info.topic_id
     stretches = store.stretches(name)

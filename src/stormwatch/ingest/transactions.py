@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class TransactionWatch:
-    """Of one topic. An ordinary transaction ends between two looks: it is not told."""
+    """Of one topic. An ordinary transaction ends between two looks: it is not logged."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic

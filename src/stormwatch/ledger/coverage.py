@@ -40,7 +40,7 @@ class Tally:
     `expired` counts only where nothing else was said: a batch that was under way when its topology
     ended may have been decided in part, and be deleted from Kafka before it could come again.
 
-    Behind a re-key hop the batches of other partitions come between two tries at an offset, and may
+    After a repartition the batches of other partitions come between two tries at an offset, and may
     change what becomes of it: the last try that decided it is the one that committed, and stands.
     """
 

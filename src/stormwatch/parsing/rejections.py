@@ -85,7 +85,7 @@ def check_kind(found: str, kind: str) -> None:
 def explain(value: bytes, error: Exception, kind: str) -> Rejection:
     """The rejection for what a decoder of wire structs, or a parser, raised over `value`.
 
-    What is not JSON at all is told before what has the wrong shape, wherever it stands.
+    A record that is not JSON is reported as that, before any fault in its fields.
     """
     try:
         raise error if isinstance(error, Refused) else _reason(value, error, kind)

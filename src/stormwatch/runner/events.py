@@ -1,4 +1,4 @@
-"""What a run tells its watcher as it happens."""
+"""What a run reports to its watcher as it happens."""
 
 from typing import Any, NamedTuple
 

@@ -1,6 +1,6 @@
 """Tries that come after their successors: a batch that waited somewhere while it was tried again.
 
-Behind a re-key hop two tries at one event may decide it otherwise, for batches of other partitions
+After a repartition two tries at one event may decide it otherwise, for batches of other partitions
 come between. So what commits has to be what was tried last: an older try is not worked on.
 """
 

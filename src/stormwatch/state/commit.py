@@ -26,7 +26,7 @@ class Topics(NamedTuple):
 
 
 class StoreStep:
-    """Commits outcomes and tells Kafka: of records set aside before, of alerts after."""
+    """Commits outcomes; publishes dead letters to Kafka before the commit, and alerts after it."""
 
     commits = True
 
@@ -40,7 +40,7 @@ class StoreStep:
         committed: Callable[[Outcomes], None],
         tells: bool = False,
     ) -> None:
-        """`tells`: whether somebody takes what was decided of each batch."""
+        """`tells`: whether a bolt reads the decisions of each batch."""
         self._tells = tells
         self._store = store
         self._sink = sink

@@ -243,7 +243,7 @@ class _Batch(Generic[E, S]):
             copy.marks, fragment.partition, fragment.epoch
         )
         known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
-        # Behind a re-key hop the fence orders writes alone: its stamps lie above all of these.
+        # After a repartition the fence orders writes alone: its stamps lie above all of these.
         stamp = state_stamp(fragment.epoch, offset) if self._share is None else 0
         copy.stamp = max(copy.stamp + 1, stamp)
         self._touched[name] = copy

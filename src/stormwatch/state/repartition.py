@@ -1,4 +1,4 @@
-"""The re-key hop: one partition's batch into sub-batches by a second key. Pure.
+"""Repartition: one partition's batch into sub-batches by a second key. Pure.
 
 A post names several brands; state is kept for a brand, not for the Kafka key. `fan_out` asks
 `split` for the keyed events of each event and puts them, by hash of their entity, into buckets. A
@@ -6,12 +6,12 @@ bucket's sub-batch is an ordinary `Parsed` with a `Share`; behind a fields group
 usual score and store steps keep states, marks and ledger per second key without knowing more.
 
 The contract:
-- **Marks** are kept per (entity, source partition), so a replay is told for each key by itself.
-- **The ledger** has one word on each offset: the first event that `split` gives accounts for it, in
-  the ledger row of that event's bucket (part `score/<bucket>`). The other events of the offset are
-  decided, learned and stored, and leave no ledger bits (`Share.secondary`). What names no key, what
-  `split` raises on, and absent offsets are accounted for by the hop itself (part `rekey`).
-  With `accounted` an earlier bolt has spoken for every offset: then nothing here does.
+- **Marks** are kept per (entity, source partition): a replay is recognised for each key by itself.
+- **The ledger** has one end state for each offset: the first event that `split` gives accounts for
+  it, in the ledger row of that event's bucket (part `score/<bucket>`). The other events of the
+  offset are decided, learned and stored, and leave no ledger bits (`Share.secondary`). The bolt
+  itself accounts (part `rekey`) for what names no key, what `split` raises on, and absent offsets.
+  With `accounted` an earlier bolt has accounted for every offset, and nothing here does.
 - **Order**: a key sees the events of one partition in offset order; between partitions there is no
   order, so a decision may depend on which batch came first. Once committed it never changes. A try
   that was not committed may have decided otherwise: its decision is replaced, and the ledger goes

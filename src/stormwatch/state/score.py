@@ -33,7 +33,7 @@ def place_of(fragment: Fragment) -> Place:
 class ScoreStep(Generic[E, S]):
     """Decides batches of one domain from cached or loaded states.
 
-    Behind a re-key hop (`Parsed.share`) a key is fed by several partitions, whose batches stand in
+    After a repartition (`Parsed.share`) a key is fed by several partitions, whose batches stand in
     no order. So the store must be chained: handing on raises FatalError, for the next batch could
     be decided from states that the store has not written yet. And states are stamped by the order
     of writing (`stamps.Fence`): whatever was not confirmed, of this process or of one before it,
@@ -84,7 +84,7 @@ class ScoreStep(Generic[E, S]):
     ) -> Any:
         """Decide one batch, write nothing. Raises StoreUnavailable if states cannot be read.
 
-        Behind a re-key hop also Overtaken.
+        After a repartition also Overtaken.
         """
         if parsed.share is not None:
             self._tries.begin(fragment, parsed.share.bucket)
@@ -114,7 +114,7 @@ class ScoreStep(Generic[E, S]):
         if outcome is Outcome.HANDED_ON:
             if self._shared:
                 raise FatalError(
-                    "behind a re-key hop score and store must be one bolt: "
+                    "after a repartition score and store must be one bolt: "
                     "steps = (score(...), store(...))"
                 )
             return

@@ -47,7 +47,7 @@ def epoch_of(stamp: int) -> int:
 
 
 class Fence:
-    """Timestamps of shared states, behind a re-key hop, of one process: they rise as it writes.
+    """Timestamps of shared states, after a repartition, of one process: they rise as it writes.
 
     (epoch, offset) orders nothing there, for several partitions write one state. What a process of
     an earlier term sent, and what this one sent before, is below what is taken now: whenever it

@@ -62,7 +62,7 @@ def declared(case: SpoutCase) -> None:
         if emit.get("id") is None:
             broken(
                 case, f"emits on {emit['stream']!r} without an id",
-                "Storm never tells what became of it: what is lost behind it stays lost",
+                "Storm never reports what became of it: what is lost after it stays lost",
                 "self.emit(values, tup_id=…), and emit it again when `fail` names the id",
             )  # fmt: skip
 

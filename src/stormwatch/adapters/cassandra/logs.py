@@ -65,7 +65,7 @@ class CassandraLogs:
         """See the port."""
         keyspace = keyspace_of(self._settings)
         read = _serial(f"SELECT partitions, resizes FROM {keyspace}.log_sizes WHERE log = %s")
-        with translated(self._settings, "tell the size of a log"):
+        with translated(self._settings, "return the size of a log"):
             while True:
                 row = self._session.execute(read, (log,)).one()
                 before = None if row is None else (row[0], row[1])
@@ -89,7 +89,7 @@ class CassandraLogs:
 
     def stretches(self, log: str) -> list[Stretch]:
         """See the port."""
-        with translated(self._settings, "tell what was read of a log"):
+        with translated(self._settings, "return what was read of a log"):
             rows = self._session.execute(
                 f"SELECT {', '.join(_COLUMNS)}, position, fingerprints "
                 f"FROM {keyspace_of(self._settings)}.log_stretches WHERE log = %s",

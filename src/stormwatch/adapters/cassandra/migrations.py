@@ -145,7 +145,7 @@ def status(settings: Settings, directory: Path) -> list[tuple[str, str]]:
     files, keyspace = read(directory), keyspace_of(settings)
     session = open_session(settings)
     try:
-        with translated(settings, "tell the schema's version"):
+        with translated(settings, "return the schema's version"):
             tables = session.execute(
                 "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [keyspace]
             )

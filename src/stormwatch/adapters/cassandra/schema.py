@@ -43,7 +43,7 @@ def check_schema(session: Session, settings: Settings) -> None:
 
 def batch_limits(session: Session, settings: Settings) -> Shared:
     """Up to which size of a batch over partitions this Cassandra does not warn."""
-    with translated(settings, "tell its limits"):
+    with translated(settings, "return its limits"):
         try:
             told = session.execute(
                 "SELECT name, value FROM system_views.settings WHERE name IN (%s, %s)", _LIMITS

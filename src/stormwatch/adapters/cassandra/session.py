@@ -117,7 +117,7 @@ def open_session(settings: Settings, request_timeout_s: float | None = None) -> 
     that cannot be meant.
     """
     logging.getLogger("cassandra").setLevel(logging.ERROR)
-    logging.getLogger("cassandra.cluster").setLevel(logging.CRITICAL)  # we tell those ourselves
+    logging.getLogger("cassandra.cluster").setLevel(logging.CRITICAL)  # we report those ourselves
     keyspace_of(settings)
     timeout = min(CONNECT_TIMEOUT_S, settings.cassandra_request_timeout_s)
     profile = ExecutionProfile(

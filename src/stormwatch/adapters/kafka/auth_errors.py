@@ -1,6 +1,6 @@
 """Why a broker lets nobody in: TLS and users, in the words of both drivers.
 
-confluent-kafka tells it to a callback alone; the call itself only ends with a time-out.
+confluent-kafka reports it only to a callback; the call itself only ends with a time-out.
 """
 
 import re
@@ -75,6 +75,6 @@ def too_large(topic: str, limit: int) -> BrokerRefused | None:
         return None
     return BrokerRefused(
         f"a batch of records in the topic {topic} has {size:,} bytes, and none above {limit:,} is "
-        "read here. Delete it with `kafka-delete-records.sh` (the group's lag tells where reading "
+        "read here. Delete it with `kafka-delete-records.sh` (the group's lag shows where reading "
         "stands), which counts it as expired, and lower max.message.bytes of the topic."
     )

@@ -1,4 +1,4 @@
-"""What the Kafka clients log: said sparingly, and heard where nothing else tells it."""
+"""What the Kafka clients log: without repetition, and only where nothing else reports it."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""What every topology tells Storm: limits, wait strategies, and settings for its workers."""
+"""What every topology configures in Storm: limits, wait strategies, settings for its workers."""
 
 from dataclasses import replace
 from typing import Any

@@ -21,7 +21,7 @@ from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict
 
 LIFE_CAP = 125.0
-"""A remaining life is told up to here, cycles: farther ahead nothing shows in the sensors."""
+"""The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
 ALERT_OUTCOMES = frozenset({"service", "sensor_fault"})
 SHIPPED = Path(__file__).with_name("model")
 

@@ -48,7 +48,7 @@ class BrandState(msgspec.Struct, array_like=True):
 
 
 class Social:
-    """The social domain, behind a re-key hop; see `stormwatch.state.judge.Domain`.
+    """The social domain, after a repartition; see `stormwatch.state.judge.Domain`.
 
     `sentiment` is asked where a post is parsed or split, once a post; a mention carries it on. The
     score of a decision is the post's sentiment, -1 to 1.

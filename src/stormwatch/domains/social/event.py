@@ -17,7 +17,7 @@ class Post(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Mention(msgspec.Struct, frozen=True, array_like=True):
-    """A post as one brand or topic sees it: the unit that is decided behind the re-key hop."""
+    """A post as one brand or topic sees it: the unit that is decided after the repartition."""
 
     id: str  # the post's
     brand: str  # the tag in small letters; mentions.NONE for a post without tags

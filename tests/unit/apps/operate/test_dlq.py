@@ -193,7 +193,7 @@ def test_what_kafka_deleted_is_sent_as_it_was_kept_if_that_is_whole(
 
 @pytest.mark.parametrize("kafka", [True, False])
 def test_a_post_goes_out_under_its_author_though_its_brands_are_decided(kafka: bool) -> None:
-    """Behind a re-key hop the event's entity is not the record's key."""
+    """After a repartition the event's entity is not the record's key."""
     made = World()
     post = b'{"id":"p","author":"c-2","time":"2026-11-21T00:00:00Z","text":"oh no @acme"}'
     made.broker.append("t", None, post, partition=0)

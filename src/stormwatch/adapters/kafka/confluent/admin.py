@@ -77,7 +77,7 @@ class ConfluentAdmin:
         if topic is None:
             return {}
         parts = [TopicPartition(name, p) for p in range(topic.partitions)]
-        what = f"tell the watermarks of {name}"
+        what = f"return the watermarks of {name}"
         earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()
         low = self._ask_all(what, lambda c: c.list_offsets(dict.fromkeys(parts, earliest)))
         high = self._ask_all(what, lambda c: c.list_offsets(dict.fromkeys(parts, latest)))
@@ -89,7 +89,7 @@ class ConfluentAdmin:
         if topic is None:
             return {}
         parts = [TopicPartition(name, p) for p in range(topic.partitions)]
-        what = f"tell the committed offsets of {group}"
+        what = f"return the committed offsets of {group}"
         # Not list_consumer_group_offsets: where the broker answers with an error (a coordinator
         # that is still loading) confluent-kafka 2.16.1 ends with a segmentation fault.
         try:

@@ -83,10 +83,10 @@ class ConfluentSource(common.BufferedSource):
         try:
             found = self._consumer.committed(wanted, timeout=self._limit)
         except KafkaException as error:
-            raise self._failure("tell the committed offsets", error.args[0]) from error
+            raise self._failure("return the committed offsets", error.args[0]) from error
         for each in found:
             if each.error:
-                raise self._failure("tell the committed offsets", each.error)
+                raise self._failure("return the committed offsets", each.error)
         return {
             each.partition: Committed(each.offset, metadata_of(each))
             for each in found
@@ -95,7 +95,7 @@ class ConfluentSource(common.BufferedSource):
 
     def watermarks(self, partition: int) -> Watermarks:
         """See Source."""
-        what = f"tell the watermarks of {self._topic}[{partition}]"
+        what = f"return the watermarks of {self._topic}[{partition}]"
         try:
             both = self._consumer.get_watermark_offsets(
                 TopicPartition(self._topic, partition), timeout=self._limit

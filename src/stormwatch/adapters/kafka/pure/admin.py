@@ -160,7 +160,7 @@ class KafkaPythonAdmin:
         if topic is None:
             return {}
         parts = [TopicPartition(name, p) for p in range(topic.partitions)]
-        with asking(f"tell the watermarks of {name}", self._bootstrap):
+        with asking(f"return the watermarks of {name}", self._bootstrap):
             low = self._client.list_partition_offsets(dict.fromkeys(parts, OffsetSpec.EARLIEST))
             high = self._client.list_partition_offsets(dict.fromkeys(parts, OffsetSpec.LATEST))
         return {p.partition: Watermarks(low[p].offset, high[p].offset) for p in parts}
@@ -171,7 +171,7 @@ class KafkaPythonAdmin:
         if topic is None:
             return {}
         parts = [TopicPartition(name, p) for p in range(topic.partitions)]
-        with asking(f"tell the committed offsets of {group}", self._bootstrap):
+        with asking(f"return the committed offsets of {group}", self._bootstrap):
             found = self._client.list_group_offsets({group: parts})[group]
         return {
             p.partition: Committed(each.offset, metadata_text(each.metadata))

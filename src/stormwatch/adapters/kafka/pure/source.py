@@ -78,7 +78,7 @@ class KafkaPythonSource(common.BufferedSource):
     def committed(self, partitions: Sequence[int]) -> dict[int, Committed]:
         """See Source."""
         out = {}
-        with asking("tell the committed offsets", self._bootstrap):
+        with asking("return the committed offsets", self._bootstrap):
             for p in partitions:
                 found = self._consumer.committed(
                     self._part(p), metadata=True, timeout_ms=self._limit_ms
@@ -90,7 +90,7 @@ class KafkaPythonSource(common.BufferedSource):
     def watermarks(self, partition: int) -> Watermarks:
         """See Source."""
         part = self._part(partition)
-        with asking(f"tell the watermarks of {self._topic}[{partition}]", self._bootstrap):
+        with asking(f"return the watermarks of {self._topic}[{partition}]", self._bootstrap):
             low = self._consumer.beginning_offsets([part], timeout_ms=self._limit_ms)[part]
             high = self._consumer.end_offsets([part], timeout_ms=self._limit_ms)[part]
         return Watermarks(low, high)

@@ -1,4 +1,4 @@
-"""What can be wrong with how a topology is wired, told when its class is made and by `lint`."""
+"""Errors in the wiring of a topology, reported when its class is made and by `lint`."""
 
 from stormwatch.adapters.storm.wiring.checked import WIRING, Checked, TopologyRefused
 from stormwatch.adapters.storm.wiring.finding import Finding, Severity, error, warning
