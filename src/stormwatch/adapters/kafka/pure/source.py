@@ -4,6 +4,7 @@ Partitions are assigned by hand: its consumer groups hang inside a spout.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import CommitFailedError, LogTruncationError, OffsetOutOfRangeError
@@ -146,10 +147,7 @@ class KafkaPythonSource(common.BufferedSource):
         if refused is not None:
             self._fetch_nothing()
             raise refused
-        return {
-            part.partition: [Record(r.offset, r.timestamp, r.key, r.value) for r in records]
-            for part, records in polled.items()
-        }
+        return {part.partition: [_record(r) for r in records] for part, records in polled.items()}
 
     def _fetch_nothing(self) -> None:
         """Until the next `poll`: by itself the driver asks a hundred times a second."""
@@ -187,3 +185,8 @@ class KafkaPythonSource(common.BufferedSource):
 
     def _part(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)
+
+
+def _record(r: Any) -> Record:
+    """Messages of the oldest format have no time: -1, as everywhere else."""
+    return Record(r.offset, -1 if r.timestamp is None else r.timestamp, r.key, r.value)
