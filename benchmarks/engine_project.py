@@ -41,6 +41,7 @@ def build(root: Path) -> Path:
         shutil.copy(root / name, folder / name)
     for name in ("topologies", "virtualenvs"):
         (folder / name).mkdir()
+    shutil.copy(root / "virtualenvs" / "fraud.txt", folder / "virtualenvs" / "engine.txt")
     shutil.copy(root / "benchmarks" / "engine_sink.py", folder / "src" / "bolts")
     (folder / "src" / "bolts" / "engine.py").write_text(_BOLT)
     fraud = (root / "topologies" / "fraud.py").read_text()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from streamparse import Spout, Stream
 
 from stormwatch import settings
-from stormwatch.adapters.storm import resources
+from stormwatch.adapters import connect
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.background import Lazy
@@ -72,22 +72,21 @@ class KafkaBatchSpout(StrictComponent, Spout):
 
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to Kafka. Raises BrokerUnavailable while it does not answer."""
-        from stormwatch.adapters import connect
-
         return connect.source(values, topic)
 
     def store(self, values: Settings) -> Store:
         """Connect to the store, off the thread that Storm talks to. Raises StoreUnavailable."""
-        return resources.connect_store(values)
+        return connect.store(values)
 
     def next_tuple(self) -> None:
         """One turn of the reader; returns within milliseconds while Kafka answers.
 
-        After a SIGTERM it commits instead and ends the process: Storm's local mode stops without a
-        `deactivate`, and what is in flight then would be suspected of having killed it.
+        After a SIGTERM it commits instead, leaves Kafka and ends the process: Storm's local mode
+        stops without a `deactivate`, and what is in flight then would be suspected of having killed
+        it.
         """
         if self._asked_to_end:
-            self.reader.rest()
+            self.reader.close()
             sys.exit(0)
         try:
             items = self.reader.step()

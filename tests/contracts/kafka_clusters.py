@@ -1,7 +1,7 @@
 """The three Kafkas that one contract is checked against."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Protocol
@@ -37,6 +37,9 @@ class Cluster(Protocol):
     def gap(self, topic: str) -> None:
         """Write one record of key `k` and then offsets without a record to partition 0."""
 
+    def others(self) -> Iterable["Cluster"]:
+        """The same Kafka and group by the other client, where there is one."""
+
 
 class Memory:
     def __init__(self, stack: ExitStack, control: str) -> None:
@@ -56,6 +59,9 @@ class Memory:
     def gap(self, topic: str) -> None:
         self.broker.append(topic, b"k", b"v")
         self.broker.skip(topic, 0)
+
+    def others(self) -> Iterable[Cluster]:
+        return ()
 
 
 class Real:
@@ -80,6 +86,13 @@ class Real:
         producer.begin_transaction()
         producer.produce(topic, b"v", b"k")
         producer.commit_transaction(WITHIN_S)
+
+    def others(self) -> Iterable[Cluster]:
+        return [
+            Real(self.stack, replace(self.settings, kafka_client=name))
+            for name in _SOURCES
+            if name != self.settings.kafka_client
+        ]
 
 
 def cluster(request: pytest.FixtureRequest, broker: str, unique) -> Iterator[Cluster]:

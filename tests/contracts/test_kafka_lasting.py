@@ -14,6 +14,7 @@ from apps.local.services import kafka_check
 from apps.local.services.finding import FAIL, WARN
 from stormwatch.adapters import connect
 from stormwatch.adapters.kafka import buffered_source as common
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.errors import BrokerRefused, PackageMissing
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.partition import Rules
@@ -102,10 +103,10 @@ def _lives_with_another_program(
     with closing(connect.sink(settings)) as sink:
         sink.send(topic, b"k", b"v")
         sink.flush(10)
+    store = MemoryStore()
     reader = Reader(
-        lambda: connect.source(settings, topic), Subscription(topic, settings.kafka_group,
-        "resume"), RULES,
-        0, 1, time.monotonic, Random(1),
+        lambda: connect.source(settings, topic), lambda: store,
+        Subscription(topic, settings.kafka_group, "resume"), RULES, 0, 1, time.monotonic, Random(1),
     )  # fmt: skip
     with subscribed(settings, topic):
         sent = _turn(reader, 4.0)

@@ -310,3 +310,29 @@ def test_close_is_quick_and_idempotent(kafkas: Cluster, topic: str) -> None:
     source.close()
     source.close()
     assert time.monotonic() - start < 2
+
+
+def test_a_peek_brings_the_record_at_an_offset_or_none(kafkas: Cluster, topic: str) -> None:
+    kafkas.gap(topic)
+    write(kafkas, topic, range(2))
+    source = kafkas.source(topic)
+    high = source.watermarks(0).high
+    found = source.peek({0: high - 1})
+    assert [(p, r.offset, r.value) for p, r in found.items()] == [(0, high - 1, b"1")]
+    assert source.peek({0: high}) == {}
+    source.assign({0: 0})
+    assert read(source, 3)[0][0].offset == 0
+
+
+def test_both_clients_name_a_log_alike_and_read_each_others_metadata(
+    kafkas: Cluster, topic: str
+) -> None:
+    text = '{"v":1,"n":"\u00e4","o":[1,{"x":"}"}]}'
+    for each in kafkas.others():
+        kafkas.source(topic).commit({0: Committed(3, text)}, wait=True)
+        assert each.source(topic).committed([0]) == {0: Committed(3, text)}
+        assert each.admin().committed(kafkas.group, topic) == {0: Committed(3, text)}
+        assert each.source(topic).describe() == kafkas.source(topic).describe()
+        each.source(topic).commit({0: Committed(4, text + text)}, wait=True)
+        assert kafkas.source(topic).committed([0]) == {0: Committed(4, text)}
+        assert kafkas.admin().committed(kafkas.group, topic) == {0: Committed(4, text)}

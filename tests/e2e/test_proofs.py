@@ -27,6 +27,7 @@ from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store
 from stormwatch.dead_letters.rows import redacted
 from stormwatch.domains.fraud.parse import parse
+from stormwatch.epochs import incarnation
 from stormwatch.ingest.commit_metadata import Epoch, Mark, epoch_key, write_epoch
 from stormwatch.ledger.reconcile import START
 from stormwatch.parsing.batch import parse_batch
@@ -34,6 +35,7 @@ from stormwatch.ports import Committed, Source
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.settings import Settings, variable
 from stormwatch.state.write_timestamps import outcome_stamp
+from stormwatch.stretches import Stretch
 from tests.models.host import Host
 
 pytestmark = pytest.mark.integration
@@ -73,6 +75,9 @@ class World:
             info = source.describe()
             assert info is not None
             source.remember(epoch_key(topic), write_epoch(Epoch(EPOCH, info.topic_id, PARTITIONS)))
+            number = incarnation(EPOCH)
+            read = [Stretch(partition, number, 0, 0, 0) for partition in self.positions]
+            self.store.write_stretches(info.topic_id, read)
             for partition, first in self.positions.items():
                 self._decide(
                     source, Span(topic, partition, EPOCH, first, source.watermarks(partition).high)

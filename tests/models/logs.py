@@ -12,6 +12,7 @@ import pytest
 from apps.operate import ledger
 from apps.operate.ledger_verify import Verified, verify
 from apps.operate.redecide import Lost, lost, redecide
+from stormwatch.adapters import connect
 from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
@@ -61,7 +62,7 @@ class Bench:
         """A server built anew: topics of these names, no commits, no control topic."""
         world = memory.World(MemoryBroker(), self.made.world.store, simulated=True)
         self.made.world = world
-        memory.use(world)
+        connect.use(memory.doubles(world))
         self.admin.ensure_topic(self.topic, 1, {})
 
     def after(self, payments: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from apps.local.run import prepare
+from stormwatch.adapters import connect
 from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.kafka import MemoryAdmin
@@ -66,8 +67,8 @@ def opened(
     broker = MemoryBroker(default_partitions=settings.kafka_partitions)
     world = memory.World(broker, WatchedStore(settings.layout_period_h, watch, aside), simulated)
     prepare.ensure_topics(settings, MemoryAdmin(broker), lambda step, detail: None)
-    memory.use(world)
+    before = connect.use(memory.doubles(world))
     try:
         yield world
     finally:
-        memory.use(None)
+        connect.use(before)

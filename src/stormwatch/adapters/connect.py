@@ -1,14 +1,39 @@
-"""Chooses the Kafka client by the setting `kafka.client`. Drivers are imported on first use."""
+"""The composition root: what Kafka and the store are, by the settings `kafka.client` and `store`.
 
+Nobody else chooses. Drivers are imported on first use, or every component would load them all. What
+runs without services (`demo`, `dev`, tests) gives `use` what takes their place.
+"""
+
+from collections.abc import Callable
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from stormwatch.errors import SettingsError
-from stormwatch.ports import Admin, Sink, Source
+from stormwatch.ports import Admin, Sink, Source, Store
 from stormwatch.settings import Settings
 
 _CLIENTS = {"confluent": "confluent_kafka", "kafka-python": "kafka"}
 """Setting -> the package it needs, the fast one first."""
 MEMORY = "memory"
+
+
+class Doubles(NamedTuple):
+    """What takes the place of Kafka and the store."""
+
+    source: Callable[[Settings, str], Source]
+    sink: Callable[[], Sink]
+    admin: Callable[[], Admin]
+    store: Callable[[], Store]
+
+
+_doubles: Doubles | None = None
+
+
+def use(doubles: Doubles | None) -> Doubles | None:
+    """From now on these are what everybody connects to; what it was before. None: the real ones."""
+    global _doubles
+    before, _doubles = _doubles, doubles
+    return before
 
 
 def client(settings: Settings) -> str:
@@ -27,11 +52,11 @@ def client(settings: Settings) -> str:
 
 def source(settings: Settings, topic: str) -> Source:
     """A Source of the topic. kafka-python connects at once: raises BrokerUnavailable."""
+    if _doubles is not None:
+        return _doubles.source(settings, topic)
     chosen = client(settings)
     if chosen == MEMORY:
-        from stormwatch.adapters.memory import world
-
-        return world.source(settings, topic)
+        raise _only_in_memory()
     if chosen == "confluent":
         from stormwatch.adapters.kafka.confluent.source import ConfluentSource
 
@@ -47,11 +72,11 @@ def sink(settings: Settings, *, paced: bool = False) -> Sink:
     `paced`: records are sent as they come due, and each leaves at once; else many are sent in one
     go and then flushed.
     """
+    if _doubles is not None:
+        return _doubles.sink()
     chosen = client(settings)
     if chosen == MEMORY:
-        from stormwatch.adapters.memory import world
-
-        return world.sink()
+        raise _only_in_memory()
     if chosen == "confluent":
         from stormwatch.adapters.kafka.confluent.sink import ConfluentSink
 
@@ -63,11 +88,11 @@ def sink(settings: Settings, *, paced: bool = False) -> Sink:
 
 def admin(settings: Settings) -> Admin:
     """An Admin. kafka-python connects at once: raises BrokerUnavailable."""
+    if _doubles is not None:
+        return _doubles.admin()
     chosen = client(settings)
     if chosen == MEMORY:
-        from stormwatch.adapters.memory import world
-
-        return world.admin()
+        raise _only_in_memory()
     if chosen == "confluent":
         from stormwatch.adapters.kafka.confluent.admin import ConfluentAdmin
 
@@ -75,3 +100,21 @@ def admin(settings: Settings) -> Admin:
     from stormwatch.adapters.kafka.pure.admin import KafkaPythonAdmin
 
     return KafkaPythonAdmin(settings)
+
+
+def store(settings: Settings) -> Store:
+    """The store, connected. Raises StoreUnavailable, SchemaError if the tables are wrong."""
+    if _doubles is not None:
+        return _doubles.store()
+    if settings.store == MEMORY:
+        raise _only_in_memory()
+    from stormwatch.adapters.cassandra.store import connect
+
+    return connect(settings)
+
+
+def _only_in_memory() -> SettingsError:
+    return SettingsError(
+        "kafka.client or store is `memory`, and that lives only inside `./stormwatch demo` and "
+        "`./stormwatch dev`. For Storm, remove the setting: see `./stormwatch config`."
+    )

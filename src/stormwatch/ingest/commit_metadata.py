@@ -68,12 +68,17 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
 
 
 def topic_id(text: str) -> str:
-    """A topic's id as Kafka's own tools spell it. kafka-python spells it as a UUID: read, too."""
+    """A topic's id as Kafka's own tools spell it: base64 with `-` and `_`.
+
+    kafka-python spells it as a UUID, librdkafka in base64 with `+` and `/`: both are read.
+    """
     try:
         spelled = UUID(text) if text[8:9] == "-" else None
     except ValueError:
         return text
-    return urlsafe_b64encode(spelled.bytes).decode().rstrip("=") if spelled else text
+    if spelled is None:
+        return text.replace("+", "-").replace("/", "_")
+    return urlsafe_b64encode(spelled.bytes).decode().rstrip("=")
 
 
 def metadata_text(raw: str | bytes | None) -> str:

@@ -8,9 +8,8 @@ import msgspec
 
 from stormwatch.adapters import connect
 from stormwatch.adapters.memory.broker import MemoryBroker
-from stormwatch.adapters.memory.kafka import MemorySink, MemorySource
+from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySink, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
-from stormwatch.adapters.storm import resources
 from stormwatch.ports import Sink, Source, Store
 from stormwatch.records import Decision, LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
@@ -30,18 +29,18 @@ def memory_ports(store: Store | None = None, sink: Sink | None = None) -> Iterat
     ports = Ports(MemoryStore(), MemoryBroker())
     given = store or ports.store
     taken = sink or MemorySink(ports.broker)
-    before = resources._connect_store, resources._connect_sink, connect.source
 
     def source(settings: Settings, topic: str) -> Source:
         return MemorySource(ports.broker, topic, settings.kafka_group, settings.topic_control)
 
-    resources._connect_store = lambda settings: given
-    resources._connect_sink = lambda settings: taken
-    connect.source = source
+    doubles = connect.Doubles(
+        source, lambda: taken, lambda: MemoryAdmin(ports.broker), lambda: given
+    )
+    before = connect.use(doubles)
     try:
         yield ports
     finally:
-        resources._connect_store, resources._connect_sink, connect.source = before
+        connect.use(before)
 
 
 def decisions(store: MemoryStore, domain: str) -> list[Decision]:

@@ -14,6 +14,7 @@ import pytest
 from streamparse import Bolt
 
 from bolts.parse import ParseTransactions
+from stormwatch.adapters import connect
 from stormwatch.adapters.memory.store import Fault, MemoryStore
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.resources import now_ms
@@ -106,12 +107,14 @@ def test_ports_are_what_components_connect_to_and_can_fail(store: MemoryStore) -
 
 
 def test_ports_are_given_back() -> None:
-    from stormwatch.adapters.storm import resources
-
-    before = resources._connect_store
-    with memory_ports():
-        assert resources._connect_store is not before
-    assert resources._connect_store is before
+    mine = connect.Doubles(lambda settings, topic: None, object, object, object)
+    before = connect.use(mine)
+    try:
+        with memory_ports() as ports:
+            assert connect.store(Settings()) is ports.store
+        assert connect.use(before) is mine
+    finally:
+        connect.use(before)
 
 
 class Nosy(StrictComponent, Bolt):
@@ -142,4 +145,4 @@ def test_the_document_names_every_law_and_fixture_and_builds_as_it_says() -> Non
     (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
     scope = {"MyBolt": ParseTransactions}
     exec(block, scope)
-    assert scope["said"].acks == ["1"]
+    assert scope["result"].acks == ["1"]

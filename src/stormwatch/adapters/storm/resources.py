@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from stormwatch.adapters import connect
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.errors import InfrastructureError
 from stormwatch.metrics import Metrics
@@ -40,8 +41,8 @@ class Connections:
         self._topology = topology
         self._component = component
         self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{now_ms()}"
-        self._store = Lazy(lambda: _connect_store(settings), "Cassandra")
-        self._sink = Lazy(lambda: _connect_sink(settings), "Kafka")
+        self._store = Lazy(lambda: connect.store(settings), "Cassandra")
+        self._sink = Lazy(lambda: connect.sink(settings), "Kafka")
         self._metered = 0.0
 
     def store(self) -> Store:
@@ -65,25 +66,3 @@ class Connections:
             )
         except InfrastructureError:
             return  # told already by the batches that fail for it
-
-
-def connect_store(settings: Settings) -> Store:
-    """The store. Raises StoreUnavailable, SchemaError."""
-    return _connect_store(settings)
-
-
-def _connect_store(settings: Settings) -> Store:
-    if settings.store == "memory":
-        from stormwatch.adapters.memory import world
-
-        return world.store()
-    # Imported here, or every component would load the driver: tens of MB in each parse process.
-    from stormwatch.adapters.cassandra.store import connect
-
-    return connect(settings)
-
-
-def _connect_sink(settings: Settings) -> Sink:
-    from stormwatch.adapters.connect import sink
-
-    return sink(settings)

@@ -21,6 +21,7 @@ from stormwatch.ledger.reconcile import START
 from stormwatch.ports import Committed
 from stormwatch.records import Fragment, LedgerRow
 from stormwatch.settings import Settings
+from stormwatch.stretches import Stretch
 
 TOPIC = "transactions"
 FRAUD = Stream("fraud", TOPIC, "transactions")
@@ -43,6 +44,9 @@ class World(SimpleNamespace):
         self.store = MemoryStore()
         for name in (TOPIC, self.settings.topic_control):
             self.admin.ensure_topic(name, 1, {})
+        info = self.admin.describe(TOPIC)
+        assert info is not None
+        self.store.write_stretches(info.topic_id, [Stretch(0, 0, 0, 0, 0)])
 
     def publish(self, records: int) -> None:
         sink = MemorySink(self.broker)
