@@ -109,7 +109,7 @@ def test_a_state_of_a_newer_version_is_waited_for_and_no_record_suffers(store, b
     assert "Traceback" not in said.log
     assert [m["command"] for m in said.of("ack", "fail")] == ["fail"] * len(others)
     assert "will be tried again: the stored state of 'C" in said.log
-    assert "Run the version of Stormwatch that wrote it." in said.log
+    assert "Run the version of Stormwatch that wrote it, or start this entity afresh" in said.log
     assert store.tables["decisions"] == before["decisions"]
     assert "dead_letters" not in store.tables
 
