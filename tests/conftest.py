@@ -6,10 +6,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from hypothesis import Phase
+from xdist.scheduler import LoadFileScheduling
 
 from apps.local.services import cassandra as cassandra_service
 from apps.local.services import kafka as kafka_service
@@ -21,6 +23,11 @@ from stormwatch.settings import Settings
 pytest_plugins = ("stormwatch.testing.plugin",)
 
 ROOT = Path(__file__).resolve().parents[1]
+WITH_SERVICES = (
+    "tests/e2e/", "tests/contracts/", "tests/conformance/",
+    "tests/components/test_reader_kafka.py", "tests/components/test_logs.py",
+)  # fmt: skip
+"""Where tests are that start or meet real services."""
 
 Unique = Callable[[str], str]
 
@@ -34,13 +41,16 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Beside each other (`-n 2 --dist loadgroup`) run files, and once all that shares services."""
-    for item in items:
-        shares = item.get_closest_marker("integration") is not None
-        name = "services" if shares else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """With `-n 2` whole files run beside each other, and all that shares services on one worker."""
+    return _Sharing(config, log)
+
+
+class _Sharing(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "services" if file.startswith(WITH_SERVICES) else file
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def test(
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "mypy": ["mypy", "--strict", *_CHECKED],
-        "pytest": ["pytest", "-n", "2", "--dist", "loadgroup", *chosen],
+        "pytest": ["pytest", "-n", "2", "--dist", "loadfile", *chosen],
     }
     if ctx.args:
         steps = {"pytest": ["pytest", *chosen, *ctx.args]}
