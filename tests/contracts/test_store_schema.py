@@ -78,10 +78,10 @@ def test_refused_until_applied_then_again_and_again(fresh: Settings) -> None:
 def test_two_processes_at_once(fresh: Settings) -> None:
     code = (
         "import sys; from pathlib import Path; from stormwatch import settings\n"
-        "from stormwatch.adapters import cassandra\n"
+        "from stormwatch.adapters.cassandra import migrations\n"
         "found = settings.load(conf={'stormwatch.cassandra.keyspace': sys.argv[1],\n"
         "    'stormwatch.cassandra.port': int(sys.argv[2])}, environ={})\n"
-        "print(cassandra.apply(found, Path(sys.argv[3])))\n"
+        "print(migrations.apply(found, Path(sys.argv[3])))\n"
     )
     port = str(fresh.cassandra_port)
     runs = [

@@ -32,7 +32,7 @@ def both_halves(trial: Trial) -> None:
 
 
 def test_killed_bolt_and_spout_change_nothing(environment: Environment) -> None:
-    result = held(environment, replace(named("kill-bolt"), harm=bolt_then_spout), 1)
+    result = held(environment, replace(named("kill-bolt"), faults=bolt_then_spout), 1)
     assert result.kills == 2
     assert set(result.states) == {"scored", "rejected", "duplicate", "conflict", "late"}
 
@@ -51,7 +51,7 @@ def test_a_killed_storm_changes_nothing(environment: Environment) -> None:
 def test_the_spread_form_decides_the_same(environment: Environment) -> None:
     campaign = named("kill-bolt")
     spread = {**campaign.settings, "topology_chain": False}
-    held(environment, replace(campaign, harm=both_halves, settings=spread), 4)
+    held(environment, replace(campaign, faults=both_halves, settings=spread), 4)
 
 
 @pytest.mark.slow
@@ -62,4 +62,4 @@ def test_a_fault_that_strikes_nothing_is_invalid(environment: Environment) -> No
         trial.environment.drain(trial.count, 240)
 
     with pytest.raises(Invalid, match="seed 5"):
-        conduct(environment, replace(named("kill-bolt"), harm=too_late, count=500), 5)
+        conduct(environment, replace(named("kill-bolt"), faults=too_late, count=500), 5)

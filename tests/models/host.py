@@ -9,21 +9,18 @@ from stormwatch.metrics import Metrics
 from stormwatch.ports import Sink, Store
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
-from stormwatch.state.cache import StateCache
 
 
 class Host:
-    """What the steps of a ChainBolt ask of the bolt that they are in."""
-
-    component_name = "host"
-    cache: StateCache | None = None
+    """A bolt's steps, in a bolt that no Storm started."""
 
     def __init__(self, bolt: type[ChainBolt], settings: Settings, store: Store, sink: Sink) -> None:
         self.settings = settings
-        self.connections = SimpleNamespace(
+        made: Any = bolt.__new__(bolt)  # not begun: there is no Storm to greet
+        made.settings, made.component_name, made._read = settings, "host", frozenset()
+        made.connections = SimpleNamespace(
             store=lambda: store, sink=lambda: sink, metrics=Metrics(), settings=settings
         )
-        made: Any = self
         self._links = [make(made) for make in bolt.steps]
 
     def decide(self, fragment: Fragment, payload: object) -> None:

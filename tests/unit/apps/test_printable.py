@@ -28,6 +28,7 @@ from apps.local.dev.truth import Frauds, Machines
 from apps.local.run.figures import Look
 from apps.local.run.present import Presenter
 from apps.local.run.view import RUNNING, Panel, Screen, live
+from apps.local.services import manage
 from apps.local.storm.supervise import Supervisor
 from apps.prove.replay import session as replaying
 from apps.prove.replay.compare import Change, Difference, Proof
@@ -113,6 +114,7 @@ def nasty(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Finding("differs", "decisions", NASTY, NASTY)]
     verdict = Judgement(1, "FAIL", 1, 1, 0, 0, {"differs": 1}, found, [NASTY])
     monkeypatch.setattr(connections, "stored", stored)
+    monkeypatch.setattr(manage, "expect", lambda *asked: None)  # of services: none is needed
     monkeypatch.setattr(connect, "source", lambda settings, topic: MemorySource(broker, topic))
     monkeypatch.setattr(replaying, "opened", opened)
     monkeypatch.setattr(judging, "verdict", lambda *asked: verdict)
