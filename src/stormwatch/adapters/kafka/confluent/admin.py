@@ -34,6 +34,13 @@ _SETTLING = {
     KafkaError.UNKNOWN_LEADER_EPOCH,
 }
 """Just after a topic was made, or a broker was lost."""
+_UNSURE = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
+"""Just after the first group was seen, or the broker began."""
+_UNSURE_S = 0.1
 
 
 def _settling(future: Future[Any]) -> bool:
@@ -92,10 +99,16 @@ class ConfluentAdmin:
         what = f"return the committed offsets of {group}"
         # Not list_consumer_group_offsets: where the broker answers with an error (a coordinator
         # that is still loading) confluent-kafka 2.16.1 ends with a segmentation fault.
-        try:
-            found = self._member(group).committed(parts, timeout=self._limit)
-        except KafkaException as error:
-            raise translate(what, self._bootstrap, error.args[0]) from error
+        until = time.monotonic() + self._limit
+        while True:
+            try:
+                found = self._member(group).committed(parts, timeout=self._limit)
+                break
+            except KafkaException as error:
+                # A broker that has just started is not yet sure who coordinates the group.
+                if error.args[0].code() not in _UNSURE or time.monotonic() > until:
+                    raise translate(what, self._bootstrap, error.args[0]) from error
+                time.sleep(_UNSURE_S)
         for each in found:
             if each.error:
                 raise translate(what, self._bootstrap, each.error)
