@@ -31,8 +31,6 @@ _SHA512 = (
     "ed41650d42485cfc243fad22158caf9cbb5dc408ce7a09ddb94dd42a019de929"
     "ca43065bfa450612cf12bf78b5cafa3884b96c090de326ff590448c933454af3"
 )
-_CENTRAL = "https://repo.maven.apache.org/maven2"
-"""Maven's own default."""
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 """Runs on Maven 3.6.3 (Ubuntu 22.04) and newer."""
 _TIMEOUT_S = 60.0
@@ -75,24 +73,33 @@ def _own(place: Path) -> Path:
     return place / f"apache-maven-{VERSION}" / "bin" / "mvn"
 
 
-def repository() -> str:
-    """Where Maven itself is fetched: a mirror of the user's settings, else Maven's default."""
+def repository() -> str | None:
+    """Where Maven itself is fetched: the mirror of its own repository in the user's settings."""
     try:
         settings = ElementTree.parse(Path.home() / ".m2" / "settings.xml")
     except (OSError, ElementTree.ParseError):
-        return _CENTRAL
+        return None
     for mirror in settings.iterfind(".//{*}mirror"):
         of = (mirror.findtext("{*}mirrorOf") or "").replace(" ", "").split(",")
-        if {"*", "central", "external:*"} & set(of):
-            return (mirror.findtext("{*}url") or _CENTRAL).strip().rstrip("/")
-    return _CENTRAL
+        url = (mirror.findtext("{*}url") or "").strip().rstrip("/")
+        if url and {"*", "central", "external:*"} & set(of):
+            return url
+    return None
 
 
 def _fetch(place: Path, progress: Progress) -> str:
-    """Maven from the repository that it fetches from itself, into `place`."""
+    """Maven from the user's mirror, into `place`. Raises ServiceError, also where none is named."""
+    mirror = repository()
+    if mirror is None:
+        raise ServiceError(
+            "There is no `mvn` on PATH. Maven brings the jars of Storm, Kafka and Cassandra. "
+            "Install it (Debian, Ubuntu: `apt-get install maven`; macOS: `brew install maven`), or name a "
+            "mirror of Maven's central repository in ~/.m2/settings.xml: it is then fetched from "
+            "there. Start again after that."
+        )
     progress(STEP, f"there is no `mvn` on PATH; fetching Apache Maven {VERSION}")
     archive = f"apache-maven-{VERSION}-bin.zip"
-    url = f"{repository()}/org/apache/maven/apache-maven/{VERSION}/{archive}"
+    url = f"{mirror}/org/apache/maven/apache-maven/{VERSION}/{archive}"
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
             content = response.read()

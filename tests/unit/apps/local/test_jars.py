@@ -253,6 +253,14 @@ def test_a_repository_that_is_not_reached_is_told_with_what_to_do(
         maven._fetch(tmp_path / "jars", silent)
 
 
+def test_without_maven_and_without_a_mirror_it_is_said_what_to_install(
+    nobody: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".m2" / "settings.xml").unlink()
+    with pytest.raises(ServiceError, match=r"no `mvn` on PATH.*apt-get install maven"):
+        maven._fetch(tmp_path / "jars", silent)
+
+
 # The topology's jar
 
 
