@@ -1,7 +1,7 @@
 """Reads given offsets of a topic through the port `Source`, which commits nothing here."""
 
+import time
 from collections.abc import Iterator
-from time import monotonic
 
 from stormwatch.epochs import same_incarnation
 from stormwatch.errors import TopicError
@@ -14,25 +14,30 @@ QUIET_S = 5.0
 """Without a record for so long, while Kafka answers, the offsets that are left hold none."""
 
 
-def records(source: Source, partition: int, first: int, end: int) -> Iterator[list[Record]]:
+def records(
+    source: Source, partition: int, first: int, end: int, quiet_s: float = QUIET_S
+) -> Iterator[list[Record]]:
     """Records of offsets `first` to `end` - 1, in order; offsets may hold none.
 
-    Raises TopicError where Kafka no longer has `first`, BrokerUnavailable.
+    What the caller does with some records takes none of the `quiet_s` until the next. An empty list
+    says that the offsets that were left hold none. Raises TopicError where Kafka no longer has
+    `first`, BrokerUnavailable.
     """
     source.assign({partition: first})
-    position, heard = first, monotonic()
+    position, heard = first, time.monotonic()
     while position < end:
         polled = source.poll(min(AT_ONCE, end - position), 0.2).get(partition, [])
         if polled:
-            position, heard = polled[-1].offset + 1, monotonic()
+            position = polled[-1].offset + 1
             yield [record for record in polled if record.offset < end]
+            heard = time.monotonic()
         elif partition in source.gone():
             low = source.watermarks(partition).low
             raise TopicError(
                 f"Kafka has partition {partition} from offset {low} on only, {position} is gone "
                 "(retention). Ask for later offsets, or give the topic a longer retention."
             )
-        elif monotonic() - heard > QUIET_S:
+        elif time.monotonic() - heard > quiet_s:
             source.watermarks(partition)  # raises where Kafka is away
             return
 

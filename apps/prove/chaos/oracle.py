@@ -1,9 +1,9 @@
 """The oracle of `apps.prove.verdict` over a `Source`: what must be in the tables."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from apps.operate import log
 from apps.prove.chaos.errors import ChaosFailed, expect
 from apps.prove.verdict import oracle
 from apps.prove.verdict.oracle import Batch, Span
@@ -54,12 +54,8 @@ def spans(settings: Settings, source: Source) -> list[Span]:
 
 def records(source: Source, span: Span) -> Iterator[list[Record]]:
     """Its records, as Kafka gives them. Raises ChaosFailed once none came for READ_LIMIT_S."""
-    source.assign({span.partition: span.first})
-    position, deadline = span.first, time.monotonic() + READ_LIMIT_S
-    while position < span.end:
-        expect(time.monotonic() < deadline, f"{span} stopped at {position}")
-        found = source.poll(BATCH, 0.2).get(span.partition, [])
-        if found:
-            position = found[-1].offset + 1
-            yield found
-            deadline = time.monotonic() + READ_LIMIT_S  # what the caller did with it took its time
+    position = span.first
+    for found in log.records(source, span.partition, span.first, span.end, READ_LIMIT_S):
+        position = found[-1].offset + 1 if found else span.end
+        yield found
+    expect(position >= span.end, f"{span} stopped at {position}")

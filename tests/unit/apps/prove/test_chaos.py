@@ -1,6 +1,7 @@
 """Campaigns as they are written down: names, rows, traffic, and what a person sees."""
 
 import re
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_what_a_service_says_of_its_disk_is_found(tmp_path: Path) -> None:
 def test_a_log_that_takes_long_to_judge_is_read_to_its_end(monkeypatch) -> None:
     """As after hours of load: only Kafka that gives nothing for a while has stopped."""
     clock = [0.0]
-    monkeypatch.setattr(oracle.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     broker = MemoryBroker(clock=lambda: 0)
     MemoryAdmin(broker).ensure_topic("t", 1, {})
     for _ in range(oracle.BATCH * 4):
