@@ -93,9 +93,9 @@ def _fetch(place: Path, progress: Progress) -> str:
     if mirror is None:
         raise ServiceError(
             "There is no `mvn` on PATH. Maven brings the jars of Storm, Kafka and Cassandra. "
-            "Install it (Debian, Ubuntu: `apt-get install maven`; macOS: `brew install maven`), or name a "
-            "mirror of Maven's central repository in ~/.m2/settings.xml: it is then fetched from "
-            "there. Start again after that."
+            "Install it (Debian, Ubuntu: `apt-get install maven`; macOS: `brew install maven`), or "
+            "name a mirror of Maven's central repository in ~/.m2/settings.xml: it is then fetched "
+            "from there. Start again after that."
         )
     progress(STEP, f"there is no `mvn` on PATH; fetching Apache Maven {VERSION}")
     archive = f"apache-maven-{VERSION}-bin.zip"
