@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from random import Random
 
@@ -194,6 +194,9 @@ def test_an_answer_that_is_too_large_is_told_and_not_asked_for_again_at_once(
     source.seek(0, 2)
     other.produce(topic, b"next")
     other.flush(10)
+    with suppress(BrokerRefused):  # an answer to what was asked before the seek, at most one
+        assert [r.value for r in read(source, 1)[0]] == [b"next"]
+        source.seek(0, 2)
     assert [r.value for r in read(source, 1)[0]] == [b"next"]
     assert caplog.text.count("Invalid frame") < 30, "by itself it asks 100 times a second"
 

@@ -165,6 +165,9 @@ class ConfluentSource(common.BufferedSource):
         self._consumer.assign([TopicPartition(self._topic, p, o) for p, o in positions.items()])
 
     def _move(self, partition: int, offset: int) -> None:
+        # What was told is of the place that is left; an answer on its way may tell it once more.
+        self._told = None
+        way_in.forget_size()
         # Consumer.seek fails ("erroneous state") just after an assign and after an error.
         self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
         self._consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
