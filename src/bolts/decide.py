@@ -36,12 +36,16 @@ def score(
 
     def build(bolt: BatchBolt) -> Step:
         settings = bolt.settings
-        policy = Policy.of(settings)
         name = bolt.component_name
-        contract = Lazy(lambda: Contract(make(settings), policy, name), "the model")
+
+        def contract() -> Contract[Any, Any]:
+            domain = make(settings)
+            return Contract(domain, Policy.of(settings, domain.name), name)
+
+        made = Lazy(contract, "the model")
         bolt.cache = StateCache(settings.cache_mb << 20)
         return ScoreStep(
-            partial(contract.get, MODEL_WAIT_S),
+            partial(made.get, MODEL_WAIT_S),
             bolt.cache,
             partial(stripe_of, stripes=settings.layout_stripes),
             bolt.connections.store,
