@@ -68,9 +68,9 @@ class EnvelopeCodec(Generic[S]):
     def encode(self, envelope: Envelope[S]) -> bytes:
         """The blob. Of a state that is `array_like` with `omit_defaults` a last field that is None
         is left out: so one can be added, and what has none of it keeps its bytes."""
-        body = envelope.body
+        body: Any = envelope.body
         if self._trims and getattr(body, self._last) is None:
-            return _written(envelope, msgspec.structs.astuple(body)[:-1])  # type: ignore[type-var]
+            return _written(envelope, msgspec.structs.astuple(body)[:-1])
         return _written(envelope, body)
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:

@@ -18,7 +18,7 @@ from stormwatch.domains.fraud.event import (
 from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES, WITHDRAWN
 from stormwatch.domains.fraud.money import LIMITS, digits, money
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, utc_offset
-from stormwatch.parsing.mapping import Target
+from stormwatch.parsing.mapping import Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -104,7 +104,16 @@ def _rest(wire: _Wire, value: bytes) -> _Rest | None:
     if value.count(b'"') == _QUOTES - 4 * optional.count(None):
         return None
     check_rest(value)
+    if card_numbers.holds_card(value):  # before types: one may stand there as a number
+        _check_card(wire, value)
     return _decode_rest(value)
+
+
+def _check_card(wire: _Wire, value: bytes) -> None:
+    """Raises Refused, but where it is the amount alone that looks like a card number."""
+    rest = value.replace(str(wire.amount).encode(), b"0", 1)
+    if wire.amount < _LIKE_A_CARD or card_numbers.holds_card(rest):
+        raise refuse("card_number", _card_field(wire), "holds a card number in clear", value)
 
 
 def _event(
@@ -112,11 +121,8 @@ def _event(
 ) -> Transaction:
     """`timed` is the JSON that `wire.time` was read from; nothing, where it is exact already."""
     merchant, country = wire.merchant or "", wire.country or ""
-    if card_numbers.holds_card(value) and (
-        wire.amount < _LIKE_A_CARD
-        or card_numbers.holds_card(value.replace(str(wire.amount).encode(), b"0", 1))
-    ):
-        raise refuse("card_number", _card_field(wire), "holds a card number in clear", value)
+    if card_numbers.holds_card(value):
+        _check_card(wire, value)
     ids = f"{wire.id}{wire.customer}{wire.terminal}"
     if " " in ids or not ids.isprintable():
         check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
@@ -179,6 +185,9 @@ TARGET = Target(
     entity="customer",
     make=of_mapping,
     exponent=digits,
+    readers=dict.fromkeys(
+        ("latitude", "longitude", "customer_latitude", "customer_longitude"), values.number
+    ),
 )
 """What a mapping has to find in a record."""
 

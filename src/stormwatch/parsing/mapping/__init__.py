@@ -4,11 +4,11 @@
 does both for what the settings name.
 """
 
-from stormwatch.parsing.mapping.apply import FAULT, Mapped, Target, compiled
+from stormwatch.parsing.mapping.apply import FAULT, LEARN_ONLY, Mapped, Target, compiled
 from stormwatch.parsing.mapping.choice import chosen, made, presets, text_of
 from stormwatch.parsing.mapping.document import Mapping, MappingError, read
 
 __all__ = [
-    "FAULT", "Mapped", "Mapping", "MappingError", "Target", "chosen", "compiled", "made", "presets",
-    "read", "text_of",
+    "FAULT", "LEARN_ONLY", "Mapped", "Mapping", "MappingError", "Target", "chosen", "compiled",
+    "made", "presets", "read", "text_of",
 ]  # fmt: skip

@@ -15,6 +15,8 @@ from stormwatch.records import Rejection
 
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
+LEARN_ONLY = "_learn_only"
+"""The field, "true", in which a producer says that a row is history, to be learned only."""
 _decode = msgspec.json.decode
 
 Get = Callable[[dict[str, Any]], Any]
@@ -108,6 +110,10 @@ class _Compiled:
                     raise self._missing(name, value)
             if self._money is not None:
                 found["amount"] = self._amount(record, found["currency"], value)
+                if found["amount"] < 0:
+                    _refund(found)
+            if LEARN_ONLY in record:
+                found["learn_only"] = True
             if self._measured is not None:
                 found.update(self._measured(record))
             return self._target.make(found, self._hidden(record, value), timestamp, future_skew_ms)
@@ -133,7 +139,10 @@ class _Compiled:
             check_rest(value)
         if FAULT in record:
             raise refuse("wrong_type", "", f"is {record[FAULT]}", value)
+        is_history = LEARN_ONLY in record
         record = _unwrapped(record, self._mapping.envelope, value)
+        if is_history:
+            record[LEARN_ONLY] = True
         if self._only is not None:
             self._check_kind(record)
         return record
@@ -275,6 +284,12 @@ def _get(paths: list[str], absent: Absent) -> Get:
     return get
 
 
+def _refund(found: dict[str, Any]) -> None:
+    found["amount"] = -found["amount"]
+    if found.get("kind") != "reversal":
+        found["kind"] = "refund"
+
+
 def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str, Any]:
     """The event's own object within its envelope."""
     if envelope == "none":
@@ -353,7 +368,14 @@ def _one_sensor(
 def _rest(
     mapping: Mapping, read: Callable[[Any], float], absent: Absent
 ) -> Callable[[dict[str, Any]], dict[str, float]]:
-    known = {"_file", "_row", *mapping.settings, *mapping.without, *mapping.card_numbers}
+    known = {
+        "_file",
+        "_row",
+        LEARN_ONLY,
+        *mapping.settings,
+        *mapping.without,
+        *mapping.card_numbers,
+    }
     for field in mapping.fields.values():
         known |= {*paths_of(field), *(field.hash or ())}
     if mapping.only is not None:

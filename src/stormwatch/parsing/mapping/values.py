@@ -106,11 +106,12 @@ def stable_id(values: tuple[str, ...]) -> str:
 def amount(field: Field, digits: int) -> Callable[[Any], int]:
     """A reader of money in a currency whose minor unit has so many digits: value to minor units.
 
-    Exact, never rounded: an amount that is not a whole number of minor units is Unusable.
+    Exact, never rounded: an amount that is not a whole number of minor units is Unusable. Below
+    zero where the mapping says that this amount goes back to the customer.
     """
-    major, absolute = field.unit == "major", field.negative == "absolute"
+    major, negative = field.unit == "major", field.negative
     sign, thousands = field.decimal_sign, field.thousands
-    plain = major and sign == "." and not thousands
+    plain = major and sign == "." and not thousands and negative != "spent"
 
     def take(value: Any) -> int:
         if plain and value.__class__ is str:  # 12.50, as most are written
@@ -121,10 +122,12 @@ def amount(field: Field, digits: int) -> Callable[[Any], int]:
         minor = int(exact)
         if minor != exact:
             raise Unusable("out_of_range", "has a fraction of the currency's minor unit")
-        if minor < 0 and not absolute:
-            why = 'is negative; if that means money spent, say negative = "absolute"'
+        if minor < 0 and negative == "refuse":
+            why = 'is negative; say negative = "spent", "refund" or "absolute" as the sign means'
             raise Unusable("out_of_range", why)
-        return abs(minor)
+        if negative == "spent":
+            return -minor
+        return minor if negative == "refund" else abs(minor)
 
     return take
 
