@@ -20,21 +20,22 @@ SAMPLE = 10_000
 SHOWN = 10
 
 
-def of(settings: Settings, events: str) -> Mapped | None:
-    """The mapping that the settings name for these events. Raises MappingError."""
+def of(settings: Settings, events: str, topic: str) -> Mapped | None:
+    """The mapping that the settings name for a topic of these events. Raises MappingError."""
     target = TARGETS.get(events)
-    return None if target is None else chosen(settings, target)
+    return None if target is None else chosen(settings, target).get(topic)
 
 
 def events_of(
     settings: Settings, paths: Sequence[Path], events: str, run: str,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool] = lambda: False, topic: str = "",
 ) -> Iterator[Event]:  # fmt: skip
     """The events of files, in a format of ours or in that of the mapping which the settings name.
 
-    `run` becomes part of the units of C-MAPSS files. Raises FileError, MappingError.
+    `run` becomes part of the units of C-MAPSS files; `topic` is where they go, else that of the
+    setting. Raises FileError, MappingError.
     """
-    if mapped := of(settings, events):
+    if mapped := of(settings, events, topic or getattr(settings, f"topic_{events}")):
         return mapped_rows.read(paths, events, mapped, stopped)
     return event_files.read(paths, events, run, stopped)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from stormwatch.parsing.mapping import text_of
+from stormwatch.parsing.mapping import SETTINGS, text_of
 from stormwatch.settings import Settings, to_conf
 
 _PARK = "org.apache.storm.policy.WaitStrategyPark"
@@ -27,11 +27,5 @@ def storm_config(settings: Settings) -> dict[str, Any]:
         "topology.spout.wait.park.microsec": _PARK_US,
         "topology.bolt.wait.strategy": _PARK,
         "topology.bolt.wait.park.microsec": _PARK_US,
-        **to_conf(
-            replace(
-                settings,
-                mapping_transactions=text_of(settings.mapping_transactions),
-                mapping_readings=text_of(settings.mapping_readings),
-            )
-        ),
+        **to_conf(replace(settings, **{n: text_of(getattr(settings, n)) for n in SETTINGS})),
     }
