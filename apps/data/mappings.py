@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.data import event_files, mapped_rows
+from apps.data.kinds import BY_TOPOLOGY
 from apps.data.publish import Event
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.parsing.mapping import Mapped, MappingError, Target, chosen, made
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
+from stormwatch.state.judge import Domain
 
 TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION, READING.event: READING}
 """The kinds of events that mappings can make."""
@@ -24,6 +26,17 @@ def of(settings: Settings, events: str, topic: str) -> Mapped | None:
     """The mapping that the settings name for a topic of these events. Raises MappingError."""
     target = TARGETS.get(events)
     return None if target is None else chosen(settings, target).get(topic)
+
+
+def parser(settings: Settings, topic: str, domain: Domain[Any, Any]) -> Callable[..., Any]:
+    """How the records of a topic become events: by its mapping, else as the domain's own format.
+
+    Called as `parse_one` of `parsing.batch`. Raises MappingError.
+    """
+    kind = BY_TOPOLOGY.get(domain.name)
+    if kind and (mapped := of(settings, kind.events, topic)):
+        return mapped.parse
+    return lambda value, timestamp, future_skew_ms: domain.parse(value, timestamp)
 
 
 def events_of(
