@@ -64,7 +64,7 @@ def topics(settings: Settings, events: str) -> tuple[str, ...]:
 
 def marks(settings: Settings) -> dict[str, str]:
     """Topic -> what decisions name its mapping by, of all kinds of events. Raises MappingError."""
-    found = {}
+    found: dict[str, str] = {}
     for name in SETTINGS:
         events = name.removeprefix("mapping_")
         found |= {topic: one.mark for topic, one in _by_topic(settings, events).items()}
