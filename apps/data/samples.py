@@ -12,7 +12,7 @@ from apps.data import mapped_rows
 from apps.data.columns import NUMBER, flat
 from apps.data.text_files import FileError, Text
 from stormwatch.errors import TopicError
-from stormwatch.parsing.mapping import SPACE, Csv, Mapped
+from stormwatch.parsing.mapping import FAULT, SPACE, Csv, Mapped
 from stormwatch.parsing.rejections import UNPARSABLE
 from stormwatch.ports import Source
 
@@ -106,7 +106,7 @@ def _object(value: bytes) -> dict[str, Any] | None:
         found = msgspec.json.decode(value)
     except UNPARSABLE:
         return None
-    return found if isinstance(found, dict) and mapped_rows.FAULT not in found else None
+    return found if isinstance(found, dict) and FAULT not in found else None
 
 
 def _envelope(objects: list[dict[str, Any]]) -> str:

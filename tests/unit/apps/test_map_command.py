@@ -1,5 +1,7 @@
 """`./stormwatch map` on files, as a script calls it."""
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,16 @@ def test_a_wrong_call_is_told(payments: Path, capsys: pytest.CaptureFixture[str]
     assert called(payments, "--topic", "t") == 2
     assert called(payments, "--zone", "Mars", "--currency", "EUR", "--yes") == 2
     assert "names the zone 'Mars'" in capsys.readouterr().err
+
+
+def test_on_a_terminal_the_unknown_is_asked(
+    payments: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = io.StringIO("Europe/Berlin\nEUR\ny\n")
+    answers.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", answers)
+    assert called(payments) == 0
+    said = capsys.readouterr().out
+    assert "whose clock is it?" in said and "which one is it (ISO 4217" in said
+    written = Path("payments.toml").read_text()
+    assert 'zone = "Europe/Berlin"' in written and 'constant = "EUR"' in written
