@@ -15,11 +15,13 @@ from stormwatch.parsing.mapping.choice import (
     text_of,
     topics,
 )
-from stormwatch.parsing.mapping.document import Mapping, MappingError, read
+from stormwatch.parsing.mapping.document import SPACE, Csv, Mapping, MappingError, read
 
 __all__ = [
     "FAULT",
     "SETTINGS",
+    "SPACE",
+    "Csv",
     "Mapped",
     "Mapping",
     "MappingError",
