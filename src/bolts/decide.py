@@ -10,6 +10,7 @@ from bolts.base import BatchBolt
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.ledger.bitmap import count
+from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import NOTES, Outcomes
 from stormwatch.settings import Settings
@@ -38,14 +39,14 @@ def score(
         settings = bolt.settings
         name = bolt.component_name
 
-        def contract() -> Contract[Any, Any]:
+        def contract_of() -> Contract[Any, Any]:
             domain = make(settings)
-            return Contract(domain, Policy.of(settings, domain.name), name)
+            return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))
 
-        made = Lazy(contract, "the model")
+        contract = Lazy(contract_of, "the model")
         bolt.cache = StateCache(settings.cache_mb << 20)
         return ScoreStep(
-            partial(made.get, MODEL_WAIT_S),
+            partial(contract.get, MODEL_WAIT_S),
             bolt.cache,
             partial(stripe_of, stripes=settings.layout_stripes),
             bolt.connections.store,

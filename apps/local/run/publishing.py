@@ -94,7 +94,7 @@ def _events(
         events = mappings.events_of(settings, asked.files, asked.events, run, stopped)
         if not asked.learn_only:
             return events
-        mapped = mappings.of(settings, asked.events)
+        mapped = mappings.of(settings, asked.events, topic)
         return history.marked(events, history.OF_MAPPING if mapped else history.OF_FORMAT)
     source = connect.source(settings, topic)
     try:

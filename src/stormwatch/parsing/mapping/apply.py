@@ -8,10 +8,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stormwatch.parsing.mapping import values
-from stormwatch.parsing.mapping.document import Field, Long, Mapping, MappingError, Sensor, paths_of
+from stormwatch.parsing.mapping.document import (
+    Csv,
+    Field,
+    Long,
+    Mapping,
+    MappingError,
+    Sensor,
+    paths_of,
+)
 from stormwatch.parsing.mapping.values import Unusable
-from stormwatch.parsing.rejections import UNPARSABLE, check_rest, code_of, explain, refuse
-from stormwatch.records import Rejection
+from stormwatch.parsing.rejections import UNPARSABLE, Refused, check_rest, code_of, explain, refuse
+from stormwatch.records import IGNORED, Rejection
 
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
@@ -46,6 +54,9 @@ class Mapped(NamedTuple):
 
     parse: Callable[..., Any]
     entity: Callable[[bytes], str]
+    csv: Csv
+    mark: str = ""
+    """What decisions name it by: its version, `#` and a hash of its text."""
 
 
 def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
@@ -96,7 +107,7 @@ class _Compiled:
         self._amounts: dict[int, Take] = {}
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
-        self.mapped = Mapped(self.parse, self.entity)
+        self.mapped = Mapped(self.parse, self.entity, mapping.csv)
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
@@ -176,6 +187,8 @@ class _Compiled:
         kind = self._only(record)
         if str(kind) not in only.values:
             what = f"makes no {self._target.event}; these are {', '.join(only.values)}"
+            if only.others == "ignore":
+                raise Refused(IGNORED)
             raise refuse("unknown_type", only.path, what, str(kind))
 
     def _hidden(self, record: dict[str, Any], value: bytes) -> bytes:

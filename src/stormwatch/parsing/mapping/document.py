@@ -57,11 +57,12 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Only(msgspec.Struct, forbid_unknown_fields=True):
-    """Which records are events of this kind: those whose text at `path` is one of `values`. Others
-    are rejected as `unknown_type`."""
+    """Which records are events of this kind: those whose text at `path` is one of `values`."""
 
     path: Path
     values: Annotated[list[str], Meta(min_length=1)]
+    others: Literal["refuse", "ignore"] = "refuse"
+    """refuse: rejected as `unknown_type` and kept; ignore: counted, and passed over."""
 
 
 class Sensor(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -81,9 +82,20 @@ class Long(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The record's name -> the sensor's; others are refused. Without it a name stays as it is."""
 
 
+SPACE = "space"
 REST = "rest"
 """For `sensors`: every number, or text that is one, at the top of the record which nothing else in
 the mapping names."""
+
+
+class Csv(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How a file of rows is read, by `publish`, `dev` and `map`; it says nothing of a topic."""
+
+    delimiter: Annotated[str, Meta(max_length=5)] = ""
+    """One character, or "space" for runs of blanks; "" for whichever of , ; | and tab fits."""
+    quote: Literal['"', "'"] = '"'
+    names: list[Path] = []
+    """Of the columns, in a file that has no header."""
 
 
 class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -91,12 +103,17 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     event: Literal["transactions", "readings"]
     version: Annotated[str, Meta(min_length=1, max_length=40)] = "1"
+    topic: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] | None = None
+    """The Kafka topic of these records; else that of the setting `topic.<event>`."""
+    rekey: bool = False
+    """The topic is not keyed by the entity: the events are repartitioned by it."""
     envelope: Literal["none", "debezium", "cloudevents"] = "none"
     card_numbers: list[Path] = []
     """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
     only: Only | None = None
     absent: list[str] = []
     """Texts that mean that there is no value, such as "NA"; an empty one always does."""
+    csv: Csv = msgspec.field(default_factory=Csv)
     fields: dict[str, Field]
 
     # of readings
@@ -130,9 +147,19 @@ def read(text: str, where: str) -> Mapping:
     for name, field in mapping.fields.items():
         if why := _contradiction(name, field, mapping):
             raise _wrong(text, where, f"fields.{name}", why)
+    if why := _csv_contradiction(mapping.csv):
+        raise _wrong(text, where, "csv", why)
     for key, why in _of_readings(mapping):
         raise _wrong(text, where, key, why)
     return mapping
+
+
+def _csv_contradiction(csv: Csv) -> str:
+    if len(csv.delimiter) > 1 and csv.delimiter != SPACE:
+        return f'has the delimiter {csv.delimiter!r}: give one character, or "{SPACE}"'
+    if twice := sorted({name for name in csv.names if csv.names.count(name) > 1}):
+        return f"names two columns {', '.join(twice)}: one of them would be lost"
+    return ""
 
 
 def _of_readings(mapping: Mapping) -> Iterator[tuple[str, str]]:
