@@ -13,6 +13,8 @@ from stormwatch.codec import BATCH_FIELDS, RECORDS
 from stormwatch.dead_letters import redaction
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.fraud.parse import parse as parse_transaction
+from stormwatch.domains.maintenance.equipment import chosen as chosen_equipment
+from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.parsing.mapping import Target, chosen
@@ -45,7 +47,11 @@ class ParseBolt(BatchBolt):
         """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
         super().initialize(conf, ctx)
         mapped = self.target and chosen(self.settings, self.target)
-        self._parse_one = mapped.parse if mapped else type(self).parse_one
+        self._parse_one = mapped.parse if mapped else self._native()
+
+    def _native(self) -> Callable[..., Any]:
+        """What parses records of our own format, as the settings say. Raises SettingsError."""
+        return type(self).parse_one
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
         parse = partial(
@@ -80,3 +86,6 @@ class ParseReadings(ParseBolt):
     """schema/readings.md"""
 
     parse_one = staticmethod(parse_reading)
+
+    def _native(self) -> Callable[..., Any]:
+        return Readings(chosen_equipment(self.settings)).parse
