@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from apps.data import event_files, mapped_rows
 from apps.data.publish import Event
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
+from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.parsing.mapping import Mapped, MappingError, Target, chosen, made
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 
-TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION}
+TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION, READING.event: READING}
 """The kinds of events that mappings can make."""
 SAMPLE = 10_000
 SHOWN = 10

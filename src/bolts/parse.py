@@ -46,12 +46,16 @@ class ParseBolt(BatchBolt):
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
         super().initialize(conf, ctx)
-        mapped = self.target and chosen(self.settings, self.target)
-        self._parse_one = mapped.parse if mapped else self._native()
+        native, target = self._by_settings()
+        mapped = target and chosen(self.settings, target)
+        self._parse_one = mapped.parse if mapped else native
 
-    def _native(self) -> Callable[..., Any]:
-        """What parses records of our own format, as the settings say. Raises SettingsError."""
-        return type(self).parse_one
+    def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
+        """What parses records of our own format, and `target`, as the settings say.
+
+        Raises SettingsError.
+        """
+        return type(self).parse_one, self.target
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
         parse = partial(
@@ -87,5 +91,6 @@ class ParseReadings(ParseBolt):
 
     parse_one = staticmethod(parse_reading)
 
-    def _native(self) -> Callable[..., Any]:
-        return Readings(chosen_equipment(self.settings)).parse
+    def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
+        readings = Readings(chosen_equipment(self.settings))
+        return readings.parse, readings.target

@@ -108,6 +108,9 @@ class Settings:
     mapping_transactions: str = _option(
         "mapping.transactions", "", "TOML file, or preset:NAME, that maps records of another format"
     )
+    mapping_readings: str = _option(
+        "mapping.readings", "", "TOML file, or preset:NAME, that maps records of another format"
+    )
 
     store: str = _option(
         "store", "cassandra", "where decisions are stored; memory: only for dev",
@@ -210,8 +213,8 @@ class Settings:
         "maintenance.model", "", "folder of another remaining-life model; none: rules only"
     )
     maintenance_equipment: str = _option(
-        "maintenance.equipment", "turbofan", "type of readings that name none, and files of others, "
-        "separated by commas", named=True, many=True,
+        "maintenance.equipment", "turbofan", "type of readings that name none, and files of "
+        "others, separated by commas", named=True, many=True,
     )  # fmt: skip
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)

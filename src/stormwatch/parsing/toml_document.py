@@ -23,7 +23,7 @@ class Document(NamedTuple):
         except tomllib.TOMLDecodeError as error:
             raise self.error(f"{self.where} is not TOML: {error}.") from error
 
-    def converted(self, raw: Any, kind: type[Any], at: str = "") -> Any:
+    def converted(self, raw: Any, kind: Any, at: str = "") -> Any:
         """`raw`, which stands under the dotted key `at`, as a `kind`. Raises `error`."""
         try:
             return msgspec.convert(raw, kind)

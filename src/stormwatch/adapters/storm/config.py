@@ -22,11 +22,6 @@ def storm_config(settings: Settings) -> dict[str, Any]:
     Storm's own wait strategies spin, which starves the Python processes on a small machine: the
     parking ones took a prototype from 44,000 to 72,000 records/s.
     """
-    texts = replace(
-        settings,
-        mapping_transactions=text_of(settings.mapping_transactions),
-        maintenance_equipment=texts_of(settings.maintenance_equipment),
-    )
     return {
         "topology.message.timeout.secs": settings.message_timeout_s,
         "topology.subprocess.timeout.secs": settings.subprocess_timeout_s,
@@ -34,5 +29,12 @@ def storm_config(settings: Settings) -> dict[str, Any]:
         "topology.spout.wait.park.microsec": _PARK_US,
         "topology.bolt.wait.strategy": _PARK,
         "topology.bolt.wait.park.microsec": _PARK_US,
-        **to_conf(texts),
+        **to_conf(
+            replace(
+                settings,
+                mapping_transactions=text_of(settings.mapping_transactions),
+                mapping_readings=text_of(settings.mapping_readings),
+                maintenance_equipment=texts_of(settings.maintenance_equipment),
+            )
+        ),
     }

@@ -227,7 +227,7 @@ class _Pass:
     def _tell(
         self, name: str, value: float, row: tuple[Any, ...], sigma: float, score: float, run: int
     ) -> bool:
-        """Note a sensor that is stuck, `run` values in a row, or odd; whether that is no measure."""
+        """Note a sensor as stuck, `run` values in a row, or odd; whether it sent no measurement."""
         centre = row[6]
         if run:
             self.found.append(Finding("stuck", name, value, centre, sigma, known=run))

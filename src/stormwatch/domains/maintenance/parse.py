@@ -1,8 +1,7 @@
 """Readings topic: record values to events and back. The format: schema/readings.md."""
 
 import re
-from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -12,6 +11,7 @@ from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.sensors import SENTINELS
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, to_ms
+from stormwatch.parsing.mapping import Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -141,17 +141,29 @@ class Readings:
         except UNPARSABLE as error:
             return self._otherwise(value, timestamp, future_skew_ms, error)
 
-    def checked(self, reading: Reading) -> Reading:
-        """A reading that something else made, a mapping, with its units and sensors looked at.
+    @property
+    def target(self) -> Target:
+        """What a mapping has to find in a record."""
+        return Target(
+            "readings",
+            required=("id", "unit", "time"),
+            optional=("cycle",),
+            entity="unit",
+            make=self.of_mapping,
+            readers={"cycle": values.whole},
+        )
 
-        Raises Refused.
-        """
-        rules = self._of(reading.equipment)
-        check_ids(id=reading.id)
-        rules.check_unit(reading.unit)
-        if reading.event is None:
-            rules.check_sensors(reading.sensors)
-        return reading
+    def of_mapping(
+        self, found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
+    ) -> Reading:
+        """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+        if not found["sensors"]:
+            raise refuse("missing_field", "sensors", "have no value, not one of them", value)
+        wire = msgspec.convert(found, _Wire)
+        rules = self._of(wire.equipment or "")
+        if rules.needs_cycle and not wire.cycle:
+            raise refuse("missing_field", "cycle", f"is what a {wire.equipment} needs", value)
+        return self._checked(rules, wire, b"", timestamp, future_skew_ms)
 
     def _of(self, name: str) -> _Rules:
         if not name:
@@ -163,25 +175,11 @@ class Readings:
             raise refuse("unknown_equipment", "equipment", why, name) from None
 
     def _reading(self, wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
-        rules, name = self._default, wire.equipment or ""
-        if name:
-            rules = self._of(name)
+        rules = self._of(wire.equipment) if wire.equipment else self._default
         cycle, settings = wire.cycle, wire.settings
-        quotes = _QUOTES + 2 * len(wire.sensors)
-        if cycle is UNSET or cycle is None:
-            if rules.needs_cycle:
-                _decode_strict(value)
-            quotes += 2 * (cycle is None)
-            cycle = 0
-        else:
-            quotes += 2
-        if settings is UNSET or settings is None:
-            if rules.needs_settings:
-                _decode_strict(value)
-            quotes += 2 * (settings is None)
-            settings = ()
-        else:
-            quotes += 2
+        if (not cycle and rules.needs_cycle) or (not settings and rules.needs_settings):
+            _decode_strict(value)  # says what is missing; settings may be an empty list
+        quotes = _QUOTES + 2 * (len(wire.sensors) + (cycle is not UNSET) + (settings is not UNSET))
         if wire.type is not None:
             check_kind(wire.type, KIND)
             quotes += 4
@@ -190,11 +188,20 @@ class Readings:
         # A key that is unknown or there twice adds quotes, and nothing takes any away.
         if value.count(b'"') != quotes:
             check_rest(value)
+        return self._checked(rules, wire, value, timestamp, future_skew_ms)
+
+    def _checked(
+        self, rules: _Rules, wire: _Wire, timed: bytes, timestamp: int, future_skew_ms: int
+    ) -> Reading:
+        """`timed`: the JSON that `wire.time` was read from; nothing, where it is exact already."""
         check_ids(id=wire.id)
         rules.check_unit(wire.unit)
-        time = check_time(wire.time, value, timestamp, future_skew_ms)
+        time = check_time(wire.time, timed, timestamp, future_skew_ms)
         rules.check_sensors(wire.sensors)
-        return Reading(wire.id, wire.unit, time, cycle, settings, wire.sensors, name)
+        return Reading(
+            wire.id, wire.unit, time, wire.cycle or 0, wire.settings or (), wire.sensors,
+            wire.equipment or "",
+        )  # fmt: skip
 
     def _otherwise(
         self, value: bytes, timestamp: int, future_skew_ms: int, error: Exception
@@ -244,14 +251,14 @@ def _unit_event(kind: Equipment, wire: _Event, time: int) -> UnitEvent:
     return UnitEvent(wire.event, sensor, until, words)
 
 
-@cache
-def _shipped() -> Readings:
-    return Readings(default_types())
+_shipped = Readings(default_types())
+TARGET = _shipped.target
+"""What a mapping has to find in a record, by the types of the settings as they are shipped."""
 
 
 def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Reading | Rejection:
     """As `Readings.parse`, by the types of the settings as they are shipped."""
-    return _shipped().parse(value, timestamp, future_skew_ms=future_skew_ms)
+    return _shipped.parse(value, timestamp, future_skew_ms=future_skew_ms)
 
 
 def to_wire(event: Reading) -> bytes:
