@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stormwatch.parsing.mapping import values
-from stormwatch.parsing.mapping.document import Field, Long, Mapping, MappingError, Sensor, paths_of
+from stormwatch.parsing.mapping.document import (
+    Csv,
+    Field,
+    Long,
+    Mapping,
+    MappingError,
+    Sensor,
+    paths_of,
+)
 from stormwatch.parsing.mapping.values import Unusable
 from stormwatch.parsing.rejections import UNPARSABLE, check_rest, code_of, explain, refuse
 from stormwatch.records import Rejection
@@ -44,6 +52,7 @@ class Mapped(NamedTuple):
 
     parse: Callable[..., Any]
     entity: Callable[[bytes], str]
+    csv: Csv
 
 
 def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
@@ -94,7 +103,7 @@ class _Compiled:
         self._amounts: dict[int, Take] = {}
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
-        self.mapped = Mapped(self.parse, self.entity)
+        self.mapped = Mapped(self.parse, self.entity, mapping.csv)
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""

@@ -78,9 +78,20 @@ class Long(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The record's name -> the sensor's; others are refused. Without it a name stays as it is."""
 
 
+SPACE = "space"
 REST = "rest"
 """For `sensors`: every number, or text that is one, at the top of the record which nothing else in
 the mapping names."""
+
+
+class Csv(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How a file of rows is read, by `publish`, `dev` and `map`; it says nothing of a topic."""
+
+    delimiter: Annotated[str, Meta(max_length=5)] = ""
+    """One character, or "space" for runs of blanks; "" for whichever of , ; | and tab fits."""
+    quote: Literal['"', "'"] = '"'
+    names: list[Path] = []
+    """Of the columns, in a file that has no header."""
 
 
 class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -94,6 +105,7 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     only: Only | None = None
     absent: list[str] = []
     """Texts that mean that there is no value, such as "NA"; an empty one always does."""
+    csv: Csv = msgspec.field(default_factory=Csv)
     fields: dict[str, Field]
 
     # of readings
@@ -125,9 +137,19 @@ def read(text: str, where: str) -> Mapping:
     for name, field in mapping.fields.items():
         if why := _contradiction(name, field, mapping):
             raise document.wrong(f"fields.{name}", why)
+    if why := _csv_contradiction(mapping.csv):
+        raise document.wrong("csv", why)
     for key, why in _of_readings(mapping):
         raise document.wrong(key, why)
     return mapping
+
+
+def _csv_contradiction(csv: Csv) -> str:
+    if len(csv.delimiter) > 1 and csv.delimiter != SPACE:
+        return f'has the delimiter {csv.delimiter!r}: give one character, or "{SPACE}"'
+    if twice := sorted({name for name in csv.names if csv.names.count(name) > 1}):
+        return f"names two columns {', '.join(twice)}: one of them would be lost"
+    return ""
 
 
 def _of_readings(mapping: Mapping) -> Iterator[tuple[str, str]]:
