@@ -46,9 +46,9 @@ class ParseBolt(BatchBolt):
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
         super().initialize(conf, ctx)
-        native, target = self._by_settings()
-        mapped = target and chosen(self.settings, target)
-        self._parse_one = mapped.parse if mapped else native
+        self._native, target = self._by_settings()
+        mapped = chosen(self.settings, target) if target else {}
+        self._mapped = {topic: one.parse for topic, one in mapped.items()}
 
     def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
         """What parses records of our own format, and `target`, as the settings say.
@@ -58,11 +58,12 @@ class ParseBolt(BatchBolt):
         return type(self).parse_one, self.target
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
+        parse_one = self._mapped.get(fragment.topic, self._native)
         parse = partial(
             parse_batch,
             fragment,
             payload,
-            partial(self._parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
+            partial(parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
             component=self.component_name,
             record_max_bytes=self.settings.record_max_bytes,
             masked=redaction.names(self.settings.mask_fields),
