@@ -229,6 +229,10 @@ class Settings:
         "maintenance.live_from", "", "RFC 3339: readings before it are learned and not judged",
         moment=True,
     )  # fmt: skip
+    maintenance_equipment: str = _option(
+        "maintenance.equipment", "turbofan", "type of readings that name none, and files of "
+        "others, separated by commas", named=True, many=True,
+    )  # fmt: skip
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
     topology_parsers: int = _option("topology.parsers", 1, "tasks that parse", low=1)

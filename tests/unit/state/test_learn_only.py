@@ -9,14 +9,19 @@ from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
+from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
 from stormwatch.codec import Parsed
 from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.maintenance import Maintenance
+from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.parse import parse, to_wire
 from stormwatch.errors import SettingsError
 from stormwatch.ledger.bitmap import offsets
 from stormwatch.records import LEARNED_ONLY, Decision, Fragment
 from stormwatch.settings import Settings, load
 from stormwatch.state.cache import Entry
+from stormwatch.state.envelope import checksum_of
 from stormwatch.state.judge import LEARNED, UNSCORED
 from stormwatch.state.processor import Contract, Policy
 from tests.models.toy import Ping, Toy
@@ -107,3 +112,37 @@ def test_history_that_raises_is_set_aside_alone_and_none_of_it_is_judged() -> No
     assert [(row.offset, row.state) for row in found.aside] == [
         (2, "dead_lettered"), (3, "dead_lettered"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"cycle":1,"settings":[],"sensors":{"T24":640.0}',
+        '"equipment":"any","sensors":{"flow":1.5}',
+        '"type":"event","equipment":"any","event":"failure"',
+    ],
+)
+def test_readings_and_events_of_units_may_be_history(more: str) -> None:
+    live = f'{{"id":"r1","unit":"f/r/1","time":"2026-01-01T00:00:00Z",{more}}}'.encode()
+    marked = live[:-1] + b',"learn_only":true}'
+    event, other = (parse(value, NOW, future_skew_ms=0) for value in (marked, live))
+    assert isinstance(event, Reading) and isinstance(other, Reading)
+    assert event.learn_only and not other.learn_only and checksum_of(event) == checksum_of(other)
+    assert parse(to_wire(event), NOW, future_skew_ms=0) == event
+    assert b"learn_only" not in to_wire(other)
+
+
+@pytest.fixture(scope="module")
+def maintenance() -> Maintenance:
+    return Maintenance.load()
+
+
+def test_history_of_a_machine_teaches_and_alerts_nobody(maintenance: Maintenance) -> None:
+    """An engine that runs to its end, learned as history, and the same one live."""
+    values = islice(readings(3, units=1), 500)
+    events = [maintenance.parse(each.value, NOW) for each in values]
+    told = [msgspec.structs.replace(event, learn_only=True) for event in events]
+    found, live = apply(told, domain=maintenance), apply(events, domain=maintenance)
+    assert {row.outcome for row in found.decisions} == {LEARNED}
+    assert not any(row.alert for row in found.decisions) and any(r.alert for r in live.decisions)
+    assert found.states == live.states
