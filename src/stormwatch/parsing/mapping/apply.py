@@ -1,7 +1,9 @@
 """A mapping at work: record value in, event or rejection out. Pure, compiled once for a process."""
 
+import csv
 from collections.abc import Callable
 from collections.abc import Mapping as Values
+from io import StringIO
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import msgspec
 
 from stormwatch.parsing.mapping import values
 from stormwatch.parsing.mapping.document import (
+    SPACE,
     Csv,
     Field,
     Long,
@@ -62,6 +65,7 @@ class Mapped(NamedTuple):
     parse: Callable[..., Any]
     entity: Callable[[bytes], str]
     csv: Csv
+    format: str  # of a record's value, a key of DECODERS
     mark: str = ""
     """What decisions name it by: its version, `#` and a hash of its text."""
 
@@ -110,12 +114,13 @@ class _Compiled:
             if field.constant is not None and name != "amount"
         }
         self._texts = tuple(
-            (name, mapping.fields[name].path) for name in takes if self._is_text(name)
+            (name, paths_of(mapping.fields[name])[0]) for name in takes if self._is_text(name)
         )
         """Fields that are what stands at one place: name and key."""
         texts = dict(self._texts)
         self._takes = takes
         self._fields = tuple((name, take) for name, take in takes.items() if name not in texts)
+        self._decoded = None if mapping.format == "json" else DECODERS[mapping.format](mapping)
         self._is_flat = mapping.envelope == "none" and mapping.only is None
         self._all_texts = True
         """No record had anything but texts yet: which costs less to know."""
@@ -132,7 +137,7 @@ class _Compiled:
                 self._take_amount = self._amount_of(digits)
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
-        self.mapped = Mapped(self.parse, self.entity, mapping.csv)
+        self.mapped = Mapped(self.parse, self.entity, mapping.csv, mapping.format)
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
@@ -185,7 +190,10 @@ class _Compiled:
 
     def _record(self, value: bytes) -> dict[str, Any]:
         record: dict[str, Any] | None = None
-        if self._all_texts:
+        if self._decoded is not None:
+            record = self._decoded(value)
+            quotes = value.count(b'"')
+        elif self._all_texts:
             try:
                 record = _decode_texts(value)
                 quotes = 4 * len(record)
@@ -252,6 +260,41 @@ class _Compiled:
         name = path.rstrip("`").lstrip(".")
         why = f"cannot be used as `{name}`, {message[:1].lower()}{message[1:]}"
         return refuse(code_of(message), self._source(name), why, value).rejection
+
+
+def _csv_line(mapping: Mapping) -> Callable[[bytes], dict[str, Any]]:
+    """A record's value as one row: its cells by the names of the columns. Raises Refused."""
+    names = mapping.csv.names
+    how: dict[str, Any] = {"quotechar": mapping.csv.quote, "strict": True}
+    how["delimiter"] = mapping.csv.delimiter
+
+    def take(value: bytes) -> dict[str, Any]:
+        try:
+            line = value.decode()
+        except UnicodeDecodeError as error:
+            why = f"is not UTF-8 from byte {error.start}"
+            raise refuse("not_utf8", "", why, value[error.start :]) from error
+        if not line.strip():
+            raise Refused(Rejection("empty", "the record's value is empty"))
+        try:
+            if mapping.csv.delimiter == SPACE:
+                rows = [line.split()]
+            else:
+                rows = list(csv.reader(StringIO(line, newline=""), **how))
+        except csv.Error as error:
+            raise refuse("wrong_type", "", f"is no line of CSV: {error}", value) from error
+        if len(rows) != 1 or len(rows[0]) != len(names):
+            cells = f"{len(rows)} lines" if len(rows) != 1 else f"{len(rows[0])} cells"
+            why = f"has {cells}, and the mapping names {len(names)} columns of one line"
+            raise refuse("wrong_type", "", why, value)
+        return dict(zip(names, rows[0], strict=True))
+
+    return take
+
+
+DECODERS: dict[str, Callable[[Mapping], Callable[[bytes], dict[str, Any]]]] = {"csv": _csv_line}
+"""Formats of a record's value beside JSON, by the mapping's `format`: Avro, Protobuf and others
+have their place here."""
 
 
 def _quotes(value: Any, depth: int) -> int:
@@ -336,7 +379,7 @@ def _hashed(paths: list[str], prefix: str, absent: Absent) -> Take:
     def take(record: dict[str, Any]) -> str:
         found = []
         for path, get in gets:
-            if (value := get(record)) is None:
+            if (value := get(record)) in absent:
                 raise refuse("missing_field", path, "is missing, an id is made of it", "")
             found.append(value if value.__class__ is str else repr(value))
         return prefix + values.stable_id(tuple(found))
