@@ -12,7 +12,7 @@ from apps.data import history, mappings
 from apps.data.publish import Keyed, publish
 from apps.local.run import prepare
 from apps.local.run.events import generated, newest_time
-from stormwatch.errors import StormwatchError
+from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.ports import Sink
 from stormwatch.settings import Settings
 
@@ -95,6 +95,12 @@ def _events(
         if not asked.learn_only:
             return events
         mapped = mappings.of(settings, asked.events, topic)
+        if mapped and mapped.format != "json":
+            raise SettingsError(
+                f"Records of {topic} are {mapped.format} by their mapping: none of them can say that "
+                "it is history. Leave --learn-only out and set the time from which on records "
+                "count: fraud.live_from or maintenance.live_from."
+            )
         return history.marked(events, history.OF_MAPPING if mapped else history.OF_FORMAT)
     source = connect.source(settings, topic)
     try:
