@@ -97,8 +97,8 @@ def _events(
         mapped = mappings.of(settings, asked.events, topic)
         if mapped and mapped.format != "json":
             raise SettingsError(
-                f"Records of {topic} are {mapped.format} by their mapping: none of them can say that "
-                "it is history. Leave --learn-only out and set the time from which on records "
+                f"Records of {topic} are {mapped.format} by their mapping: none of them can say "
+                "that it is history. Leave --learn-only out and set the time from which on records "
                 "count: fraud.live_from or maintenance.live_from."
             )
         return history.marked(events, history.OF_MAPPING if mapped else history.OF_FORMAT)
