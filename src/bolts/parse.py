@@ -45,15 +45,16 @@ class ParseBolt(BatchBolt):
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
         super().initialize(conf, ctx)
-        mapped = self.target and chosen(self.settings, self.target)
-        self._parse_one = mapped.parse if mapped else type(self).parse_one
+        mapped = chosen(self.settings, self.target) if self.target else {}
+        self._mapped = {topic: one.parse for topic, one in mapped.items()}
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
+        parse_one = self._mapped.get(fragment.topic, type(self).parse_one)
         parse = partial(
             parse_batch,
             fragment,
             payload,
-            partial(self._parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
+            partial(parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
             component=self.component_name,
             record_max_bytes=self.settings.record_max_bytes,
             masked=redaction.names(self.settings.mask_fields),

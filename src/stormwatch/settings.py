@@ -106,11 +106,13 @@ class Settings:
     )
 
     mapping_transactions: str = _option(
-        "mapping.transactions", "", "TOML file, or preset:NAME, that maps records of another format"
-    )
+        "mapping.transactions", "", "TOML files or preset:NAME that map other formats, one a topic",
+        many=True,
+    )  # fmt: skip
     mapping_readings: str = _option(
-        "mapping.readings", "", "TOML file, or preset:NAME, that maps records of another format"
-    )
+        "mapping.readings", "", "TOML files or preset:NAME that map other formats, one a topic",
+        many=True,
+    )  # fmt: skip
 
     store: str = _option(
         "store", "cassandra", "where decisions are stored; memory: only for dev",

@@ -55,11 +55,12 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Only(msgspec.Struct, forbid_unknown_fields=True):
-    """Which records are events of this kind: those whose text at `path` is one of `values`. Others
-    are rejected as `unknown_type`."""
+    """Which records are events of this kind: those whose text at `path` is one of `values`."""
 
     path: Path
     values: Annotated[list[str], Meta(min_length=1)]
+    others: Literal["refuse", "ignore"] = "refuse"
+    """refuse: rejected as `unknown_type` and kept; ignore: counted, and passed over."""
 
 
 class Sensor(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -100,6 +101,10 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     event: Literal["transactions", "readings"]
     version: Annotated[str, Meta(min_length=1, max_length=40)] = "1"
+    topic: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] | None = None
+    """The Kafka topic of these records; else that of the setting `topic.<event>`."""
+    rekey: bool = False
+    """The topic is not keyed by the entity: the events are repartitioned by it."""
     envelope: Literal["none", "debezium", "cloudevents"] = "none"
     card_numbers: list[Path] = []
     """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
