@@ -6,8 +6,8 @@ from stormwatch.adapters.threads.model_guard import supply
 from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
 from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.features import UnitState
 from stormwatch.domains.maintenance.parse import to_wire
+from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
@@ -17,7 +17,7 @@ def _domain(settings: Settings) -> Domain[Reading, UnitState]:
 
 
 class MaintenanceBolt(DecideBolt):
-    """Healthy, watch, service or sensor_fault."""
+    """Healthy, watch, service or sensor_fault; anomaly, no_data or learning of other machines."""
 
     payload = Parsed[Reading]
     make = staticmethod(_domain)

@@ -214,6 +214,10 @@ class Settings:
     maintenance_model: str = _option(
         "maintenance.model", "", "folder of another remaining-life model; none: rules only"
     )
+    maintenance_equipment: str = _option(
+        "maintenance.equipment", "turbofan", "type of readings that name none, and files of "
+        "others, separated by commas", named=True, many=True,
+    )  # fmt: skip
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
     topology_parsers: int = _option("topology.parsers", 1, "tasks that parse", low=1)

@@ -37,7 +37,8 @@ CODES = {
     "too_far_in_future": "The time is further ahead of Kafka's than the setting future_skew_s.",
     "unknown_currency": "The currency is not an ISO 4217 code of money, in capitals.",
     "unknown_country": "The country is not an ISO 3166 alpha-2 code, in capitals.",
-    "unknown_sensor": "The reading has a sensor that schema/readings.md does not know.",
+    "unknown_sensor": "The reading has a sensor that its equipment type does not know.",
+    "unknown_equipment": "The reading names an equipment type that the settings do not.",
     "card_number": "The record holds a card number in clear; it is masked wherever it is kept.",
     "raised": "The parser itself failed on the record: a bug, kept with its traceback.",
 }

@@ -342,6 +342,11 @@ class _Batch(Generic[E, S]):
         verdict: Verdict,
     ) -> DecisionRow:
         domain, fragment, name = self._domain, self._fragment, event.entity
+        feature_set, model, rules = verdict.by or (
+            domain.feature_set,
+            NONE if verdict.degraded else domain.model_version,
+            domain.rules_version,
+        )
         body = _json(
             Decision(
                 event.id,
@@ -351,9 +356,9 @@ class _Batch(Generic[E, S]):
                 verdict.score,
                 verdict.reasons,
                 features,
-                domain.feature_set,
-                NONE if verdict.degraded else domain.model_version,
-                domain.rules_version,
+                feature_set,
+                model,
+                rules,
                 fragment.topic,
                 fragment.partition,
                 offset,

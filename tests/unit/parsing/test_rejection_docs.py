@@ -23,7 +23,7 @@ def text(name: str) -> str:
 
 
 def example(name: str) -> dict:
-    (block,) = re.findall(r"```json\n(.*?)```", text(name), re.DOTALL)
+    block, *_ = re.findall(r"```json\n(.*?)```", text(name), re.DOTALL)
     return json.loads(block)
 
 

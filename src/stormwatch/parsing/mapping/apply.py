@@ -305,7 +305,9 @@ def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str,
 
 
 def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What gives `settings` and `sensors` of a record. What has no value is left out of them."""
+    """What gives `settings` and `sensors` of a record, and their equipment type. What has no value
+    is left out of them."""
+    equipment = mapping.equipment
     read = values.number_with_comma if mapping.decimal_sign == "," else values.number
     settings = [(path, _get([path], absent)) for path in mapping.settings]
     if mapping.long is not None:
@@ -321,7 +323,7 @@ def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], di
             for path, get in settings
             if (value := get(record)) not in absent
         )
-        return {"settings": found, "sensors": sensors(record)}
+        return {"equipment": equipment, "settings": found, "sensors": sensors(record)}
 
     return take
 
