@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from stormwatch.domains.maintenance.equipment import Equipment
 from stormwatch.parsing.mapping import Mapping
 from stormwatch.settings import Settings
 
@@ -20,7 +21,11 @@ _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 def schemas() -> dict[str, str]:
     """File name -> its text."""
-    made = {"mapping": of_struct(Mapping), "stormwatch": of_settings()}
+    made = {
+        "mapping": of_struct(Mapping),
+        "equipment": of_struct(Equipment),
+        "stormwatch": of_settings(),
+    }
     return {
         f"{name}.schema.json": msgspec.json.format(msgspec.json.encode(one), indent=1).decode()
         + "\n"

@@ -50,7 +50,7 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     unit: Literal["major", "minor"] | None = None
     negative: Literal["refuse", "absolute"] = "refuse"
     fraction: Literal["refuse", "round"] = "refuse"
-    """Of the currency's minor unit: refuse, or round half to even, as where another was converted."""
+    """Of the currency's minor unit: refuse, or round half to even."""
     decimal_sign: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
 
