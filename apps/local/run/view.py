@@ -10,7 +10,7 @@ from rich.text import Text
 from apps.data.in_words import in_words
 from apps.data.moments import moment
 from apps.data.printable import shown
-from apps.local.run.figures import Look, Rates, rejected_by_code
+from apps.operate.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import DecisionRow, EndState
 from stormwatch.state.judge import UNSCORED
