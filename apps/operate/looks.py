@@ -31,13 +31,17 @@ _place = msgspec.json.Decoder(_Place).decode
 class Connected(Protocol):
     """The services as the watcher needs them."""
 
-    settings: Settings
-    admin: Admin
-    store: Store
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def admin(self) -> Admin: ...
+    @property
+    def store(self) -> Store: ...
 
 
-def take(stream: Stream, outside: Connected, began: int) -> Look:
-    """One look. Raises InfrastructureError."""
+def take(stream: Stream, outside: Connected, began: int, alerts_since: int | None = None) -> Look:
+    """One look: figures of processes that wrote theirs since `began` (ms), and the newest alerts
+    since then, or since `alerts_since`. Raises InfrastructureError."""
     taken = now_ms()
     marks = outside.admin.watermarks(stream.topic)
     committed = outside.admin.committed(outside.settings.kafka_group, stream.topic)
@@ -48,7 +52,8 @@ def take(stream: Stream, outside: Connected, began: int) -> Look:
     )
     meters = outside.store.meters(stream.topology)
     alerts = outside.store.alerts(stream.topology, ALERTS)
-    newest = [row for row in alerts if row.timestamp >= began]  # not those of the run before
+    since = began if alerts_since is None else alerts_since
+    newest = [row for row in alerts if row.timestamp >= since]  # not those of the run before
     return look(meters, began, taken, high, max(lag, 0), newest)
 
 
