@@ -32,6 +32,7 @@ class Summary(msgspec.Struct):
     timestamp: int  # Kafka's, of the record
     record: str  # topic/partition/offset
     said: str = ""  # the record in a few words, where it is known
+    features: dict[str, float] = {}  # those that were asked for
 
 
 class Page(msgspec.Struct):

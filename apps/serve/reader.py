@@ -64,6 +64,9 @@ class ListDecisions(msgspec.Struct, forbid_unknown_fields=True):
     entity: Entity
     limit: Limit = 100
     days: Annotated[int, Meta(ge=1, le=DAYS, description="Days to look back.")] = 31
+    features: Annotated[
+        str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
+    ] = ""
     after: After = ""
 
 
@@ -129,7 +132,7 @@ class Reader(NamedTuple):
         )
         whole = len(rows) == asked.limit
         onward = cursor((rows[-1].time, rows[-1].id)) if whole else None
-        return answers.Page([summary(asked.domain, row) for row in rows], onward)
+        return answers.Page([self._with(row, asked) for row in rows], onward)
 
     def decision(self, asked: OneDecision) -> answers.Whole:
         """One decision with its features, versions, ledger rows and record."""
@@ -168,6 +171,16 @@ class Reader(NamedTuple):
             )
             for a in self.archive.set_aside(asked.domain, asked.limit)
         ])  # fmt: skip
+
+    def _with(self, row: DecisionRow, asked: ListDecisions) -> answers.Summary:
+        told = summary(asked.domain, row)
+        names = _features(asked.domain)
+        if asked.features and told.record:
+            values = dict(zip(names, _decision(bytes(row.body)).features, strict=False))
+            told.features = {
+                name: values[name] for name in asked.features.split(",") if name in values
+            }
+        return told
 
     def _written(self, d: Decision) -> list[answers.Written]:
         epochs = {e for p, e, _ in self.archive.ledger_starts(d.topic) if p == d.partition}

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import NamedTuple
@@ -15,11 +16,13 @@ from apps.serve.reader import Reader
 from apps.serve.routes import routes
 from apps.serve.web import application
 from apps.serve.wiring import wiring
+from stormwatch.adapters import connect
 from stormwatch.archive import Archive
 from stormwatch.errors import SettingsError
 from stormwatch.ports import Admin, Source
 from stormwatch.settings import Settings
 
+PORT = 8_765
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BACKLOG = 2_048
 _GRACE_S = 2
@@ -59,6 +62,20 @@ def address(listening: socket.socket) -> str:
     """Where the page is."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+@contextmanager
+def served(root: Path, outside: Outside, say: Callable[[str], None]) -> Iterator[None]:
+    """The page beside something that runs: on PORT or, where that is taken, on a free one; `say`
+    is told where."""
+    try:
+        listening = listen(LOOPBACK[0], PORT)
+    except SettingsError:
+        listening = listen(LOOPBACK[0], 0)
+    source = partial(connect.source, outside.settings)
+    with serving(root, outside, source, listening):
+        say(f"See it live at {address(listening)}")
+        yield
 
 
 @contextmanager

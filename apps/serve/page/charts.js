@@ -26,6 +26,28 @@ export function spark(element, points, value) {
   );
 }
 
+/** A small line of one sensor, with zero as its normal. */
+export function small(element, times, values) {
+  element.replaceChildren();
+  new uPlot(
+    {
+      width: element.clientWidth || 220, height: 56, legend: { show: false }, cursor: { show: false },
+      axes: [{ show: false }, { show: false }],
+      series: [{}, { stroke: colour("--curve"), width: 1.5, points: { show: false } }],
+      hooks: { drawClear: [(u) => {
+        const [top, bottom] = [u.valToPos(2, "y", true), u.valToPos(-2, "y", true)];
+        u.ctx.save();
+        u.ctx.fillStyle = colour("--normal");
+        u.ctx.fillRect(u.bbox.left, top, u.bbox.width, bottom - top);
+        u.ctx.restore();
+      }] },
+      scales: { y: { range: (_, low, high) => [Math.min(low, -3), Math.max(high, 3)] } },
+    },
+    [times.map(seconds), values],
+    element,
+  );
+}
+
 /** Lines over time with axes. `lines`: [{label, values, quiet}]. `marks`: horizontal [{at, label}]. */
 export function curves(element, times, lines, unit = "", height = 180) {
   element.replaceChildren();

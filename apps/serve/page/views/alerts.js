@@ -26,6 +26,6 @@ export function alertTable(alerts, page, selected) {
     },
     h("td", {}, moment(alert.timestamp)), h("td", {}, outcome(alert.outcome, true)),
     h("td", { class: "number" }, score(alert)),
-    h("td", {}, h("a", { href: place(alert) }, alert.entity), alert.said ? ` ${alert.said}` : ""),
-    h("td", { class: "wide" }, why(alert))))));
+    h("td", { class: "what" }, h("a", { href: place(alert) }, alert.entity), alert.said ? ` ${alert.said}` : ""),
+    h("td", { class: "wide" }, h("span", { class: "clamp", title: why(alert) }, why(alert)))))));
 }

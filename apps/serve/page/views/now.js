@@ -73,9 +73,16 @@ export async function now(root, page) {
   return {
     part(name, state) {
       if (name === "rates") figures(state);
-      if (name === "alerts") put(newest, alertTable(state.alerts.slice(0, 8), page));
+      if (name === "alerts") put(newest, alertTable(chosen(state.alerts), page));
     },
   };
+}
+
+// Fraud first; of a customer or machine only its newest alert.
+function chosen(alerts) {
+  const one = alerts.filter((a, i) => alerts.findIndex((b) => b.entity === a.entity) === i);
+  const of = (domain) => one.filter((a) => (domain ? a.domain === domain : a.domain !== "fraud"));
+  return [...of("fraud").slice(0, 5), ...of("").slice(0, 5)];
 }
 
 function badly(figures, ledgers) {
@@ -114,7 +121,7 @@ function drawing(topology, figures) {
   const columns = [];
   for (const c of topology.components) (columns[depth.get(c.name)] ??= []).push(c);
   const place = new Map();
-  columns.forEach((column, x) => column.forEach((c, y) => place.set(c.name, [x * 190 + 4, y * 60 + 6])));
+  columns.forEach((column, x) => column.forEach((c, y) => place.set(c.name, [x * 280 + 4, y * 60 + 6])));
   const height = Math.max(...columns.map((c) => c.length)) * 60;
   const edges = topology.components.flatMap((c) => Object.entries(c.inputs).map(([input, grouping]) => {
     const [from, stream] = input.split(":");
@@ -134,7 +141,7 @@ function drawing(topology, figures) {
       svg("text", { class: "quiet", x: x + 60, y: y + 30 }, `${c.kind} × ${c.tasks}`),
     ];
   });
-  const width = columns.length * 190 - 62;
+  const width = columns.length * 280 - 152;
   return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `The topology ${topology.domain}` }, edges, boxes);
 }

@@ -53,7 +53,12 @@ export function queue(domain, title) {
       draw();
       history.replaceState(null, "", `#${domain === "fraud" ? "fraud" : "machines"}`);
       put(side, h("p", { class: "quiet" }, "Loading"));
-      await detail(side, alert, page);
+      if (side.offsetTop > list.offsetTop) side.scrollIntoView(); // a narrow screen: it is below
+      try {
+        await detail(side, alert, page);
+      } catch (error) {
+        put(side, h("p", { class: "notice broken" }, error.message));
+      }
     }
     list.addEventListener("click", (event) => {
       const row = event.target.closest("tr.row");

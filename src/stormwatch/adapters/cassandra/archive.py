@@ -140,7 +140,7 @@ class CassandraArchive(CassandraReads):
                         self._archive.alerts_with.bind((*where, *place, limit)),
                         self._archive.alerts_before.bind((*where, place.timestamp, limit)),
                     )
-                found += (DecisionRow(*row, True) for rows in self._run(reads) for row in rows)
+                found += (DecisionRow(*(*row, True)) for rows in self._run(reads) for row in rows)
         return standing(found, limit, lambda keys: self.find_decisions(domain, keys))
 
     def decisions_of(

@@ -61,7 +61,9 @@ class MemoryArchive:
         self._fail("alerts_after")
         rows = [
             row["row"][1]
-            for (name, _, _, timestamp, entity, key), row in self.tables.get("alerts", {}).items()
+            for (name, _, _, timestamp, entity, key), row in list(
+                self.tables.get("alerts", {}).items()
+            )
             if name == domain and (-timestamp, entity, key) > (-place.timestamp, *place[1:])
         ]
         return standing(rows, limit, lambda keys: self.find_decisions(domain, keys))
@@ -95,6 +97,6 @@ class MemoryArchive:
     def _letters(self, domain: str) -> list[StoredAside]:
         return [
             StoredAside(key[1], key[2], key[3], row["row"][1])
-            for key, row in self.tables.get("dead_letters", {}).items()
+            for key, row in list(self.tables.get("dead_letters", {}).items())
             if key[0] == domain
         ]
