@@ -1,21 +1,23 @@
 """Mappings on the operator's side: which the settings name, and what one makes of a file."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from apps.data import event_files, mapped_rows
 from apps.data.publish import Event
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
-from stormwatch.parsing.mapping import Mapped, MappingError, Target, chosen, made
+from stormwatch.domains.maintenance.parse import TARGET as READING
+from stormwatch.parsing.fields import from_ms
+from stormwatch.parsing.mapping import Mapped, Target, chosen, made, read, text_of
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 
-TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION}
+TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION, READING.event: READING}
 """The kinds of events that mappings can make."""
-SAMPLE = 10_000
 SHOWN = 10
 
 
@@ -34,12 +36,12 @@ def events_of(
     `run` becomes part of the units of C-MAPSS files. Raises FileError, MappingError.
     """
     if mapped := of(settings, events):
-        return mapped_rows.read(paths, events, mapped, stopped)
+        return mapped_rows.read(paths, mapped, stopped)
     return event_files.read(paths, events, run, stopped)
 
 
-class Sample(NamedTuple):
-    """What a mapping made of the first rows of a file."""
+class Outcome(NamedTuple):
+    """What a mapping made of a sample."""
 
     rows: int
     events: list[Any]  # the first SHOWN
@@ -47,22 +49,38 @@ class Sample(NamedTuple):
     examples: dict[str, Rejection]  # code -> its first one
 
 
-def look(mapping: str, file: Path, events: str) -> Sample:
-    """Apply a mapping (a file or preset) to the first SAMPLE rows. Raises MappingError, FileError.
+def ready(mapping: str) -> tuple[Mapped, str]:
+    """A mapping by its file, preset or text, made ready, and the events it makes. Raises
+    MappingError."""
+    event = read(text_of(mapping), "the mapping" if "\n" in mapping else mapping).event
+    return made(mapping, TARGETS[event]), event
 
-    No row is held against a time of Kafka: that it lies in the future is not seen here.
+
+def applied(mapped: Mapped, values: Iterable[bytes]) -> Outcome:
+    """Apply a mapping to records.
+
+    None is held against a time of Kafka: that a time lies in the future is not seen here.
     """
-    if events not in TARGETS:
-        raise MappingError(f"{events} cannot be mapped yet; {', '.join(TARGETS)} can.")
-    mapped = made(mapping, TARGETS[events])
     rows, found = 0, list[Any]()
     refused, examples = Counter[str](), dict[str, Rejection]()
-    for event in islice(mapped_rows.read([file], events, mapped), SAMPLE):
+    for value in values:
         rows += 1
-        got = mapped.parse(event.value, -1, future_skew_ms=0)
+        got = mapped.parse(value, -1, future_skew_ms=0)
         if isinstance(got, Rejection):
             refused[got.code] += 1
             examples.setdefault(got.code, got)
         elif len(found) < SHOWN:
             found.append(got)
-    return Sample(rows, found, dict(refused.most_common()), examples)
+    return Outcome(rows, found, dict(refused.most_common()), examples)
+
+
+def in_a_line(event: Any) -> str:
+    """An event's fields that say something, its time readable."""
+    defaults = {one.name: one.default for one in msgspec.structs.fields(event)}
+    parts = []
+    for name, value in msgspec.structs.asdict(event).items():
+        if name == "time":
+            parts.append(f"time={from_ms(value).isoformat(timespec='milliseconds')}")
+        elif value != defaults[name] and value not in ("", ()):
+            parts.append(f"{name}={value}")
+    return " ".join(parts)

@@ -13,6 +13,7 @@ from stormwatch.codec import BATCH_FIELDS, RECORDS
 from stormwatch.dead_letters import redaction
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.fraud.parse import parse as parse_transaction
+from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.parsing.mapping import Target, chosen
@@ -80,3 +81,4 @@ class ParseReadings(ParseBolt):
     """schema/readings.md"""
 
     parse_one = staticmethod(parse_reading)
+    target = READING

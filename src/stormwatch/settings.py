@@ -108,6 +108,9 @@ class Settings:
     mapping_transactions: str = _option(
         "mapping.transactions", "", "TOML file, or preset:NAME, that maps records of another format"
     )
+    mapping_readings: str = _option(
+        "mapping.readings", "", "TOML file, or preset:NAME, that maps records of another format"
+    )
 
     store: str = _option(
         "store", "cassandra", "where decisions are stored; memory: only for dev",

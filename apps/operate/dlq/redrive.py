@@ -15,6 +15,7 @@ import msgspec
 from apps.data.kinds import BY_TOPOLOGY
 from apps.operate import log
 from apps.operate.dlq.letters import Letter
+from stormwatch.adapters import log_reader
 from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAct
 from stormwatch.dead_letters.redaction import MASK
 from stormwatch.errors import BrokerUnavailable
@@ -142,7 +143,7 @@ class Redriver:
                     wanted.setdefault((copy.key, copy.value), []).append(copy)
             marks = self._source.watermarks(partition)
             since = max(marks.low, min(c.since for some in wanted.values() for c in some))
-            for records in log.records(self._source, partition, since, marks.high):
+            for records in log_reader.records(self._source, partition, since, marks.high):
                 for record in records:
                     some = wanted.get((record.key or b"", record.value or b""), [])
                     if some and record.offset >= some[0].since:
@@ -196,7 +197,7 @@ class Redriver:
         if topic not in self._present:
             self._present[topic] = log.Present(self._source, self._archive, topic)
         there = self._present[topic].has(partition, epoch, offset)
-        return log.record_at(self._source, partition, offset) if there else None
+        return self._source.peek({partition: offset}).get(partition) if there else None
 
 
 def _before(act: LetterAct) -> str:

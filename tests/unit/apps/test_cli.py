@@ -5,8 +5,8 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,6 +14,8 @@ from apps.cli import app as shared
 from apps.cli.__main__ import main
 from apps.cli.groups import GROUPS
 from apps.local.services import manage, ports
+from stormwatch.adapters import connect
+from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.addresses import Address
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,7 +25,7 @@ COMMANDS = [
     ["cluster", "down"],
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
     ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
-    ["verdict"], ["replay"],
+    ["verdict"], ["replay"], ["map"],
 ]  # fmt: skip
 
 
@@ -186,6 +188,11 @@ def test_what_partitions_share_is_not_provable_and_says_what_to_use(
     assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in said
 
 
+def unasked(*_: object) -> NoReturn:
+    """A client would wait for what is not there."""
+    pytest.fail("a client was made although nothing listens")
+
+
 @pytest.mark.parametrize(
     "argv",
     [["alerts"], ["journey", "transactions/0/1"], ["ledger"], ["publish", "transactions"],
@@ -202,9 +209,12 @@ def test_with_services_down_each_command_names_up_at_once(
     monkeypatch.setenv("STORMWATCH_RUN_DIR", str(tmp_path))
     default = Address("127.0.0.1", ports.free())
     monkeypatch.setattr(manage, "_addresses", lambda *_: [default])
-    began = time.process_time()
-    assert main(argv) == 1
-    assert time.process_time() - began < 1.0, "what another process does is not counted"
+    before = connect.use(connect.Doubles(unasked, unasked, unasked, unasked))
+    monkeypatch.setattr(cassandra, "connect", unasked)
+    try:
+        assert main(argv) == 1
+    finally:
+        connect.use(before)
     said = capsys.readouterr().err
     assert f"is not running: nothing listens at {default}" in said
     assert "`./stormwatch up`" in said

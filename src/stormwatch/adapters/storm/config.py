@@ -27,5 +27,11 @@ def storm_config(settings: Settings) -> dict[str, Any]:
         "topology.spout.wait.park.microsec": _PARK_US,
         "topology.bolt.wait.strategy": _PARK,
         "topology.bolt.wait.park.microsec": _PARK_US,
-        **to_conf(replace(settings, mapping_transactions=text_of(settings.mapping_transactions))),
+        **to_conf(
+            replace(
+                settings,
+                mapping_transactions=text_of(settings.mapping_transactions),
+                mapping_readings=text_of(settings.mapping_readings),
+            )
+        ),
     }

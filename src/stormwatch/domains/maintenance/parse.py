@@ -1,7 +1,7 @@
 """Readings topic: record values to events and back. The format: schema/readings.md."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -9,6 +9,7 @@ from msgspec import Meta
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.sensors import SENSORS, SENTINELS
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms
+from stormwatch.parsing.mapping import Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -51,16 +52,40 @@ def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Re
     # A key that is unknown or there twice adds quotes, and nothing takes any away.
     if value.count(b'"') != quotes:
         check_rest(value)
+    return _checked(wire, value, timestamp, future_skew_ms)
+
+
+def _checked(wire: _Wire, timed: bytes, timestamp: int, future_skew_ms: int) -> Reading:
+    """`timed` is the JSON that `wire.time` was read from; nothing, where it is exact already."""
     check_ids(id=wire.id)
     if not _UNIT.fullmatch(wire.unit):
         why = "is not fleet/run/number, each of letters, digits and any of . _ -"
         raise refuse("bad_unit", "unit", why, wire.unit)
-    time = check_time(wire.time, value, timestamp, future_skew_ms)
+    time = check_time(wire.time, timed, timestamp, future_skew_ms)
     for name, measured in wire.sensors.items():
         low, high = _POSSIBLE.get(name, _NOWHERE)
         if not low <= measured <= high:
             _check_sensor(name, measured)
     return Reading(wire.id, wire.unit, time, wire.cycle, wire.settings, wire.sensors)
+
+
+def of_mapping(found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
+    """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+    wire = msgspec.convert({"cycle": 1} | found, _Wire)
+    if not wire.sensors:
+        raise refuse("missing_field", "sensors", "have no value, not one of them", value)
+    return _checked(wire, b"", timestamp, future_skew_ms)
+
+
+TARGET = Target(
+    "readings",
+    required=("id", "unit", "time"),
+    optional=("cycle",),
+    entity="unit",
+    make=of_mapping,
+    readers={"cycle": values.whole},
+)
+"""What a mapping has to find in a record."""
 
 
 def to_wire(event: Reading) -> bytes:

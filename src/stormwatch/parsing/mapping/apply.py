@@ -2,23 +2,33 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping as Values
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
 from stormwatch.parsing.mapping import values
-from stormwatch.parsing.mapping.document import Field, Mapping, MappingError, paths_of
+from stormwatch.parsing.mapping.document import (
+    Csv,
+    Field,
+    Long,
+    Mapping,
+    MappingError,
+    Sensor,
+    paths_of,
+)
 from stormwatch.parsing.mapping.values import Unusable
 from stormwatch.parsing.rejections import UNPARSABLE, check_rest, code_of, explain, refuse
 from stormwatch.records import Rejection
 
-_ABSENT = (None, "")
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
 _decode = msgspec.json.decode
 
 Get = Callable[[dict[str, Any]], Any]
 Take = Callable[[dict[str, Any]], Any]
+Absent = tuple[Any, ...]
+"""What means that a record has no value there: None, "" and the mapping's own texts."""
 
 
 class Target(NamedTuple):
@@ -33,6 +43,8 @@ class Target(NamedTuple):
     Kafka's time of it (ms) and future_skew (ms). Raises what `parsing.rejections` explains."""
     exponent: Callable[[str], int] = lambda currency: 2
     """Digits of a currency's minor unit. Raises KeyError for what is no currency."""
+    readers: Values[str, Callable[[Any], Any]] = MappingProxyType({})
+    """How a field is read that is no text, such as `values.whole`."""
 
 
 class Mapped(NamedTuple):
@@ -40,6 +52,7 @@ class Mapped(NamedTuple):
 
     parse: Callable[..., Any]
     entity: Callable[[bytes], str]
+    csv: Csv
 
 
 def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
@@ -68,11 +81,17 @@ class _Compiled:
 
     def __init__(self, mapping: Mapping, target: Target) -> None:
         self._mapping, self._target = mapping, target
+        self._absent: Absent = (None, "", *mapping.absent)
         takes = {
-            name: _taken(field, values.time(field) if name == "time" else values.text)
+            name: _taken(
+                field,
+                values.time(field) if name == "time" else target.readers.get(name, values.text),
+                self._absent,
+            )
             for name, field in mapping.fields.items()
             if name != "amount"
         }
+        self._measured = _measured(mapping, self._absent) if mapping.event == "readings" else None
         self._key = takes[target.entity]
         self._constants = {
             name: takes.pop(name)({})
@@ -82,9 +101,9 @@ class _Compiled:
         self._fields = tuple(takes.items())
         self._money = mapping.fields.get("amount")
         self._amounts: dict[int, Take] = {}
-        self._cards = [_get([path]) for path in mapping.card_numbers]
-        self._only = None if mapping.only is None else _get([mapping.only.path])
-        self.mapped = Mapped(self.parse, self.entity)
+        self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
+        self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
+        self.mapped = Mapped(self.parse, self.entity, mapping.csv)
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
@@ -98,6 +117,8 @@ class _Compiled:
                     raise self._missing(name, value)
             if self._money is not None:
                 found["amount"] = self._amount(record, found["currency"], value)
+            if self._measured is not None:
+                found.update(self._measured(record))
             return self._target.make(found, self._hidden(record, value), timestamp, future_skew_ms)
         except msgspec.ValidationError as error:
             return self._refused(value, error)
@@ -134,7 +155,9 @@ class _Compiled:
             raise refuse("unknown_currency", "currency", why, currency) from None
         if digits not in self._amounts:
             assert self._money is not None
-            self._amounts[digits] = _taken(self._money, values.amount(self._money, digits))
+            self._amounts[digits] = _taken(
+                self._money, values.amount(self._money, digits), self._absent
+            )
         if (amount := self._amounts[digits](record)) is None:
             raise self._missing("amount", value)
         return amount
@@ -157,7 +180,7 @@ class _Compiled:
 
     def _hidden(self, record: dict[str, Any], value: bytes) -> bytes:
         for get in self._cards:
-            if (card := get(record)) not in _ABSENT:
+            if (card := get(record)) not in self._absent:
                 value = value.replace(str(card).encode(), b"#")
         return value
 
@@ -168,19 +191,19 @@ class _Compiled:
         return refuse(code_of(message), self._source(name), why, value).rejection
 
 
-def _taken(field: Field, read: Callable[[Any], Any]) -> Take:
+def _taken(field: Field, read: Callable[[Any], Any], absent: Absent) -> Take:
     """What gives a field's value of a record; None where it is absent."""
     if field.constant is not None:
         constant = read(field.constant)
         return lambda record: constant
     if field.hash is not None:
-        return _hashed(field.hash, field.prefix)
+        return _hashed(field.hash, field.prefix, absent)
     paths = paths_of(field)
-    get, default = _get(paths), field.default
+    get, default = _get(paths, absent), field.default
 
     def take(record: dict[str, Any]) -> Any:
         value = get(record)
-        if value in _ABSENT:
+        if value in absent:
             if default is None:
                 return None
             value = default
@@ -191,15 +214,16 @@ def _taken(field: Field, read: Callable[[Any], Any]) -> Take:
 
     read = _changed(field, read)
     if len(paths) == 1 and "." not in paths[0]:
-        return _plainly(paths[0], read, take)
+        return _plainly(paths[0], read, take, absent)
     return take
 
 
-def _plainly(path: str, read: Callable[[Any], Any], take: Take) -> Take:
+def _plainly(path: str, read: Callable[[Any], Any], take: Take, absent: Absent) -> Take:
     """`take` for a field that is there and has one name: what nearly every record comes to."""
+    more = absent[2:]
 
     def taken(record: dict[str, Any]) -> Any:
-        if value := record.get(path):
+        if (value := record.get(path)) and not (more and value in more):
             try:
                 return read(value)
             except Unusable:
@@ -225,8 +249,8 @@ def _changed(field: Field, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return changed
 
 
-def _hashed(paths: list[str], prefix: str) -> Take:
-    gets = [(path, _get([path])) for path in paths]
+def _hashed(paths: list[str], prefix: str, absent: Absent) -> Take:
+    gets = [(path, _get([path], absent)) for path in paths]
 
     def take(record: dict[str, Any]) -> str:
         found = []
@@ -239,8 +263,8 @@ def _hashed(paths: list[str], prefix: str) -> Take:
     return take
 
 
-def _get(paths: list[str]) -> Get:
-    """What gives the first of the paths that is present and not empty; else None or ""."""
+def _get(paths: list[str], absent: Absent) -> Get:
+    """What gives the first of the paths that is present and not absent; else None or ""."""
     if len(paths) == 1 and "." not in paths[0]:
         path = paths[0]
         return lambda record: record.get(path)
@@ -253,7 +277,7 @@ def _get(paths: list[str]) -> Get:
                 value = record
                 for step in inner:
                     value = value.get(step) if isinstance(value, Values) else None
-            if value not in _ABSENT:
+            if value not in absent:
                 return value
         return None
 
@@ -274,3 +298,85 @@ def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str,
         raise refuse("missing_field", name, f"is no object: is this a {envelope} envelope?", value)
     found: dict[str, Any] = inner
     return found
+
+
+def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What gives `settings` and `sensors` of a record. What has no value is left out of them."""
+    read = values.number_with_comma if mapping.decimal_sign == "," else values.number
+    settings = [(path, _get([path], absent)) for path in mapping.settings]
+    if mapping.long is not None:
+        sensors = _one_sensor(mapping.long, read, absent)
+    elif isinstance(mapping.sensors, str):
+        sensors = _rest(mapping, read, absent)
+    else:
+        sensors = _named(mapping.sensors, read, absent)
+
+    def take(record: dict[str, Any]) -> dict[str, Any]:
+        found = tuple(
+            _number(path, value, read)
+            for path, get in settings
+            if (value := get(record)) not in absent
+        )
+        return {"settings": found, "sensors": sensors(record)}
+
+    return take
+
+
+def _number(path: str, value: Any, read: Callable[[Any], float]) -> float:
+    try:
+        return read(value)
+    except Unusable as error:
+        raise refuse(error.code, path, error.why, str(value)) from None
+
+
+def _named(
+    sensors: dict[str, str | Sensor], read: Callable[[Any], float], absent: Absent
+) -> Callable[[dict[str, Any]], dict[str, float]]:
+    paths = {name: one.path if isinstance(one, Sensor) else one for name, one in sensors.items()}
+    gets = [(name, path, _get([path], absent)) for name, path in paths.items()]
+
+    def take(record: dict[str, Any]) -> dict[str, float]:
+        return {
+            name: _number(path, value, read)
+            for name, path, get in gets
+            if (value := get(record)) not in absent
+        }
+
+    return take
+
+
+def _one_sensor(
+    long: Long, read: Callable[[Any], float], absent: Absent
+) -> Callable[[dict[str, Any]], dict[str, float]]:
+    name_of = _taken(Field(path=long.sensor, lookup=long.names), values.text, absent)
+    value_of = _get([long.value], absent)
+
+    def take(record: dict[str, Any]) -> dict[str, float]:
+        if (name := name_of(record)) is None or (value := value_of(record)) in absent:
+            return {}
+        return {name: _number(long.value, value, read)}
+
+    return take
+
+
+def _rest(
+    mapping: Mapping, read: Callable[[Any], float], absent: Absent
+) -> Callable[[dict[str, Any]], dict[str, float]]:
+    known = {"_file", "_row", *mapping.settings, *mapping.without, *mapping.card_numbers}
+    for field in mapping.fields.values():
+        known |= {*paths_of(field), *(field.hash or ())}
+    if mapping.only is not None:
+        known.add(mapping.only.path)
+    named = {path.partition(".")[0] for path in known} | known
+
+    def take(record: dict[str, Any]) -> dict[str, float]:
+        found = {}
+        for name, value in record.items():
+            if name not in named and value not in absent:
+                try:
+                    found[name] = read(value)
+                except Unusable:
+                    continue  # no number, so no sensor
+        return found
+
+    return take

@@ -7,6 +7,7 @@ refused here, with the line.
 
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -61,16 +62,65 @@ class Only(msgspec.Struct, forbid_unknown_fields=True):
     values: Annotated[list[str], Meta(min_length=1)]
 
 
+class Sensor(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where one sensor's value comes from."""
+
+    path: Path
+    unit: str = ""
+    """Has to be the one that the equipment type names, where it names one. Nothing is converted."""
+
+
+class Long(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Records of one sensor each: its name is at `sensor`, what it measured at `value`."""
+
+    sensor: Path
+    value: Path
+    names: dict[str, str] | None = None
+    """The record's name -> the sensor's; others are refused. Without it a name stays as it is."""
+
+
+SPACE = "space"
+REST = "rest"
+"""For `sensors`: every number, or text that is one, at the top of the record which nothing else in
+the mapping names."""
+
+
+class Csv(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How a file of rows is read, by `publish`, `dev` and `map`; it says nothing of a topic."""
+
+    delimiter: Annotated[str, Meta(max_length=5)] = ""
+    """One character, or "space" for runs of blanks; "" for whichever of , ; | and tab fits."""
+    quote: Literal['"', "'"] = '"'
+    names: list[Path] = []
+    """Of the columns, in a file that has no header."""
+
+
 class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A mapping as it stands in its file."""
 
-    event: Literal["transactions"]
+    event: Literal["transactions", "readings"]
     version: Annotated[str, Meta(min_length=1, max_length=40)] = "1"
     envelope: Literal["none", "debezium", "cloudevents"] = "none"
     card_numbers: list[Path] = []
     """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
     only: Only | None = None
+    absent: list[str] = []
+    """Texts that mean that there is no value, such as "NA"; an empty one always does."""
+    csv: Csv = msgspec.field(default_factory=Csv)
     fields: dict[str, Field]
+
+    # of readings
+    equipment: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "any"
+    """The equipment type of every unit in these records."""
+    settings: list[Path] = []
+    """Numbers that say how the unit was run, in this order."""
+    sensors: dict[str, Path | Sensor] | str = {}
+    """Sensor name -> where its value is; or REST."""
+    without: list[Path] = []
+    """Of REST: fields that are no sensors."""
+    long: Long | None = None
+    decimal_sign: Literal[".", ","] = "."
+    """Of sensors, settings and other numbers; an amount has its own."""
 
 
 TIME_FORMS = ("rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "step")
@@ -83,16 +133,51 @@ def read(text: str, where: str) -> Mapping:
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"{where} is not TOML: {error}.") from error
     # One by one: msgspec does not name a table's key.
-    for name, one in raw["fields"].items() if isinstance(raw.get("fields"), dict) else ():
-        _convert(text, where, one, Field, f"fields.{name}")
+    for table, kind in (("fields", Field), ("sensors", Path | Sensor)):
+        for name, one in raw[table].items() if isinstance(raw.get(table), dict) else ():
+            _convert(text, where, one, kind, f"{table}.{name}")
     mapping: Mapping = _convert(text, where, raw, Mapping, "")
     for name, field in mapping.fields.items():
         if why := _contradiction(name, field, mapping):
             raise _wrong(text, where, f"fields.{name}", why)
+    if why := _csv_contradiction(mapping.csv):
+        raise _wrong(text, where, "csv", why)
+    for key, why in _of_readings(mapping):
+        raise _wrong(text, where, key, why)
     return mapping
 
 
-def _convert(text: str, where: str, raw: Any, kind: type[Any], at: str) -> Any:
+def _csv_contradiction(csv: Csv) -> str:
+    if len(csv.delimiter) > 1 and csv.delimiter != SPACE:
+        return f'has the delimiter {csv.delimiter!r}: give one character, or "{SPACE}"'
+    if twice := sorted({name for name in csv.names if csv.names.count(name) > 1}):
+        return f"names two columns {', '.join(twice)}: one of them would be lost"
+    return ""
+
+
+def _of_readings(mapping: Mapping) -> Iterator[tuple[str, str]]:
+    """(key, why) of what cannot be meant so in a mapping with sensors, or in one without."""
+    if mapping.event != "readings":
+        for key in ("equipment", "settings", "sensors", "without", "long"):
+            if getattr(mapping, key) != _plain(key):
+                yield key, f"is of readings, and {mapping.event} have none"
+        return
+    if isinstance(mapping.sensors, str) and mapping.sensors != REST:
+        yield "sensors", f'is a table of sensors, or "{REST}"'
+    given = [key for key in ("sensors", "long") if getattr(mapping, key)]
+    if len(given) == 2 or (not given and "event" not in mapping.fields):
+        have = " and ".join(given) or "none"
+        yield "sensors", f"needs exactly one of sensors and [long], and has {have}"
+    if mapping.without and mapping.sensors != REST:
+        yield "without", f'belongs to sensors = "{REST}"'
+
+
+def _plain(key: str) -> Any:
+    field = next(one for one in msgspec.structs.fields(Mapping) if one.name == key)
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
+def _convert(text: str, where: str, raw: Any, kind: Any, at: str) -> Any:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
-from math import floor
+from math import floor, inf, isfinite
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 _ISO = {"%Y-%m-%d %H:%M:%S": 19, "%Y-%m-%dT%H:%M:%S": 19, "%Y-%m-%d %H:%M": 16, "%Y-%m-%d": 10}
 """Patterns that `datetime.fromisoformat` reads, ten times as fast, and how long their texts are."""
 _PER_S = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
+_WHOLE_MAX = 10**300
 _DIGITS = 25
 """Python refuses to read numbers of thousands of digits."""
 LEAST_MS, MOST_MS = 62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999
@@ -52,6 +53,33 @@ def whole(value: Any) -> int:
     if exact != exact.to_integral_value():
         raise Unusable("wrong_type", "is not a whole number")
     return int(exact)
+
+
+_FLOAT = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+
+
+def number(value: Any) -> float:
+    """A measured number, also as text, also as 6.4e-3. Finite. Raises Unusable."""
+    if value.__class__ is float:
+        return float(value)  # JSON has no others than finite ones
+    if value.__class__ is int:
+        found = float(value) if abs(value) < _WHOLE_MAX else inf
+    elif value.__class__ is str and _FLOAT.fullmatch(written := value.strip()):
+        found = float(written)
+    else:
+        raise Unusable("wrong_type", "is not a number")
+    if not isfinite(found):
+        raise Unusable("out_of_range", "is not a finite number")
+    return found
+
+
+def number_with_comma(value: Any) -> float:
+    """As `number`, of texts whose decimal sign is a comma. Raises Unusable."""
+    if value.__class__ is str:
+        if "." in value:
+            raise Unusable("wrong_type", "has a point, but its decimal sign is a comma")
+        value = value.replace(",", ".")
+    return number(value)
 
 
 def _is_whole(written: str) -> bool:

@@ -1,0 +1,105 @@
+"""Mappings of sensor readings: wide and long tables, missing cells, the rest of the numbers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormwatch.parsing.mapping import MappingError, Target, compiled, read, values
+from stormwatch.records import Rejection
+
+TARGET = Target(
+    "readings", ("id", "unit", "time"), ("cycle", "event"), "unit",
+    lambda found, value, timestamp, skew: found, readers={"cycle": values.whole},
+)  # fmt: skip
+
+HEAD = """
+event = "readings"
+absent = ["NA", "nan"]
+{}
+[fields.id]
+hash = ["pump", "at"]
+
+[fields.unit]
+path = "pump"
+
+[fields.time]
+path = "at"
+form = "epoch_s"
+"""
+WIDE = HEAD.format('settings = ["rpm"]') + (
+    '[sensors]\nvibration = "vib"\n[sensors.temperature]\npath = "t.out"\nunit = "°C"\n'
+)
+LONG = HEAD.format("") + '[long]\nsensor = "tag"\nvalue = "value"\nnames = {V1 = "vibration"}\n'
+
+
+def parse(toml: str, **record: Any) -> Any:
+    mapped = compiled(read(toml, "m.toml"), TARGET, "m.toml")
+    return mapped.parse(msgspec.json.encode({"pump": "p1", "at": 0, **record}), 0, future_skew_ms=0)
+
+
+def test_a_row_of_sensors() -> None:
+    found = parse(WIDE, vib="0.5", t={"out": 60}, rpm="1450", status="OK")
+    assert (found["unit"], found["settings"]) == ("p1", (1450.0,))
+    assert found["sensors"] == {"vibration": 0.5, "temperature": 60.0}
+    assert found["time"] == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "nan", None])
+def test_a_missing_cell_is_an_absent_sensor(cell: Any) -> None:
+    assert parse(WIDE, vib=cell, t={"out": 60})["sensors"] == {"temperature": 60.0}
+    assert parse(WIDE, vib=1, rpm=cell)["settings"] == ()
+
+
+@pytest.mark.parametrize("cell", ["ERR", "NaN", "Infinity", "1e999", "0x1F", "1_000", True, [1]])
+def test_what_is_no_number_is_refused_by_its_own_name(cell: Any) -> None:
+    got = parse(WIDE, vib=cell)
+    assert isinstance(got, Rejection) and got.field == "vib"
+    assert got.code in ("wrong_type", "out_of_range")
+
+
+def test_the_rest_of_the_numbers_are_sensors() -> None:
+    rest = HEAD.format('sensors = "rest"\nwithout = ["row"]')
+    found = parse(rest, vib="-1.5e-3", heat=60, row=7, status="OK", on=True, gone="NA", _row="1")
+    assert found["sensors"] == {"vib": -0.0015, "heat": 60.0}
+
+
+def test_one_sensor_a_record() -> None:
+    assert parse(LONG, tag="V1", value="0.5")["sensors"] == {"vibration": 0.5}
+    assert parse(LONG, tag="V1", value="NA")["sensors"] == {}
+    unknown = parse(LONG, tag="V2", value="0.5")
+    assert (unknown.code, unknown.field) == ("out_of_range", "tag")
+
+
+def test_numbers_with_a_decimal_comma() -> None:
+    comma = WIDE.replace("absent =", 'decimal_sign = ","\nabsent =')
+    assert parse(comma, vib="0,5")["sensors"] == {"vibration": 0.5}
+    assert parse(comma, vib="1.234,5").code == "wrong_type"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_finite_number_is_read_as_it_was_written(number: float) -> None:
+    assert parse(WIDE, vib=number)["sensors"]["vibration"] == number
+    assert parse(WIDE, vib=repr(number))["sensors"]["vibration"] == number
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[sensors]\n", "[sensor]\n", "m.toml: object contains unknown field"),
+        ('vibration = "vib"', "vibration = 7", "line 15: `sensors.vibration`"),
+        ('path = "t.out"', 'paht = "t.out"', "line 16: `sensors.temperature`"),
+        ('settings = ["rpm"]', 'settings = ["rpm"]\nwithout = ["x"]', 'sensors = "rest"'),
+        ('settings = ["rpm"]', 'equipment = "Turbo Fan"', "line 4: `equipment`"),
+        ('event = "readings"', 'event = "transactions"', "is of readings"),
+        ('[sensors]\n', '[long]\nsensor = "a"\nvalue = "b"\n[sensors]\n', "sensors and long"),
+    ],
+)  # fmt: skip
+def test_a_wrong_mapping_is_refused(old: str, new: str, said: str) -> None:
+    assert old in WIDE
+    with pytest.raises(MappingError) as refused:
+        compiled(read(WIDE.replace(old, new, 1), "m.toml"), TARGET, "m.toml")
+    assert said in str(refused.value) and "m.toml" in str(refused.value)
