@@ -71,7 +71,7 @@ function pairs(...given) {
 function caption(domain, decisions) {
   const alerts = decisions.filter((d) => d.alert).length;
   const text = `${count(decisions.length)} decisions, ${count(alerts)} of them alerts.`;
-  if (domain === "fraud") return `${text} Large dots: alerts. Shaded: the middle 90 % of the rest.`;
+  if (domain === "fraud") return `${text} Large dots: alerts. Shaded: the middle 90 % of the rest. Whatever the currency, 1 is about a euro.`;
   if (domain === "maintenance") return `${text} Below: each sensor's drift from this unit's own baseline; shaded: within 2 standard deviations.`;
   return text;
 }
@@ -87,7 +87,7 @@ function plot(element, domain, decisions, chosen) {
     curves(element, times, [{ label: "remaining life", values: ordered.map((d) => d.score) }]);
     return;
   }
-  const value = (d) => d.features.amount ?? d.score;
+  const value = (d) => (d.features.amount === undefined ? d.score : d.features.amount / 100);
   const usual = ordered.filter((d) => !d.alert).map(value).sort((a, b) => a - b);
   const part = (share) => usual[Math.round(share * (usual.length - 1))];
   strip(element, times, ordered.map(value), usual.length > 4 ? [part(0.05), part(0.95)] : null,
