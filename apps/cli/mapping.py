@@ -153,7 +153,10 @@ def _tell(mapped: "Mapped", events: str, sample: "Sample", topic: str) -> int:
     for made in outcome.events:
         print(lines_shown(mappings.in_a_line(made)))
     refused = sum(outcome.refused.values())
-    print(f"{outcome.rows - refused:,} of {outcome.rows:,} records are {events}.")
+    good = outcome.rows - refused - outcome.ignored
+    print(f"{good:,} of {outcome.rows:,} records are {events}.")
+    if outcome.ignored:
+        print(f"{outcome.ignored:,} are ignored, as the mapping says.")
     for code, count in outcome.refused.items():
         example = lines_shown(outcome.examples[code].reason)
         print(f"{count:,} refused as {code}, for example: {example}")

@@ -8,34 +8,48 @@ from typing import Any, NamedTuple
 import msgspec
 
 from apps.data import event_files, mapped_rows
+from apps.data.kinds import BY_TOPOLOGY
 from apps.data.publish import Event
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.parsing.fields import from_ms
 from stormwatch.parsing.mapping import Mapped, Target, chosen, made, read, text_of
-from stormwatch.records import Rejection
+from stormwatch.records import IGNORED, Rejection
 from stormwatch.settings import Settings
+from stormwatch.state.judge import Domain
 
 TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION, READING.event: READING}
 """The kinds of events that mappings can make."""
 SHOWN = 10
 
 
-def of(settings: Settings, events: str) -> Mapped | None:
-    """The mapping that the settings name for these events. Raises MappingError."""
+def of(settings: Settings, events: str, topic: str) -> Mapped | None:
+    """The mapping that the settings name for a topic of these events. Raises MappingError."""
     target = TARGETS.get(events)
-    return None if target is None else chosen(settings, target)
+    return None if target is None else chosen(settings, target).get(topic)
+
+
+def parser(settings: Settings, topic: str, domain: Domain[Any, Any]) -> Callable[..., Any]:
+    """How the records of a topic become events: by its mapping, else as the domain's own format.
+
+    Called as `parse_one` of `parsing.batch`. Raises MappingError.
+    """
+    kind = BY_TOPOLOGY.get(domain.name)
+    if kind and (mapped := of(settings, kind.events, topic)):
+        return mapped.parse
+    return lambda value, timestamp, future_skew_ms: domain.parse(value, timestamp)
 
 
 def events_of(
     settings: Settings, paths: Sequence[Path], events: str, run: str,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool] = lambda: False, topic: str = "",
 ) -> Iterator[Event]:  # fmt: skip
     """The events of files, in a format of ours or in that of the mapping which the settings name.
 
-    `run` becomes part of the units of C-MAPSS files. Raises FileError, MappingError.
+    `run` becomes part of the units of C-MAPSS files; `topic` is where they go, else that of the
+    setting. Raises FileError, MappingError.
     """
-    if mapped := of(settings, events):
+    if mapped := of(settings, events, topic or getattr(settings, f"topic_{events}")):
         return mapped_rows.read(paths, mapped, stopped)
     return event_files.read(paths, events, run, stopped)
 
@@ -47,6 +61,7 @@ class Outcome(NamedTuple):
     events: list[Any]  # the first SHOWN
     refused: dict[str, int]  # code -> rows
     examples: dict[str, Rejection]  # code -> its first one
+    ignored: int = 0
 
 
 def ready(mapping: str) -> tuple[Mapped, str]:
@@ -61,17 +76,19 @@ def applied(mapped: Mapped, values: Iterable[bytes]) -> Outcome:
 
     None is held against a time of Kafka: that a time lies in the future is not seen here.
     """
-    rows, found = 0, list[Any]()
+    rows, ignored, found = 0, 0, list[Any]()
     refused, examples = Counter[str](), dict[str, Rejection]()
     for value in values:
         rows += 1
         got = mapped.parse(value, -1, future_skew_ms=0)
-        if isinstance(got, Rejection):
+        if got is IGNORED:
+            ignored += 1
+        elif isinstance(got, Rejection):
             refused[got.code] += 1
             examples.setdefault(got.code, got)
         elif len(found) < SHOWN:
             found.append(got)
-    return Outcome(rows, found, dict(refused.most_common()), examples)
+    return Outcome(rows, found, dict(refused.most_common()), examples, ignored)
 
 
 def in_a_line(event: Any) -> str:

@@ -18,8 +18,8 @@ from stormwatch.parsing.mapping.document import (
     paths_of,
 )
 from stormwatch.parsing.mapping.values import Unusable
-from stormwatch.parsing.rejections import UNPARSABLE, check_rest, code_of, explain, refuse
-from stormwatch.records import Rejection
+from stormwatch.parsing.rejections import UNPARSABLE, Refused, check_rest, code_of, explain, refuse
+from stormwatch.records import IGNORED, Rejection
 
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
@@ -53,6 +53,8 @@ class Mapped(NamedTuple):
     parse: Callable[..., Any]
     entity: Callable[[bytes], str]
     csv: Csv
+    mark: str = ""
+    """What decisions name it by: its version, `#` and a hash of its text."""
 
 
 def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
@@ -176,6 +178,8 @@ class _Compiled:
         kind = self._only(record)
         if str(kind) not in only.values:
             what = f"makes no {self._target.event}; these are {', '.join(only.values)}"
+            if only.others == "ignore":
+                raise Refused(IGNORED)
             raise refuse("unknown_type", only.path, what, str(kind))
 
     def _hidden(self, record: dict[str, Any], value: bytes) -> bytes:
@@ -301,7 +305,9 @@ def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str,
 
 
 def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What gives `settings` and `sensors` of a record. What has no value is left out of them."""
+    """What gives `settings` and `sensors` of a record, and their equipment type. What has no value
+    is left out of them."""
+    equipment = mapping.equipment
     read = values.number_with_comma if mapping.decimal_sign == "," else values.number
     settings = [(path, _get([path], absent)) for path in mapping.settings]
     if mapping.long is not None:
@@ -317,7 +323,7 @@ def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], di
             for path, get in settings
             if (value := get(record)) not in absent
         )
-        return {"settings": found, "sensors": sensors(record)}
+        return {"equipment": equipment, "settings": found, "sensors": sensors(record)}
 
     return take
 
