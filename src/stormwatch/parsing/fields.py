@@ -40,6 +40,7 @@ class _Timed(msgspec.Struct):
 
 _text_of = msgspec.json.Decoder(_Timed).decode
 _FRACTION = re.compile(r"(\.\d{3})\d+", re.ASCII)
+_ROUNDED_UP = re.compile(rb"\.[0-9]{3}999[5-9]|\\")  # an escape may be a digit
 
 
 def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int) -> int:
@@ -48,7 +49,7 @@ def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int
     A record without a Kafka time (-1) may be as far ahead as it likes. Raises Refused.
     """
     # msgspec rounds a seventh digit of a second: 23:59:59.9999995 would be the next day.
-    if not time.microsecond % 1000 and b"999" in value:
+    if value.rfind(b"999") >= 0 and not time.microsecond % 1000 and _ROUNDED_UP.search(value):
         time = msgspec.convert(_FRACTION.sub(r"\1", _text_of(value).time), datetime)
     ms = to_ms(time)
     if ms - timestamp > future_skew_ms and timestamp >= 0:
