@@ -28,6 +28,13 @@ WITH_SERVICES = (
     "tests/components/test_reader_kafka.py", "tests/components/test_logs.py",
 )  # fmt: skip
 """Where tests are that start or meet real services."""
+WITH_THEIR_OWN = (
+    "tests/conformance/", "tests/contracts/test_kafka_outage.py", "tests/e2e/test_java.py",
+    "tests/e2e/test_run_whole.py", "tests/e2e/test_services.py",
+    "tests/e2e/test_services_cluster.py", "tests/e2e/test_services_storm.py",
+)  # fmt: skip
+"""Those among them that start services of their own, or Storm alone."""
+_SHARED = {"kafka", "cassandra", "services"}
 
 Unique = Callable[[str], str]
 
@@ -43,14 +50,39 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """With `-n 2` whole files run beside each other, and all that shares services on one worker."""
+    """With `-n 2` whole files run beside each other, and all that shares services on one worker.
+
+    In the order of collection: one worker begins with what shares services, the other with what
+    has its own, and the many small files fill both up to the end.
+    """
+    config.option.loadscopereorder = False
     return _Sharing(config, log)
 
 
 class _Sharing(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return "services" if file.startswith(WITH_SERVICES) else file
+        return "services" if _place(file) == 0 else file
+
+
+def _place(file: str) -> int:
+    """0 with the session's services, 1 with its own, 2 without any."""
+    if file.startswith(WITH_THEIR_OWN):
+        return 1
+    return 0 if file.startswith(WITH_SERVICES) else 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with services first. Raises UsageError where one is not listed that shares them."""
+    for item in items:
+        chosen = item.callspec.params if hasattr(item, "callspec") else {}
+        used = _SHARED & set(getattr(item, "fixturenames", ())) - set(chosen)
+        if used and _place(item.nodeid):
+            raise pytest.UsageError(
+                f"{item.nodeid} uses the session's {', '.join(sorted(used))}: two workers would "
+                "start them. Name its file in WITH_SERVICES of tests/conftest.py."
+            )
+    items.sort(key=lambda item: _place(item.nodeid))
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,29 @@
 
 from streamparse import Grouping, Topology
 
-from bolts.fraud import FraudBolt, ScoreTransactions, StoreFraudDecisions
+from bolts.fraud import (
+    FraudAfterSplit,
+    FraudBolt,
+    ScoreTransactions,
+    SplitTransactions,
+    StoreFraudDecisions,
+)
 from bolts.parse import ParseTransactions
 from bolts.reject import RejectTransactions
 from spouts.transactions import TransactionSpout
 from stormwatch.adapters.storm.config import storm_config
 from stormwatch.adapters.storm.wiring import Checked
+from stormwatch.parsing.mapping import is_rekeyed
 from stormwatch.settings import load
 
 settings = load()
 
 
 class Fraud(Checked, Topology):
-    """spout -> parse (shuffle) -> score and store (fields: bucket); rejected go aside."""
+    """spout -> parse (shuffle) -> score and store (fields: bucket); rejected go aside.
+
+    Where a mapping says `rekey`, parse -> split by entity (shuffle) -> score and store.
+    """
 
     config = storm_config(settings)
 
@@ -22,7 +32,16 @@ class Fraud(Checked, Topology):
     parse = ParseTransactions.spec(
         inputs={transactions: Grouping.SHUFFLE}, par=settings.topology_parsers
     )
-    if settings.topology_chain:
+    refused = (parse["rejected"],)
+    if is_rekeyed(settings, "transactions"):
+        split = SplitTransactions.spec(
+            inputs={parse: Grouping.SHUFFLE}, par=settings.topology_parsers
+        )
+        decide = FraudAfterSplit.spec(
+            inputs={split: Grouping.fields("bucket")}, par=settings.topology_scorers
+        )
+        refused = (parse["rejected"], split["rejected"])
+    elif settings.topology_chain:
         decide = FraudBolt.spec(
             inputs={parse: Grouping.fields("bucket")}, par=settings.topology_scorers
         )
@@ -34,5 +53,8 @@ class Fraud(Checked, Topology):
             inputs={score: Grouping.fields("bucket")}, par=settings.topology_scorers
         )
     reject = RejectTransactions.spec(
-        inputs={parse["rejected"]: Grouping.SHUFFLE, transactions["notices"]: Grouping.SHUFFLE}
+        inputs={
+            **dict.fromkeys(refused, Grouping.SHUFFLE),
+            transactions["notices"]: Grouping.SHUFFLE,
+        }
     )

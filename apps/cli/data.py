@@ -141,7 +141,7 @@ def ledger(
     there was an alarm.
     """
     from apps.cli.connect import connected
-    from apps.data.streams import every
+    from apps.data.streams import all_topics
     from apps.operate import ledger as proof
     from apps.operate import ledger_command as more
     from stormwatch.errors import TopicError
@@ -151,7 +151,7 @@ def ledger(
         if topic and admin.describe(topic) is None:
             raise TopicError(
                 f"There is no topic {topic!r} at {settings.kafka_bootstrap}, so nothing can be "
-                f"proven. The topics are {', '.join(s.topic for s in every(settings))}; "
+                f"proven. The topics are {', '.join(all_topics(settings))}; "
                 "`./stormwatch up` creates them."
             )
         names = [topic] if topic else None

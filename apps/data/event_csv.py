@@ -34,6 +34,7 @@ class Header(NamedTuple):
     names: list[str]
     delimiter: str
     spaced: bool  # a space follows each separator
+    quote: str = '"'
 
     def fields_of(self, events: str) -> int:
         """How many of the fields that an event must have are columns."""
@@ -76,21 +77,23 @@ class Header(NamedTuple):
                 )
 
 
-def header(line: bytes, events: str) -> Header | None:
+def header(
+    line: bytes, events: str, delimiters: str = _DELIMITERS, quote: str = '"'
+) -> Header | None:
     """The header that this line is, if it can be one. It is taken with the separator that fits."""
     try:
         text = line.decode()
     except UnicodeDecodeError:
         return None
     found = []
-    for delimiter in _DELIMITERS:
+    for delimiter in delimiters:
         spaced = f"{delimiter} " in text
         try:
-            cells = next(_reader(iter([text]), delimiter, spaced))
+            cells = next(_reader(iter([text]), delimiter, spaced, quote))
         except csv.Error:
             continue
         names = [cell.strip() for cell in cells]
-        found.append(Header(names, delimiter, spaced))
+        found.append(Header(names, delimiter, spaced, quote))
     best = max(found, key=lambda one: (one.fields_of(events), len(one.names)), default=None)
     return best if best and len(best.names) > 1 else None
 
@@ -99,21 +102,26 @@ class Csv:
     """The rows under a header."""
 
     def __init__(
-        self, header: Header, events: str, fields: Fields | None = None, fault: str = "type"
-    ) -> None:
+        self, header: Header, events: str, fields: Fields | None = None, fault: str = "type",
+        headless: bool = False,
+    ) -> None:  # fmt: skip
         """`fields` makes a record's fields of a row's cells; else they are those of the wire.
 
         A row of too many or too few cells is sent with what is wrong with it in the field `fault`.
+        With `headless` the first line is a row.
         """
-        self._fault = fault
+        self._fault, self._headless = fault, headless
         self._header, self._key = header, KEYS[events]
         self._fields = fields or (_Readings(header) if events == "readings" else _fields)
 
     def __call__(self, text: Text) -> Iterator[Event]:
         """An event for each row that is not empty."""
         lines = _Lines(text.lines())
-        next(text for text in lines.texts() if text.strip())  # the header
-        rows = _reader(lines.texts(), self._header.delimiter, self._header.spaced)
+        if not self._headless:
+            next(text for text in lines.texts() if text.strip())
+        rows = _reader(
+            lines.texts(), self._header.delimiter, self._header.spaced, self._header.quote
+        )
         while True:
             lines.taken.clear()
             try:
@@ -163,8 +171,12 @@ class _Lines:
         return self._again.popleft() if self._again else next(self._lines, None)
 
 
-def _reader(texts: Iterator[str], delimiter: str, spaced: bool) -> Iterator[list[str]]:
-    return csv.reader(texts, delimiter=delimiter, skipinitialspace=spaced, strict=True)
+def _reader(
+    texts: Iterator[str], delimiter: str, spaced: bool, quote: str = '"'
+) -> Iterator[list[str]]:
+    return csv.reader(
+        texts, delimiter=delimiter, skipinitialspace=spaced, strict=True, quotechar=quote
+    )
 
 
 def _settings(names: Iterable[str]) -> list[str]:

@@ -13,22 +13,24 @@ import msgspec
 from apps.data import event_csv
 from apps.data.publish import Event
 from apps.data.text_files import FileError, Text
-from stormwatch.parsing.mapping import FAULT, Mapped
+from stormwatch.parsing.mapping import FAULT, SPACE, Csv, Mapped
 from stormwatch.parsing.rejections import UNPARSABLE
 
 _encode = msgspec.json.encode
+EVENTS = "transactions"
+"""Of a header of somebody else's, no name is one of ours: whichever kind is asked for."""
 
 
 def read(
-    paths: Iterable[Path], events: str, mapped: Mapped, stopped: Callable[[], bool] = lambda: False
+    paths: Iterable[Path], mapped: Mapped, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
     """The records of all files, keyed by the entity that the mapping finds in them.
 
-    CSV with a header, or JSON with one object a line; each also as .gz or through a pipe. Raises
-    FileError.
+    CSV, as the mapping's table `csv` says, or JSON with one object a line; each also as .gz or
+    through a pipe. Raises FileError.
     """
     for path in paths:
-        for value in _values(Text(path, stopped), events):
+        for value in values(path, mapped.csv, stopped):
             yield Event(_key(mapped, value), value)
 
 
@@ -39,27 +41,56 @@ def _key(mapped: Mapped, value: bytes) -> bytes | None:
         return None  # the parse bolt says what is wrong with it
 
 
-def _values(text: Text, events: str) -> Iterator[bytes]:
+def values(path: Path, csv: Csv, stopped: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """The record values of one file. Raises FileError."""
+    text = Text(path, stopped)
+    first = first_line(text)
+    if first.startswith(b"{"):
+        return (line for line in map(bytes.strip, text.lines()) if line)
+    cells = _Cells(path.name)
+    if csv.delimiter == SPACE:
+        return _spaced(text, csv.names, cells)
+    header = event_csv.header(first, EVENTS, csv.delimiter or ",;\t|", csv.quote)
+    if header is None:
+        raise FileError(
+            f"{path} is in no known format: its first line is {first[:60]!r}. Give CSV with a "
+            "header, or JSON with one object a line; the mapping's table [csv] may say more."
+        )
+    if csv.names:
+        header = header._replace(names=csv.names)
+    named = [name for name in header.names if name]
+    if twice := sorted({name for name in named if named.count(name) > 1}):
+        raise FileError(
+            f"{path} has two columns named {', '.join(twice)}: one of them would be lost. "
+            "Rename or remove one of them, or name all in the mapping: [csv] names = [...]."
+        )
+    rows = event_csv.Csv(header, EVENTS, cells, FAULT, headless=bool(csv.names))
+    return (event.value for event in rows(text))
+
+
+def first_line(text: Text) -> bytes:
+    """The first line that is not blank; it is not used up. Raises FileError where there is none."""
     first = next(text.look(), b"")
     text.rewind()
     if not first:
         raise FileError(f"{text.path} is empty; give a file with one record a line.")
-    if first.startswith(b"{"):
-        return (line for line in map(bytes.strip, text.lines()) if line)
-    header = event_csv.header(first, events)
-    if header is None:
-        raise FileError(
-            f"{text.path} is in no known format: its first line is {first[:60]!r}. Give CSV with a "
-            "header, or JSON with one object a line."
-        )
-    named = [name for name in header.names if name]
-    if twice := sorted({name for name in named if named.count(name) > 1}):
-        raise FileError(
-            f"{text.path} has two columns named {', '.join(twice)}: one of them would be lost. "
-            "Rename or remove one of them."
-        )
-    rows = event_csv.Csv(header, events, _Cells(text.path.name), FAULT)
-    return (event.value for event in rows(text))
+    return first
+
+
+def _spaced(text: Text, names: list[str], cells: "_Cells") -> Iterator[bytes]:
+    """Rows whose cells are told apart by blanks, without quotes."""
+    for line in text.lines():
+        row = line.decode(errors="surrogateescape").split()
+        if not names:
+            names = row
+        elif row:
+            found = cells(dict(zip(names, row, strict=False)))
+            if len(row) != len(names):
+                found[FAULT] = f"a row of {len(row)} cells under {len(names)} names of columns"
+            try:
+                yield _encode(found)
+            except UnicodeEncodeError:
+                yield line  # refused as not_utf8
 
 
 class _Cells:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from apps.data.kinds import KINDS
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.mapping import topics
 from stormwatch.settings import Settings
 
 ALL = "all"
@@ -15,14 +16,27 @@ class Stream(NamedTuple):
     topology: str  # also the domain's name
     topic: str
     events: str  # see apps.data.kinds
+    more: tuple[str, ...] = ()
+    """Further topics that the topology reads, each by a mapping of its own."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """All that the topology reads."""
+        return (self.topic, *self.more)
 
 
 def every(settings: Settings) -> list[Stream]:
-    """All that there are."""
+    """All that there are. Raises SettingsError."""
     return [
-        Stream(kind.topology, getattr(settings, f"topic_{kind.events}"), kind.events)
+        Stream(kind.topology, first, kind.events, tuple(more))
         for kind in KINDS
+        for first, *more in [topics(settings, kind.events)]
     ]
+
+
+def all_topics(settings: Settings) -> list[str]:
+    """Every topic that a topology reads. Raises SettingsError."""
+    return [topic for stream in every(settings) for topic in stream.topics]
 
 
 def streams(settings: Settings, which: str = ALL) -> list[Stream]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from apps.build.topology_file import topology_class
 from apps.data.kinds import BY_TOPOLOGY, KINDS, Kind
-from apps.data.streams import ALL, Stream, every, streams
+from apps.data.streams import ALL, Stream, all_topics, every, streams
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.mapping import is_rekeyed
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
@@ -41,7 +42,7 @@ def one(settings: Settings, name: str) -> Stream:
 def provable(settings: Settings, name: str) -> Stream:
     """As `one`; raises SettingsError too where the log alone does not say what must be stored."""
     stream = one(settings, name)
-    if BY_TOPOLOGY[name].shared:
+    if BY_TOPOLOGY[name].shared or stream.more or is_rekeyed(settings, stream.events):
         instead = f"./stormwatch ledger --topic {stream.topic}" + " --verify" * (name in DIRECT)
         raise SettingsError(
             f"{name} is not provable: partitions share keys, so the log alone does not say what "
@@ -73,7 +74,7 @@ def own_domains_of_all() -> frozenset[str]:
 def of_topic(settings: Settings, topic: str) -> Stream:
     """The stream that reads a topic. Raises SettingsError for an unknown topic."""
     for stream in every(settings):
-        if stream.topic == topic:
+        if topic in stream.topics:
             return stream
-    known = ", ".join(stream.topic for stream in every(settings))
+    known = ", ".join(all_topics(settings))
     raise SettingsError(f"No topology reads the topic {topic!r}. The topics are: {known}.")

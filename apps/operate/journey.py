@@ -18,7 +18,6 @@ from stormwatch.records import DecisionKey, Record, Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Event
 
-_READ_S = 10.0
 _FAR = 1 << 62
 
 
@@ -81,11 +80,9 @@ def journey(
 def _read(source: Source, place: Place) -> Record:
     with closing(source):
         marks = source.watermarks(place.partition)
-        if marks.low <= place.offset < marks.high:
-            source.assign({place.partition: place.offset})
-            for record in source.poll(1, _READ_S).get(place.partition, []):
-                if record.offset == place.offset:
-                    return record
+        found = source.peek({place.partition: place.offset})
+        if found:
+            return found[place.partition]
     raise SettingsError(
         f"Kafka has no record at offset {place.offset} of {place.topic}/{place.partition}: it "
         f"holds {marks.low} to {marks.high - 1}, less what was compacted."

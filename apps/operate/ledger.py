@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from apps.data.streams import every
+from apps.data.streams import all_topics
 from stormwatch.ingest.commit_metadata import is_of, read_mark
 from stormwatch.ledger.reconcile import (
     PartitionLedger,
@@ -30,7 +30,7 @@ def topics(
 
     Raises BrokerUnavailable or StoreUnavailable.
     """
-    wanted = names or [stream.topic for stream in every(settings)]
+    wanted = names or all_topics(settings)
     there = [name for name in wanted if names or admin.describe(name) is not None]
     return [topic(settings, admin, store, name) for name in there]
 

@@ -27,11 +27,11 @@ def verify(
 ) -> list[Verified]:
     """Of the topics whose records are decided one by one. Raises InfrastructureError."""
     return [
-        verify_one(settings, admin, archive, stream.topology, stream.topic)
+        verify_one(settings, admin, archive, stream.topology, topic)
         for stream in every(settings)
         if stream.topology in DIRECT
-        and (names is None or stream.topic in names)
-        and admin.describe(stream.topic) is not None
+        for topic in stream.topics
+        if (names is None or topic in names) and admin.describe(topic) is not None
     ]
 
 

@@ -10,6 +10,7 @@ from bolts.base import BatchBolt
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.ledger.bitmap import count
+from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import NOTES, Outcomes
 from stormwatch.settings import Settings
@@ -38,7 +39,11 @@ def score(
         settings = bolt.settings
         policy = Policy.of(settings)
         name = bolt.component_name
-        contract = Lazy(lambda: Contract(make(settings), policy, name), "the model")
+
+        def contract_of() -> Contract[Any, Any]:
+            return Contract(make(settings), policy, name, marks(settings))
+
+        contract = Lazy(contract_of, "the model")
         bolt.cache = StateCache(settings.cache_mb << 20)
         return ScoreStep(
             partial(contract.get, MODEL_WAIT_S),

@@ -13,7 +13,8 @@ from stormwatch.codec import BATCH_FIELDS, RECORDS
 from stormwatch.dead_letters import redaction
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.fraud.parse import parse as parse_transaction
-from stormwatch.domains.maintenance.parse import TARGET as READING
+from stormwatch.domains.maintenance.equipment import chosen as chosen_equipment
+from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.parsing.mapping import Target, chosen
@@ -45,15 +46,24 @@ class ParseBolt(BatchBolt):
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
         super().initialize(conf, ctx)
-        mapped = self.target and chosen(self.settings, self.target)
-        self._parse_one = mapped.parse if mapped else type(self).parse_one
+        self._native, target = self._by_settings()
+        mapped = chosen(self.settings, target) if target else {}
+        self._mapped = {topic: one.parse for topic, one in mapped.items()}
+
+    def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
+        """What parses records of our own format, and `target`, as the settings say.
+
+        Raises SettingsError.
+        """
+        return type(self).parse_one, self.target
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
+        parse_one = self._mapped.get(fragment.topic, self._native)
         parse = partial(
             parse_batch,
             fragment,
             payload,
-            partial(self._parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
+            partial(parse_one, future_skew_ms=self.settings.future_skew_s * 1000),
             component=self.component_name,
             record_max_bytes=self.settings.record_max_bytes,
             masked=redaction.names(self.settings.mask_fields),
@@ -81,4 +91,7 @@ class ParseReadings(ParseBolt):
     """schema/readings.md"""
 
     parse_one = staticmethod(parse_reading)
-    target = READING
+
+    def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
+        readings = Readings(chosen_equipment(self.settings))
+        return readings.parse, readings.target

@@ -15,6 +15,11 @@ from stormwatch.state.repartition import fan_out
 REJECTED = "rejected"
 
 
+def itself(event: Any) -> tuple[Any]:
+    """The split of events that have one key each, but are not in its partition."""
+    return (event,)
+
+
 class RekeyBolt(BatchBolt):
     """Splits `Parsed[E]` into `Parsed[K]`, a sub-batch for each bucket of K's entity.
 

@@ -18,13 +18,14 @@ from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
-from stormwatch.errors import PackageMissing
+from stormwatch.errors import PackageMissing, TopicError
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
 from stormwatch.ingest.start import Subscription
+from stormwatch.parsing.mapping import is_rekeyed, topics
 from stormwatch.ports import Source, Store
 from stormwatch.settings import Settings
 
@@ -34,7 +35,7 @@ STORE_WAIT_S = 5.0
 
 
 class KafkaBatchSpout(StrictComponent, Spout):
-    """Reads the topic that the setting `topic_setting` names.
+    """Reads the topic that the setting `topic_setting` names, and those of its events' mappings.
 
     Batches go to the default stream (payload `codec.RECORDS`); what the spout itself ends (start
     of reading, expired offsets, quarantined records) to `notices` (payload `codec.Asides`).
@@ -49,7 +50,8 @@ class KafkaBatchSpout(StrictComponent, Spout):
     def initialize(self, storm_conf: dict[str, Any], context: dict[str, Any]) -> None:
         """Reads settings only: Kafka is met in `next_tuple`, off the start's time limit."""
         values = settings.load(conf=storm_conf)
-        topic: str = getattr(values, self.topic_setting)
+        events = self.topic_setting.removeprefix("topic_")
+        self._rekeyed = is_rekeyed(values, events)
         dating = Dating(now_ms, values.lateness_s * 1000)
         limits = BufferLimits(
             values.batch_max_records, values.batch_max_bytes, values.record_max_bytes, dating
@@ -63,12 +65,17 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
-        log = Subscription(topic, values.kafka_group, values.expired, self.topic_setting)
         store = Lazy(lambda: self.store(values), "Cassandra")
-        self.reader = Reader(
-            lambda: self.source(values, topic), partial(store.get, STORE_WAIT_S), log, rules,
-            task, tasks, time.monotonic, Random(),
-        )  # fmt: skip
+        self.readers = {
+            topic if nth else "": Reader(
+                partial(self.source, values, topic), partial(store.get, STORE_WAIT_S),
+                Subscription(topic, values.kafka_group, values.expired, self.topic_setting),
+                rules, task, tasks, time.monotonic, Random(),
+            )
+            for nth, topic in enumerate(topics(values, events))
+        }  # fmt: skip
+        """The first topic's under "", the others' under their names, which begin their tuples' ids.
+        """
 
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to Kafka. Raises BrokerUnavailable while it does not answer."""
@@ -79,38 +86,62 @@ class KafkaBatchSpout(StrictComponent, Spout):
         return connect.store(values)
 
     def next_tuple(self) -> None:
-        """One turn of the reader; returns within milliseconds while Kafka answers.
+        """One turn of each reader; returns within milliseconds while Kafka answers.
 
         After a SIGTERM it commits instead, leaves Kafka and ends the process: Storm's local mode
         stops without a `deactivate`, and what is in flight then would be suspected of having killed
         it.
         """
         if self._asked_to_end:
-            self.reader.close()
+            for reader in self.readers.values():
+                reader.close()
             sys.exit(0)
+        sent = 0
         try:
-            items = self.reader.step()
+            for name, reader in self.readers.items():
+                sent += self._emit(name, reader)
         except PackageMissing:
-            self.reader.rest()  # no record in work is to blame for the end of this process
+            self.deactivate()  # no record in work is to blame for the end of this process
             raise
+        if len(self.readers) > 1:
+            self._check_widths()
+        if not sent:
+            time.sleep(min(reader.pause_s for reader in self.readers.values()))
+
+    def _emit(self, name: str, reader: Reader) -> int:
+        items = reader.step()
         for item in items:
             values = to_values(item.fragment, item.payload)
-            self.emit(values, tup_id=item.tup_id, stream=item.stream)
-        if not items:
-            time.sleep(self.reader.pause_s)
+            tup_id = f"{name}/{item.tup_id}" if name else item.tup_id
+            self.emit(values, tup_id=tup_id, stream=item.stream)
+        return len(items)
+
+    def _check_widths(self) -> None:
+        """Raises TopicError where an entity's partition, and so its process, is not the same in all
+        topics."""
+        widths = {reader.width for reader in self.readers.values()} - {0}
+        if len(widths) > 1 and not self._rekeyed:
+            raise TopicError(
+                f"the topics of {self.topic_setting} have different numbers of partitions "
+                f"({', '.join(map(str, sorted(widths)))}): an entity of several of them would have "
+                "two states. Say rekey = true in one of the mappings, or give them the same number."
+            )
 
     def _ask_to_end(self, number: int, frame: object) -> None:
         self._asked_to_end = True
 
     def ack(self, tup_id: str) -> None:
-        self.reader.ack(tup_id)
+        name, _, own = tup_id.rpartition("/")
+        self.readers[name].ack(own)
 
     def fail(self, tup_id: str) -> None:
-        self.reader.fail(tup_id)
+        name, _, own = tup_id.rpartition("/")
+        self.readers[name].fail(own)
 
     def deactivate(self) -> None:
         """Storm stops the topology in order: the next start need not be slow."""
-        self.reader.rest()
+        for reader in self.readers.values():
+            reader.rest()
 
 
 def place(context: dict[str, Any]) -> tuple[int, int]:

@@ -31,7 +31,7 @@ _CUT = -1
 
 
 class EndState(StrEnum):
-    """Where a Kafka offset ends. Exactly one of the first seven; ABSENT never held a record."""
+    """Where a Kafka offset ends. Exactly one of them; ABSENT never held a record."""
 
     SCORED = "scored"
     REJECTED = "rejected"
@@ -41,6 +41,7 @@ class EndState(StrEnum):
     DEAD_LETTERED = "dead_lettered"
     EXPIRED = "expired"
     ABSENT = "absent"
+    IGNORED = "ignored"  # of another kind, which its topic's mapping says to pass over
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -108,6 +109,10 @@ class Rejection(msgspec.Struct, frozen=True, array_like=True):
     field: str = ""
 
 
+IGNORED = Rejection("ignored", "the record is of a kind that its topic's mapping ignores")
+"""Of a record that is no event and no fault: it is counted, and kept nowhere."""
+
+
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     """One cause of a decision: a rule or a model contribution, in words."""
 
@@ -140,6 +145,9 @@ class Decision(msgspec.Struct, frozen=True):
     degraded: bool | msgspec.UnsetType = msgspec.UNSET
     """True: decided by rules alone, `score` -1 and `model` "none". Else left out: the bytes of
     all other decisions are what they were before there was this field."""
+    mapping: str | msgspec.UnsetType = msgspec.UNSET
+    """The mapping that made the event of the record: its version, `#` and eight digits of a hash of
+    its text. Left out of what came in a format of ours."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):

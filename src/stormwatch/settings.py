@@ -106,11 +106,13 @@ class Settings:
     )
 
     mapping_transactions: str = _option(
-        "mapping.transactions", "", "TOML file, or preset:NAME, that maps records of another format"
-    )
+        "mapping.transactions", "", "TOML files or preset:NAME that map other formats, one a topic",
+        many=True,
+    )  # fmt: skip
     mapping_readings: str = _option(
-        "mapping.readings", "", "TOML file, or preset:NAME, that maps records of another format"
-    )
+        "mapping.readings", "", "TOML files or preset:NAME that map other formats, one a topic",
+        many=True,
+    )  # fmt: skip
 
     store: str = _option(
         "store", "cassandra", "where decisions are stored; memory: only for dev",
@@ -212,6 +214,10 @@ class Settings:
     maintenance_model: str = _option(
         "maintenance.model", "", "folder of another remaining-life model; none: rules only"
     )
+    maintenance_equipment: str = _option(
+        "maintenance.equipment", "turbofan", "type of readings that name none, and files of "
+        "others, separated by commas", named=True, many=True,
+    )  # fmt: skip
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
     topology_parsers: int = _option("topology.parsers", 1, "tasks that parse", low=1)

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from bolts.parse import ParseTransactions
 from stormwatch import codec
@@ -9,12 +10,16 @@ from stormwatch.adapters.storm.config import storm_config
 from stormwatch.codec import Parsed
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.parsing.mapping import text_of
-from stormwatch.records import Record
+from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings
 from stormwatch.testing import batch, drive, fragment
 
 ROW = {"tx_id": "7", "t": "31", "customer": "596", "terminal": "3156", "amount": "57.16"}
 NOW = 1_530_000_000_000
+
+
+def here(first: int = 0, last: int = 0, topic: str = "transactions") -> Fragment:
+    return structs.replace(fragment(first, last), topic=topic)
 
 
 def records(*rows: dict[str, str]) -> list[Record]:
@@ -25,7 +30,7 @@ def records(*rows: dict[str, str]) -> list[Record]:
 def test_a_mapped_record_is_an_event_and_what_does_not_fit_is_set_aside(setting: str) -> None:
     sent = records(ROW, ROW | {"amount": "57.161"})
     said = drive(
-        ParseTransactions, batch(fragment(0, 1), sent),
+        ParseTransactions, batch(here(0, 1), sent),
         conf={"stormwatch.mapping.transactions": setting},
     )  # fmt: skip
     values = {emit["stream"]: emit["tuple"][-1] for emit in said.emits}
@@ -38,7 +43,7 @@ def test_a_mapped_record_is_an_event_and_what_does_not_fit_is_set_aside(setting:
 
 def test_a_mapping_that_cannot_be_used_ends_the_start_with_its_sentence() -> None:
     said = drive(
-        ParseTransactions, batch(fragment(), records(ROW)),
+        ParseTransactions, batch(here(), records(ROW)),
         conf={"stormwatch.mapping.transactions": "preset:absent"},
     )  # fmt: skip
     assert said.exit_code == 1 and "There is no preset 'absent'" in said.log
@@ -47,3 +52,34 @@ def test_a_mapping_that_cannot_be_used_ends_the_start_with_its_sentence() -> Non
 def test_the_text_of_a_mapping_travels_with_the_topology() -> None:
     conf = storm_config(Settings(mapping_transactions="preset:handbook"))
     assert conf["stormwatch.mapping.transactions"] == text_of("preset:handbook")
+
+
+MOBILE = text_of("preset:paysim").replace("2026-", "2018-")
+ONLY = MOBILE.replace('"]\n\n[fields.id]', '"]\nothers = "ignore"\n\n[fields.id]')
+PAYSIM = {"step": "1", "type": "PAYMENT", "amount": "9839.64", "nameOrig": "C1", "nameDest": "M1"}
+
+
+def test_what_a_mapping_ignores_has_an_end_state_and_is_kept_nowhere() -> None:
+    assert 'others = "ignore"' in ONLY
+    said = drive(
+        ParseTransactions, batch(here(0, 1), records(PAYSIM | {"type": "CASH_IN"}, PAYSIM)),
+        conf={"stormwatch.mapping.transactions": ONLY},
+    )  # fmt: skip
+    values = {emit["stream"]: emit["tuple"][-1] for emit in said.emits}
+    parsed = codec.decoder(Parsed[Transaction])(values["default"])
+    assert [offset for offset, _, _ in parsed.events] == [1] and parsed.elsewhere == [0]
+    aside = codec.decoder(codec.Asides)(values["rejected"])
+    assert aside.rows == [] and aside.ledger.bitmaps == {"ignored": b"\x01"}
+
+
+def test_each_topic_has_its_own_mapping_and_another_none() -> None:
+    other = 'topic = "payments.mobile"\n' + MOBILE
+    conf = {"stormwatch.mapping.transactions": "\x1e".join([text_of("preset:handbook"), other])}
+    made = {}
+    for topic in ("transactions", "payments.mobile"):
+        sent = records(PAYSIM | ROW)
+        said = drive(ParseTransactions, batch(here(topic=topic), sent), conf=conf)
+        values = {emit["stream"]: emit["tuple"][-1] for emit in said.emits}
+        ((_, _, event),) = codec.decoder(Parsed[Transaction])(values["default"]).events
+        made[topic] = event.customer
+    assert made == {"transactions": "hb-c596", "payments.mobile": "C1"}

@@ -214,7 +214,8 @@ def test_a_missing_package_ends_it_in_order_so_that_no_record_is_blamed() -> Non
 
     spout = object.__new__(KafkaBatchSpout)
     spout._asked_to_end = False
-    spout.reader = Codecless()
+    reader = Codecless()
+    spout.readers = {"": reader}
     with pytest.raises(PackageMissing):
         spout.next_tuple()
-    assert spout.reader.rested == 1
+    assert reader.rested == 1

@@ -8,7 +8,7 @@ import pytest
 
 from apps.prove.chaos.environment import Environment
 from apps.prove.chaos.traffic import mixed
-from apps.prove.verdict import tables
+from apps.prove.verdict import judge, tables
 from stormwatch.adapters import connect
 from stormwatch.domains.fraud.domain import SHIPPED
 
@@ -34,7 +34,7 @@ def untouched(environment: Environment) -> None:
     with closing(connect.admin(settings)) as admin:
         committed = admin.committed(settings.kafka_group, settings.topic_transactions)
     assert {each.offset for each in committed.values()} <= {0}, committed
-    assert tables.differences(tables.Tables(), tables.of_cassandra(settings)) == []
+    assert judge.differences(tables.Tables(), tables.of_cassandra(settings)) == []
     ledger = environment.ledger()
     assert (ledger.in_flight, ledger.unaccounted) == (COUNT, 0)
     environment.start(fraud_model="")

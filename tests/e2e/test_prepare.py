@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from apps.local.run import prepare
+from apps.local.services.health import cassandra_answers, kafka_answers
 from apps.local.services.home import silent
 from apps.operate import ledger
 from stormwatch.adapters import connect
@@ -17,6 +18,12 @@ from stormwatch.settings import Settings
 from tests.e2e.project import ROOT
 
 pytestmark = pytest.mark.integration
+
+
+def test_fixtures_lead_to_answering_services(services: Settings) -> None:
+    host, _, port = services.kafka_bootstrap.rpartition(":")
+    assert kafka_answers(host, int(port))
+    assert cassandra_answers(host, services.cassandra_port)
 
 
 def test_tables_that_outlived_their_topic_say_nothing_of_the_new_one(

@@ -19,11 +19,10 @@ import pytest
 from apps.data.generate.transactions import Transactions
 from apps.local.run import prepare
 from apps.local.services.home import silent
-from apps.operate import log
 from apps.prove.verdict import oracle
 from apps.prove.verdict.oracle import Span
 from bolts.fraud import FraudBolt
-from stormwatch.adapters import connect
+from stormwatch.adapters import connect, log_reader
 from stormwatch.adapters.cassandra import store
 from stormwatch.dead_letters.rows import redacted
 from stormwatch.domains.fraud.parse import parse
@@ -88,7 +87,7 @@ class World:
         if not span.first:
             of = Fragment(span.topic, span.partition, EPOCH, 0, -1, 1, 0)
             self.store.write_aside("fraud", [], LedgerRow(of, START, {}, 0), 1)
-        runs = log.records(source, span.partition, span.first, span.end)
+        runs = log_reader.records(source, span.partition, span.first, span.end)
         for fragment, records, _ in oracle.cut(span, runs, lambda: 60, lambda record: False):
             batch = parse_batch(
                 fragment, records,
@@ -217,8 +216,8 @@ def test_a_dead_letter_is_masked_mended_and_redriven_once(world: World) -> None:
             for p in range(PARTITIONS)
             if (mark := source.watermarks(p)).high > world.positions[p]
         )
-        record = log.record_at(source, *place)
-    assert record is not None and record.value == value
+        record = source.peek(dict([place]))[place[0]]
+    assert record.value == value
     of = Fragment(topic, place[0], EPOCH, place[1], place[1], 1, 0)
     row = parse_batch(
         of, [record], _raises, component="parse", record_max_bytes=65_536, now=0

@@ -49,10 +49,6 @@ def answers(settings: Settings) -> bool:
     return kafka_answers(host, int(port)) and cassandra_answers(host, settings.cassandra_port)
 
 
-def test_fixtures_lead_to_answering_services(services: Settings) -> None:
-    assert answers(services)
-
-
 def test_up_is_idempotent_and_down_leaves_nothing(tmp_path: Path, services_home: Home) -> None:
     """Default ports are taken at first and others at the second start; the data is the same."""
     shutil.copytree(services_home.jars, tmp_path / "jars")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from apps.prove.chaos import oracle
-from apps.prove.verdict import tables
+from apps.prove.verdict import judge, tables
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.domains.fraud import Fraud
@@ -53,6 +53,6 @@ def run(
         expected = oracle.expected(made.settings, source, Fraud.load(), parse)
         found = tables.of_memory(made.world.store)
         return Ran(
-            tables.differences(tables.of_memory(expected), found), account, made.events,
+            judge.differences(tables.of_memory(expected), found), account, made.events,
             made.happened, made.seconds,
         )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from apps.prove.chaos import oracle, versions
 from apps.prove.chaos.traffic import mixed
-from apps.prove.verdict import tables
+from apps.prove.verdict import judge, tables
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
@@ -80,7 +80,7 @@ def test_each_decision_is_what_its_version_decides(seed: int, rows: int, tmp_pat
         late = versions.of_second(first, second, found, BATCH)
         versions.without_fallen(found)
         want = versions.woven(*(expected(made, source, each) for each in (first, second)), late)
-    assert tables.differences(want, found) == []
+    assert judge.differences(want, found) == []
     assert 0 < len(late) < len(found.decisions)
     assert {(row.entity, row.id) for row in shown} == {key[4:6] for key in want.alerts}
 
@@ -92,4 +92,4 @@ def test_offsets_that_are_set_back_change_nothing(seed: int) -> None:
         source.commit({p: Committed(0, "") for p in range(3)}, wait=True)
         go(made, seed + 1)
         found = tables.of_memory(made.world.store)
-        assert tables.differences(expected(made, source, Fraud.load()), found) == []
+        assert judge.differences(expected(made, source, Fraud.load()), found) == []

@@ -13,7 +13,7 @@ import pytest
 
 from apps.prove.chaos import oracle
 from apps.prove.chaos.traffic import mixed
-from apps.prove.verdict import degraded, tables
+from apps.prove.verdict import degraded, judge, tables
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.adapters.threads.deadline import Helper, Late
@@ -63,7 +63,7 @@ def run(
     believed = degraded.Partly(Fraud.load(), degraded.marked(found))
     source = MemorySource(broker, topic, settings.kafka_group, settings.topic_control)
     expected = oracle.expected(settings, source, believed, parse)
-    assert tables.differences(tables.of_memory(expected), found) == []
+    assert judge.differences(tables.of_memory(expected), found) == []
     decisions = [_decode(cells[2]) for cells in found.decisions.values()]
     decisions.sort(key=lambda decision: (decision.partition, decision.offset))
     return [decision.degraded is True for decision in decisions]

@@ -13,7 +13,7 @@ from streamparse import Grouping, Topology
 
 from apps.data.generate.transactions import Transactions
 from apps.operate import domains
-from apps.prove.verdict import tables
+from apps.prove.verdict import judge, tables
 from bolts.fraud import FraudBolt
 from bolts.parse import ParseTransactions
 from bolts.reject import RejectTransactions
@@ -171,8 +171,6 @@ def test_commands_find_what_they_store_under_names_of_their_own(
 
 
 def test_what_they_store_is_no_difference_of_the_topology(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "own_domains_of_all", lambda: frozenset({"totals"}))
+    monkeypatch.setattr(judge, "own_domains_of_all", lambda: frozenset({"totals"}))
     found = tables.Tables(states={("totals", 1, "C1"): b"", ("fraud", 1, "C1"): b""})
-    assert tables.differences(tables.Tables(), found) == [
-        "states: 1 extra of 0: ('fraud', 1, 'C1')"
-    ]
+    assert judge.differences(tables.Tables(), found) == ["states: 1 extra of 0: ('fraud', 1, 'C1')"]

@@ -20,9 +20,10 @@ from apps.build.training.export import from_lightgbm, libraries, save
 from apps.data.generate.readings import HOUR, LIFE, START, readings
 from stormwatch.domains.maintenance.domain import LIFE_CAP
 from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.features import FEATURE_SET, MODEL_FEATURES, UnitState, advance
+from stormwatch.domains.maintenance.features import FEATURE_SET, MODEL_FEATURES, advance
 from stormwatch.domains.maintenance.parse import parse
 from stormwatch.domains.maintenance.sensors import ALL
+from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import SettingsError
 from stormwatch.models import Card, load
 from stormwatch.records import Rejection

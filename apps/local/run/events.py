@@ -1,6 +1,5 @@
 """Generated events that go on in time where their topic ends."""
 
-import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -8,10 +7,11 @@ import msgspec
 
 from apps.data.kinds import BY_EVENTS, FeedOptions
 from apps.data.publish import Keyed
+from stormwatch.adapters import log_reader
 from stormwatch.ports import Source
 
 _TAIL = 20
-_TAIL_LIMIT_S = 5.0
+_QUIET_S = 2.0
 
 
 class _Timed(msgspec.Struct):
@@ -36,17 +36,15 @@ def newest_time(source: Source) -> int | None:
     topic = source.describe()
     marks = {p: source.watermarks(p) for p in range(topic.partitions)} if topic else {}
     ends = {p: mark.high for p, mark in marks.items() if mark.high > mark.low}
-    source.assign({p: max(marks[p].low, end - _TAIL) for p, end in ends.items()})
-    newest: int | None = None
-    until = time.monotonic() + _TAIL_LIMIT_S
-    while ends and time.monotonic() < until:
-        for partition, records in source.poll(1000, 0.5).items():
-            for record in records:
-                found = _time_of(record.value)
-                newest = found if newest is None or (found or 0) > newest else newest
-            if records and records[-1].offset >= ends.get(partition, 0) - 1:
-                ends.pop(partition, None)
-    return newest
+    times = [
+        _time_of(record.value)
+        for partition, end in ends.items()
+        for some in log_reader.records(
+            source, partition, max(marks[partition].low, end - _TAIL), end, _QUIET_S
+        )
+        for record in some
+    ]
+    return max((time for time in times if time is not None), default=None)
 
 
 def _time_of(value: bytes | None) -> int | None:

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
+from apps.data.streams import every
 from stormwatch.ports import Admin
 from stormwatch.settings import Settings
 
@@ -16,7 +17,9 @@ SCHEMA = "schema/cql"
 def topics(settings: Settings) -> dict[str, tuple[int, Mapping[str, str]]]:
     """Topic -> (partitions, configuration)."""
     named = [getattr(settings, f.name) for f in fields(settings) if f.name.startswith("topic_")]
+    more = [topic for stream in every(settings) for topic in stream.more]
     return {
+        **dict.fromkeys(more, (settings.kafka_partitions, {})),
         **dict.fromkeys(named, (settings.kafka_partitions, {})),
         settings.topic_control: (1, {"cleanup.policy": "compact"}),
     }

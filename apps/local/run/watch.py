@@ -30,8 +30,8 @@ PATIENCE_S = 5.0
 """An outage that is over sooner is not told: the components tell of theirs, and go on."""
 WINDOW_S = 10
 """Rates and latencies on the screen are of this many seconds."""
-RECORDS, RECORDS_AT_ONCE, RECORD_S, RECORD_TRIES = 500, 5, 0.5, 3
-"""Records of alerts that are remembered, read in one look, waited for, and asked for again."""
+RECORDS, RECORDS_AT_ONCE, RECORD_TRIES = 500, 5, 3
+"""Records of alerts that are remembered, read in one look, and asked for again."""
 ALERTS = 40
 """Newest alerts asked for: enough to show several entities."""
 
@@ -101,11 +101,8 @@ class Records:
         source = self._sources.get(stream.topic)
         if source is None:
             source = self._sources[stream.topic] = connect.source(self._settings, stream.topic)
-        source.assign({place.partition: place.offset})
-        for record in source.poll(1, RECORD_S).get(place.partition, []):
-            if record.offset == place.offset:
-                return record.value or b""
-        return None
+        found = source.peek({place.partition: place.offset})
+        return found[place.partition].value or b"" if found else None
 
     def close(self) -> None:
         """Leave Kafka."""

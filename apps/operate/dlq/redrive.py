@@ -15,9 +15,11 @@ import msgspec
 from apps.data.kinds import BY_TOPOLOGY
 from apps.operate import log
 from apps.operate.dlq.letters import Letter
+from stormwatch.adapters import log_reader
 from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAct
 from stormwatch.dead_letters.redaction import MASK
 from stormwatch.errors import BrokerUnavailable
+from stormwatch.parsing.mapping import Mapped
 from stormwatch.partitioner import partition_of
 from stormwatch.ports import Sink, Source
 from stormwatch.records import EndState, Record, Rejection
@@ -80,7 +82,10 @@ class Redriver:
         sink: Sink,
         domain: Domain[Any, Any],
         who: Who,
+        mapped: Mapped | None = None,
     ) -> None:
+        """`mapped`: the mapping of the topic's records, where they are in no format of ours."""
+        self._mapped = mapped
         self._settings, self._archive = settings, archive
         self._source, self._sink, self._domain, self._who = source, sink, domain, who
         self._present: dict[str, log.Present] = {}
@@ -142,7 +147,7 @@ class Redriver:
                     wanted.setdefault((copy.key, copy.value), []).append(copy)
             marks = self._source.watermarks(partition)
             since = max(marks.low, min(c.since for some in wanted.values() for c in some))
-            for records in log.records(self._source, partition, since, marks.high):
+            for records in log_reader.records(self._source, partition, since, marks.high):
                 for record in records:
                     some = wanted.get((record.key or b"", record.value or b""), [])
                     if some and record.offset >= some[0].since:
@@ -161,7 +166,7 @@ class Redriver:
         self._parsed(value)
         key = original.key if original is not None else None
         if key is None:  # what was kept of a key may be masked; the record has it too
-            key = str(msgspec.json.decode(value)[BY_TOPOLOGY[self._domain.name].key]).encode()
+            key = self._entity(value).encode()
         if last is not None:
             return _Copy(letter, key, value, last.to_partition, last.to_offset)
         info = self._source.describe()
@@ -173,11 +178,22 @@ class Redriver:
     def _parsed(self, value: bytes) -> None:
         """Raises _Left if the parser does not take it."""
         try:
-            event = self._domain.parse(value, self._who.clock())
+            event = self._parse(value, self._who.clock())
         except Exception as error:  # a bug in a domain's parser is what is being asked about
             raise _Left(f"the parser still fails on it: {error!r}") from error
         if isinstance(event, Rejection):
             raise _Left(f"it would be rejected again: {event.code}")
+
+    def _parse(self, value: bytes, now: int) -> Any:
+        if self._mapped is None:
+            return self._domain.parse(value, now)
+        skew_ms = self._settings.future_skew_s * 1000
+        return self._mapped.parse(value, now, future_skew_ms=skew_ms)
+
+    def _entity(self, value: bytes) -> str:
+        if self._mapped is not None:
+            return self._mapped.entity(value)
+        return str(msgspec.json.decode(value)[BY_TOPOLOGY[self._domain.name].key])
 
     def _value(self, letter: Letter, original: Record | None) -> bytes:
         """The record as it came: from Kafka while it is there, else as it was kept, if whole."""
@@ -196,7 +212,7 @@ class Redriver:
         if topic not in self._present:
             self._present[topic] = log.Present(self._source, self._archive, topic)
         there = self._present[topic].has(partition, epoch, offset)
-        return log.record_at(self._source, partition, offset) if there else None
+        return self._source.peek({partition: offset}).get(partition) if there else None
 
 
 def _before(act: LetterAct) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 
+from apps.data import mappings
 from apps.operate import domains
 from apps.operate.dlq.letters import Letter
 from apps.operate.dlq.redrive import Redriver, Result, Who
@@ -22,7 +23,8 @@ def redrive_all(
     results: list[Result] = []
     letters = list({letter.name: letter for letter in reversed(letters)}.values())[::-1]
     for topic in dict.fromkeys(letter.stored.topic for letter in letters):
-        name = domains.of_topic(settings, topic).topology
+        stream = domains.of_topic(settings, topic)
+        name = stream.topology
         if name not in domains.MAKE:
             raise SettingsError(
                 f"Records of {name} cannot be re-driven by this command: send them to {topic} "
@@ -32,7 +34,8 @@ def redrive_all(
         with ExitStack() as stack:
             source = stack.enter_context(closing(connect.source(settings, topic)))
             sink = stack.enter_context(closing(connect.sink(settings)))
-            redriver = Redriver(settings, archive, source, sink, domain, who)
+            mapped = mappings.of(settings, stream.events, topic)
+            redriver = Redriver(settings, archive, source, sink, domain, who, mapped)
             mine = [letter for letter in letters if letter.stored.topic == topic]
             results += redriver.run(mine, dry=dry)
     return results

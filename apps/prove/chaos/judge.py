@@ -8,7 +8,7 @@ from typing import Any
 from apps.operate.domains import own_domains_of_all
 from apps.prove.chaos import oracle, traffic
 from apps.prove.chaos.errors import expect
-from apps.prove.verdict import degraded, tables
+from apps.prove.verdict import degraded, judge, tables
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
 from stormwatch.domains.fraud import Fraud
@@ -54,7 +54,7 @@ def believed(found: Tables, domain: Fraud | None = None) -> degraded.Partly:
 
 def compare(settings: Settings, want: Tables, found: Tables) -> None:
     """Tables and topics hold what they must. Raises ChaosFailed naming what is wrong."""
-    wrong = tables.differences(want, found)
+    wrong = judge.differences(want, found)
     expect(not wrong, "\n".join(wrong))
     told = alerts_of(traffic.values(settings, settings.topic_alerts), own_domains_of_all())
     raised = {key[4:6] for key in want.alerts}

@@ -12,7 +12,7 @@ import msgspec
 
 from apps.data.generate.transactions import DAY, START, Transactions
 from apps.prove.chaos.errors import ChaosFailed, expect
-from stormwatch.adapters import connect
+from stormwatch.adapters import connect, log_reader
 from stormwatch.settings import Settings
 
 KeyValue = tuple[bytes, bytes | None]
@@ -145,15 +145,10 @@ def values(settings: Settings, topic: str) -> list[dict[str, object]]:
         info = source.describe()
         if info is None:
             raise ChaosFailed(f"there is no topic {topic!r}")
-        marks = {p: source.watermarks(p) for p in range(info.partitions)}
-        left = sum(mark.high - mark.low for mark in marks.values())
-        source.assign({p: mark.low for p, mark in marks.items()})
-        deadline = time.monotonic() + _LIMIT_S
-        while len(out) < left:
-            expect(time.monotonic() < deadline, f"{len(out)} of {left} records of {topic}")
-            for records in source.poll(10_000, 0.2).values():
-                deadline = time.monotonic() + _LIMIT_S
-                out += [json.loads(record.value or b"{}") for record in records]
+        for partition in range(info.partitions):
+            marks = source.watermarks(partition)
+            for some in log_reader.whole(source, partition, *marks, _LIMIT_S):
+                out += [json.loads(record.value or b"{}") for record in some]
     return out
 
 

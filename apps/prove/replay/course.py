@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from apps.data.mappings import parser
 from apps.operate.domains import MAKE
 from apps.prove.verdict import oracle
 from apps.prove.verdict.oracle import Batch
@@ -39,7 +40,7 @@ class Pass(NamedTuple):
 def run(settings: Settings, name: str, batches: Iterable[Batch], of: Range) -> Pass:
     """Run the batches, which begin where the states do. Raises ModelError."""
     domain = MAKE[name](settings)
-    core = oracle.Core(settings, domain, oracle.parser(domain))
+    core = oracle.Core(settings, domain, parser(settings, of.topic, domain))
     made = Pass({}, {}, {}, "", 0)
     before, model = 0, ""
     for batch in batches:

@@ -5,11 +5,11 @@ from functools import cached_property, partial
 
 import msgspec
 
-from apps.operate import log
 from apps.prove.replay.course import Pass, Range
 from apps.prove.verdict import oracle
 from apps.prove.verdict.as_judged import AsJudged, of_archive
 from apps.prove.verdict.oracle import Batch, Span
+from stormwatch.adapters import log_reader
 from stormwatch.archive import Archive
 from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.ledger.bitmap import offsets
@@ -142,7 +142,7 @@ class Needs:
         """The log from where reading began to the range's end."""
         killers = self._killers()
         for span in self._spans:
-            read = log.records(self._source, span.partition, span.first, span.end)
+            read = log_reader.records(self._source, span.partition, span.first, span.end)
             runs = self._judged(span.partition, read)
 
             def kills(record: Record, epoch: int = span.epoch) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from apps.operate.domains import own_domains_of_all
 from apps.prove.verdict.degraded import marked
 from apps.prove.verdict.tables import Table, Tables
 from stormwatch.records import Decision
@@ -79,6 +80,30 @@ def compare(want: Tables, have: Tables) -> list[Finding]:
         else:
             found += _rows(each.name, mine, theirs)
     return found
+
+
+def differences(want: Tables, have: Tables) -> list[str]:
+    """`compare` in one sentence a table and kind; [] where they are equal.
+
+    Rows that bolts with state store under names of their own are no part of it.
+    """
+    others = own_domains_of_all()
+    ours = Tables(**{
+        each.name: {
+            key: cells
+            for key, cells in getattr(have, each.name).items()
+            if key[0] not in others or key in getattr(want, each.name)
+        }
+        for each in fields(Tables)
+    })  # fmt: skip
+    grouped: dict[tuple[str, str], list[Finding]] = {}
+    for finding in compare(want, ours):
+        grouped.setdefault((finding.table, finding.kind), []).append(finding)
+    return [
+        f"{table}: {len(found)} {kind} of {len(getattr(want, table))}: "
+        + ", ".join(f"{f.key} ({f.told})" if f.told else f.key for f in found[:EXAMPLES])
+        for (table, kind), found in grouped.items()
+    ]
 
 
 def _rows(table: str, want: Table, have: Table) -> Iterable[Finding]:

@@ -1,4 +1,8 @@
-"""The log, read by the driver alone: librdkafka, no group, nothing committed."""
+"""The log, read by the driver alone: librdkafka, no group, nothing committed.
+
+Not through the port `Source`, as all else that reads offsets does: a record that the product's own
+reader passed over would be missing on both sides of the comparison, and the verdict would pass.
+"""
 
 from collections.abc import Iterator
 from time import monotonic

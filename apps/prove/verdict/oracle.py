@@ -10,6 +10,7 @@ from stormwatch.dead_letters.redaction import names
 from stormwatch.dead_letters.rows import redacted
 from stormwatch.ingest import notices
 from stormwatch.parsing.batch import parse_batch
+from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings
@@ -59,7 +60,7 @@ class Core:
         self.store = MemoryStore(settings.layout_period_h)
         self._settings, self._domain, self._parse_one = settings, domain, parse_one
         self._masked = names(settings.mask_fields)
-        self._contract = Contract(domain, Policy.of(settings), "oracle")
+        self._contract = Contract(domain, Policy.of(settings), "oracle", marks(settings))
 
     def apply(self, batch: Batch) -> Parsed[Any] | None:
         """Store all that one batch leads to; its events, or None of a record that kills."""
@@ -104,11 +105,6 @@ class Core:
         if made.rejected:
             self.store.write_aside(name, made.rejected.rows, made.rejected.ledger, stamp)
         return made.parsed
-
-
-def parser(domain: Domain[Any, Any]) -> Callable[..., Any]:
-    """A domain's own parser, as `Core` calls one."""
-    return lambda value, timestamp, future_skew_ms: domain.parse(value, timestamp)
 
 
 def cut(

@@ -3,12 +3,13 @@
 It has to be run with the topology's own settings, and once the topology has nothing left to do.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from random import Random
 from typing import Any
 
+from apps.data.mappings import parser
 from apps.operate.domains import MAKE, provable
 from apps.prove.verdict import degraded, oracle, preconditions
 from apps.prove.verdict.as_judged import AsJudged, of_tables
@@ -51,13 +52,15 @@ def verdict(
         batches = _batches(log, spans, size, _quarantined(have.tables), times, judged)
         believed: Any = degraded.Partly(domain, degraded.marked(have.tables))
         degraded.take_fallen(have.tables)
-        want = of_memory(oracle.expected(settings, batches, believed, oracle.parser(domain)))
+        parse_one = parser(settings, stream.topic, domain)
+        want = of_memory(oracle.expected(settings, batches, believed, parse_one))
         why += preconditions.undecided(want.ends, have.tables, marks)
         why += preconditions.versions(have.tables, domain)
         why += preconditions.late_faults(faults, have, times)
         if not times:
             why.append(f"the topic {stream.topic} holds no records")
-        read = _Events(_scored(log, spans, want, domain, judged))
+        parse = partial(parse_one, future_skew_ms=settings.future_skew_s * 1000)
+        read = _Events(_scored(log, spans, want, parse, judged))
         made = judge(want, have.tables, seed, why, read, domain)
     if made.status == FAIL and len({span.epoch for span in spans}) > 1:
         made.why.append(
@@ -71,7 +74,7 @@ def _scored(
     log: TopicReader,
     spans: Sequence[Span],
     want: Tables,
-    domain: Domain[Any, Any],
+    parse: Callable[[bytes, int], Any],
     judged: AsJudged,
 ) -> Iterator[tuple[str, int, Any]]:
     """Entity, offset and event of what is scored, in the order of the log."""
@@ -81,7 +84,7 @@ def _scored(
             for record in run:
                 ends = want.ends.get((span.partition, span.epoch, record.offset))
                 if ends and EndState.SCORED in ends:
-                    event: Any = domain.parse(record.value or b"", record.dated)
+                    event: Any = parse(record.value or b"", record.dated)
                     yield event.entity, record.offset, event
 
 

@@ -1,19 +1,17 @@
 """Everything a topology leaves, in one form, from memory or from Cassandra by the driver alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cassandra.cluster import Session
 
-from apps.operate.domains import own_domains_of_all
 from apps.prove.verdict.ends import Ends, Try
 from stormwatch.adapters.cassandra.session import open_session, translated
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.records import EndState
 from stormwatch.settings import Settings
 
-EXAMPLES = 3
 _TIMEOUT_S = 60.0
 
 Table = dict[tuple[Any, ...], Any]
@@ -51,26 +49,6 @@ class Stored(NamedTuple):
     tables: Tables
     written: list[Written]
     starts: list[tuple[int, int, int]]  # partition, epoch, offset
-
-
-def differences(expected: Tables, found: Tables) -> list[str]:
-    """One sentence a table and kind of difference; [] where they are equal.
-
-    Rows that bolts with state store under names of their own are no part of it.
-    """
-    said = []
-    for each in fields(Tables):
-        want, have = getattr(expected, each.name), getattr(found, each.name)
-        extra = have.keys() - want.keys()
-        for word, keys in (
-            ("missing", want.keys() - have.keys()),
-            ("extra", {key for key in extra if key[0] not in own_domains_of_all()}),
-            ("different", {key for key in want.keys() & have.keys() if want[key] != have[key]}),
-        ):
-            if keys:
-                some = ", ".join(map(repr, sorted(keys, key=repr)[:EXAMPLES]))
-                said.append(f"{each.name}: {len(keys)} {word} of {len(want)}: {some}")
-    return said
 
 
 def of_memory(store: MemoryStore) -> Tables:

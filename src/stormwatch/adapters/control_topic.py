@@ -4,16 +4,15 @@ Written over the ports, so that every Kafka client shares it. Both calls are rar
 they connect, work and leave.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
-from stormwatch.errors import BrokerUnavailable
+from stormwatch.adapters import log_reader
+from stormwatch.errors import TopicError
 from stormwatch.ports import Admin, Sink, Source
 
 COMPACTED = {"cleanup.policy": "compact"}
-_READ_AT_ONCE = 10_000
 
 
 class Control(NamedTuple):
@@ -36,25 +35,16 @@ class Control(NamedTuple):
     def recall(self, key: str) -> bytes | None:
         """The last value of the key, None if it never had one. Raises BrokerUnavailable."""
         wanted, found = key.encode(), None
-        deadline = time.monotonic() + self.timeout
         with closing(self.source(self.topic)) as source:
             if source.describe() is None:
                 return None
-            low, high = source.watermarks(0)
-            source.assign({0: low})
-            position = low
-            while position < high:
-                records = source.poll(_READ_AT_ONCE, 0.1).get(0, ())
-                for record in records:
-                    position = record.offset + 1
-                    if record.key == wanted:
-                        found = record.value
-                if source.gone():
-                    position = source.watermarks(0).low
-                    source.seek(0, position)
-                if position < high and not records and time.monotonic() > deadline:
-                    raise BrokerUnavailable(
-                        f"Kafka did not deliver the topic {self.topic} within {self.timeout:g} s "
-                        f"(at offset {position} of {high}); it is read again."
-                    )
-        return found
+            while True:
+                marks = source.watermarks(0)
+                try:
+                    for some in log_reader.whole(source, 0, *marks, self.timeout):
+                        for record in some:
+                            if record.key == wanted:
+                                found = record.value
+                except TopicError:  # records were deleted meanwhile: from the oldest that is left
+                    continue
+                return found

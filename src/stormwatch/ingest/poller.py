@@ -49,6 +49,11 @@ class Poller:
         self._opening = False
         self._transactions = TransactionWatch(log.topic)
 
+    @property
+    def width(self) -> int:
+        """Partitions of the topic; 0 until they are known."""
+        return 0 if self._info is None else self._info.partitions
+
     def discover(self) -> None:
         """Look at the topic when it is time to; open what is new.
 

@@ -65,6 +65,11 @@ class Reader:
             return WAIT_S
         return min(WAIT_S, max(BUSY_POLL_S, self._round_at - self._clock()))
 
+    @property
+    def width(self) -> int:
+        """Partitions of the topic; 0 until they are known."""
+        return self._poller.width
+
     def step(self) -> list[InFlight]:
         """One turn: what is to be emitted now. Each is marked as sent."""
         if self._resting:

@@ -17,10 +17,11 @@ BLOCK = 1 << BLOCK_BITS
 EXAMPLES = 20
 """How many ranges a result names; the counts are always whole."""
 
-N = TypeVar("N", np.uint8, np.int64)
+N = TypeVar("N", np.uint16, np.int64)
 
-_STATES = tuple(EndState)  # eight: one bit each of a byte
-_EXPIRED = np.uint8(1 << _STATES.index(EndState.EXPIRED))
+_STATES = tuple(EndState)  # sixteen at most: one bit each of Bits
+Bits = np.uint16
+_EXPIRED = Bits(1 << _STATES.index(EndState.EXPIRED))
 _WINDOW = 4 * BLOCK
 
 
@@ -33,7 +34,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Tally:
-    """A window of one byte an offset that slides over the range; each bit is an end state.
+    """A window of two bytes an offset that slides over the range; each bit is an end state.
 
     Below the commit, offsets of `skipped` (first, end) that have no state are unread.
 
@@ -49,8 +50,8 @@ class Tally:
     ) -> None:
         self._base, self._end, self._committed = first, end, committed
         self._skipped = skipped
-        self._seen: NDArray[np.uint8] = np.zeros(max(0, min(_WINDOW, end - first)), np.uint8)
-        self._shared: NDArray[np.uint8] | None = None  # as `_seen`, of shared parts only
+        self._seen: NDArray[Bits] = np.zeros(max(0, min(_WINDOW, end - first)), Bits)
+        self._shared: NDArray[Bits] | None = None  # as `_seen`, of shared parts only
         self._tries: NDArray[np.int64] | None = None  # the try that `_shared` is of
         self._latest = -1
         self.states = [0] * len(_STATES)
@@ -71,19 +72,19 @@ class Tally:
             self.close_below(min(first, self._base + len(self._seen)))
         low, high = max(first, self._base) - self._base, max(last + 1 - self._base, 0)
         shared = row.part.startswith(SHARED)
-        target = np.zeros(max(0, high - low), np.uint8) if shared else self._seen[low:high]
+        target = np.zeros(max(0, high - low), Bits) if shared else self._seen[low:high]
         for state, bits in row.bitmaps.items():
             marked = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
             marked = marked[max(0, self._base - first) : max(0, last - first + 1)]
             place = _STATES.index(EndState(state))
-            target[: marked.size] |= marked << np.uint8(place)
+            target[: marked.size] |= marked.astype(Bits) << Bits(place)
         if shared:
             self._keep_latest(target, low, row.fragment.generation << 20 | row.fragment.attempt)
 
-    def _keep_latest(self, said: NDArray[np.uint8], low: int, nth: int) -> None:
+    def _keep_latest(self, said: NDArray[Bits], low: int, nth: int) -> None:
         """Let `said`, of try `nth`, replace what older tries said of the same offsets."""
         if self._shared is None or self._tries is None:
-            self._shared = np.zeros(len(self._seen), np.uint8)
+            self._shared = np.zeros(len(self._seen), Bits)
             self._tries = np.zeros(len(self._seen), np.int64)
         kept, tries = self._shared[low : low + said.size], self._tries[low : low + said.size]
         newer, same = (said > 0) & (nth > tries), (said > 0) & (nth == tries)
@@ -103,8 +104,8 @@ class Tally:
                 self._shared = _slide(self._shared, done, room)
                 self._tries = _slide(self._tries, done, room)
 
-    def _count(self, seen: NDArray[np.uint8]) -> None:
-        patterns = np.bincount(seen, minlength=256)
+    def _count(self, seen: NDArray[Bits]) -> None:
+        patterns = np.bincount(seen, minlength=1 << len(_STATES))
         for pattern in np.flatnonzero(patterns):
             count = int(patterns[pattern])
             for place in range(len(_STATES)):
@@ -143,7 +144,7 @@ class Tally:
             ranges.append(Range(self._base + int(low), self._base + int(high) - 1, named))
 
 
-def _standing(seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _standing(seen: NDArray[Bits]) -> NDArray[Bits]:
     """Without `expired` where another state stands, too."""
     others = seen & ~_EXPIRED
     return np.where(others > 0, others, seen)

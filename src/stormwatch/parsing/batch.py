@@ -9,6 +9,7 @@ from stormwatch.dead_letters.rows import redacted, trace
 from stormwatch.errors import StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.records import (
+    IGNORED,
     EndState,
     Fragment,
     LedgerRow,
@@ -36,7 +37,8 @@ CODES = {
     "too_far_in_future": "The time is further ahead of Kafka's than the setting future_skew_s.",
     "unknown_currency": "The currency is not an ISO 4217 code of money, in capitals.",
     "unknown_country": "The country is not an ISO 3166 alpha-2 code, in capitals.",
-    "unknown_sensor": "The reading has a sensor that schema/readings.md does not know.",
+    "unknown_sensor": "The reading has a sensor that its equipment type does not know.",
+    "unknown_equipment": "The reading names an equipment type that the settings do not.",
     "card_number": "The record holds a card number in clear; it is masked wherever it is kept.",
     "raised": "The parser itself failed on the record: a bug, kept with its traceback.",
 }
@@ -63,6 +65,8 @@ def parse_batch(
 ) -> ParsedBatch:
     """Parse every record of a fragment, each on its own, in offset order.
 
+    What `parse_one` finds to be IGNORED has its end state in the ledger, and no row.
+
     `parse_one` takes a value and Kafka's time of it and returns an event or a Rejection; where it
     raises, that record alone is dead-lettered with the traceback. Keys are not looked at. Offsets
     of the fragment without a record are `absent`. `now` (ms) only dates the ledger row. An event
@@ -70,6 +74,7 @@ def parse_batch(
     """
     events: list[tuple[int, int, Any]] = []
     aside: list[SetAside] = []
+    ignored: list[Record] = []
     for record in records:
         value = record.value
         try:
@@ -92,12 +97,16 @@ def parse_batch(
             if event.__class__ is not Rejection:
                 events.append((record.offset, record.dated, event))
                 continue
+            if event is IGNORED:
+                ignored.append(record)
+                continue
             state = EndState.REJECTED
         aside.append(_set_aside(record, state, event, component, record_max_bytes, masked))
-    parsed = Parsed(events, [row.offset for row in aside], _absent(fragment, records))
-    if not aside:
+    elsewhere = [row.offset for row in aside] + [record.offset for record in ignored]
+    parsed = Parsed(events, sorted(elsewhere), _absent(fragment, records))
+    if not elsewhere:
         return ParsedBatch(parsed, None)
-    return ParsedBatch(parsed, Asides(aside, _ledger(fragment, aside, now)))
+    return ParsedBatch(parsed, Asides(aside, _ledger(fragment, aside, ignored, now)))
 
 
 def _set_aside(
@@ -130,12 +139,17 @@ def _unquoted(why: Rejection, masked: frozenset[str]) -> Rejection:
     return Rejection(why.code, f"{CODES[why.code]} ({what})", why.field)
 
 
-def _ledger(fragment: Fragment, aside: Sequence[SetAside], now: int) -> LedgerRow:
+def _ledger(
+    fragment: Fragment, aside: Sequence[SetAside], ignored: Sequence[Record], now: int
+) -> LedgerRow:
     ends: dict[str, list[int]] = {}
     for row in aside:
         ends.setdefault(row.state, []).append(row.offset)
+    if ignored:
+        ends[EndState.IGNORED.value] = [record.offset for record in ignored]
     bitmaps = {state: bitmap_of(offsets, fragment.first) for state, offsets in ends.items()}
-    return LedgerRow(fragment, "reject", bitmaps, age_of((row.timestamp for row in aside), now))
+    times = (*(row.timestamp for row in aside), *(record.dated for record in ignored))
+    return LedgerRow(fragment, "reject", bitmaps, age_of(times, now))
 
 
 def _absent(fragment: Fragment, records: Sequence[Record]) -> list[int]:

@@ -39,6 +39,8 @@ class Verdict(NamedTuple):
     reasons: tuple[Reason, ...] = ()
     degraded: bool = False  # the model had no score: decided by rules alone
     noted: str = ""  # a key of `records.NOTES` that this event counts under
+    by: tuple[str, str, str] | None = None
+    """Feature set, model and rules, where these are others than the domain's own."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

@@ -12,6 +12,7 @@ States hold no score, so only decisions differ: those of the later attempt stand
 
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -87,8 +88,16 @@ class _Broken(NamedTuple):
 class Contract(Generic[E, S]):
     """Applies batches for one domain. Holds no state of its own between calls."""
 
-    def __init__(self, domain: Judge[E, S], policy: Policy, component: str) -> None:
+    def __init__(
+        self,
+        domain: Judge[E, S],
+        policy: Policy,
+        component: str,
+        mappings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`mappings`: topic -> what decisions name the mapping by that its events came of."""
         self.domain = domain
+        self._mappings = mappings
         self._policy = policy
         self._component = component
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state, domain.new_state)
@@ -140,6 +149,7 @@ class _Batch(Generic[E, S]):
         self._component = contract._component
         self._codec = contract._codec
         self._fragment = fragment
+        self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
         self._share = parsed.share
         self._secondary = frozenset(parsed.share.secondary if parsed.share else ())
@@ -332,6 +342,11 @@ class _Batch(Generic[E, S]):
         verdict: Verdict,
     ) -> DecisionRow:
         domain, fragment, name = self._domain, self._fragment, event.entity
+        feature_set, model, rules = verdict.by or (
+            domain.feature_set,
+            NONE if verdict.degraded else domain.model_version,
+            domain.rules_version,
+        )
         body = _json(
             Decision(
                 event.id,
@@ -341,15 +356,16 @@ class _Batch(Generic[E, S]):
                 verdict.score,
                 verdict.reasons,
                 features,
-                domain.feature_set,
-                NONE if verdict.degraded else domain.model_version,
-                domain.rules_version,
+                feature_set,
+                model,
+                rules,
                 fragment.topic,
                 fragment.partition,
                 offset,
                 timestamp,
                 misplaced,
                 True if verdict.degraded else msgspec.UNSET,
+                self._mapping,
             )
         )
         if len(body) > BODY_MAX:

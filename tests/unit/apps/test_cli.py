@@ -25,7 +25,7 @@ COMMANDS = [
     ["cluster", "down"],
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
     ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
-    ["verdict"], ["replay"],
+    ["verdict"], ["replay"], ["map"],
 ]  # fmt: skip
 
 

@@ -169,11 +169,11 @@ def check(depth: int, at_least: int) -> None:
     assert seen >= at_least
 
 
-def test_every_order_to_depth_six() -> None:
-    check(6, 6000)
+def test_every_order_to_depth_five() -> None:
+    check(5, 8000)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # every further step costs ten times as much: the sixth alone 100 s
 @pytest.mark.timeout(1200)
 def test_every_order_to_depth_eight() -> None:
     check(8, 50_000)

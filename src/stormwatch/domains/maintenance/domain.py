@@ -1,20 +1,26 @@
-"""Machine readings to decisions: how long a unit will still run, and whether to believe it."""
+"""Machine readings to decisions: how long a unit will still run, or how odd it is, and whether to
+believe it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 
+from stormwatch.domains.maintenance import lives
+from stormwatch.domains.maintenance.anomalies import Anomalies
+from stormwatch.domains.maintenance.equipment import Types, chosen, default_types
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import (
     FEATURE_SET,
     FEATURES,
     MODEL_FEATURES,
-    UnitState,
     advance,
     learns,
 )
 from stormwatch.domains.maintenance.judging import Thresholds, judge, judge_by_rules
-from stormwatch.domains.maintenance.parse import parse, to_wire
+from stormwatch.domains.maintenance.judging_any import judge_any, noted, with_life
+from stormwatch.domains.maintenance.lives import Carry
+from stormwatch.domains.maintenance.parse import Readings, to_wire
+from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.models import Model, NoModel, Supply, load, now, round6
 from stormwatch.records import NOT_LEARNED, Rejection
 from stormwatch.settings import Settings
@@ -22,17 +28,24 @@ from stormwatch.state.judge import Advanced, Verdict
 
 LIFE_CAP = 125.0
 """The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
-ALERT_OUTCOMES = frozenset({"service", "sensor_fault"})
+ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data"})
 SHIPPED = Path(__file__).with_name("model")
 
 
 class Maintenance:
     """The maintenance domain; see `stormwatch.state.judge.Domain`.
 
-    The score is the remaining life in operating cycles, 0 to LIFE_CAP, 6 decimals. Outcomes:
+    What judges a reading is named by its equipment type. With the model `turbofan` the score is
+    the remaining life in operating cycles, 0 to LIFE_CAP, 6 decimals. Outcomes:
     `service` and `watch` at or below the thresholds of the model's card, `sensor_fault` where a
     sensor is broken and no service is due, else `healthy`. Where the model has no score the same
     outcomes come of how far the sensors have drifted (WATCH_WEAR, SERVICE_WEAR).
+
+    With the model `any` it is how many sigmas the oddest sensor is from its normal, 0 to SCORE_MAX.
+    Outcomes: `anomaly`, `sensor_fault`, `no_data` after a gap, `learning` as long as no normal is
+    known, else `healthy`.
+
+    In a maintenance window what would be an alert is `silenced`; an event of a unit is `noted`.
     """
 
     name = "maintenance"
@@ -43,16 +56,28 @@ class Maintenance:
     rules_version = "sensors-1"
     alert_outcomes = ALERT_OUTCOMES
 
-    def __init__(self, model: Model, *, future_skew_ms: int = 300_000) -> None:
+    def __init__(
+        self, model: Model, *, future_skew_ms: int = 300_000, types: Types | None = None
+    ) -> None:
         """Raises ModelError for a card without the thresholds `service` and `watch`."""
         self._model = model
         self._future_skew_ms = future_skew_ms
+        self._types = types = types or default_types()
+        self._parse = Readings(types).parse
+        self._judges = {
+            name: Anomalies(kind) if kind.model == "any" else None
+            for name, kind in types.by_name.items()
+        }
+        self._wearing = {name for name, judge in self._judges.items() if judge is None}
+        if self._judges[types.default.name] is None:
+            self._wearing.add("")
         Thresholds.of(model.card)
 
     @classmethod
     def load(
-        cls, folder: Path | str = "", *, future_skew_ms: int = 300_000, supply: Supply = now
-    ) -> "Maintenance":
+        cls, folder: Path | str = "", *, future_skew_ms: int = 300_000, supply: Supply = now,
+        types: Types | None = None,
+    ) -> "Maintenance":  # fmt: skip
         """With the model in `folder`, or the shipped one. Raises ModelError."""
         path = Path(folder) if folder else SHIPPED
 
@@ -61,17 +86,20 @@ class Maintenance:
             Thresholds.of(model.card)
             return model
 
-        return cls(supply(checked), future_skew_ms=future_skew_ms)
+        return cls(supply(checked), future_skew_ms=future_skew_ms, types=types)
 
     @classmethod
     def from_settings(cls, settings: Settings, supply: Supply = now) -> "Maintenance":
-        """As the settings say. Raises ModelError."""
+        """As the settings say. Raises ModelError, EquipmentError."""
         skew_ms = settings.future_skew_s * 1000
-        return cls.load(settings.maintenance_model, future_skew_ms=skew_ms, supply=supply)
+        types = chosen(settings)
+        return cls.load(
+            settings.maintenance_model, future_skew_ms=skew_ms, supply=supply, types=types
+        )
 
     def by_rules(self) -> "Maintenance":
         """The same without a model: every decision is degraded."""
-        return type(self)(NoModel(), future_skew_ms=self._future_skew_ms)
+        return type(self)(NoModel(), future_skew_ms=self._future_skew_ms, types=self._types)
 
     @property
     def model_version(self) -> str:
@@ -80,7 +108,7 @@ class Maintenance:
 
     def parse(self, value: bytes, timestamp: int) -> Reading | Rejection:
         """See `stormwatch.domains.maintenance.parse`."""
-        return parse(value, timestamp, future_skew_ms=self._future_skew_ms)
+        return self._parse(value, timestamp, future_skew_ms=self._future_skew_ms)
 
     def to_wire(self, event: Reading) -> bytes:
         """See `stormwatch.domains.maintenance.parse`."""
@@ -93,27 +121,50 @@ class Maintenance:
     def advance(self, state: UnitState, event: Reading) -> Advanced:
         """The unit's features with this reading in them; see `features` beside this file.
 
-        The carry: what the verdict is to be noted as, if the reading is not learned.
+        The carry: what the verdict is to be noted as, if the reading is not learned; of other types
+        and of events what else the verdict is made of.
         """
-        note = None if learns(state, event) else NOT_LEARNED
-        return advance(state, event), note
+        if (
+            event.event is None
+            and event.equipment in self._wearing
+            and isinstance(state.body, bytes)
+        ):
+            note = None if learns(state, event) else NOT_LEARNED
+            return advance(state, event), note
+        kind = self._types.of(event.equipment)
+        return lives.advance(state, event, kind, self._judges[kind.name])
 
     def decide(
         self,
         events: Sequence[Reading],
         features: Sequence[tuple[float, ...]],
-        carries: Sequence[str | None],
+        carries: Sequence[str | Carry | None],
     ) -> list[Verdict]:
-        """One model call; a verdict for each reading from its own row alone."""
-        lives = self._model.predict([row[: len(MODEL_FEATURES)] for row in features])
+        """At most one model call; a verdict for each reading from its own row and carry alone."""
+        worn = [
+            (event, row)
+            for event, row, carry in zip(events, features, carries, strict=True)
+            if not isinstance(carry, Carry) or (carry.findings is None and carry.event is None)
+        ]
+        verdicts = iter(self._worn(worn) if worn else ())
+        return [self._verdict(carry, verdicts) for carry in carries]
+
+    def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
+        """Of readings that the remaining-life model judges."""
+        left = self._model.predict([row[: len(MODEL_FEATURES)] for _, row in worn])
         limits = Thresholds.of(self._model.card)
-        verdicts = [
-            judge(event, row, round6(min(max(life, 0.0), LIFE_CAP)), limits)
-            if isfinite(life)
-            else judge_by_rules(event, row)
-            for event, row, life in zip(events, features, lives, strict=True)
-        ]
-        return [
-            verdict if note is None else verdict._replace(noted=note)
-            for verdict, note in zip(verdicts, carries, strict=True)
-        ]
+        for (event, row), life in zip(worn, left, strict=True):
+            if isfinite(life):
+                yield judge(event, row, round6(min(max(life, 0.0), LIFE_CAP)), limits)
+            else:
+                yield judge_by_rules(event, row)
+
+    def _verdict(self, carry: str | Carry | None, worn: Iterator[Verdict]) -> Verdict:
+        if carry is None:
+            return next(worn)
+        if not isinstance(carry, Carry):
+            return next(worn)._replace(noted=carry)
+        if carry.event is not None:
+            return noted(carry)
+        verdict = next(worn) if carry.findings is None else judge_any(carry)
+        return with_life(verdict, carry, ALERT_OUTCOMES)

@@ -1,18 +1,41 @@
-"""A machine reading, as it travels between components. Wire format: schema/readings.md."""
+"""Readings of machines and events of their lives, as they travel between components.
+
+Wire format: schema/readings.md.
+"""
+
+from typing import Any
 
 import msgspec
 
 
+class UnitEvent(msgspec.Struct, frozen=True, array_like=True):
+    """What happened to a unit: it is in the log with the readings, so that their order is known."""
+
+    kind: str  # a key of `equipment.document.EVENTS`
+    sensor: str = ""  # of sensor_replaced
+    until: int = 0  # of window: ms since the epoch, UTC
+    words: str = ""  # of whoever reported it
+
+
 class Reading(msgspec.Struct, frozen=True, array_like=True):
-    """All sensors of one unit at the end of one operating cycle."""
+    """Sensors of one unit at one time; or, with `event`, something that happened to it."""
 
     id: str
-    unit: str  # fleet/run/number, e.g. "FD001/r1/42"; also the record's Kafka key
+    unit: str  # a turbofan's is fleet/run/number, e.g. "FD001/r1/42"; also the record's Kafka key
     time: int  # ms since the epoch, UTC
-    cycle: int  # operating cycles since the unit was new, >= 1
+    cycle: int  # operating cycles since the unit was new, >= 1; 0: not told
     settings: tuple[float, ...]  # operating settings, e.g. altitude, Mach, throttle
-    sensors: dict[str, float]  # name -> finite value, units by sensor (schema/readings.md)
+    sensors: dict[str, float]  # name -> finite value, units by the type's sensor
+    equipment: str = ""  # name of the unit's type; "": the one that the settings name
+    event: UnitEvent | None = None
 
     @property
     def entity(self) -> str:
         return self.unit
+
+    @property
+    def content(self) -> Any:
+        """What makes it another record; of a plain reading what it was before there was more."""
+        if self.event is None and not self.equipment:
+            return (self.id, self.unit, self.time, self.cycle, self.settings, self.sensors)
+        return self

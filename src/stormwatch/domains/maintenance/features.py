@@ -21,11 +21,11 @@ from math import fsum, sqrt
 from struct import Struct
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.sensors import WEARING
+from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import StateError
 from stormwatch.state.envelope import MENDS
 
@@ -64,21 +64,14 @@ _BLANK = bytes(_BODY.size)
 _FLOATS = Struct(f"<{_N}f")
 
 
-class UnitState(msgspec.Struct, array_like=True):
-    """All that is known of one unit."""
-
-    time: int = 0  # of the newest reading learned, ms
-    cycle: int = 0  # its counter
-    offset: int = 0  # cycles run before the counter was last reset
-    body: bytes = b""  # packed; empty: nothing was learned
-
-
 def advance(state: UnitState, reading: Reading) -> tuple[float, ...]:
     """Learn `reading`; return the unit's features with it, in the order of FEATURES.
 
     Raises StateError where a version with another layout wrote the state.
     """
     body = state.body or _BLANK
+    if not isinstance(body, bytes):
+        raise TypeError("a state with a Life is advanced by its body")
     if len(body) != _BODY.size:
         raise StateError(
             f"the state of {reading.unit} has {len(body)} bytes where {FEATURE_SET} has "
@@ -98,6 +91,16 @@ def advance(state: UnitState, reading: Reading) -> tuple[float, ...]:
             state.offset += state.cycle
         state.time, state.cycle, state.body = reading.time, reading.cycle, _BODY.pack(*known)
     return _features(known, usable, state.offset + reading.cycle)
+
+
+def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
+    """`body` as if nothing had been learned of a sensor."""
+    if not body or name not in _NAMES:
+        return body
+    known = [list(column) for column in _columns(_BODY.unpack(body))]
+    for column in known:
+        column[_NAMES.index(name)] = 0
+    return _BODY.pack(*chain.from_iterable(known))
 
 
 def learns(state: UnitState, reading: Reading) -> bool:

@@ -1,103 +1,279 @@
 """Readings topic: record values to events and back. The format: schema/readings.md."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.sensors import SENSORS, SENTINELS
-from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms
+from stormwatch.domains.maintenance.equipment import Equipment, Types, default_types
+from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
+from stormwatch.domains.maintenance.event import Reading, UnitEvent
+from stormwatch.domains.maintenance.sensors import SENTINELS
+from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, to_ms
 from stormwatch.parsing.mapping import Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
 KIND = "reading"
+EVENT = "event"
+"""Of `type`: something happened to the unit."""
 
+_Cycle = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 _Setting = Annotated[float, Meta(ge=-1e6, le=1e6)]
+_Settings = Annotated[tuple[_Setting, ...], Meta(max_length=8)]
+_Sensors = Annotated[dict[str, float], Meta(min_length=1, max_length=MOST_SENSORS)]
 
 
-class _Wire(msgspec.Struct, omit_defaults=True, gc=False):
+class _Wire(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     id: Id
     unit: Id
     time: Time
-    cycle: Annotated[int, Meta(ge=1, le=1_000_000_000)]
-    settings: Annotated[tuple[_Setting, ...], Meta(max_length=8)]
-    sensors: Annotated[dict[str, float], Meta(min_length=1, max_length=64)]
+    cycle: _Cycle | UnsetType | None = UNSET
+    settings: _Settings | UnsetType | None = UNSET
+    sensors: _Sensors
+    equipment: str | None = None
     type: str | None = None
 
 
-_QUOTES = 18  # of six names and three texts; a sensor adds two, `type` four
+class _Strict(msgspec.Struct, gc=False):
+    """A reading of a type that requires `cycle` and `settings`, for its refusals' words."""
+
+    id: Id
+    unit: Id
+    time: Time
+    cycle: _Cycle
+    settings: _Settings
+    sensors: _Sensors
+    equipment: str | None = None
+    type: str | None = None
+
+
+class _Event(msgspec.Struct, omit_defaults=True, gc=False):
+    id: Id
+    unit: Id
+    time: Time
+    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window"]
+    sensor: Id | None = None
+    until: Time | None = None
+    words: Annotated[str, Meta(max_length=500)] | None = None
+    equipment: str | None = None
+    type: str | None = None
+
+
+class _Peek(msgspec.Struct, gc=False):
+    type: str | None = None
+    equipment: str | None = None
+
+
+_QUOTES = 14  # of four names and three texts; a sensor, `cycle` and `settings` add two, others four
 _UNIT = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+", re.ASCII)
-_POSSIBLE = {name: sensor.possible for name, sensor in SENSORS.items()}
 _NOWHERE = (1.0, 0.0)
+_ANYWHERE = (-1e15, 1e15)
 _decode = msgspec.json.Decoder(_Wire).decode
+_decode_strict = msgspec.json.Decoder(_Strict).decode
+_decode_event = msgspec.json.Decoder(_Event).decode
+_peek = msgspec.json.Decoder(_Peek).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Reading | Rejection:
-    """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises on data."""
-    try:
-        return _event(_decode(value), value, timestamp, future_skew_ms)
-    except UNPARSABLE as error:
+class _Rules:
+    """What one type asks of a reading, made ready."""
+
+    def __init__(self, equipment: Equipment) -> None:
+        self.equipment = equipment
+        self.has_form = equipment.unit_form != "id"
+        self.needs_cycle = "cycle" in equipment.requires
+        self.needs_settings = "settings" in equipment.requires
+        self.possible = {name: sensor.possible for name, sensor in equipment.sensors.items()}
+        self.other = _ANYWHERE if equipment.other_sensors else _NOWHERE
+
+    def check_unit(self, unit: str) -> None:
+        """Raises Refused."""
+        if self.has_form:
+            if not _UNIT.fullmatch(unit):
+                why = "is not fleet/run/number, each of letters, digits and any of . _ -"
+                raise refuse("bad_unit", "unit", why, unit)
+        else:
+            check_ids(unit=unit)
+
+    def check_sensors(self, sensors: dict[str, float]) -> None:
+        """Raises Refused."""
+        possible, other = self.possible, self.other
+        for name, measured in sensors.items():
+            low, high = possible.get(name, other)
+            if not low <= measured <= high:
+                self._check_sensor(name, measured)
+            elif name not in possible and not name.isidentifier():
+                _check_name(name)
+
+    def _check_sensor(self, name: str, measured: float) -> None:
+        kind = self.equipment
+        if name not in kind.sensors and not kind.other_sensors:
+            why = f"is no sensor of the equipment type {kind.name}, see schema/readings.md"
+            raise refuse("unknown_sensor", f"sensors.{name}", why, name)
+        if measured not in SENTINELS:
+            low, high = self.possible.get(name, self.other)
+            unit = kind.sensors[name].unit if name in kind.sensors else ""
+            why = f"cannot be, possible are {low:g} to {high:g} {unit}".rstrip()
+            raise refuse("out_of_range", f"sensors.{name}", why, repr(measured))
+
+
+def _check_name(name: str) -> None:
+    """Raises Refused for a name that people could not read, or that is too long to keep."""
+    check_ids(**{f"sensors.{name}": name})
+    if not 1 <= len(name) <= 64:
+        why = "is not 1 to 64 characters long"
+        raise refuse("out_of_range", f"sensors.{name}", why, name)
+
+
+class Readings:
+    """The parser of one set of equipment types."""
+
+    def __init__(self, types: Types) -> None:
+        self._rules = {name: _Rules(kind) for name, kind in types.by_name.items()}
+        self._default = self._rules[types.default.name]
+
+    def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Reading | Rejection:
+        """Decode and validate one record value; `timestamp`: Kafka's, ms. Never raises on data."""
+        try:
+            return self._reading(_decode(value), value, timestamp, future_skew_ms)
+        except UNPARSABLE as error:
+            return self._otherwise(value, timestamp, future_skew_ms, error)
+
+    @property
+    def target(self) -> Target:
+        """What a mapping has to find in a record."""
+        return Target(
+            "readings",
+            required=("id", "unit", "time"),
+            optional=("cycle",),
+            entity="unit",
+            make=self.of_mapping,
+            readers={"cycle": values.whole},
+        )
+
+    def of_mapping(
+        self, found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
+    ) -> Reading:
+        """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+        if not found["sensors"]:
+            raise refuse("missing_field", "sensors", "have no value, not one of them", value)
+        wire = msgspec.convert(found, _Wire)
+        rules = self._of(wire.equipment or "")
+        if rules.needs_cycle and not wire.cycle:
+            raise refuse("missing_field", "cycle", f"is what a {wire.equipment} needs", value)
+        return self._checked(rules, wire, b"", timestamp, future_skew_ms)
+
+    def _of(self, name: str) -> _Rules:
+        if not name:
+            return self._default
+        try:
+            return self._rules[name]
+        except KeyError:
+            why = f"is no equipment type of the settings; there are {', '.join(self._rules)}"
+            raise refuse("unknown_equipment", "equipment", why, name) from None
+
+    def _reading(self, wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
+        rules = self._of(wire.equipment) if wire.equipment else self._default
+        cycle, settings = wire.cycle, wire.settings
+        if (not cycle and rules.needs_cycle) or (not settings and rules.needs_settings):
+            _decode_strict(value)  # says what is missing; settings may be an empty list
+        quotes = _QUOTES + 2 * (len(wire.sensors) + (cycle is not UNSET) + (settings is not UNSET))
+        if wire.type is not None:
+            check_kind(wire.type, KIND)
+            quotes += 4
+        if wire.equipment is not None:
+            quotes += 4
+        # A key that is unknown or there twice adds quotes, and nothing takes any away.
+        if value.count(b'"') != quotes:
+            check_rest(value)
+        return self._checked(rules, wire, value, timestamp, future_skew_ms)
+
+    def _checked(
+        self, rules: _Rules, wire: _Wire, timed: bytes, timestamp: int, future_skew_ms: int
+    ) -> Reading:
+        """`timed`: the JSON that `wire.time` was read from; nothing, where it is exact already."""
+        check_ids(id=wire.id)
+        rules.check_unit(wire.unit)
+        time = check_time(wire.time, timed, timestamp, future_skew_ms)
+        rules.check_sensors(wire.sensors)
+        return Reading(
+            wire.id, wire.unit, time, wire.cycle or 0, wire.settings or (), wire.sensors,
+            wire.equipment or "",
+        )  # fmt: skip
+
+    def _otherwise(
+        self, value: bytes, timestamp: int, future_skew_ms: int, error: Exception
+    ) -> Reading | Rejection:
+        """An event of a unit, or why the record is neither that nor a reading."""
+        try:
+            peek = _peek(value)
+        except UNPARSABLE:
+            return explain(value, error, KIND)
+        try:
+            if peek.type == EVENT:
+                return self._event(_decode_event(value), value, timestamp, future_skew_ms)
+            rules = self._of(peek.equipment or "")
+            if rules.needs_cycle and isinstance(error, msgspec.ValidationError):
+                _decode_strict(value)
+        except UNPARSABLE as better:
+            return explain(value, better, EVENT if peek.type == EVENT else KIND)
         return explain(value, error, KIND)
 
-
-def _event(wire: _Wire, value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
-    quotes = _QUOTES + 2 * len(wire.sensors)
-    if wire.type is not None:
-        check_kind(wire.type, KIND)
-        quotes += 4
-    # A key that is unknown or there twice adds quotes, and nothing takes any away.
-    if value.count(b'"') != quotes:
+    def _event(self, wire: _Event, value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
         check_rest(value)
-    return _checked(wire, value, timestamp, future_skew_ms)
+        rules = self._of(wire.equipment or "")
+        check_ids(id=wire.id)
+        rules.check_unit(wire.unit)
+        time = check_time(wire.time, value, timestamp, future_skew_ms)
+        return Reading(
+            wire.id, wire.unit, time, 0, (), {}, wire.equipment or "",
+            _unit_event(rules.equipment, wire, time),
+        )  # fmt: skip
 
 
-def _checked(wire: _Wire, timed: bytes, timestamp: int, future_skew_ms: int) -> Reading:
-    """`timed` is the JSON that `wire.time` was read from; nothing, where it is exact already."""
-    check_ids(id=wire.id)
-    if not _UNIT.fullmatch(wire.unit):
-        why = "is not fleet/run/number, each of letters, digits and any of . _ -"
-        raise refuse("bad_unit", "unit", why, wire.unit)
-    time = check_time(wire.time, timed, timestamp, future_skew_ms)
-    for name, measured in wire.sensors.items():
-        low, high = _POSSIBLE.get(name, _NOWHERE)
-        if not low <= measured <= high:
-            _check_sensor(name, measured)
-    return Reading(wire.id, wire.unit, time, wire.cycle, wire.settings, wire.sensors)
+def _unit_event(kind: Equipment, wire: _Event, time: int) -> UnitEvent:
+    sensor, words, until = wire.sensor or "", wire.words or "", 0
+    if (wire.event == "sensor_replaced") != bool(sensor):
+        why = "has to name the sensor that was replaced, and stands with no other event"
+        raise refuse("missing_field", "sensor", why, wire.event)
+    if sensor and sensor not in kind.sensors and not kind.other_sensors:
+        why = f"is no sensor of the equipment type {kind.name}, see schema/readings.md"
+        raise refuse("unknown_sensor", "sensor", why, sensor)
+    if (wire.event == "window") != (wire.until is not None):
+        why = "has to say when the window ends, and stands with no other event"
+        raise refuse("missing_field", "until", why, wire.event)
+    if wire.until is not None:
+        until = to_ms(wire.until)
+        if until <= time:
+            raise refuse("out_of_range", "until", "is not after `time`", wire.until.isoformat())
+    return UnitEvent(wire.event, sensor, until, words)
 
 
-def of_mapping(found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
-    """The event of fields that a mapping found in a record. Raises what `explain` takes."""
-    wire = msgspec.convert({"cycle": 1} | found, _Wire)
-    if not wire.sensors:
-        raise refuse("missing_field", "sensors", "have no value, not one of them", value)
-    return _checked(wire, b"", timestamp, future_skew_ms)
+_shipped = Readings(default_types())
+TARGET = _shipped.target
+"""What a mapping has to find in a record, by the types of the settings as they are shipped."""
 
 
-TARGET = Target(
-    "readings",
-    required=("id", "unit", "time"),
-    optional=("cycle",),
-    entity="unit",
-    make=of_mapping,
-    readers={"cycle": values.whole},
-)
-"""What a mapping has to find in a record."""
+def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Reading | Rejection:
+    """As `Readings.parse`, by the types of the settings as they are shipped."""
+    return _shipped.parse(value, timestamp, future_skew_ms=future_skew_ms)
 
 
 def to_wire(event: Reading) -> bytes:
     """The record value that `parse` reads back to the same event."""
-    time = from_ms(event.time)
-    return _encode(_Wire(event.id, event.unit, time, event.cycle, event.settings, event.sensors))
-
-
-def _check_sensor(name: str, measured: float) -> None:
-    if name not in SENSORS:
-        raise refuse("unknown_sensor", f"sensors.{name}", "is not in schema/readings.md", name)
-    if measured not in SENTINELS:
-        low, high = _POSSIBLE[name]
-        why = f"cannot be, possible are {low:g} to {high:g} {SENSORS[name].unit}"
-        raise refuse("out_of_range", f"sensors.{name}", why, repr(measured))
+    time, equipment = from_ms(event.time), event.equipment or None
+    if (noted := event.event) is not None:
+        until = from_ms(noted.until) if noted.until else None
+        return _encode(
+            _Event(event.id, event.unit, time, noted.kind, noted.sensor or None, until,  # type: ignore[arg-type]
+                   noted.words or None, equipment, EVENT)
+        )  # fmt: skip
+    return _encode(
+        _Wire(
+            id=event.id, unit=event.unit, time=time, cycle=event.cycle or UNSET,
+            settings=event.settings if event.settings or not equipment else UNSET,
+            sensors=event.sensors, equipment=equipment,
+        )
+    )  # fmt: skip

@@ -5,10 +5,34 @@ does both for what the settings name.
 """
 
 from stormwatch.parsing.mapping.apply import FAULT, Mapped, Target, compiled
-from stormwatch.parsing.mapping.choice import chosen, made, presets, text_of
-from stormwatch.parsing.mapping.document import Mapping, MappingError, read
+from stormwatch.parsing.mapping.choice import (
+    SETTINGS,
+    chosen,
+    is_rekeyed,
+    made,
+    marks,
+    presets,
+    text_of,
+    topics,
+)
+from stormwatch.parsing.mapping.document import SPACE, Csv, Mapping, MappingError, read
 
 __all__ = [
-    "FAULT", "Mapped", "Mapping", "MappingError", "Target", "chosen", "compiled", "made", "presets",
-    "read", "text_of",
+    "FAULT",
+    "SETTINGS",
+    "SPACE",
+    "Csv",
+    "Mapped",
+    "Mapping",
+    "MappingError",
+    "Target",
+    "chosen",
+    "compiled",
+    "is_rekeyed",
+    "made",
+    "marks",
+    "presets",
+    "read",
+    "text_of",
+    "topics",
 ]  # fmt: skip

@@ -8,10 +8,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stormwatch.parsing.mapping import values
-from stormwatch.parsing.mapping.document import Field, Long, Mapping, MappingError, Sensor, paths_of
+from stormwatch.parsing.mapping.document import (
+    Csv,
+    Field,
+    Long,
+    Mapping,
+    MappingError,
+    Sensor,
+    paths_of,
+)
 from stormwatch.parsing.mapping.values import Unusable
-from stormwatch.parsing.rejections import UNPARSABLE, check_rest, code_of, explain, refuse
-from stormwatch.records import Rejection
+from stormwatch.parsing.rejections import UNPARSABLE, Refused, check_rest, code_of, explain, refuse
+from stormwatch.records import IGNORED, Rejection
 
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
@@ -44,6 +52,9 @@ class Mapped(NamedTuple):
 
     parse: Callable[..., Any]
     entity: Callable[[bytes], str]
+    csv: Csv
+    mark: str = ""
+    """What decisions name it by: its version, `#` and a hash of its text."""
 
 
 def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
@@ -94,7 +105,7 @@ class _Compiled:
         self._amounts: dict[int, Take] = {}
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
-        self.mapped = Mapped(self.parse, self.entity)
+        self.mapped = Mapped(self.parse, self.entity, mapping.csv)
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
@@ -167,6 +178,8 @@ class _Compiled:
         kind = self._only(record)
         if str(kind) not in only.values:
             what = f"makes no {self._target.event}; these are {', '.join(only.values)}"
+            if only.others == "ignore":
+                raise Refused(IGNORED)
             raise refuse("unknown_type", only.path, what, str(kind))
 
     def _hidden(self, record: dict[str, Any], value: bytes) -> bytes:
@@ -292,7 +305,9 @@ def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str,
 
 
 def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What gives `settings` and `sensors` of a record. What has no value is left out of them."""
+    """What gives `settings` and `sensors` of a record, and their equipment type. What has no value
+    is left out of them."""
+    equipment = mapping.equipment
     read = values.number_with_comma if mapping.decimal_sign == "," else values.number
     settings = [(path, _get([path], absent)) for path in mapping.settings]
     if mapping.long is not None:
@@ -308,7 +323,7 @@ def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], di
             for path, get in settings
             if (value := get(record)) not in absent
         )
-        return {"settings": found, "sensors": sensors(record)}
+        return {"equipment": equipment, "settings": found, "sensors": sensors(record)}
 
     return take
 

@@ -1,13 +1,28 @@
-"""Which mapping the settings name, if any."""
+"""Which mappings the settings name, if any: one a topic."""
 
+from dataclasses import fields
+from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
+from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping.apply import Mapped, Target, compiled
-from stormwatch.parsing.mapping.document import MappingError, read
+from stormwatch.parsing.mapping.document import Mapping, MappingError, read
 from stormwatch.settings import Settings
 
 PRESET = "preset:"
+SETTINGS = tuple(f.name for f in fields(Settings) if f.name.startswith("mapping_"))
+_BETWEEN = "\x1e"
+"""Between the texts of several mappings; no TOML has this character."""
+
+
+class _Named(NamedTuple):
+    """A mapping as the settings name it."""
+
+    mapping: Mapping
+    where: str  # for messages
+    mark: str
 
 
 def presets() -> list[str]:
@@ -19,29 +34,93 @@ def presets() -> list[str]:
 def text_of(value: str) -> str:
     """The TOML that the value of a setting `mapping.<events>` means; "" for none.
 
-    It is the name of a file, `preset:NAME`, or the TOML itself: so it travels to workers, which do
-    not have the file. Raises MappingError.
+    It is the name of a file or `preset:NAME`, or several of them with commas between, or the TOML
+    itself: so it travels to workers, which do not have the files. Raises MappingError.
     """
-    if "\n" in value or not value:
-        return value
-    if value.startswith(PRESET):
-        name = value.removeprefix(PRESET)
-        if name not in presets():
-            raise MappingError(f"There is no preset {name!r}. There are: {', '.join(presets())}.")
-        return (files("stormwatch.parsing.mapping") / "presets" / f"{name}.toml").read_text()
-    try:
-        return Path(value).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise MappingError(f"The mapping {value} cannot be read: {error}.") from error
+    return value if "\n" in value else _BETWEEN.join(map(_text, _names(value)))
 
 
 def made(value: str, target: Target) -> Mapped:
-    """A mapping by its file, preset or text, ready for use. Raises MappingError."""
-    where = "the mapping" if "\n" in value else value
-    return compiled(read(text_of(value), where), target, where)
+    """One mapping by its file, preset or text, ready for use. Raises MappingError."""
+    return _ready(_named(text_of(value), "the mapping" if "\n" in value else value), target)
 
 
-def chosen(settings: Settings, target: Target) -> Mapped | None:
-    """The mapping of the target's events; None where none is set. Raises MappingError."""
-    value: str = getattr(settings, f"mapping_{target.event}")
-    return made(value, target) if value else None
+def chosen(settings: Settings, target: Target) -> dict[str, Mapped]:
+    """Topic -> the mapping of its records; of other topics there is none. Raises MappingError."""
+    return {topic: _ready(one, target) for topic, one in _by_topic(settings, target.event).items()}
+
+
+def topics(settings: Settings, events: str) -> tuple[str, ...]:
+    """The topics of these events: the setting's, then those of mappings. Raises SettingsError."""
+    own: str = getattr(settings, f"topic_{events}")
+    found = tuple(dict.fromkeys((own, *_by_topic(settings, events))))
+    if len(found) > 1 and not settings.topology_chain:
+        raise SettingsError(
+            f"{events} come from {len(found)} topics ({', '.join(found)}), and an entity may come "
+            "from several: then score and store must be one process. Set topology.chain = true."
+        )
+    return found
+
+
+def marks(settings: Settings) -> dict[str, str]:
+    """Topic -> what decisions name its mapping by, of all kinds of events. Raises MappingError."""
+    found: dict[str, str] = {}
+    for name in SETTINGS:
+        events = name.removeprefix("mapping_")
+        found |= {topic: one.mark for topic, one in _by_topic(settings, events).items()}
+    return found
+
+
+def is_rekeyed(settings: Settings, events: str) -> bool:
+    """Whether some topic of these events is not keyed by their entity: then all are repartitioned,
+    for an entity may come from each of them. Raises SettingsError."""
+    rekeyed = any(one.mapping.rekey for one in _by_topic(settings, events).values())
+    if rekeyed and not settings.topology_chain:
+        raise SettingsError(
+            "A mapping says rekey = true: then score and store must be one process. "
+            "Set topology.chain = true."
+        )
+    return rekeyed
+
+
+def _by_topic(settings: Settings, events: str) -> dict[str, _Named]:
+    value: str = getattr(settings, f"mapping_{events}", "")
+    found: dict[str, _Named] = {}
+    names = [] if "\n" in value else _names(value)
+    for nth, text in enumerate(text_of(value).split(_BETWEEN) if value else ()):
+        one = _named(text, names[nth] if names else "the mapping")
+        topic = one.mapping.topic or getattr(settings, f"topic_{events}")
+        if topic in found:
+            raise MappingError(
+                f"{found[topic].where} and {one.where} both map the topic {topic}: a topic has one "
+                'mapping. Give one of them topic = "…", or take one out of the setting '
+                f"mapping.{events}."
+            )
+        found[topic] = one
+    return found
+
+
+def _named(text: str, where: str) -> _Named:
+    mapping = read(text, where)
+    digest = blake2b(text.encode(), digest_size=4).hexdigest()
+    return _Named(mapping, where, f"{mapping.version}#{digest}")
+
+
+def _ready(one: _Named, target: Target) -> Mapped:
+    return compiled(one.mapping, target, one.where)._replace(mark=one.mark)
+
+
+def _names(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _text(name: str) -> str:
+    if name.startswith(PRESET):
+        preset = name.removeprefix(PRESET)
+        if preset not in presets():
+            raise MappingError(f"There is no preset {preset!r}. There are: {', '.join(presets())}.")
+        return (files("stormwatch.parsing.mapping") / "presets" / f"{preset}.toml").read_text()
+    try:
+        return Path(name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MappingError(f"The mapping {name} cannot be read: {error}.") from error

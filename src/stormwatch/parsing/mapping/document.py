@@ -5,8 +5,6 @@ event where its value comes from. Nothing is guessed when records come: what is 
 refused here, with the line.
 """
 
-import re
-import tomllib
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -14,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.toml_document import Document
 
 Path = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -55,11 +54,12 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Only(msgspec.Struct, forbid_unknown_fields=True):
-    """Which records are events of this kind: those whose text at `path` is one of `values`. Others
-    are rejected as `unknown_type`."""
+    """Which records are events of this kind: those whose text at `path` is one of `values`."""
 
     path: Path
     values: Annotated[list[str], Meta(min_length=1)]
+    others: Literal["refuse", "ignore"] = "refuse"
+    """refuse: rejected as `unknown_type` and kept; ignore: counted, and passed over."""
 
 
 class Sensor(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -79,9 +79,20 @@ class Long(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The record's name -> the sensor's; others are refused. Without it a name stays as it is."""
 
 
+SPACE = "space"
 REST = "rest"
 """For `sensors`: every number, or text that is one, at the top of the record which nothing else in
 the mapping names."""
+
+
+class Csv(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How a file of rows is read, by `publish`, `dev` and `map`; it says nothing of a topic."""
+
+    delimiter: Annotated[str, Meta(max_length=5)] = ""
+    """One character, or "space" for runs of blanks; "" for whichever of , ; | and tab fits."""
+    quote: Literal['"', "'"] = '"'
+    names: list[Path] = []
+    """Of the columns, in a file that has no header."""
 
 
 class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -89,12 +100,17 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     event: Literal["transactions", "readings"]
     version: Annotated[str, Meta(min_length=1, max_length=40)] = "1"
+    topic: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] | None = None
+    """The Kafka topic of these records; else that of the setting `topic.<event>`."""
+    rekey: bool = False
+    """The topic is not keyed by the entity: the events are repartitioned by it."""
     envelope: Literal["none", "debezium", "cloudevents"] = "none"
     card_numbers: list[Path] = []
     """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
     only: Only | None = None
     absent: list[str] = []
     """Texts that mean that there is no value, such as "NA"; an empty one always does."""
+    csv: Csv = msgspec.field(default_factory=Csv)
     fields: dict[str, Field]
 
     # of readings
@@ -116,21 +132,29 @@ TIME_FORMS = ("rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "step")
 
 def read(text: str, where: str) -> Mapping:
     """The mapping that `text` is; `where` names it in messages. Raises MappingError."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{where} is not TOML: {error}.") from error
+    document = Document(text, where, MappingError)
+    raw = document.tables()
     # One by one: msgspec does not name a table's key.
     for table, kind in (("fields", Field), ("sensors", Path | Sensor)):
         for name, one in raw[table].items() if isinstance(raw.get(table), dict) else ():
-            _convert(text, where, one, kind, f"{table}.{name}")
-    mapping: Mapping = _convert(text, where, raw, Mapping, "")
+            document.converted(one, kind, f"{table}.{name}")
+    mapping: Mapping = document.converted(raw, Mapping)
     for name, field in mapping.fields.items():
         if why := _contradiction(name, field, mapping):
-            raise _wrong(text, where, f"fields.{name}", why)
+            raise document.wrong(f"fields.{name}", why)
+    if why := _csv_contradiction(mapping.csv):
+        raise document.wrong("csv", why)
     for key, why in _of_readings(mapping):
-        raise _wrong(text, where, key, why)
+        raise document.wrong(key, why)
     return mapping
+
+
+def _csv_contradiction(csv: Csv) -> str:
+    if len(csv.delimiter) > 1 and csv.delimiter != SPACE:
+        return f'has the delimiter {csv.delimiter!r}: give one character, or "{SPACE}"'
+    if twice := sorted({name for name in csv.names if csv.names.count(name) > 1}):
+        return f"names two columns {', '.join(twice)}: one of them would be lost"
+    return ""
 
 
 def _of_readings(mapping: Mapping) -> Iterator[tuple[str, str]]:
@@ -153,15 +177,6 @@ def _of_readings(mapping: Mapping) -> Iterator[tuple[str, str]]:
 def _plain(key: str) -> Any:
     field = next(one for one in msgspec.structs.fields(Mapping) if one.name == key)
     return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-
-
-def _convert(text: str, where: str, raw: Any, kind: Any, at: str) -> Any:
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        at = (at + path.rstrip("`")).lstrip(".")
-        raise _wrong(text, where, at, f"{message[:1].lower()}{message[1:]}") from error
 
 
 def _contradiction(name: str, field: Field, mapping: Mapping) -> str:
@@ -204,28 +219,3 @@ def _paths(path: str | list[str] | None) -> list[str]:
 def paths_of(field: Field) -> list[str]:
     """The paths that the field's value may come from, first choice first."""
     return _paths(field.path)
-
-
-def _wrong(text: str, where: str, at: str, why: str) -> MappingError:
-    line = _line_of(text, at)
-    place = f"{where}, line {line}" if line else where
-    return MappingError(f"{place}: `{at}` {why}." if at else f"{place}: {why}.")
-
-
-def _line_of(text: str, at: str) -> int:
-    """The line of a dotted key, of its table or of what holds it; 0 where none is found."""
-    steps = [step for step in re.split(r"[.\[\]]+", at) if step and step != "..."]
-    while steps:
-        whole, last = ".".join(steps), re.escape(steps[-1])
-        table = re.compile(rf"^[ \t]*\[+[ \t]*{re.escape(whole)}\s*\]+", re.MULTILINE)
-        if found := table.search(text):
-            return text.count("\n", 0, found.start()) + 1
-        parent = re.compile(
-            rf"^[ \t]*\[+[ \t]*{re.escape('.'.join(steps[:-1]))}\s*\]+", re.MULTILINE
-        )
-        begin = found.end() if (found := parent.search(text)) and len(steps) > 1 else 0
-        key = re.compile(rf'^[ \t]*"?(?:{re.escape(whole)}|{last})"?\s*=', re.MULTILINE)
-        if found := key.search(text, begin):
-            return text.count("\n", 0, found.start()) + 1
-        steps.pop()
-    return 0

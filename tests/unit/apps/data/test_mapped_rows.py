@@ -23,11 +23,17 @@ ROWS = {
 }
 
 
+def look(mapping: str, path: Path) -> mappings.Outcome:
+    """What a mapping makes of a file."""
+    mapped, _ = mappings.ready(mapping)
+    return mappings.applied(mapped, mapped_rows.values(path, mapped.csv))
+
+
 def test_cells_stay_texts_and_the_key_is_the_mapping_s_entity(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv.gz"
     path.write_bytes(gzip.compress(SPARKOV.encode()))
     mapped = made("preset:sparkov", TARGET)
-    first, second = mapped_rows.read([path], "transactions", mapped)
+    first, second = mapped_rows.read([path], mapped)
     cells = msgspec.json.decode(first.value)
     assert cells["amt"] == "4.97" and (cells["_file"], cells["_row"]) == ("rows.csv.gz", "1")
     assert first.key == second.key == mapped.entity(first.value).encode()
@@ -39,7 +45,7 @@ def test_cells_stay_texts_and_the_key_is_the_mapping_s_entity(tmp_path: Path) ->
 def test_json_lines_are_sent_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_text('{"tx_id":"1","t":1,"customer":7,"terminal":8,"amount":9.5}\n')
-    (event,) = mapped_rows.read([path], "transactions", made("preset:handbook", TARGET))
+    (event,) = mapped_rows.read([path], made("preset:handbook", TARGET))
     assert event.value == path.read_bytes().strip() and event.key == b"hb-c7"
 
 
@@ -47,21 +53,21 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("amt,cc_num,amt\n1,2,3\n")
     with pytest.raises(FileError, match="two columns named amt"):
-        list(mapped_rows.read([path], "transactions", made("preset:sparkov", TARGET)))
+        list(mapped_rows.read([path], made("preset:sparkov", TARGET)))
 
 
 @pytest.mark.parametrize("preset", presets())
 def test_each_preset_takes_rows_of_its_shape(preset: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(ROWS[preset])
-    sample = mappings.look(f"preset:{preset}", path, "transactions")
-    assert sample.rows == len(sample.events) == ROWS[preset].count("\n") - 1 and not sample.refused
+    made = look(f"preset:{preset}", path)
+    assert made.rows == len(made.events) == ROWS[preset].count("\n") - 1 and not made.refused
 
 
 def test_what_is_refused_is_counted_with_an_example(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(SPARKOV.replace("107.2", "107,2") + "2019-01-01 00:01,1,a,b,1,x\n")
-    sample = mappings.look("preset:sparkov", path, "transactions")
+    sample = look("preset:sparkov", path)
     assert sample.rows == 3 and sample.refused == {"wrong_type": 1, "bad_time": 1}
     assert "7 cells under a header of 6" in sample.examples["wrong_type"].reason
 

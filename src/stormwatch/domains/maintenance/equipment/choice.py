@@ -1,0 +1,123 @@
+"""Which equipment types a process knows: the shipped ones, and those that the settings name."""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from stormwatch.domains.maintenance.equipment.document import Equipment, EquipmentError, read
+from stormwatch.settings import Settings
+
+_FOLDER = files("stormwatch.domains.maintenance.equipment") / "types"
+
+
+class Types(NamedTuple):
+    """The types by name. `default` is that of a reading which names none."""
+
+    default: Equipment
+    by_name: dict[str, Equipment]
+
+    def of(self, name: str) -> Equipment:
+        """The type of a reading's `equipment`. Raises KeyError for one that is not known."""
+        return self.by_name[name] if name else self.default
+
+
+@cache
+def shipped_names() -> tuple[str, ...]:
+    """Names of the types that are shipped."""
+    return tuple(sorted(one.name.removesuffix(".toml") for one in _FOLDER.iterdir()
+                        if one.name.endswith(".toml")))  # fmt: skip
+
+
+def _shipped_text(name: str) -> str:
+    return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+
+
+@cache
+def shipped(name: str) -> Equipment:
+    """A shipped type. Raises KeyError for a name that none has."""
+    if name not in shipped_names():
+        raise KeyError(name)
+    return read(_shipped_text(name), f"{name}.toml")
+
+
+def texts_of(value: str) -> str:
+    """The value of the setting maintenance.equipment as it travels to workers.
+
+    These do not have the files: the text of each stands in its place. Raises EquipmentError.
+    """
+    parts = _parts(value)
+    if all(part in shipped_names() for part in parts):
+        return value
+    return msgspec.json.encode([_text(part)[0] for part in parts]).decode()
+
+
+def chosen(settings: Settings) -> Types:
+    """The types of the setting maintenance.equipment, and all that are shipped.
+
+    Raises EquipmentError.
+    """
+    return made(settings.maintenance_equipment)
+
+
+@cache
+def made(value: str) -> Types:
+    """As `chosen`, by the setting's value. Raises EquipmentError."""
+    types = {name: shipped(name) for name in shipped_names()}
+    default: Equipment | None = None
+    for part in _parts(value):
+        if part in types:
+            one = types[part]
+        else:
+            text, where = _text(part)
+            one = read(text, where)
+            if one.name in shipped_names():
+                raise EquipmentError(f"{where}: `name` is {one.name!r}, that of a shipped type.")
+            if one.model != "any":
+                raise EquipmentError(
+                    f'{where}: `model` is "{one.model}", which was made for the shipped type of '
+                    'that name alone; set model = "any".'
+                )
+            if types.get(one.name, one) != one:
+                raise EquipmentError(f"{where}: `name` is {one.name!r}, that of another file, too.")
+            types[one.name] = one
+        default = default or one
+    if default is None:
+        raise EquipmentError(
+            f"maintenance.equipment is empty; name a type ({', '.join(shipped_names())}) or a file."
+        )
+    return Types(default, types)
+
+
+def default_types() -> Types:
+    """Those of the settings as they are shipped."""
+    return chosen(Settings())
+
+
+def _parts(value: str) -> list[str]:
+    if value.startswith("["):
+        try:
+            return msgspec.json.decode(value, type=list[str])
+        except msgspec.MsgspecError as error:
+            raise EquipmentError(
+                f"maintenance.equipment begins with [ and is no JSON list of texts ({error}); name "
+                "types and files, separated by commas."
+            ) from error
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _text(part: str) -> tuple[str, str]:
+    """The TOML of a type that is named by its own or its file's name, or is a text; and where."""
+    if "\n" in part:
+        return part, "the equipment type"
+    if part in shipped_names():
+        return part, part
+    try:
+        return Path(part).read_text(encoding="utf-8"), part
+    except (OSError, UnicodeDecodeError) as error:
+        raise EquipmentError(
+            f"maintenance.equipment names {part!r}, which is neither a shipped type "
+            f"({', '.join(shipped_names())}) nor a file that can be read: {error}."
+        ) from error

@@ -1,0 +1,126 @@
+"""From what the judge `any` found of a reading to a verdict."""
+
+from collections.abc import Iterator
+
+from stormwatch.domains.maintenance.anomalies import FEATURE_SET, LEARNING, Finding
+from stormwatch.domains.maintenance.equipment import Equipment
+from stormwatch.domains.maintenance.lives import Carry, told
+from stormwatch.models import NONE
+from stormwatch.records import Reason
+from stormwatch.state.judge import Verdict
+
+MODEL = "any-1"
+"""The version of how normals are learned and judged, as decisions have it."""
+EVENT_FEATURES = "event-1"
+"""The feature set of a decision about an event of a unit: there are none."""
+MOST_TOLD = 8
+"""Sensors that are told of one by one."""
+
+
+def judge_any(carry: Carry) -> Verdict:
+    """The score is that of the oddest sensor, sigmas from its normal; 0 where none was judged."""
+    findings, kind = carry.findings, carry.equipment
+    assert findings is not None
+    odd = sorted(
+        (each for each in findings.found if each.kind == "odd"), key=lambda each: -each.score
+    )
+    broken = [each for each in findings.found if each.kind not in ("odd", "learning")]
+    young = [each for each in findings.found if each.kind == "learning"]
+    gap = list(_gap(carry))
+    if odd:
+        outcome = "anomaly"
+    elif broken:
+        outcome = "sensor_fault"
+    elif gap:
+        outcome = "no_data"
+    else:
+        outcome = "healthy" if findings.judged else "learning"
+    reasons = [*(_odd(kind, each) for each in odd[:MOST_TOLD]),
+               *(_broken(kind, each) for each in broken[:MOST_TOLD]), *gap]  # fmt: skip
+    if young:
+        reasons.append(_young(young))
+    elif not findings.judged and not broken:
+        reasons.append(Reason("not_judged", "no sensor of this reading is one that is judged"))
+    reasons.append(_unknown_life(kind))
+    return Verdict(outcome, findings.score, tuple(reasons), by=(FEATURE_SET, MODEL, kind.label))
+
+
+def noted(carry: Carry) -> Verdict:
+    """Of an event: it is noted, and says what it changes."""
+    assert carry.event is not None
+    reasons = (*carry.reasons, told(carry.equipment, carry.event))
+    return Verdict("noted", 0.0, reasons, by=(EVENT_FEATURES, NONE, carry.equipment.label))
+
+
+def with_life(verdict: Verdict, carry: Carry, alerts: frozenset[str]) -> Verdict:
+    """`verdict` with what is known of the unit beside its sensors; no alert in a window."""
+    reasons = (*carry.reasons, *verdict.reasons)
+    if carry.findings is None:
+        reasons = (*reasons, *_gap(carry))
+    silenced = carry.is_window and verdict.outcome in alerts
+    outcome = "silenced" if silenced else verdict.outcome
+    return verdict._replace(outcome=outcome, reasons=reasons, noted=carry.note)
+
+
+def _gap(carry: Carry) -> Iterator[Reason]:
+    if carry.silent_s:
+        limit = carry.equipment.silent_after_s or 0.0
+        yield Reason(
+            "gap",
+            f"nothing was heard of the unit for {carry.silent_s:,.0f} s before this reading; "
+            f"{carry.equipment.name} allows {limit:,g} s",
+        )
+
+
+def _called(kind: Equipment, name: str) -> str:
+    sensor = kind.sensors.get(name)
+    return f"{sensor.words} ({name})" if sensor and sensor.words else name
+
+
+def _measured(kind: Equipment, name: str, value: float) -> str:
+    sensor = kind.sensors.get(name)
+    unit = sensor.unit if sensor and sensor.unit != "1" else ""
+    if sensor and sensor.role == "counter":
+        unit = f"{unit or '1'} a second"
+    return f"{value:.6g} {unit}".rstrip()
+
+
+def _odd(kind: Equipment, each: Finding) -> Reason:
+    apart = abs(each.value - each.centre) / each.sigma
+    side = "above" if each.value > each.centre else "below"
+    return Reason(
+        f"anomaly_{each.name}",
+        f"{_called(kind, each.name)} is {_measured(kind, each.name, each.value)}, {apart:.1f} "
+        f"sigmas {side} its normal of {each.centre:.6g} (sigma {each.sigma:.3g})",
+        round(each.score, 6),
+    )
+
+
+def _broken(kind: Equipment, each: Finding) -> Reason:
+    called, value = _called(kind, each.name), _measured(kind, each.name, each.value)
+    if each.kind == "stuck":
+        text = f"{called} has had the same value {each.known} times in a row: {value}"
+    elif each.kind == "sentinel":
+        text = (
+            f"{called} reads {each.value:g}, which is what a logger sends in place of a "
+            f"measurement; its normal is {each.centre:.6g} (sigma {each.sigma:.3g})"
+        )
+    else:
+        low, high = kind.sensors[each.name].plausible
+        text = f"{called} reads {value}; a working sensor reads {low:g} to {high:g}"
+    return Reason(f"sensor_{each.kind}", text)
+
+
+def _young(found: list[Finding]) -> Reason:
+    some = ", ".join(f"{each.name} ({each.known})" for each in found[:MOST_TOLD])
+    more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+    return Reason(
+        "learning",
+        f"a sensor's normal is of {LEARNING} readings at least; not yet known of: {some}{more}",
+    )
+
+
+def _unknown_life(kind: Equipment) -> Reason:
+    return Reason(
+        "life_unknown", f"remaining life unknown: there is no model of it for the type {kind.name}"
+    )

@@ -1,0 +1,121 @@
+"""The life of a unit of any type: its readings, what happened to it, and silence."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stormwatch.domains.maintenance import anomalies, features
+from stormwatch.domains.maintenance.anomalies import Anomalies, Findings
+from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
+from stormwatch.domains.maintenance.event import Reading, UnitEvent
+from stormwatch.domains.maintenance.state import Life, UnitState
+from stormwatch.parsing.fields import from_ms
+from stormwatch.records import NOT_LEARNED, Reason
+
+WORN = "turbofan"
+"""The type, and the model, that a body of plain bytes is of."""
+
+
+class Carry(NamedTuple):
+    """What the verdict needs to know beside a turbofan's features."""
+
+    equipment: Equipment
+    findings: Findings | None = None  # of the judge `any`
+    event: UnitEvent | None = None
+    note: str = ""
+    reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
+    silent_s: float = 0.0  # nothing was heard of the unit for longer than its type allows
+    is_window: bool = False
+
+
+def advance(
+    state: UnitState, event: Reading, equipment: Equipment, judge: Anomalies | None
+) -> tuple[tuple[float, ...], Carry]:
+    """Learn a reading or what happened; return the features and what else the verdict needs.
+
+    `judge` is None for a type that the remaining-life model judges. Raises StateError for a state
+    that another version wrote in another layout.
+    """
+    life = state.body
+    if isinstance(life, bytes):
+        life = Life(WORN if life else equipment.name, life)
+    reasons: list[Reason] = []
+    if life.equipment != equipment.name:
+        reasons.append(
+            Reason(
+                "equipment_changed",
+                f"the unit was of the type {life.equipment}: what was learned of it begins again",
+            )
+        )
+        life = Life(equipment.name, b"", state.time, life.until)
+        state.cycle = state.offset = 0
+    state.body = life
+    if event.event is not None:
+        _happened(state, life, event, event.event, judge)
+        return (), Carry(equipment, event=event.event, reasons=tuple(reasons))
+    silent_s = (event.time - state.time) / 1000 if state.time else -1.0
+    is_window = event.time < life.until
+    if is_window:
+        reasons.append(_window(life.until))
+    carry = Carry(equipment, reasons=tuple(reasons), is_window=is_window)
+    if equipment.silent_after_s is not None and silent_s > equipment.silent_after_s:
+        carry = carry._replace(silent_s=silent_s)
+    if judge is None:
+        row, learned = _wear(state, life, event)
+        return row, carry if learned else carry._replace(note=NOT_LEARNED)
+    life.body, findings = judge.advance(life.body, event, life.since)
+    if findings.learned:
+        state.time = max(state.time, event.time)
+    elif event.time <= state.time:
+        carry = carry._replace(note=NOT_LEARNED)
+    return _row(findings, silent_s), carry._replace(findings=findings)
+
+
+def _wear(state: UnitState, life: Life, event: Reading) -> tuple[tuple[float, ...], bool]:
+    """The features of a turbofan to which something happened, and whether it was learned."""
+    inner = UnitState(state.time, state.cycle, state.offset, life.body)
+    learned = event.time > life.since and features.learns(inner, event)
+    row = features.advance(inner, event)
+    if learned:
+        state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
+        assert isinstance(inner.body, bytes)
+        life.body = inner.body
+    return row, learned
+
+
+def _row(findings: Findings, silent_s: float) -> tuple[float, ...]:
+    kinds = [each.kind for each in findings.found]
+    learning, odd = kinds.count("learning"), kinds.count("odd")
+    return (
+        findings.score, float(findings.judged), float(learning), float(odd),
+        float(len(kinds) - learning - odd), round(silent_s, 3),
+    )  # fmt: skip
+
+
+def _happened(
+    state: UnitState, life: Life, event: Reading, what: UnitEvent, judge: Anomalies | None
+) -> None:
+    if what.kind in ("overhaul", "failure"):
+        if event.time >= life.since:
+            life.body, life.since = b"", event.time
+            state.offset = -state.cycle  # its age begins again, whether its counter does or not
+            state.time = max(state.time, event.time)
+    elif what.kind == "window":
+        life.until = what.until
+    elif what.kind == "sensor_replaced":
+        forget: Callable[..., bytes] = features.forget if judge is None else anomalies.forget
+        life.body = forget(life.body, what.sensor, event.time, event.unit)
+
+
+def _window(until: int) -> Reason:
+    return Reason(
+        "window", f"a maintenance window lasts until {from_ms(until).isoformat()}: no alert"
+    )
+
+
+def told(equipment: Equipment, event: UnitEvent) -> Reason:
+    """What an event means for the unit, in words."""
+    meaning = equipment.events.get(event.kind) or EVENTS[event.kind]
+    about = f" of the sensor {event.sensor}" if event.sensor else ""
+    until = f" until {from_ms(event.until).isoformat()}" if event.until else ""
+    said = f" ({event.words})" if event.words else ""
+    return Reason(event.kind, f"{event.kind.replace('_', ' ')}{about}{until}: {meaning}{said}")
