@@ -14,6 +14,7 @@ Time = Annotated[datetime, Meta(tz=True)]
 
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = 946_684_800_000  # 2000-01-01: a clock that was never set is before it
+_LATEST = 253_402_300_799_999  # 9999-12-31 in UTC: no table holds a later one
 
 
 def to_ms(time: datetime) -> int:
@@ -56,8 +57,9 @@ def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int
         why = f"is {(ms - timestamp) / 1000:.3f} s ahead of Kafka's time of the record, "
         why += f"{from_ms(timestamp).isoformat()}; allowed are {future_skew_ms / 1000:g} s"
         raise refuse("too_far_in_future", "time", why, time.isoformat())
-    if ms < _EARLIEST:
-        raise refuse("out_of_range", "time", "is before the year 2000", time.isoformat())
+    if not _EARLIEST <= ms <= _LATEST:
+        why = "is before the year 2000" if ms < _EARLIEST else "is after the year 9999 in UTC"
+        raise refuse("out_of_range", "time", why, time.isoformat())
     return ms
 
 
