@@ -703,6 +703,17 @@ def test_what_was_not_cleared_yet_at_a_further_death_is_still_suspected():
     assert set(range(8)) - {first.fragment.partition} <= alone
 
 
+def test_what_was_acked_before_something_goes_alone_is_not_suspected_of_its_death():
+    world = twice_crashed()
+    (first,) = alone_in_flight(world)
+    world.reader.ack(first.tup_id)
+    (second,) = alone_in_flight(world)  # and between them a batch behind the first was acked
+    marks = {p: read_mark(c.metadata) for p, c in world.admin.committed("g", "t").items()}
+    assert marks[first.fragment.partition].span == 0
+    assert world.committed()[first.fragment.partition] > first.fragment.last + 1
+    assert marks[second.fragment.partition].alone
+
+
 def alone_in_flight(world: World) -> list[InFlight]:
     """The first item that goes alone; all before it is acked."""
     while True:
