@@ -94,7 +94,7 @@ def mask_text(text: str) -> str:
 
 def _is_veiled(value: bytes) -> bool:
     """Whether digits, or gaps between them, may be written otherwise than in ASCII."""
-    if b"\\u" in value and _ALIKE_ESCAPED.search(value):
+    if b"\\" in value and b"\\u" in value and _ALIKE_ESCAPED.search(value):
         return True
     return not value.isascii() and bool(_ALIKE.search(value.decode(errors="replace")))
 
