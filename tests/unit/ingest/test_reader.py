@@ -718,7 +718,7 @@ def alone_in_flight(world: World) -> list[InFlight]:
     """The first item that goes alone; all before it is acked."""
     while True:
         items = world.reader.step()
-        world.now += 0.1
+        world.now += PACE_S  # no commit of a second
         if any(item.alone for item in items):
             assert len(items) == 1
             return items
