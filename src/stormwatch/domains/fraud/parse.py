@@ -1,6 +1,7 @@
 """Transactions topic: record values to events and back. The format: schema/transactions.md."""
 
 import unicodedata
+from datetime import UTC
 from typing import Annotated, Any
 
 import msgspec
@@ -99,9 +100,9 @@ def _rest(wire: _Wire, value: bytes) -> _Rest | None:
     """The fields that few records have; None where there is no key but the usual ones."""
     if wire.type is not None:
         check_kind(wire.type, KIND)
-    optional = (wire.merchant, wire.country, wire.type)
+    absent = (wire.merchant is None) + (wire.country is None) + (wire.type is None)
     # A key that is unknown or there twice adds quotes, and nothing takes any away.
-    if value.count(b'"') == _QUOTES - 4 * optional.count(None):
+    if value.count(b'"') == _QUOTES - 4 * absent:
         return None
     check_rest(value)
     if card_numbers.holds_card(value):  # before types: one may stand there as a number
@@ -138,10 +139,15 @@ def _event(
         raise refuse("unknown_country", "country", why, country)
     if not (merchant.isascii() and merchant.isprintable()):
         merchant = _normalised(merchant)
+    offset = 0 if wire.time.tzinfo is UTC else utc_offset(wire.time)
+    if rest is None:
+        return Transaction(
+            wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant,
+            country, offset,
+        )  # fmt: skip
     return Transaction(
         wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant, country,
-        utc_offset(wire.time), None if rest is None else _details(rest),
-        rest is not None and bool(rest.learn_only),
+        offset, _details(rest), bool(rest.learn_only),
     )  # fmt: skip
 
 
