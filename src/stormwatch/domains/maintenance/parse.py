@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from stormwatch.domains.maintenance.equipment import Equipment, Types, default_types
+from stormwatch.domains.maintenance.equipment import EVENTS, Equipment, Types, default_types
 from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.sensors import SENTINELS
@@ -68,6 +68,7 @@ class _Peek(msgspec.Struct, gc=False):
 
 _QUOTES = 14  # of four names and three texts; a sensor, `cycle` and `settings` add two, others four
 _UNIT = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+", re.ASCII)
+_NAME_MAX = 64
 _NOWHERE = (1.0, 0.0)
 _ANYWHERE = (-1e15, 1e15)
 _decode = msgspec.json.Decoder(_Wire).decode
@@ -104,7 +105,7 @@ class _Rules:
             low, high = possible.get(name, other)
             if not low <= measured <= high:
                 self._check_sensor(name, measured)
-            elif name not in possible and not name.isidentifier():
+            elif name not in possible and not (name.isidentifier() and len(name) <= _NAME_MAX):
                 _check_name(name)
 
     def _check_sensor(self, name: str, measured: float) -> None:
@@ -122,8 +123,8 @@ class _Rules:
 def _check_name(name: str) -> None:
     """Raises Refused for a name that people could not read, or that is too long to keep."""
     check_ids(**{f"sensors.{name}": name})
-    if not 1 <= len(name) <= 64:
-        why = "is not 1 to 64 characters long"
+    if not 1 <= len(name) <= _NAME_MAX:
+        why = f"is not 1 to {_NAME_MAX} characters long"
         raise refuse("out_of_range", f"sensors.{name}", why, name)
 
 
@@ -147,7 +148,7 @@ class Readings:
         return Target(
             "readings",
             required=("id", "unit", "time"),
-            optional=("cycle",),
+            optional=("cycle", "event", "sensor", "words"),
             entity="unit",
             make=self.of_mapping,
             readers={"cycle": values.whole},
@@ -157,6 +158,8 @@ class Readings:
         self, found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
     ) -> Reading:
         """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+        if "event" in found:
+            return self._of_event(found, value, timestamp, future_skew_ms)
         if not found["sensors"]:
             raise refuse("missing_field", "sensors", "have no value, not one of them", value)
         wire = msgspec.convert(found, _Wire)
@@ -213,7 +216,9 @@ class Readings:
             return explain(value, error, KIND)
         try:
             if peek.type == EVENT:
-                return self._event(_decode_event(value), value, timestamp, future_skew_ms)
+                wire = _decode_event(value)
+                check_rest(value)
+                return self._event(wire, value, timestamp, future_skew_ms)
             rules = self._of(peek.equipment or "")
             if rules.needs_cycle and isinstance(error, msgspec.ValidationError):
                 _decode_strict(value)
@@ -221,12 +226,21 @@ class Readings:
             return explain(value, better, EVENT if peek.type == EVENT else KIND)
         return explain(value, error, KIND)
 
-    def _event(self, wire: _Event, value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
-        check_rest(value)
+    def _of_event(
+        self, found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
+    ) -> Reading:
+        if found["event"] not in EVENTS:
+            why = f"is no event of a unit; there are {', '.join(EVENTS)}: use a lookup"
+            raise refuse("out_of_range", "event", why, found["event"])
+        wire = msgspec.convert(found, _Event)
+        return self._event(wire, b"", timestamp, future_skew_ms)
+
+    def _event(self, wire: _Event, timed: bytes, timestamp: int, future_skew_ms: int) -> Reading:
+        """`timed`: as of `_checked`."""
         rules = self._of(wire.equipment or "")
         check_ids(id=wire.id)
         rules.check_unit(wire.unit)
-        time = check_time(wire.time, value, timestamp, future_skew_ms)
+        time = check_time(wire.time, timed, timestamp, future_skew_ms)
         return Reading(
             wire.id, wire.unit, time, 0, (), {}, wire.equipment or "",
             _unit_event(rules.equipment, wire, time),
