@@ -95,14 +95,15 @@ def redecide(
 ) -> None:
     """Have records decided again that were acknowledged but have no end state in the store.
 
-    That is the case after Cassandra was restored from a backup. Stop the topology first: this
-    command sets the consumer group back, and the next start of the topology decides what is
-    missing; what has an end state is passed over.
+    That is the case after Cassandra was restored from a backup. Stop the topology first: while it
+    runs this command refuses. It sets the consumer group back, and the next start of the topology
+    decides what is missing; what has an end state is passed over.
     """
     from contextlib import closing
 
     from apps.cli.connect import connected
     from apps.operate import redecide as again
+    from apps.operate.domains import of_topic
     from stormwatch.adapters import connect
 
     settings = shared.settings()
@@ -112,6 +113,7 @@ def redecide(
             print(f"{topic}: every acknowledged offset has an end state; there is nothing to do.")
             return
         if not dry_run:
+            again.check_stopped(store, of_topic(settings, topic).topology)
             with closing(connect.source(settings, topic)) as source:
                 again.redecide(settings, admin, source, store, topic, some)
     for each in some:

@@ -4,17 +4,25 @@ It reads once more from the first offset without an end state on, in a stretch o
 ledger is believed instead of the marks, as far as the group had come (docs/decisions/0007).
 """
 
+import time
+from collections.abc import Callable
 from typing import NamedTuple
+
+import msgspec
 
 from apps.operate import ledger as ledgers
 from apps.operate.ledger import Read
 from stormwatch.epochs import epoch_of
-from stormwatch.errors import TopicError
+from stormwatch.errors import StormwatchError, TopicError
 from stormwatch.ingest.commit_metadata import Mark, read_mark
 from stormwatch.ledger.reconcile import PartitionLedger
+from stormwatch.metrics import Snapshot
 from stormwatch.ports import Admin, Committed, Source, Store
 from stormwatch.settings import Settings
 from stormwatch.stretches import Stretch
+
+LOOK_S = 5.0
+"""A bolt writes its figures once a second: without new ones for so long none runs."""
 
 
 class Lost(NamedTuple):
@@ -24,6 +32,21 @@ class Lost(NamedTuple):
     first: int
     committed: int
     offsets: int
+
+
+def check_stopped(
+    store: Store, topology: str, wait: Callable[[float], object] = time.sleep
+) -> None:
+    """Raises StormwatchError while the topology runs, wherever it does; `wait` takes seconds."""
+    before = store.meters(topology)
+    wait(LOOK_S)
+    for (component, _), body in sorted(set(store.meters(topology).items()) - set(before.items())):
+        of = msgspec.json.decode(body, type=Snapshot)
+        raise StormwatchError(
+            f"The topology {topology} runs: {component} on {of.host} (process {of.pid}) wrote its "
+            "figures just now. What it commits would undo this command. Stop it (Ctrl-C where it "
+            f"runs, `sparse kill -n {topology}` on a cluster) and run this again."
+        )
 
 
 def lost(settings: Settings, admin: Admin, store: Store, topic: str) -> list[Lost]:
@@ -53,8 +76,8 @@ def _first(topic: str, part: PartitionLedger, low: int) -> int:
 def redecide(
     settings: Settings, admin: Admin, source: Source, store: Store, topic: str, some: list[Lost]
 ) -> None:
-    """Set the group back so that the next start decides them. Only while the topology is stopped:
-    what it commits undoes this. Raises InfrastructureError.
+    """Set the group back so that the next start decides them. Only while the topology is stopped
+    (`check_stopped`): what it commits undoes this. Raises InfrastructureError.
     """
     info = admin.describe(topic)
     if info is None or not some:
