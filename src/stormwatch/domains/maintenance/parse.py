@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from stormwatch.domains.maintenance.equipment import EVENTS, Equipment, Types, default_types
+from stormwatch.domains.maintenance.equipment import Equipment, Types, default_types
 from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.sensors import SENTINELS
@@ -159,7 +159,8 @@ class Readings:
     ) -> Reading:
         """The event of fields that a mapping found in a record. Raises what `explain` takes."""
         if "event" in found:
-            return self._of_event(found, value, timestamp, future_skew_ms)
+            event = msgspec.convert(found, _Event)
+            return self._checked_event(event, b"", timestamp, future_skew_ms)
         if not found["sensors"]:
             raise refuse("missing_field", "sensors", "have no value, not one of them", value)
         wire = msgspec.convert(found, _Wire)
@@ -216,9 +217,7 @@ class Readings:
             return explain(value, error, KIND)
         try:
             if peek.type == EVENT:
-                wire = _decode_event(value)
-                check_rest(value)
-                return self._event(wire, value, timestamp, future_skew_ms)
+                return self._event(_decode_event(value), value, timestamp, future_skew_ms)
             rules = self._of(peek.equipment or "")
             if rules.needs_cycle and isinstance(error, msgspec.ValidationError):
                 _decode_strict(value)
@@ -226,17 +225,14 @@ class Readings:
             return explain(value, better, EVENT if peek.type == EVENT else KIND)
         return explain(value, error, KIND)
 
-    def _of_event(
-        self, found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
-    ) -> Reading:
-        if found["event"] not in EVENTS:
-            why = f"is no event of a unit; there are {', '.join(EVENTS)}: use a lookup"
-            raise refuse("out_of_range", "event", why, found["event"])
-        wire = msgspec.convert(found, _Event)
-        return self._event(wire, b"", timestamp, future_skew_ms)
+    def _event(self, wire: _Event, value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
+        check_rest(value)
+        return self._checked_event(wire, value, timestamp, future_skew_ms)
 
-    def _event(self, wire: _Event, timed: bytes, timestamp: int, future_skew_ms: int) -> Reading:
-        """`timed`: as of `_checked`."""
+    def _checked_event(
+        self, wire: _Event, timed: bytes, timestamp: int, future_skew_ms: int
+    ) -> Reading:
+        """`timed`: as in `_checked`."""
         rules = self._of(wire.equipment or "")
         check_ids(id=wire.id)
         rules.check_unit(wire.unit)
