@@ -23,7 +23,7 @@ def event(
     unit: Annotated[str, typer.Argument(help="The machine, as its readings name it.")],
     kind: Annotated[
         str,
-        typer.Argument(help="maintenance, overhaul, sensor_replaced, failure or window."),
+        typer.Argument(help="maintenance, overhaul, sensor_replaced, failure, window or check."),
     ],
     sensor: Annotated[str | None, typer.Option(help="Which one was replaced.")] = None,
     until: Annotated[str | None, typer.Option(help="When a window ends, RFC 3339.")] = None,
@@ -42,7 +42,8 @@ def event(
     """Write an event of a unit to the readings topic, in order with its readings.
 
     After an overhaul or a failure what was learned of the unit begins again, after sensor_replaced
-    what was learned of that sensor; within a window nothing is an alert; maintenance is noted.
+    what was learned of that sensor; within a window nothing is an alert; maintenance is noted. A
+    check is an alert if the unit has been silent for longer than its type allows.
     """
     from contextlib import closing
     from datetime import UTC, datetime

@@ -24,7 +24,7 @@ def record(settings: Settings, now: datetime, unit: str, kind: str, **given: str
     if settings.topic_readings in mapping.chosen(settings, readings.target):
         raise SettingsError(
             f"The topic {settings.topic_readings} has a mapping (mapping.readings): an event of a "
-            "unit comes in your own format there. docs/your-machines.md says how."
+            "unit comes in your own format there. docs/equipment-types.md says how."
         )
     time = given.pop("time", None) or now.isoformat(timespec="milliseconds")
     fields: dict[str, Any] = {

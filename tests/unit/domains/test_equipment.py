@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from stormwatch.adapters.storm.config import storm_config
 from stormwatch.domains.maintenance import Maintenance
 from stormwatch.domains.maintenance.equipment import (
     EVENTS,
+    Equipment,
     EquipmentError,
+    Sensor,
     Types,
     chosen,
     read,
@@ -20,6 +23,7 @@ from stormwatch.domains.maintenance.equipment import (
     shipped_names,
     texts_of,
 )
+from stormwatch.domains.maintenance.equipment.document import Sampling
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.records import Rejection
@@ -274,3 +278,14 @@ def test_each_shipped_machine_knows_its_normal_and_tells_what_is_not(name: str) 
     assert odd.words in told.reasons[0].text
     assert told.reasons[-1].code == "life_unknown"
     assert told.by == ("any-1", "any-1", kind.label)
+
+
+def test_the_page_explains_each_key_and_its_example_is_a_type() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "equipment-types.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert set(read(example, "page").sensors) == {"vibration", "rpm", "starts"}
+    for struct in (Equipment, Sensor, Sampling):
+        for key in struct.__struct_fields__:
+            assert re.search(rf"`{key}`|^{key} = |`sensors\.NAME`", page, re.MULTILINE), key
+    for name in shipped_names():
+        assert f"`{name}`" in page

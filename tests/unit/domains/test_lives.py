@@ -128,6 +128,19 @@ def test_a_silence_is_told_by_the_reading_that_ends_it() -> None:
     assert (worse.outcome, codes(worse)) == ("anomaly", ["anomaly_x", "gap", "life_unknown"])
 
 
+def test_a_check_tells_of_a_unit_that_never_reports_again() -> None:
+    unit = Unit().lived()
+    unit.time += 10 * MINUTE
+    assert unit.meets("check").outcome == "noted"
+    before = unit.state
+    unit.time += 1
+    verdict = unit.meets("check")
+    assert (verdict.outcome, codes(verdict)) == ("no_data", ["check", "gap"])
+    assert unit.state == before
+    unit.meets("window", until=unit.time + MINUTE)
+    assert unit.meets("check").outcome == "silenced"
+
+
 def test_a_unit_of_another_type_begins_again_and_says_so() -> None:
     unit = Unit().lived()
     unit.equipment = "any"

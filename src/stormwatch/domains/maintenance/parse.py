@@ -53,7 +53,7 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False):
     id: Id
     unit: Id
     time: Time
-    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window"]
+    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window", "check"]
     sensor: Id | None = None
     until: Time | None = None
     words: Annotated[str, Meta(max_length=500)] | None = None

@@ -57,5 +57,5 @@ def test_where_the_topic_has_a_mapping_events_come_by_it(tmp_path: Path) -> None
         'event = "readings"\nsensors = "rest"\n[fields]\nid = {path = "i"}\nunit = {path = "u"}\n'
         'time = {path = "t", form = "rfc3339"}\n'
     )
-    with pytest.raises(SettingsError, match="your-machines"):
+    with pytest.raises(SettingsError, match="equipment-types"):
         record(Settings(mapping_readings=str(file)), NOW, "pump-7", "overhaul")
