@@ -233,7 +233,7 @@ def test_no_bytes_raise(value: bytes) -> None:
         ('unit = "major"\n', "", "line 17: `fields.amount` needs unit"),
         ('zone = "America/New_York"\n', "", "line 12: `fields.time` needs zone"),
         ('zone = "America/New_York"', 'zone = "Mars/Olympus"', "zone 'Mars/Olympus'"),
-        ("[fields.merchant]", "[fields.shop]", "have no field shop"),
+        ("[fields.merchant]", "[fields.shop]", "line 25: `fields.shop` is no field"),
         ('default = "USD"', "constant = 7", "line 21: `fields.currency` needs exactly one"),
         ('path = "amt"', 'paht = "amt"', "line 17: `fields.amount` object contains"),
         ('hash = ["cc_num"]', 'path = "cc_num"', "card number in clear"),
@@ -245,7 +245,8 @@ def test_no_bytes_raise(value: bytes) -> None:
 def test_a_wrong_mapping_is_refused_with_its_line(old: str, new: str, said: str) -> None:
     assert old in WHOLE
     with pytest.raises(MappingError) as refused:
-        compiled(read(WHOLE.replace(old, new, 1), "m.toml"), TARGET, "m.toml")
+        text = WHOLE.replace(old, new, 1)
+        compiled(read(text, "m.toml"), TARGET, "m.toml", text)
     assert said in str(refused.value) and "m.toml" in str(refused.value)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.parsing.mapping import MappingError, Target, compiled, read, values
 from stormwatch.records import Rejection
 
@@ -103,3 +104,22 @@ def test_a_wrong_mapping_is_refused(old: str, new: str, said: str) -> None:
     with pytest.raises(MappingError) as refused:
         compiled(read(WIDE.replace(old, new, 1), "m.toml"), TARGET, "m.toml")
     assert said in str(refused.value) and "m.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('settings = ["rpm"]', 'equipment = "pump"', "line 4: `equipment` is 'pump', which is no"),
+        ('settings = ["rpm"]', 'equipment = "turbofan"', "line 15: `sensors.vibration` is no"),
+        ('vibration = "vib"\n', "", ""),
+    ],
+)
+def test_sensors_and_units_are_those_of_the_equipment_type(old: str, new: str, said: str) -> None:
+    text = WIDE.replace(old, new, 1)
+    target = READING._replace(
+        units={**READING.units, "any": {**READING.units["any"], "temperature": "K"}}
+    )
+    with pytest.raises(MappingError, match="line" if said else "has it in K: nothing") as refused:
+        compiled(read(text, "m.toml"), target, "m.toml", text)
+    assert said in str(refused.value)
+    assert compiled(read(WIDE, "m.toml"), READING, "m.toml", WIDE)

@@ -12,6 +12,7 @@ import msgspec
 from stormwatch.parsing.mapping import values
 from stormwatch.parsing.mapping.document import (
     SPACE,
+    TIMES,
     Csv,
     Field,
     Long,
@@ -30,8 +31,10 @@ from stormwatch.parsing.rejections import (
     explain,
     refuse,
 )
+from stormwatch.parsing.toml_document import Document
 from stormwatch.records import IGNORED, Rejection
 
+OTHERS = "*"
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
 _decode = msgspec.json.decode
@@ -57,6 +60,8 @@ class Target(NamedTuple):
     """Digits of a currency's minor unit. Raises KeyError for what is no currency."""
     readers: Values[str, Callable[[Any], Any]] = MappingProxyType({})
     """How a field is read that is no text, such as `values.whole`."""
+    units: Values[str, Values[str, str]] = MappingProxyType({})
+    """Equipment type -> sensor -> its unit; with OTHERS, a unit may have sensors of other names."""
 
 
 class Mapped(NamedTuple):
@@ -70,25 +75,46 @@ class Mapped(NamedTuple):
     """What decisions name it by: its version, `#` and a hash of its text."""
 
 
-def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
-    """Make a mapping ready for its domain. `where` names it. Raises MappingError."""
+def compiled(mapping: Mapping, target: Target, where: str, text: str = "") -> Mapped:
+    """Make a mapping ready for its domain. `where` names it; `text` is what it was read from, for
+    the lines of its faults. Raises MappingError."""
+    document = Document(text, where, MappingError)
     wanted = {*target.required, *target.optional}
     if mapping.event != target.event:
-        raise MappingError(f'{where} makes {mapping.event}: set event = "{target.event}".')
+        raise document.wrong("event", f'is {mapping.event}: set event = "{target.event}"')
     if unknown := sorted(set(mapping.fields) - wanted):
-        raise MappingError(
-            f"{where}: {target.event} have no field {', '.join(unknown)}; there are "
-            f"{', '.join((*target.required, *target.optional))}."
+        raise document.wrong(
+            f"fields.{unknown[0]}",
+            f"is no field of {target.event}; there are "
+            + ", ".join((*target.required, *target.optional)),
         )
     if missing := [name for name in target.required if name not in mapping.fields]:
         raise MappingError(
             f"{where} does not say where {', '.join(missing)} of the {target.event} comes from: "
             f"add [fields.{missing[0]}] with path, hash or constant."
         )
+    if mapping.event == "readings" and target.units:
+        _check_equipment(mapping, target, document)
     try:
         return _Compiled(mapping, target).mapped
     except Unusable as error:
-        raise MappingError(f"{where}: `fields.time` {error.why}.") from error
+        raise document.wrong("fields.time", error.why) from error
+
+
+def _check_equipment(mapping: Mapping, target: Target, document: Document) -> None:
+    """Raises MappingError for a type that is not known, a sensor it has not, or another unit."""
+    if (units := target.units.get(mapping.equipment)) is None:
+        why = f"is {mapping.equipment!r}, which is no type of the setting maintenance.equipment; "
+        raise document.wrong("equipment", f"{why}there are {', '.join(target.units)}")
+    sensors = {} if isinstance(mapping.sensors, str) else mapping.sensors
+    for name, one in sensors.items():
+        if name not in units and OTHERS not in units:
+            why = f"is no sensor of {mapping.equipment}; there are {', '.join(units)}"
+            raise document.wrong(f"sensors.{name}", why)
+        wanted = units.get(name, "")
+        if isinstance(one, Sensor) and one.unit and wanted and one.unit != wanted:
+            why = f"is in {one.unit}, and the type {mapping.equipment} has it in {wanted}: "
+            raise document.wrong(f"sensors.{name}", f"{why}nothing is converted")
 
 
 class _Compiled:
@@ -100,7 +126,7 @@ class _Compiled:
         takes = {
             name: _taken(
                 field,
-                values.time(field) if name == "time" else target.readers.get(name, values.text),
+                values.time(field) if name in TIMES else target.readers.get(name, values.text),
                 self._absent,
             )
             for name, field in mapping.fields.items()
@@ -185,7 +211,7 @@ class _Compiled:
         plain = isinstance(field.path, str) and "." not in field.path and not field.prefix
         return (
             plain and field.lookup is None and not self._mapping.absent
-            and name != "time" and name not in self._target.readers
+            and name not in TIMES and name not in self._target.readers
         )  # fmt: skip
 
     def _record(self, value: bytes) -> dict[str, Any]:
