@@ -337,3 +337,11 @@ def test_a_record_may_hold_anything_beside_and_no_key_twice(more: Any) -> None:
     twice = msgspec.json.encode(record)[:-1] + b',"more":1}'
     got = line(WHOLE, twice)
     assert isinstance(got, Rejection) and got.code == "duplicate_key"
+
+
+@pytest.mark.parametrize("form", ["epoch_s", "epoch_ms"])
+@pytest.mark.parametrize("value", [True, [], {}, None, "", "abc"])
+def test_what_is_no_number_is_no_time_and_raises_nothing(form: str, value: Any) -> None:
+    got = parse(timed(form).replace('hash = ["cc_num", "when", "amt"]', 'constant = "x"', 1),
+                **row(when=value))  # fmt: skip
+    assert isinstance(got, Rejection) and got.field == "when"

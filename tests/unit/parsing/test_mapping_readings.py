@@ -123,3 +123,26 @@ def test_sensors_and_units_are_those_of_the_equipment_type(old: str, new: str, s
         compiled(read(text, "m.toml"), target, "m.toml", text)
     assert said in str(refused.value)
     assert compiled(read(WIDE, "m.toml"), READING, "m.toml", WIDE)
+
+
+@pytest.mark.parametrize("cell", [True, None, [], {}, "", "x", "1e3", "-0", "+1", ".5", "1.", -999])
+def test_many_cells_at_once_are_what_each_alone_is(cell: Any) -> None:
+    """Sensors are read all at once where that can be; the longer way is the standard."""
+    once = compiled(read(WIDE.replace("t.out", "t"), "m.toml"), TARGET, "m.toml")
+    alone = compiled(read(WIDE.replace("t.out", "t.out.of"), "m.toml"), TARGET, "m.toml")
+    value = msgspec.json.encode({"pump": "p1", "at": 0, "vib": cell})
+    quick, slow = (one.parse(value, 0, future_skew_ms=0) for one in (once, alone))
+    assert quick == slow
+
+
+def test_a_number_that_means_absent_is_no_measurement() -> None:
+    toml = WIDE.replace("t.out", "t").replace('"NA"', '"-999"')
+    assert parse(toml, vib="-999", t="1.5")["sensors"] == {"temperature": 1.5}
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_finite_number_is_read_as_it_was_written_at_once_too(number: float) -> None:
+    toml = WIDE.replace("t.out", "t")
+    assert parse(toml, vib=number, t=repr(number))["sensors"] == {
+        "vibration": number, "temperature": number,
+    }  # fmt: skip

@@ -1,13 +1,15 @@
 """A mapping at work: record value in, event or rejection out. Pure, compiled once for a process."""
 
 import csv
+import sys
 from collections.abc import Callable
 from collections.abc import Mapping as Values
 from io import StringIO
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from stormwatch.parsing.mapping import values
 from stormwatch.parsing.mapping.document import (
@@ -42,6 +44,7 @@ _decode_texts = msgspec.json.Decoder(dict[str, str]).decode
 
 Get = Callable[[dict[str, Any]], Any]
 Take = Callable[[dict[str, Any]], Any]
+Sensors = Callable[[dict[str, Any]], dict[str, float]]
 Absent = tuple[Any, ...]
 """What means that a record has no value there: None, "" and the mapping's own texts."""
 
@@ -123,44 +126,38 @@ class _Compiled:
     def __init__(self, mapping: Mapping, target: Target) -> None:
         self._mapping, self._target = mapping, target
         self._absent: Absent = (None, "", *mapping.absent)
-        takes = {
-            name: _taken(
-                field,
-                values.time(field) if name in TIMES else target.readers.get(name, values.text),
-                self._absent,
-            )
+        self._amounts: dict[int, Take] = {}
+        self._money = mapping.fields.get("amount")
+        reads = {
+            name: values.time(field) if name in TIMES else target.readers.get(name, values.text)
             for name, field in mapping.fields.items()
             if name != "amount"
+        }
+        if self._money is not None and (digits := self._known_digits()) is not None:
+            reads["amount"] = values.amount(self._money, digits)
+            self._money = None
+        takes = {
+            name: _taken(mapping.fields[name], read, self._absent) for name, read in reads.items()
         }
         self._measured = _measured(mapping, self._absent) if mapping.event == "readings" else None
         self._key = takes[target.entity]
         self._constants = {
             name: takes.pop(name)({})
             for name, field in mapping.fields.items()
-            if field.constant is not None and name != "amount"
+            if field.constant is not None and name in takes
         }
-        self._texts = tuple(
-            (name, paths_of(mapping.fields[name])[0]) for name in takes if self._is_text(name)
-        )
-        """Fields that are what stands at one place: name and key."""
-        texts = dict(self._texts)
         self._takes = takes
-        self._fields = tuple((name, take) for name, take in takes.items() if name not in texts)
+        keys = {name: key for name in takes if (key := self._key_of(name))}
+        texts = [name for name in keys if reads[name] is values.text]
+        self._texts = tuple((name, keys[name]) for name in texts)
+        """Fields that are the text at one place: name and key."""
+        self._read = tuple((name, keys[name], reads[name]) for name in keys if name not in texts)
+        """Those that are read from what stands at one place."""
+        self._fields = tuple((name, take) for name, take in takes.items() if name not in keys)
         self._decoded = None if mapping.format == "json" else DECODERS[mapping.format](mapping)
         self._is_flat = mapping.envelope == "none" and mapping.only is None
         self._all_texts = True
         """No record had anything but texts yet: which costs less to know."""
-        self._money = mapping.fields.get("amount")
-        self._amounts: dict[int, Take] = {}
-        self._take_amount: Take | None = None
-        """Of amounts whose currency is always the same."""
-        if self._money is not None and "currency" in self._constants:
-            try:
-                digits = target.exponent(self._constants["currency"])
-            except KeyError:
-                pass  # every record is refused with the currency's name
-            else:
-                self._take_amount = self._amount_of(digits)
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
         self.mapped = Mapped(self.parse, self.entity, mapping.csv, mapping.format)
@@ -176,13 +173,18 @@ class _Compiled:
                     found[name] = text
                 else:
                     self._take(name, self._takes[name], record, found, value)
+            for name, key, read in self._read:
+                try:
+                    found[name] = read(record[key])
+                except (KeyError, Unusable):
+                    self._take(name, self._takes[name], record, found, value)
             for name, take in self._fields:
                 if (got := take(record)) is not None:
                     found[name] = got
                 else:
                     self._take(name, take, record, found, value)
             if self._money is not None:
-                take = self._take_amount or self._amount_in(found["currency"])
+                take = self._amount_in(found["currency"])
                 self._take("amount", take, record, found, value)
             if self._measured is not None:
                 found.update(self._measured(record))
@@ -206,13 +208,22 @@ class _Compiled:
         elif name in self._target.required:
             raise self._missing(name, value)
 
-    def _is_text(self, name: str) -> bool:
+    def _key_of(self, name: str) -> str:
+        """The key whose value the field is read from, where that is all; else ""."""
         field = self._mapping.fields[name]
-        plain = isinstance(field.path, str) and "." not in field.path and not field.prefix
-        return (
-            plain and field.lookup is None and not self._mapping.absent
-            and name not in TIMES and name not in self._target.readers
-        )  # fmt: skip
+        changed = bool(field.prefix) or field.lookup is not None or bool(self._mapping.absent)
+        path = field.path if isinstance(field.path, str) else ""
+        return "" if changed or "." in path else path
+
+    def _known_digits(self) -> int | None:
+        """Digits of the minor unit where every record has the same currency, and it is one."""
+        currency = self._mapping.fields.get("currency")
+        if currency is None or currency.constant is None:
+            return None
+        try:
+            return self._target.exponent(str(currency.constant))
+        except KeyError:
+            return None  # every record is refused by its name
 
     def _record(self, value: bytes) -> dict[str, Any]:
         record: dict[str, Any] | None = None
@@ -461,7 +472,7 @@ def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], di
     elif isinstance(mapping.sensors, str):
         sensors = _rest(mapping, read, absent)
     else:
-        sensors = _named(mapping.sensors, read, absent)
+        sensors = _quickly(mapping, _named(mapping.sensors, read, absent))
 
     def take(record: dict[str, Any]) -> dict[str, Any]:
         found = tuple(
@@ -481,10 +492,53 @@ def _number(path: str, value: Any, read: Callable[[Any], float]) -> float:
         raise refuse(error.code, path, error.why, str(value)) from None
 
 
+_Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+
+
+def _quickly(mapping: Mapping, take: Sensors) -> Sensors:
+    """`take` of named sensors, for records where each is a number, or a text that is one by JSON's
+    rules: read all at once. What is not goes the longer way, which tells it."""
+    assert not isinstance(mapping.sensors, str)
+    paths = _paths_of_sensors(mapping.sensors)
+    names, keys = list(paths), list(paths.values())
+    odd = any("." in key or not key.isprintable() or {*key} & {*'"\\'} for key in keys)
+    if odd or len({*keys}) < len(keys) or mapping.decimal_sign != "." or not keys:
+        return take
+    if any(_is_number(text) for text in mapping.absent):
+        return take  # -999, say: no value
+    fields = [(f"f{nth}", _Finite | msgspec.UnsetType, msgspec.UNSET) for nth in range(len(keys))]
+    renamed = {f"f{nth}": key for nth, key in enumerate(keys)}
+    cells = msgspec.defstruct("Cells", fields, rename=renamed, gc=False)
+    convert, tuple_of, unset = msgspec.convert, msgspec.structs.astuple, msgspec.UNSET
+
+    def taken(record: dict[str, Any]) -> dict[str, float]:
+        try:
+            found = tuple_of(convert(record, cells, strict=False))
+        except msgspec.ValidationError:
+            return take(record)
+        if unset in found:
+            return {n: v for n, v in zip(names, found, strict=True) if v is not unset}
+        return dict(zip(names, found, strict=True))
+
+    return taken
+
+
+def _is_number(text: str) -> bool:
+    try:
+        values.number(text)
+    except Unusable:
+        return False
+    return True
+
+
+def _paths_of_sensors(sensors: dict[str, str | Sensor]) -> dict[str, str]:
+    return {name: one.path if isinstance(one, Sensor) else one for name, one in sensors.items()}
+
+
 def _named(
     sensors: dict[str, str | Sensor], read: Callable[[Any], float], absent: Absent
-) -> Callable[[dict[str, Any]], dict[str, float]]:
-    paths = {name: one.path if isinstance(one, Sensor) else one for name, one in sensors.items()}
+) -> Sensors:
+    paths = _paths_of_sensors(sensors)
     gets = [(name, path, _get([path], absent)) for name, path in paths.items()]
 
     def take(record: dict[str, Any]) -> dict[str, float]:
@@ -497,9 +551,7 @@ def _named(
     return take
 
 
-def _one_sensor(
-    long: Long, read: Callable[[Any], float], absent: Absent
-) -> Callable[[dict[str, Any]], dict[str, float]]:
+def _one_sensor(long: Long, read: Callable[[Any], float], absent: Absent) -> Sensors:
     name_of = _taken(Field(path=long.sensor, lookup=long.names), values.text, absent)
     value_of = _get([long.value], absent)
 
@@ -511,9 +563,7 @@ def _one_sensor(
     return take
 
 
-def _rest(
-    mapping: Mapping, read: Callable[[Any], float], absent: Absent
-) -> Callable[[dict[str, Any]], dict[str, float]]:
+def _rest(mapping: Mapping, read: Callable[[Any], float], absent: Absent) -> Sensors:
     known = {"_file", "_row", *mapping.settings, *mapping.without, *mapping.card_numbers}
     for field in mapping.fields.values():
         known |= {*paths_of(field), *(field.hash or ())}

@@ -59,7 +59,7 @@ def whole(value: Any) -> int:
     """A whole number, also as text or as 12.0. Raises Unusable."""
     if value.__class__ is int:
         return int(value)
-    exact = Decimal(_written(value) if value.__class__ is str else repr(value))
+    exact = _exact(value)
     if exact != exact.to_integral_value():
         raise Unusable("wrong_type", "is not a whole number")
     return int(exact)
@@ -94,6 +94,11 @@ def number_with_comma(value: Any) -> float:
 
 def _is_whole(written: str) -> bool:
     return len(written) < _DIGITS and written.isascii() and written.isdecimal()
+
+
+def _exact(value: Any) -> Decimal:
+    """What was written, digit by digit. Raises Unusable."""
+    return Decimal(repr(value) if value.__class__ in (int, float) else _written(value))
 
 
 def _written(value: Any) -> str:
@@ -201,7 +206,7 @@ def _epoch(per_s: int) -> Callable[[Any], datetime]:
         elif value.__class__ is str and _is_whole(value):
             ms = int(value) * 1000 // per_s
         else:
-            exact = Decimal(_written(value) if value.__class__ is str else repr(value))
+            exact = _exact(value)
             ms = floor(exact * 1000 / per_s)
         if not -LEAST_MS <= ms <= MOST_MS:
             raise Unusable("out_of_range", "is no time of this calendar: is its unit another?")
