@@ -146,3 +146,9 @@ def test_every_finite_number_is_read_as_it_was_written_at_once_too(number: float
     assert parse(toml, vib=number, t=repr(number))["sensors"] == {
         "vibration": number, "temperature": number,
     }  # fmt: skip
+
+
+def test_settings_are_known_by_their_places_so_all_or_none() -> None:
+    two = WIDE.replace('["rpm"]', '["rpm", "load"]')
+    assert parse(two, vib=1, rpm="1450", load=0.5)["settings"] == (1450.0, 0.5)
+    assert parse(two, vib=1, rpm="", load=0.5)["settings"] == ()

@@ -23,6 +23,7 @@ from stormwatch.parsing.mapping.document import (
     Sensor,
     paths_of,
 )
+from stormwatch.parsing.mapping.quick import Parts, written_out
 from stormwatch.parsing.mapping.values import Unusable
 from stormwatch.parsing.rejections import (
     DEPTH_MAX,
@@ -45,6 +46,7 @@ _decode_texts = msgspec.json.Decoder(dict[str, str]).decode
 Get = Callable[[dict[str, Any]], Any]
 Take = Callable[[dict[str, Any]], Any]
 Sensors = Callable[[dict[str, Any]], dict[str, float]]
+Measured = Callable[[dict[str, Any]], dict[str, Any]]
 Absent = tuple[Any, ...]
 """What means that a record has no value there: None, "" and the mapping's own texts."""
 
@@ -133,7 +135,9 @@ class _Compiled:
             for name, field in mapping.fields.items()
             if name != "amount"
         }
+        self._digits = -1
         if self._money is not None and (digits := self._known_digits()) is not None:
+            self._digits = digits
             reads["amount"] = values.amount(self._money, digits)
             self._money = None
         takes = {
@@ -160,7 +164,28 @@ class _Compiled:
         """No record had anything but texts yet: which costs less to know."""
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
-        self.mapped = Mapped(self.parse, self.entity, mapping.csv, mapping.format)
+        parse = self._written_out() if self._is_plain() else self.parse
+        self.mapped = Mapped(parse, self.entity, mapping.csv, mapping.format)
+
+    def _is_plain(self) -> bool:
+        """Whether a record may be a flat object of texts, one key a field."""
+        mapping = self._mapping
+        hashed = [mapping.fields[name].hash or [] for name, _ in self._fields]
+        return (
+            mapping.format == "json" and self._is_flat and self._money is None
+            and not mapping.absent and not mapping.card_numbers
+            and all(paths and not any("." in path for path in paths) for paths in hashed)
+        )  # fmt: skip
+
+    def _written_out(self) -> Callable[..., Any]:
+        return written_out(
+            Parts(
+                self._mapping.fields, self._target.required, self._constants, self._texts,
+                self._read, tuple(name for name, _ in self._fields), self._digits,
+                self._measured,
+                self._target.make, self.parse, FAULT,
+            )
+        )  # fmt: skip
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
@@ -461,28 +486,38 @@ def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str,
     return found
 
 
-def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _measured(mapping: Mapping, absent: Absent) -> Measured:
     """What gives `settings` and `sensors` of a record, and their equipment type. What has no value
     is left out of them."""
     equipment = mapping.equipment
     read = values.number_with_comma if mapping.decimal_sign == "," else values.number
-    settings = [(path, _get([path], absent)) for path in mapping.settings]
+    settings = _settings(mapping, read, absent)
     if mapping.long is not None:
         sensors = _one_sensor(mapping.long, read, absent)
     elif isinstance(mapping.sensors, str):
         sensors = _rest(mapping, read, absent)
     else:
-        sensors = _quickly(mapping, _named(mapping.sensors, read, absent))
+        sensors = _named(mapping.sensors, read, absent)
 
     def take(record: dict[str, Any]) -> dict[str, Any]:
-        found = tuple(
-            _number(path, value, read)
-            for path, get in settings
-            if (value := get(record)) not in absent
-        )
-        return {"equipment": equipment, "settings": found, "sensors": sensors(record)}
+        return {"equipment": equipment, "settings": settings(record), "sensors": sensors(record)}
 
-    return take
+    return take if isinstance(mapping.sensors, str) else _at_once(mapping, mapping.sensors, take)
+
+
+def _settings(
+    mapping: Mapping, read: Callable[[Any], float], absent: Absent
+) -> Callable[[dict[str, Any]], tuple[float, ...]]:
+    """What gives all settings, by their places; none where one of them is absent."""
+    gets = [(path, _get([path], absent)) for path in mapping.settings]
+
+    def take(record: dict[str, Any]) -> tuple[float, ...]:
+        found = [(path, get(record)) for path, get in gets]
+        if any(value in absent for _, value in found):
+            return ()
+        return tuple([_number(path, value, read) for path, value in found])
+
+    return take if gets else lambda record: ()
 
 
 def _number(path: str, value: Any, read: Callable[[Any], float]) -> float:
@@ -495,14 +530,13 @@ def _number(path: str, value: Any, read: Callable[[Any], float]) -> float:
 _Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 
-def _quickly(mapping: Mapping, take: Sensors) -> Sensors:
-    """`take` of named sensors, for records where each is a number, or a text that is one by JSON's
-    rules: read all at once. What is not goes the longer way, which tells it."""
-    assert not isinstance(mapping.sensors, str)
-    paths = _paths_of_sensors(mapping.sensors)
-    names, keys = list(paths), list(paths.values())
+def _at_once(mapping: Mapping, sensors: dict[str, str | Sensor], take: Measured) -> Measured:
+    """`take`, for records where each sensor and setting is a number, or a text that is one by
+    JSON's rules: read all at once. What is not goes the longer way, which tells it."""
+    paths = _paths_of_sensors(sensors)
+    names, keys = list(paths), [*paths.values(), *mapping.settings]
     odd = any("." in key or not key.isprintable() or {*key} & {*'"\\'} for key in keys)
-    if odd or len({*keys}) < len(keys) or mapping.decimal_sign != "." or not keys:
+    if odd or len({*keys}) < len(keys) or mapping.decimal_sign != "." or not names:
         return take
     if any(_is_number(text) for text in mapping.absent):
         return take  # -999, say: no value
@@ -510,15 +544,21 @@ def _quickly(mapping: Mapping, take: Sensors) -> Sensors:
     renamed = {f"f{nth}": key for nth, key in enumerate(keys)}
     cells = msgspec.defstruct("Cells", fields, rename=renamed, gc=False)
     convert, tuple_of, unset = msgspec.convert, msgspec.structs.astuple, msgspec.UNSET
+    equipment, count = mapping.equipment, len(names)
 
-    def taken(record: dict[str, Any]) -> dict[str, float]:
+    def taken(record: dict[str, Any]) -> dict[str, Any]:
         try:
             found = tuple_of(convert(record, cells, strict=False))
         except msgspec.ValidationError:
             return take(record)
-        if unset in found:
-            return {n: v for n, v in zip(names, found, strict=True) if v is not unset}
-        return dict(zip(names, found, strict=True))
+        settings = found[count:]
+        if unset not in found:
+            measured = dict(zip(names, found, strict=False))
+        else:
+            pairs = zip(names, found, strict=False)
+            measured = {name: value for name, value in pairs if value is not unset}
+            settings = () if unset in settings else settings
+        return {"equipment": equipment, "settings": settings, "sensors": measured}
 
     return taken
 

@@ -121,7 +121,7 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     equipment: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "any"
     """The equipment type of every unit in these records."""
     settings: list[Path] = []
-    """Numbers that say how the unit was run, in this order."""
+    """Numbers that say how the unit was run, in this order; none where one has no value."""
     sensors: dict[str, Path | Sensor] | str = {}
     """Sensor name -> where its value is; or REST."""
     without: list[Path] = []
