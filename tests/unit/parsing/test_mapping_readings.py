@@ -152,3 +152,8 @@ def test_settings_are_known_by_their_places_so_all_or_none() -> None:
     two = WIDE.replace('["rpm"]', '["rpm", "load"]')
     assert parse(two, vib=1, rpm="1450", load=0.5)["settings"] == (1450.0, 0.5)
     assert parse(two, vib=1, rpm="", load=0.5)["settings"] == ()
+
+
+def test_a_number_may_be_a_word_for_another_one() -> None:
+    toml = WIDE.replace('unit = "°C"', "lookup = {1 = 5, 0 = 2}").replace("t.out", "t")
+    assert parse(toml, vib=0, t="1")["sensors"] == {"vibration": 0.0, "temperature": 5.0}
