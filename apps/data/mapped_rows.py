@@ -30,7 +30,12 @@ def read(
     through a pipe. Raises FileError.
     """
     for path in paths:
-        for value in values(path, mapped.csv, stopped):
+        rows = (
+            lines(path, mapped.csv, stopped)
+            if mapped.format == "csv"
+            else values(path, mapped.csv, stopped)
+        )
+        for value in rows:
             yield Event(_key(mapped, value), value)
 
 
@@ -66,6 +71,15 @@ def values(path: Path, csv: Csv, stopped: Callable[[], bool] = lambda: False) ->
         )
     rows = event_csv.Csv(header, EVENTS, cells, FAULT, headless=bool(csv.names))
     return (event.value for event in rows(text))
+
+
+def lines(path: Path, csv: Csv, stopped: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """The lines of a file as they are, but a header of the columns' names. Raises FileError."""
+    text = Text(path, stopped)
+    first_line(text)
+    header = {(csv.delimiter + more).join(csv.names).encode() for more in ("", " ")}
+    rows = (line.rstrip(b"\r\n") for line in text.lines())
+    return (row for row in rows if row.strip() and row not in header)
 
 
 def first_line(text: Text) -> bytes:

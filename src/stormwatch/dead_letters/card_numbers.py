@@ -85,7 +85,7 @@ def _suspicious(value: bytes) -> bool:
 
 def _is_veiled(value: bytes) -> bool:
     """Whether digits, or gaps between them, may be written otherwise than in ASCII."""
-    if b"\\u" in value and _ALIKE_ESCAPED.search(value):
+    if b"\\" in value and b"\\u" in value and _ALIKE_ESCAPED.search(value):
         return True
     return not value.isascii() and bool(_ALIKE.search(value.decode(errors="replace")))
 

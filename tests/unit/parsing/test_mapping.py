@@ -247,3 +247,92 @@ def test_a_wrong_mapping_is_refused_with_its_line(old: str, new: str, said: str)
     with pytest.raises(MappingError) as refused:
         compiled(read(WHOLE.replace(old, new, 1), "m.toml"), TARGET, "m.toml")
     assert said in str(refused.value) and "m.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-W27-3T12:00:00Z", "20260701T120000Z", "2026-07-01T12:00Z", "2026-07-01T12Z",
+        "2026-07-01T12:00:00,5Z", "2026-07-01T12:00:00+02", "2026-07-01T12:00:00+0200",
+        "2026-07-01T12:00:00+02:00:30", "2026-07-01x12:00:00Z", "2026-07-01T24:00:00Z",
+        "2026-02-30T12:00:00Z", "2026-07-01T12:00:60Z", "2026-07-01T12:00:00+24:00",
+    ],
+)  # fmt: skip
+def test_no_more_than_rfc_3339_is_taken_for_it(value: str) -> None:
+    got = parse(timed("rfc3339"), **row(when=value))
+    assert isinstance(got, Rejection) and got.code == "bad_time" and got.field == "when"
+
+
+@pytest.mark.parametrize("value", ["2026-07-01t12:00:00z", "2026-07-01 12:00:00.000000999-00:00"])
+def test_all_that_rfc_3339_allows_is_taken(value: str) -> None:
+    event = parse(timed("rfc3339"), **row(when=value))
+    assert event["time"] == datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "2026-07-01 12:00+01"), ("%Y-%m-%d %H:%M:%S", "2026-07-01T12:00:00"),
+        ("%Y-%m-%d", "2026-W27-3"), ("%Y-%m-%d %H:%M", "2026-07-01T12:00"),
+    ],
+)  # fmt: skip
+def test_a_pattern_takes_what_it_says_and_no_other_form_of_iso_8601(form: str, value: str) -> None:
+    got = parse(WHOLE.replace("%Y-%m-%d %H:%M:%S", form), **row(when=value))
+    assert isinstance(got, Rejection) and got.code == "bad_time"
+
+
+LINES = (
+    'format = "csv"\n' + WHOLE.replace("shop.name", "_none")
+    + '\n[csv]\ndelimiter = ";"\nnames = ["cc_num", "when", "amt", "shop"]\n'
+)  # fmt: skip
+
+
+def line(toml: str, value: bytes) -> Any:
+    return compiled(read(toml, "m.toml"), TARGET, "m.toml").parse(value, 0, future_skew_ms=0)
+
+
+def test_a_record_may_be_a_line_of_csv() -> None:
+    event = line(LINES, b'4111111111111111;2026-07-01 12:00:00;12.50;"Ba;""kery"""\r\n')
+    assert event["merchant"] == 'Ba;"kery"' and event["amount"] == 1250
+    assert b"4111" not in event["seen"]
+    assert line(LINES, b"4111;2026-07-01 12:00:00;12.50;")["currency"] == "USD"
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (b"", "empty"), (b" \r\n", "empty"), (b"a;b;c", "wrong_type"), (b"\xff;b;c;d", "not_utf8"),
+        (b"a;b;c;d\ne;f;g;h", "wrong_type"), (b'a;b;c;"d', "wrong_type"), (b"{}", "wrong_type"),
+        (b";2026-07-01 12:00:00;12.50;x", "missing_field"),
+    ],
+)  # fmt: skip
+def test_what_is_no_such_line_is_refused(value: bytes, code: str) -> None:
+    got = line(LINES, value)
+    assert isinstance(got, Rejection) and got.code == code
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_raise_as_a_line(value: bytes) -> None:
+    assert isinstance(line(LINES, value), Rejection)
+
+
+def test_lines_need_their_columns_and_delimiter() -> None:
+    with pytest.raises(MappingError, match="needs names and delimiter"):
+        read(LINES.replace('delimiter = ";"\n', ""), "m.toml")
+    with pytest.raises(MappingError, match="envelope debezium"):
+        read('envelope = "debezium"\n' + LINES, "m.toml")
+
+
+@given(
+    st.recursive(
+        st.text(max_size=5) | st.integers() | st.none() | st.booleans(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=12,
+    )
+)
+def test_a_record_may_hold_anything_beside_and_no_key_twice(more: Any) -> None:
+    record = row(more=more)
+    assert parse(WHOLE, **record)["amount"] == 1250
+    twice = msgspec.json.encode(record)[:-1] + b',"more":1}'
+    got = line(WHOLE, twice)
+    assert isinstance(got, Rejection) and got.code == "duplicate_key"

@@ -1,7 +1,9 @@
 """A mapping at work: record value in, event or rejection out. Pure, compiled once for a process."""
 
+import csv
 from collections.abc import Callable
 from collections.abc import Mapping as Values
+from io import StringIO
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import msgspec
 
 from stormwatch.parsing.mapping import values
 from stormwatch.parsing.mapping.document import (
+    SPACE,
     Csv,
     Field,
     Long,
@@ -18,12 +21,21 @@ from stormwatch.parsing.mapping.document import (
     paths_of,
 )
 from stormwatch.parsing.mapping.values import Unusable
-from stormwatch.parsing.rejections import UNPARSABLE, Refused, check_rest, code_of, explain, refuse
+from stormwatch.parsing.rejections import (
+    DEPTH_MAX,
+    UNPARSABLE,
+    Refused,
+    check_rest,
+    code_of,
+    explain,
+    refuse,
+)
 from stormwatch.records import IGNORED, Rejection
 
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
 _decode = msgspec.json.decode
+_decode_texts = msgspec.json.Decoder(dict[str, str]).decode
 
 Get = Callable[[dict[str, Any]], Any]
 Take = Callable[[dict[str, Any]], Any]
@@ -53,6 +65,7 @@ class Mapped(NamedTuple):
     parse: Callable[..., Any]
     entity: Callable[[bytes], str]
     csv: Csv
+    format: str  # of a record's value, a key of DECODERS
     mark: str = ""
     """What decisions name it by: its version, `#` and a hash of its text."""
 
@@ -100,28 +113,55 @@ class _Compiled:
             for name, field in mapping.fields.items()
             if field.constant is not None and name != "amount"
         }
-        self._fields = tuple(takes.items())
+        self._texts = tuple(
+            (name, paths_of(mapping.fields[name])[0]) for name in takes if self._is_text(name)
+        )
+        """Fields that are what stands at one place: name and key."""
+        texts = dict(self._texts)
+        self._takes = takes
+        self._fields = tuple((name, take) for name, take in takes.items() if name not in texts)
+        self._decoded = None if mapping.format == "json" else DECODERS[mapping.format](mapping)
+        self._is_flat = mapping.envelope == "none" and mapping.only is None
+        self._all_texts = True
+        """No record had anything but texts yet: which costs less to know."""
         self._money = mapping.fields.get("amount")
         self._amounts: dict[int, Take] = {}
+        self._take_amount: Take | None = None
+        """Of amounts whose currency is always the same."""
+        if self._money is not None and "currency" in self._constants:
+            try:
+                digits = target.exponent(self._constants["currency"])
+            except KeyError:
+                pass  # every record is refused with the currency's name
+            else:
+                self._take_amount = self._amount_of(digits)
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
-        self.mapped = Mapped(self.parse, self.entity, mapping.csv)
+        self.mapped = Mapped(self.parse, self.entity, mapping.csv, mapping.format)
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
         try:
             record = self._record(value)
             found = self._constants.copy()
+            get = record.get
+            for name, key in self._texts:
+                if (text := get(key)) and text.__class__ is str:
+                    found[name] = text
+                else:
+                    self._take(name, self._takes[name], record, found, value)
             for name, take in self._fields:
                 if (got := take(record)) is not None:
                     found[name] = got
-                elif name in self._target.required:
-                    raise self._missing(name, value)
+                else:
+                    self._take(name, take, record, found, value)
             if self._money is not None:
-                found["amount"] = self._amount(record, found["currency"], value)
+                take = self._take_amount or self._amount_in(found["currency"])
+                self._take("amount", take, record, found, value)
             if self._measured is not None:
                 found.update(self._measured(record))
-            return self._target.make(found, self._hidden(record, value), timestamp, future_skew_ms)
+            seen = self._hidden(record, value) if self._cards else value
+            return self._target.make(found, seen, timestamp, future_skew_ms)
         except msgspec.ValidationError as error:
             return self._refused(value, error)
         except UNPARSABLE as error:
@@ -131,38 +171,65 @@ class _Compiled:
         """The entity of a record alone. Raises what `parse` explains."""
         return str(self._key(self._record(value)))
 
+    def _take(
+        self, name: str, take: Take, record: dict[str, Any], found: dict[str, Any], value: bytes
+    ) -> None:
+        """A field that is not simply there. Raises Refused."""
+        if (got := take(record)) is not None:
+            found[name] = got
+        elif name in self._target.required:
+            raise self._missing(name, value)
+
+    def _is_text(self, name: str) -> bool:
+        field = self._mapping.fields[name]
+        plain = isinstance(field.path, str) and "." not in field.path and not field.prefix
+        return (
+            plain and field.lookup is None and not self._mapping.absent
+            and name != "time" and name not in self._target.readers
+        )  # fmt: skip
+
     def _record(self, value: bytes) -> dict[str, Any]:
-        record = _decode(value)
-        if record.__class__ is not dict:
-            raise refuse("wrong_type", "", "is not a JSON object", value)
-        quotes = 2 * len(record)
-        for each in record.values():
-            if each.__class__ is str:
-                quotes += 2
-        # More quotes: objects within, escapes, or a key that is there twice.
+        record: dict[str, Any] | None = None
+        if self._decoded is not None:
+            record = self._decoded(value)
+            quotes = value.count(b'"')
+        elif self._all_texts:
+            try:
+                record = _decode_texts(value)
+                quotes = 4 * len(record)
+            except msgspec.ValidationError:
+                self._all_texts = False
+        if record is None:
+            record = _decode(value)
+            if record.__class__ is not dict:
+                raise refuse("wrong_type", "", "is not a JSON object", value)
+            quotes = _quotes(record, 0)
+        # More quotes: escapes, or a key that is there twice.
         if value.count(b'"') != quotes:
             check_rest(value)
         if FAULT in record:
             raise refuse("wrong_type", "", f"is {record[FAULT]}", value)
+        if self._is_flat:
+            return record
         record = _unwrapped(record, self._mapping.envelope, value)
         if self._only is not None:
             self._check_kind(record)
         return record
 
-    def _amount(self, record: dict[str, Any], currency: str, value: bytes) -> Any:
+    def _amount_in(self, currency: str) -> Take:
         try:
             digits = self._target.exponent(currency)
         except KeyError:
             why = "is not an ISO 4217 code of money, in capitals"
             raise refuse("unknown_currency", "currency", why, currency) from None
+        return self._amount_of(digits)
+
+    def _amount_of(self, digits: int) -> Take:
         if digits not in self._amounts:
             assert self._money is not None
-            self._amounts[digits] = _taken(
-                self._money, values.amount(self._money, digits), self._absent
-            )
-        if (amount := self._amounts[digits](record)) is None:
-            raise self._missing("amount", value)
-        return amount
+            reader = values.amount(self._money, digits)
+            self._amounts[digits] = _taken(self._money, reader, self._absent)
+        return self._amounts[digits]
 
     def _missing(self, name: str, value: bytes) -> Exception:
         return refuse("missing_field", self._source(name), "is missing", value)
@@ -193,6 +260,59 @@ class _Compiled:
         name = path.rstrip("`").lstrip(".")
         why = f"cannot be used as `{name}`, {message[:1].lower()}{message[1:]}"
         return refuse(code_of(message), self._source(name), why, value).rejection
+
+
+def _csv_line(mapping: Mapping) -> Callable[[bytes], dict[str, Any]]:
+    """A record's value as one row: its cells by the names of the columns. Raises Refused."""
+    names = mapping.csv.names
+    how: dict[str, Any] = {"quotechar": mapping.csv.quote, "strict": True}
+    how["delimiter"] = mapping.csv.delimiter
+
+    def take(value: bytes) -> dict[str, Any]:
+        try:
+            line = value.decode()
+        except UnicodeDecodeError as error:
+            why = f"is not UTF-8 from byte {error.start}"
+            raise refuse("not_utf8", "", why, value[error.start :]) from error
+        if not line.strip():
+            raise Refused(Rejection("empty", "the record's value is empty"))
+        try:
+            if mapping.csv.delimiter == SPACE:
+                rows = [line.split()]
+            else:
+                rows = list(csv.reader(StringIO(line, newline=""), **how))
+        except csv.Error as error:
+            raise refuse("wrong_type", "", f"is no line of CSV: {error}", value) from error
+        if len(rows) != 1 or len(rows[0]) != len(names):
+            cells = f"{len(rows)} lines" if len(rows) != 1 else f"{len(rows[0])} cells"
+            why = f"has {cells}, and the mapping names {len(names)} columns of one line"
+            raise refuse("wrong_type", "", why, value)
+        return dict(zip(names, rows[0], strict=True))
+
+    return take
+
+
+DECODERS: dict[str, Callable[[Mapping], Callable[[bytes], dict[str, Any]]]] = {"csv": _csv_line}
+"""Formats of a record's value beside JSON, by the mapping's `format`: Avro, Protobuf and others
+have their place here."""
+
+
+def _quotes(value: Any, depth: int) -> int:
+    """Quotes in the JSON of a value; fewer than there are where it is nested too deep."""
+    if value.__class__ is str:
+        return 2
+    quotes = 0
+    if value.__class__ is dict and depth < DEPTH_MAX:
+        quotes = 2 * len(value)
+        for each in value.values():
+            if each.__class__ is str:
+                quotes += 2
+            elif each.__class__ is dict or each.__class__ is list:
+                quotes += _quotes(each, depth + 1)
+    elif value.__class__ is list and depth < DEPTH_MAX:
+        for each in value:
+            quotes += _quotes(each, depth + 1)
+    return quotes
 
 
 def _taken(field: Field, read: Callable[[Any], Any], absent: Absent) -> Take:
@@ -259,7 +379,7 @@ def _hashed(paths: list[str], prefix: str, absent: Absent) -> Take:
     def take(record: dict[str, Any]) -> str:
         found = []
         for path, get in gets:
-            if (value := get(record)) is None:
+            if (value := get(record)) in absent:
                 raise refuse("missing_field", path, "is missing, an id is made of it", "")
             found.append(value if value.__class__ is str else repr(value))
         return prefix + values.stable_id(tuple(found))

@@ -86,7 +86,8 @@ the mapping names."""
 
 
 class Csv(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """How a file of rows is read, by `publish`, `dev` and `map`; it says nothing of a topic."""
+    """How rows are read: of a file, by `publish`, `dev` and `map`, which make JSON of them; where
+    `format` is csv, of each record's value."""
 
     delimiter: Annotated[str, Meta(max_length=5)] = ""
     """One character, or "space" for runs of blanks; "" for whichever of , ; | and tab fits."""
@@ -104,6 +105,9 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The Kafka topic of these records; else that of the setting `topic.<event>`."""
     rekey: bool = False
     """The topic is not keyed by the entity: the events are repartitioned by it."""
+    format: Literal["json", "csv"] = "json"
+    """Of a record's value: one JSON object, or one line of CSV, told by `csv`, which then names the
+    columns and the delimiter."""
     envelope: Literal["none", "debezium", "cloudevents"] = "none"
     card_numbers: list[Path] = []
     """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
@@ -142,14 +146,19 @@ def read(text: str, where: str) -> Mapping:
     for name, field in mapping.fields.items():
         if why := _contradiction(name, field, mapping):
             raise document.wrong(f"fields.{name}", why)
-    if why := _csv_contradiction(mapping.csv):
+    if why := _csv_contradiction(mapping):
         raise document.wrong("csv", why)
     for key, why in _of_readings(mapping):
         raise document.wrong(key, why)
     return mapping
 
 
-def _csv_contradiction(csv: Csv) -> str:
+def _csv_contradiction(mapping: Mapping) -> str:
+    csv = mapping.csv
+    if mapping.format == "csv" and not (csv.names and csv.delimiter):
+        return 'needs names and delimiter where format = "csv": a record has no header'
+    if mapping.format == "csv" and mapping.envelope != "none":
+        return f"cannot be within the envelope {mapping.envelope}, which is of JSON"
     if len(csv.delimiter) > 1 and csv.delimiter != SPACE:
         return f'has the delimiter {csv.delimiter!r}: give one character, or "{SPACE}"'
     if twice := sorted({name for name in csv.names if csv.names.count(name) > 1}):
