@@ -45,13 +45,13 @@ def mermaid(topology: Any) -> str:
     lines = ["flowchart LR"]
     for spec in topology.specs:
         shape = '(["{}"])' if issubclass(spec.component_cls, Spout) else '["{}"]'
-        label = f"<b>{spec.name}</b> × {_tasks(spec.par)}<br/>{spec.component_cls.__name__}"
+        label = f"<b>{spec.name}</b> × {tasks_of(spec.par)}<br/>{spec.component_cls.__name__}"
         lines.append(f"{_id(spec.name)}{shape.format(label)}")
     for spec in topology.specs:
         lines += _reads(spec, settings)
         for source, grouping in sorted(spec.inputs.items(), key=_place):
             stream = "" if source.streamId == "default" else f"{source.streamId}: "
-            arrow = f'-- "{stream}{_grouping(grouping)}" -->'
+            arrow = f'-- "{stream}{grouping_name(grouping)}" -->'
             lines.append(f"{_id(source.componentId)} {arrow} {_id(spec.name)}")
     for spec in topology.specs:
         lines += _writes(spec, settings)
@@ -89,14 +89,15 @@ def _kafka(setting: str, settings: Settings) -> str:
     return f'kafka_{setting}[("Kafka<br/>{getattr(settings, setting)}")]'
 
 
-def _grouping(grouping: Any) -> str:
+def grouping_name(grouping: Any) -> str:
+    """A grouping in a word, with its fields."""
     if grouping.fields is not None:
         return f"fields({', '.join(grouping.fields)})" if grouping.fields else "global"
     return next(word for name, word in _GROUPINGS.items() if getattr(grouping, name) is not None)
 
 
-def _tasks(par: Any) -> str:
-    """streamparse allows a number for each environment."""
+def tasks_of(par: Any) -> str:
+    """How many tasks: streamparse allows a number for each environment."""
     return " or ".join(f"{n} ({e})" for e, n in par.items()) if isinstance(par, dict) else str(par)
 
 

@@ -20,6 +20,7 @@ from apps.cli import (
     proof,
     quality,
     run,
+    serve,
     services,
     soak,
     state,
@@ -41,6 +42,7 @@ app = typer.Typer(
 for module in (
     dev,
     run,
+    serve,
     services,
     data,
     proof,

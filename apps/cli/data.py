@@ -15,8 +15,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 schema = typer.Typer(
-    help="Cassandra's tables.",
-    epilog=shared.example("schema status", "schema apply"),
+    help="Cassandra's tables, and JSON Schemas of TOML files.",
+    epilog=shared.example("schema status", "schema apply", "schema json"),
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -217,3 +217,17 @@ def schema_apply() -> None:
 
     prepare.ensure_tables(shared.answered("cassandra"), shared.ROOT, shared.steps())
     print("The tables are up to date.")
+
+
+@schema.command("json", epilog=shared.example("schema json"))
+def schema_json() -> None:
+    """Write the JSON Schemas of TOML files (schema/*.schema.json), from the code that reads them.
+
+    Editors complete and check mappings, equipment types and stormwatch.toml by them: name one in
+    the file's first line, such as `#:schema schema/mapping.schema.json`.
+    """
+    from apps.build.toml_schemas import schemas
+
+    for name, text in schemas().items():
+        (shared.ROOT / "schema" / name).write_text(text)
+        print(f"schema/{name} is written.")

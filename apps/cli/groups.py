@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 GROUPS = {
     "Start": ("demo", "run", "up", "down", "status", "cluster", "doctor", "config"),
     "Data": ("publish", "map", "schema"),
-    "Look": ("alerts", "journey"),
+    "Look": ("serve", "alerts", "journey"),
     "Decide": ("dlq", "state", "train"),
     "Prove": ("ledger", "redecide", "replay"),
     "Build": ("new", "dev", "lint", "draw", "test"),

@@ -84,6 +84,10 @@ def propose(
     proposal = _answered(sample, answers, ask)
     text = _text(proposal, sample, csv, file.name if file else f"topic {topic}")
     mapped, made = mappings.ready(text)
+    if topic:
+        _on_topic(proposal, sample, mapped, topic)
+        text = _text(proposal, sample, csv, f"topic {topic}")
+        mapped, made = mappings.ready(text)
     for line in (*proposal.notes, *(f"{one.table}: {one.reason}" for one in proposal.guesses)):
         print(shown(line))
     for path, why in proposal.left:
@@ -131,6 +135,16 @@ def _in_full(question: "Question") -> str:
     return question.text + (f" ({' or '.join(question.choices)})" if question.choices else "")
 
 
+def _on_topic(proposal: "Proposal", sample: "Sample", mapped: "Mapped", topic: str) -> None:
+    """What the mapping says of its topic."""
+    from apps.data import samples
+
+    if topic != getattr(shared.settings(), f"topic_{proposal.event}"):
+        proposal.top["topic"] = topic
+    if samples.why_not_keyed(sample.records, mapped):
+        proposal.top["rekey"] = True
+
+
 def _text(proposal: "Proposal", sample: "Sample", csv: "Csv", name: str) -> str:
     from apps.data.mapping_text import written
     from apps.data.proposal import Guess
@@ -161,13 +175,20 @@ def _tell(mapped: "Mapped", events: str, sample: "Sample", topic: str) -> int:
         example = lines_shown(outcome.examples[code].reason)
         print(f"{count:,} refused as {code}, for example: {example}")
     if topic and (why := samples.why_not_keyed(sample.records, mapped)):
-        print(f"The topic is not keyed by the entity: {why}.")
+        print(
+            f"The topic is not keyed by the entity: {why}. Its mapping needs rekey = true, and the "
+            "settings topology.chain = true (docs/your-data.md, Several topics)."
+        )
     return refused
 
 
 def _next(events: str, mapping: Path, file: Path | None) -> str:
     from stormwatch.settings import variable
 
+    if mapping.resolve().is_relative_to(shared.ROOT):  # where everything else is started
+        mapping = mapping.resolve().relative_to(shared.ROOT)
+    else:
+        mapping = mapping.resolve()
     name = variable(f"mapping.{events}")
     topology: Any = {"transactions": "fraud", "readings": "maintenance"}[events]
     tried = f"./stormwatch dev {topology} {file}" if file else f"sparse run -n {topology}"

@@ -72,9 +72,9 @@ class Column:
     def has_comma(self) -> bool:
         """Whether these are numbers whose decimal sign is a comma."""
         real = self._real
-        commas = sum(1 for text in real if _COMMA.fullmatch(text))
-        plain = sum(1 for text in real if text.removeprefix("-").isdecimal())
-        return commas > 0 and commas + plain == len(real)
+        return any("," in text for text in real) and all(
+            _COMMA.fullmatch(text) or text.removeprefix("-").isdecimal() for text in real
+        )
 
     @cached_property
     def numbers(self) -> list[float]:

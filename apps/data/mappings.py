@@ -98,6 +98,6 @@ def in_a_line(event: Any) -> str:
     for name, value in msgspec.structs.asdict(event).items():
         if name == "time":
             parts.append(f"time={from_ms(value).isoformat(timespec='milliseconds')}")
-        elif value != defaults[name] and value not in ("", ()):
+        elif value != defaults[name] and value not in ("", (), 0, None):
             parts.append(f"{name}={value}")
     return " ".join(parts)

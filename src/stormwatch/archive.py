@@ -35,6 +35,14 @@ class LetterAct(msgspec.Struct, frozen=True, array_like=True):
         return self.topic, self.partition, self.epoch, self.offset
 
 
+class AlertPlace(NamedTuple):
+    """Where an alert stands among those of its domain, newest first by Kafka's time."""
+
+    timestamp: int
+    entity: str
+    id: str
+
+
 class StoredDecision(NamedTuple):
     """A decision with the epoch under which it was written (of its write timestamp)."""
 
@@ -61,6 +69,16 @@ class Archive(Store, Protocol):
 
     def find_state(self, domain: str, stripe: int, entity: str) -> StateRow | None:
         """An entity's state with its write timestamp; None where there is none."""
+
+    def alerts_after(self, domain: str, place: AlertPlace, limit: int) -> list[DecisionRow]:
+        """The next alerts after `place`, as `alerts` has them."""
+
+    def decisions_of(
+        self, domain: str, stripe: int, entity: str, since: int, before: tuple[int, str], limit: int
+    ) -> list[DecisionRow]:
+        """The newest decisions of an entity below `before` (event time, id) and of events from
+        `since` (ms) on, newest first. Each period between the two is a request: see
+        `layout.period_h`."""
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """Every stored decision, in no order. Reads the whole table: for audits."""

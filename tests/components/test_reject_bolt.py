@@ -6,7 +6,7 @@ import json
 import msgspec
 import pytest
 
-from apps.local.run.figures import look, rejected_by_code
+from apps.operate.figures import look, rejected_by_code
 from bolts.reject import RejectReadings, RejectTransactions
 from stormwatch.adapters.memory.store import Fault
 from stormwatch.codec import Asides

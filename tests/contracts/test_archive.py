@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from stormwatch.adapters.memory.store import MemoryStore
-from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, Archive, LetterAct
+from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, AlertPlace, Archive, LetterAct
 from stormwatch.errors import StoreUnavailable
 from stormwatch.records import Fragment
 from stormwatch.state.write_timestamps import outcome_stamp
@@ -88,6 +88,38 @@ def test_every_decision_with_the_epoch_it_was_written_under(archive: Archive, na
     assert [stored.row for stored in found] == rows
     assert [stored.epoch for stored in found] == [0] * 20 + [33] * 30
     assert list(archive.all_decisions("another")) == []
+
+
+def test_alerts_page_by_page_are_all_alerts_in_order(archive: Archive, name: str) -> None:
+    times = [NOW - i // 3 * 7 - (i // 12) * DAY for i in range(30)]  # some at the same millisecond
+    for partition in (0, 1):
+        rows = [
+            decision(i, time=NOW + i, timestamp=at, alert=True)
+            for i, at in enumerate(times) if i % 2 == partition
+        ]  # fmt: skip
+        archive.write_outcomes(outcomes(name, rows, of=fragment(name, partition=partition)))
+    whole = archive.alerts(name, 100)
+    assert len(whole) == 30
+    found = archive.alerts(name, 4)
+    while page := archive.alerts_after(
+        name, AlertPlace(found[-1].timestamp, found[-1].entity, found[-1].id), 4
+    ):
+        assert len(page) <= 4
+        found += page
+    assert found == whole
+
+
+def test_the_newest_decisions_of_one_entity(archive: Archive, name: str) -> None:
+    rows = [decision(i, stripe=0, entity="a/b", time=NOW - i * DAY // 5) for i in range(40)]
+    other = [decision(i, stripe=0, entity="a/c", time=NOW - i * DAY // 5) for i in range(3)]
+    archive.write_outcomes(outcomes(name, rows + other))
+    beyond = (NOW + 1, "")
+    assert archive.decisions_of(name, 0, "a/b", NOW - 30 * DAY, beyond, 100) == rows
+    assert archive.decisions_of(name, 0, "a/b", NOW - 30 * DAY, beyond, 7) == rows[:7]
+    last = (rows[6].time, rows[6].id)
+    assert archive.decisions_of(name, 0, "a/b", NOW - 30 * DAY, last, 7) == rows[7:14]
+    assert archive.decisions_of(name, 0, "a/b", rows[9].time, last, 7) == rows[7:10]
+    assert archive.decisions_of(name, 0, "a/d", NOW - 30 * DAY, beyond, 7) == []
 
 
 def test_a_store_that_is_down_is_told_by_every_call() -> None:

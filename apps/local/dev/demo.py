@@ -15,6 +15,7 @@ from apps.local.dev.session import Session
 from apps.local.dev.truth import Frauds, Machines
 from apps.local.run.signals import Signals
 from apps.operate import ledger
+from apps.serve.server import Outside, served
 from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.kafka import MemoryAdmin
 from stormwatch.ledger.reconcile import TopicLedger
@@ -49,21 +50,21 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
         with world.opened(settings, narrator.outcomes) as made, Signals() as signals:
             signals.only_ask()
             session = Session(root, list(TOPOLOGIES), settings, options.seed, narrator.event)
+            outside = Outside(settings, MemoryAdmin(made.broker), made.store)
             session.start()
-            feeds = _feeds(settings, made, options.seed, narrator)
-            end = time.monotonic() + options.seconds
-            while time.monotonic() < end and not signals.asked:
-                for feed in feeds:
-                    feed.pump(time.monotonic())
-                session.step()
-                narrator.tick()
-            drained = time.monotonic() + DRAIN_S
-            while time.monotonic() < drained and not signals.again and _lag(settings, made):
-                session.step()
-            session.stop()
-            ledgers = ledger.topics(
-                settings, MemoryAdmin(made.broker), made.store, _topics(settings)
-            )
+            with served(root, outside, say):
+                feeds = _feeds(settings, made, options.seed, narrator)
+                end = time.monotonic() + options.seconds
+                while time.monotonic() < end and not signals.asked:
+                    for feed in feeds:
+                        feed.pump(time.monotonic())
+                    session.step()
+                    narrator.tick()
+                drained = time.monotonic() + DRAIN_S
+                while time.monotonic() < drained and not signals.again and _lag(settings, made):
+                    session.step()
+                session.stop()
+                ledgers = ledger.topics(settings, outside.admin, made.store, _topics(settings))
     _conclude(say, narrator, ledgers)
     sound = all(each.sound and not each.in_flight for each in ledgers)
     return (signals.code if signals.asked else 0) if sound else UNDECIDED

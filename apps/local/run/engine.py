@@ -16,6 +16,7 @@ from apps.local.run.publisher import Order
 from apps.local.run.services import RunServices
 from apps.local.run.signals import Interrupted, Signals
 from apps.local.run.watch import Watcher
+from apps.serve.server import Outside, served
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.settings import Settings
 
@@ -88,9 +89,10 @@ def _run(
         processes.start()
         watcher.start()
         try:
-            trouble = course.lead(options.seconds)
-            published = proof.ranges(before, proof.highs(outside.admin, chosen))
-            trouble = trouble or course.drain() or " ".join(watcher.alarms)
+            with served(root, Outside(outside.settings, outside.admin, outside.store), shown.page):
+                trouble = course.lead(options.seconds)
+                published = proof.ranges(before, proof.highs(outside.admin, chosen))
+                trouble = trouble or course.drain() or " ".join(watcher.alarms)
         finally:
             watcher.stop()
         proofs = {s.topology: proof.proof(outside, s.topic, published[s.topic]) for s in chosen}

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from time import monotonic, sleep
 
 from apps.data.streams import Stream
-from apps.local.run.figures import NOTHING, Look
 from apps.local.run.processes import Processes
 from apps.local.run.publisher import Order
 from apps.local.run.signals import Signals
 from apps.local.run.view import RUNNING, Panel, Screen
 from apps.local.run.watch import Watcher
+from apps.operate.figures import NOTHING, Look
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.errors import FatalError
 

@@ -25,6 +25,7 @@ class Presenter:
         self._terminal = console.is_terminal
         self._live: Live | None = None
         self._shown = -PLAIN_EVERY_S
+        self._page = ""
         width = lambda: console.width  # noqa: E731
         renew = renewing(console.file, width) if self._terminal else None  # type: ignore[arg-type]
         self.step = Steps(self.line, clock, renew)
@@ -37,6 +38,11 @@ class Presenter:
         """A line that a component or the topology wrote to stderr."""
         self.line(topology, lines_shown(text))
 
+    def page(self, text: str) -> None:
+        """Where the live page is: a line, and the foot of the screen."""
+        self._page = text
+        self.line("page", text)
+
     def show(self, screen: Screen) -> None:
         """The figures now."""
         if self._terminal:
@@ -47,7 +53,7 @@ class Presenter:
                 self._live.start()
             if self._clock() - self._shown >= SCREEN_EVERY_S:
                 self._shown = self._clock()
-                self._live.update(live(screen, self._console.height), refresh=True)
+                self._live.update(live(screen, self._console.height, self._page), refresh=True)
         elif self._clock() - self._shown >= PLAIN_EVERY_S:
             self._shown = self._clock()
             for line in plain(screen):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from apps.data.streams import Stream
-from apps.local.run.watch import Connected
 from apps.operate import ledger as ledgers
+from apps.operate.looks import Connected
 from stormwatch.ports import Admin
 from stormwatch.records import EndState
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from apps.local.memory import Groups, total_mb
-from apps.local.run.figures import Look, latency_of, rates, rejected_by_code
 from apps.local.run.proof import Proof
+from apps.operate.figures import Look, latency_of, rates, rejected_by_code
 from stormwatch.metrics import since
 
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from apps.local import services
 from apps.local.run import prepare
 from apps.local.services import jars, java, lifecycle, process, registry
+from stormwatch.archive import Archive
 from stormwatch.ports import Admin, Store
 from stormwatch.settings import Settings
 
@@ -24,7 +25,7 @@ class RunServices:
 
     settings: Settings
     admin: Admin
-    store: Store
+    store: Archive
 
     def __init__(self, settings: Settings, root: Path, progress: Progress) -> None:
         self.settings = settings

@@ -10,7 +10,7 @@ from rich.text import Text
 from apps.data.in_words import in_words
 from apps.data.moments import moment
 from apps.data.printable import shown
-from apps.local.run.figures import Look, Rates, rejected_by_code
+from apps.operate.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import DecisionRow, EndState
 from stormwatch.state.judge import UNSCORED
@@ -56,9 +56,9 @@ class Screen(NamedTuple):
     trouble: str = ""
 
 
-def live(screen: Screen, height: int = HEIGHT) -> RenderableType:
+def live(screen: Screen, height: int = HEIGHT, page: str = "") -> RenderableType:
     """For a terminal of this many lines: the figures whole, then as many alerts as there is room
-    for, of each topology some."""
+    for, of each topology some. `page` says where the live page is."""
     head = Text.assemble(
         ("Stormwatch ", "bold cyan"),
         (f"{screen.phase} ", "bold"),
@@ -71,9 +71,8 @@ def live(screen: Screen, height: int = HEIGHT) -> RenderableType:
     parts += [_line(Text(line, style="bold red")) for line in trouble]
     room = height - _BESIDE_ALERTS - figures.row_count - 1 - len(more) - len(trouble)
     parts += [Text(""), *_alerts(screen.panels, room)]
-    return Group(
-        *parts, _line(Text("Ctrl-C stops the run and everything that it started.", style="dim"))
-    )
+    foot = "Ctrl-C stops the run and everything that it started."
+    return Group(*parts, _line(Text(f"{page}. {foot}" if page else foot, style="dim")))
 
 
 def plain(screen: Screen) -> list[str]:

@@ -3,24 +3,17 @@
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
-import msgspec
-
-from apps.data.in_words import record_in_words
 from apps.data.streams import Stream
 from apps.local.memory import Groups, by_component, total_mb
-from apps.local.run.figures import Look, Rates, look, rates
 from apps.operate import ledger as ledgers
+from apps.operate.figures import Look, Rates, rates
 from apps.operate.ledger_alarm import Alarm
-from stormwatch.adapters.storm.resources import now_ms
+from apps.operate.looks import Connected, Records, take
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger.reconcile import TopicLedger
-from stormwatch.ports import Admin, Source, Store
-from stormwatch.records import DecisionRow
-from stormwatch.settings import Settings
 
 _log = logging.getLogger(__name__)
 EVERY_S = 1.0
@@ -30,84 +23,6 @@ PATIENCE_S = 5.0
 """An outage that is over sooner is not told: the components tell of theirs, and go on."""
 WINDOW_S = 10
 """Rates and latencies on the screen are of this many seconds."""
-RECORDS, RECORDS_AT_ONCE, RECORD_TRIES = 500, 5, 3
-"""Records of alerts that are remembered, read in one look, and asked for again."""
-ALERTS = 40
-"""Newest alerts asked for: enough to show several entities."""
-
-
-class _Place(msgspec.Struct):
-    partition: int
-    offset: int
-
-
-_place = msgspec.json.Decoder(_Place).decode
-
-
-class Connected(Protocol):
-    """The services as the watcher needs them."""
-
-    settings: Settings
-    admin: Admin
-    store: Store
-
-
-def take(stream: Stream, outside: Connected, began: int) -> Look:
-    """One look. Raises InfrastructureError."""
-    taken = now_ms()
-    marks = outside.admin.watermarks(stream.topic)
-    committed = outside.admin.committed(outside.settings.kafka_group, stream.topic)
-    high = sum(mark.high for mark in marks.values())
-    lag = sum(
-        mark.high - max(mark.low, committed[partition].offset if partition in committed else 0)
-        for partition, mark in marks.items()
-    )
-    meters = outside.store.meters(stream.topology)
-    alerts = outside.store.alerts(stream.topology, ALERTS)
-    newest = [row for row in alerts if row.timestamp >= began]  # not those of the run before
-    return look(meters, began, taken, high, max(lag, 0), newest)
-
-
-class Records:
-    """What the records were that led to alerts: each is read once from Kafka, a few at a time."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.words: dict[str, dict[tuple[str, str], str]] = {}
-        self._settings = settings
-        self._sources: dict[str, Source] = {}
-        self._missed: Counter[tuple[str, str]] = Counter()
-
-    def learn(self, stream: Stream, rows: Sequence[DecisionRow]) -> None:
-        """Read those that are not known yet. Raises BrokerUnavailable."""
-        known = self.words.setdefault(stream.topology, {})
-        fresh = [row for row in rows if (row.entity, row.id) not in known]
-        for row in fresh[:RECORDS_AT_ONCE]:
-            value = self._read(stream, row)
-            if value is None and self._missed[row.entity, row.id] < RECORD_TRIES:
-                self._missed[row.entity, row.id] += 1
-                return  # Kafka was slow; another look
-            known[row.entity, row.id] = record_in_words(stream.events, value or b"")
-        while len(known) > RECORDS:
-            known.pop(next(iter(known)))
-
-    def _read(self, stream: Stream, row: DecisionRow) -> bytes | None:
-        """Its value; None where Kafka gave none in time."""
-        from stormwatch.adapters import connect
-
-        try:
-            place = _place(row.body)
-        except msgspec.MsgspecError:
-            return b""  # written by another version
-        source = self._sources.get(stream.topic)
-        if source is None:
-            source = self._sources[stream.topic] = connect.source(self._settings, stream.topic)
-        found = source.peek({place.partition: place.offset})
-        return found[place.partition].value or b"" if found else None
-
-    def close(self) -> None:
-        """Leave Kafka."""
-        for source in self._sources.values():
-            source.close()
 
 
 class Watcher(threading.Thread):

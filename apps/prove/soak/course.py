@@ -15,10 +15,10 @@ import msgspec
 
 from apps.data.streams import Stream
 from apps.local.memory import processes
-from apps.local.run.figures import Look, rates
-from apps.local.run.watch import take
 from apps.local.services import registry
 from apps.local.storm.local import JVM_OPTIONS, STORM
+from apps.operate.figures import Look, rates
+from apps.operate.looks import take
 from apps.prove.chaos import services as own_services
 from apps.prove.chaos.environment import Environment, opened
 from apps.prove.chaos.run import BOLT, JVM, SPOUT

@@ -103,6 +103,14 @@ def reset(blob: bytes, stamp: int, now: int) -> bytes:
     )
 
 
+def newest_of(blob: bytes) -> int:
+    """The greatest event time that an entity's state has seen, ms; 0 where it cannot be read."""
+    try:
+        return _any.decode(blob).newest
+    except msgspec.DecodeError:
+        return 0
+
+
 _any = msgspec.msgpack.Decoder(Envelope[msgspec.Raw])
 _no_body: msgspec.msgpack.Decoder[Envelope[Any]] = msgspec.msgpack.Decoder(Envelope[None])
 

@@ -24,6 +24,7 @@ COMMANDS = [
     ["chaos"], ["soak"], ["test"], ["bench"], ["train"], ["cluster"], ["cluster", "up"],
     ["cluster", "down"],
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
+    ["schema", "json"],
     ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
     ["verdict"], ["replay"], ["map"],
 ]  # fmt: skip

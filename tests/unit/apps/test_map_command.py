@@ -39,7 +39,8 @@ def test_a_mapping_is_proposed_written_and_tried(
     assert "fields.amount: `amt`: 2 decimals, always > 0: amount in major units" in said
     assert "3 of 3 records are transactions." in said
     assert "time=2026-03-01T17:00:01.000+00:00 amount=8315 currency=USD" in said
-    assert "STORMWATCH_MAPPING_TRANSACTIONS=payments.toml ./stormwatch dev fraud" in said
+    named = Path("payments.toml").resolve()
+    assert f"STORMWATCH_MAPPING_TRANSACTIONS={named} ./stormwatch dev fraud" in said
     assert "4111" not in said + Path("payments.toml").read_text()
     assert called("--check", "payments.toml", payments) == 0
     payments.write_text(CSV.replace("83.15", "83,15"))

@@ -25,11 +25,11 @@ from apps.data.printable import lines_shown, shown
 from apps.local.dev.narrator import Narrator
 from apps.local.dev.once import Watch
 from apps.local.dev.truth import Frauds, Machines
-from apps.local.run.figures import Look
 from apps.local.run.present import Presenter
 from apps.local.run.view import RUNNING, Panel, Screen, live
 from apps.local.services import manage
 from apps.local.storm.supervise import Supervisor
+from apps.operate.figures import Look
 from apps.prove.replay import session as replaying
 from apps.prove.replay.compare import Change, Difference, Proof
 from apps.prove.verdict import session as judging

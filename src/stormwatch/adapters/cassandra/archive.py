@@ -1,7 +1,9 @@
 """What only audits read of Cassandra, and the acts of people; statements prepared on first use."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from cassandra.cluster import Session
@@ -9,9 +11,10 @@ from cassandra.cluster import Session
 from stormwatch.adapters.cassandra.reads import ASIDE_STATES, CassandraReads
 from stormwatch.adapters.cassandra.session import keyspace_of, translated
 from stormwatch.adapters.cassandra.statements import DAY_S
-from stormwatch.archive import LetterAct, StoredDecision
+from stormwatch.archive import AlertPlace, LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
-from stormwatch.records import DecisionRow, SetAside, StateRow
+from stormwatch.records import DecisionRow, SetAside, StateRow, day_of
+from stormwatch.state.alerts import standing
 from stormwatch.state.write_timestamps import epoch_of
 
 _SCAN_TIMEOUT_S = 60.0
@@ -44,6 +47,19 @@ class _Statements:
         self.state = prepare(
             f"SELECT state, WRITETIME(state) FROM {keyspace}.states "
             "WHERE domain = ? AND stripe = ? AND entity = ?"
+        )
+        alerts = (
+            "SELECT stripe, entity, time, id, outcome, score, body, ktime "
+            f"FROM {keyspace}.alerts WHERE {_DAY}"
+        )
+        self.alerts = prepare(f"{alerts} LIMIT ?")
+        self.alerts_with = prepare(f"{alerts} AND ktime = ? AND (entity, id) > (?, ?) LIMIT ?")
+        self.alerts_before = prepare(f"{alerts} AND ktime < ? LIMIT ?")
+        self.of_entity = prepare(
+            "SELECT stripe, entity, time, id, outcome, score, body, ktime, alert "
+            f"FROM {keyspace}.decisions WHERE domain = ? AND stripe = ? AND period = ? "
+            "AND entity = ? AND time >= ? AND (time, id) < (?, ?) "
+            "ORDER BY entity DESC, time DESC, id DESC LIMIT ?"
         )
         self.decisions = prepare(
             "SELECT domain, WRITETIME(body), stripe, entity, time, id, outcome, score, body, "
@@ -104,6 +120,51 @@ class CassandraArchive(CassandraReads):
         with translated(self._settings, "read a state"):
             rows = self._session.execute(self._archive.state, (domain, stripe, entity))
             return next((StateRow(stripe, entity, *row) for row in rows), None)
+
+    def alerts_after(self, domain: str, place: AlertPlace, limit: int) -> list[DecisionRow]:
+        """See the port."""
+        last = day_of(place.timestamp)
+        found: list[DecisionRow] = []
+        with translated(self._settings, "read alerts"):
+            known = self._session.execute(self._cql.days, ("alerts", domain))
+            for day, places in groupby(known, key=lambda row: row[0]):
+                if day > last or len(found) >= limit:
+                    continue
+                reads = []
+                for at in places:
+                    where = (domain, *at)
+                    if day < last:
+                        reads.append(self._archive.alerts.bind((*where, limit)))
+                        continue
+                    reads += (
+                        self._archive.alerts_with.bind((*where, *place, limit)),
+                        self._archive.alerts_before.bind((*where, place.timestamp, limit)),
+                    )
+                found += (DecisionRow(*(*row, True)) for rows in self._run(reads) for row in rows)
+        return standing(found, limit, lambda keys: self.find_decisions(domain, keys))
+
+    def decisions_of(
+        self, domain: str, stripe: int, entity: str, since: int, before: tuple[int, str], limit: int
+    ) -> list[DecisionRow]:
+        """See the port."""
+        newest, oldest = before[0] // self._period_ms, since // self._period_ms
+        found: list[DecisionRow] = []
+        with (
+            translated(self._settings, "read decisions"),
+            closing(
+                self._run(
+                    self._archive.of_entity.bind(
+                        (domain, stripe, period, entity, since, *before, limit)
+                    )
+                    for period in range(newest, oldest - 1, -1)
+                )
+            ) as answers,
+        ):
+            for rows in answers:
+                found += (DecisionRow(*row) for row in rows)
+                if len(found) >= limit:
+                    break
+        return found[:limit]
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""

@@ -1,7 +1,7 @@
 """What is read back from Cassandra: decisions, alerts, set-aside records, the ledger, meters."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
 from time import monotonic, sleep
@@ -121,7 +121,7 @@ class CassandraReads:
                 break
         return found
 
-    def _run(self, statements: Iterable[Any]) -> Iterator[Any]:
+    def _run(self, statements: Iterable[Any]) -> Generator[Any, None, None]:
         """Results in order, IN_FLIGHT requests at once. No request outlives the call.
 
         A call has a third of the time that a bolt may work on a batch (it reads, writes outcomes,

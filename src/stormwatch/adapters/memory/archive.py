@@ -1,12 +1,13 @@
 """The port `Archive` in memory, over the tables of `store_memory`."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from stormwatch.archive import LetterAct, StoredDecision
+from stormwatch.archive import AlertPlace, LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
-from stormwatch.records import DecisionRow, StateRow, day_of
+from stormwatch.records import DecisionKey, DecisionRow, StateRow, day_of
+from stormwatch.state.alerts import standing
 from stormwatch.state.write_timestamps import epoch_of
 
 
@@ -20,6 +21,9 @@ class MemoryArchive:
 
     @abstractmethod
     def _write(self, method: str, writes: list[Any]) -> None: ...
+
+    @abstractmethod
+    def find_decisions(self, domain: str, keys: Sequence[DecisionKey]) -> list[DecisionRow]: ...
 
     def asides(self, domain: str) -> Iterator[StoredAside]:
         """See the port."""
@@ -52,9 +56,37 @@ class MemoryArchive:
         row = self.tables.get("states", {}).get((domain, stripe, entity))
         return None if row is None else StateRow(stripe, entity, *reversed(row["state"]))
 
+    def alerts_after(self, domain: str, place: AlertPlace, limit: int) -> list[DecisionRow]:
+        """See the port."""
+        self._fail("alerts_after")
+        rows = [
+            row["row"][1]
+            for (name, _, _, timestamp, entity, key), row in list(
+                self.tables.get("alerts", {}).items()
+            )
+            if name == domain and (-timestamp, entity, key) > (-place.timestamp, *place[1:])
+        ]
+        return standing(rows, limit, lambda keys: self.find_decisions(domain, keys))
+
+    def decisions_of(
+        self, domain: str, stripe: int, entity: str, since: int, before: tuple[int, str], limit: int
+    ) -> list[DecisionRow]:
+        """See the port."""
+        self._fail("decisions_of")
+        found = [
+            stored.row
+            for stored in self._decisions(domain)
+            if stored.row.entity == entity and since <= stored.row.time
+            and (stored.row.time, stored.row.id) < before
+        ]  # fmt: skip
+        return sorted(found, key=lambda row: (row.time, row.id), reverse=True)[:limit]
+
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""
         self._fail("all_decisions")
+        yield from self._decisions(domain)
+
+    def _decisions(self, domain: str) -> Iterator[StoredDecision]:
         for key, row in list(self.tables.get("decisions", {}).items()):
             if key[0] == domain:
                 cells = {column: value for column, (_, value) in row.items()}
@@ -65,6 +97,6 @@ class MemoryArchive:
     def _letters(self, domain: str) -> list[StoredAside]:
         return [
             StoredAside(key[1], key[2], key[3], row["row"][1])
-            for key, row in self.tables.get("dead_letters", {}).items()
+            for key, row in list(self.tables.get("dead_letters", {}).items())
             if key[0] == domain
         ]

@@ -50,7 +50,10 @@ class Fault:
 
 
 class MemoryStore(MemoryArchive):
-    """The port `Archive`. `down` makes every call fail; `faults` fail one call each, in order."""
+    """The port `Archive`. One thread may write while others read.
+
+    `down` makes every call fail; `faults` fail one call each, in order.
+    """
 
     def __init__(self, period_h: int = 24, now: Callable[[], float] = time.time) -> None:
         """`now`: the time that TTLs are counted from, s."""
@@ -176,7 +179,8 @@ class MemoryStore(MemoryArchive):
     def ledger_starts(self, topic: str) -> list[tuple[int, int, int]]:
         """See the port."""
         self._fail("ledger_starts")
-        return sorted(key[1:] for key in self.tables.get("starts", {}) if key[0] == topic)
+        starts = list(self.tables.get("starts", {}))
+        return sorted(key[1:] for key in starts if key[0] == topic)
 
     def write_meter(self, topology: str, component: str, instance: str, body: bytes) -> None:
         """See the port."""
@@ -191,7 +195,8 @@ class MemoryStore(MemoryArchive):
     def alerts(self, domain: str, limit: int) -> list[DecisionRow]:
         """See the port."""
         self._fail("alerts")
-        rows = [r["row"][1] for k, r in self.tables.get("alerts", {}).items() if k[0] == domain]
+        alerts = list(self.tables.get("alerts", {}).items())
+        rows = [r["row"][1] for k, r in alerts if k[0] == domain]
         return standing(rows, limit, lambda keys: self.find_decisions(domain, keys))
 
     def set_aside(self, domain: str, limit: int) -> list[StoredAside]:
@@ -199,7 +204,7 @@ class MemoryStore(MemoryArchive):
         self._fail("set_aside")
         rows = [
             StoredAside(key[1], key[2], key[3], row["row"][1])
-            for key, row in self.tables.get("dead_letters", {}).items()
+            for key, row in list(self.tables.get("dead_letters", {}).items())
             if key[0] == domain
         ]
         return sorted(rows, key=lambda a: (-a.row.timestamp, *a[:3], -a.row.offset))[:limit]

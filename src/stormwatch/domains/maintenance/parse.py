@@ -147,7 +147,7 @@ class Readings:
         return Target(
             "readings",
             required=("id", "unit", "time"),
-            optional=("cycle",),
+            optional=("cycle", "event", "sensor", "words"),
             entity="unit",
             make=self.of_mapping,
             readers={"cycle": values.whole},
@@ -157,6 +157,9 @@ class Readings:
         self, found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
     ) -> Reading:
         """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+        if "event" in found:
+            event = msgspec.convert(found, _Event)
+            return self._checked_event(event, b"", timestamp, future_skew_ms)
         if not found["sensors"]:
             raise refuse("missing_field", "sensors", "have no value, not one of them", value)
         wire = msgspec.convert(found, _Wire)
@@ -223,10 +226,16 @@ class Readings:
 
     def _event(self, wire: _Event, value: bytes, timestamp: int, future_skew_ms: int) -> Reading:
         check_rest(value)
+        return self._checked_event(wire, value, timestamp, future_skew_ms)
+
+    def _checked_event(
+        self, wire: _Event, timed: bytes, timestamp: int, future_skew_ms: int
+    ) -> Reading:
+        """`timed`: as in `_checked`."""
         rules = self._of(wire.equipment or "")
         check_ids(id=wire.id)
         rules.check_unit(wire.unit)
-        time = check_time(wire.time, value, timestamp, future_skew_ms)
+        time = check_time(wire.time, timed, timestamp, future_skew_ms)
         return Reading(
             wire.id, wire.unit, time, 0, (), {}, wire.equipment or "",
             _unit_event(rules.equipment, wire, time),

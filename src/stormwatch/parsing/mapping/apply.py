@@ -458,17 +458,32 @@ def _number(path: str, value: Any, read: Callable[[Any], float]) -> float:
 def _named(
     sensors: dict[str, str | Sensor], read: Callable[[Any], float], absent: Absent
 ) -> Callable[[dict[str, Any]], dict[str, float]]:
-    paths = {name: one.path if isinstance(one, Sensor) else one for name, one in sensors.items()}
-    gets = [(name, path, _get([path], absent)) for name, path in paths.items()]
+    gets = []
+    for name, one in sensors.items():
+        path, reader = (one, read) if isinstance(one, str) else (one.path, _state(one, read))
+        gets.append((name, path, _get([path], absent), reader))
 
     def take(record: dict[str, Any]) -> dict[str, float]:
         return {
-            name: _number(path, value, read)
-            for name, path, get in gets
+            name: _number(path, value, reader)
+            for name, path, get, reader in gets
             if (value := get(record)) not in absent
         }
 
     return take
+
+
+def _state(sensor: Sensor, read: Callable[[Any], float]) -> Callable[[Any], float]:
+    """What reads a sensor that may tell a state in words."""
+    if (lookup := sensor.lookup) is None:
+        return read
+
+    def known(value: Any) -> float:
+        if (number := lookup.get(values.text(value))) is None:
+            raise Unusable("out_of_range", "is not in the mapping's lookup")
+        return number
+
+    return known
 
 
 def _one_sensor(
@@ -476,6 +491,23 @@ def _one_sensor(
 ) -> Callable[[dict[str, Any]], dict[str, float]]:
     name_of = _taken(Field(path=long.sensor, lookup=long.names), values.text, absent)
     value_of = _get([long.value], absent)
+    list_of = None if long.at is None else _get([long.at], absent)
+
+    def several(record: dict[str, Any]) -> dict[str, float]:
+        assert list_of is not None
+        if (elements := list_of(record)).__class__ is not list:
+            raise refuse("wrong_type", long.at or "", "is no list of sensors", repr(elements))
+        found = {}
+        for element in elements:
+            if element.__class__ is dict and (name := name_of(element)) is not None:
+                try:
+                    found[name] = read(value_of(element))
+                except Unusable:
+                    continue  # no number, so no sensor
+        return found
+
+    if list_of is not None:
+        return several
 
     def take(record: dict[str, Any]) -> dict[str, float]:
         if (name := name_of(record)) is None or (value := value_of(record)) in absent:
@@ -495,8 +527,17 @@ def _rest(
         known.add(mapping.only.path)
     named = {path.partition(".")[0] for path in known} | known
 
+    inner = None
+    if mapping.sensors_at is not None:
+        inner, named = _get([mapping.sensors_at], absent), {*mapping.without}
+
     def take(record: dict[str, Any]) -> dict[str, float]:
         found = {}
+        if inner is not None:
+            if (within := inner(record)).__class__ is not dict:
+                what = "is no object of sensors"
+                raise refuse("wrong_type", mapping.sensors_at or "", what, repr(within))
+            record = within
         for name, value in record.items():
             if name not in named and value not in absent:
                 try:

@@ -49,6 +49,8 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     # of amounts
     unit: Literal["major", "minor"] | None = None
     negative: Literal["refuse", "absolute"] = "refuse"
+    fraction: Literal["refuse", "round"] = "refuse"
+    """Of the currency's minor unit: refuse, or round half to even."""
     decimal_sign: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
 
@@ -68,11 +70,16 @@ class Sensor(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     path: Path
     unit: str = ""
     """Has to be the one that the equipment type names, where it names one. Nothing is converted."""
+    lookup: dict[str, float] | None = None
+    """The record's text -> the number that is measured, of a sensor that tells a state in words."""
 
 
 class Long(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Records of one sensor each: its name is at `sensor`, what it measured at `value`."""
 
+    at: Path | None = None
+    """A list in the record whose elements have these paths, a sensor each. Elements whose value is
+    no number are passed over."""
     sensor: Path
     value: Path
     names: dict[str, str] | None = None
@@ -124,6 +131,8 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Numbers that say how the unit was run, in this order."""
     sensors: dict[str, Path | Sensor] | str = {}
     """Sensor name -> where its value is; or REST."""
+    sensors_at: Path | None = None
+    """Of REST: an object in the record whose fields are meant, and not the record's own."""
     without: list[Path] = []
     """Of REST: fields that are no sensors."""
     long: Long | None = None
@@ -169,7 +178,7 @@ def _csv_contradiction(mapping: Mapping) -> str:
 def _of_readings(mapping: Mapping) -> Iterator[tuple[str, str]]:
     """(key, why) of what cannot be meant so in a mapping with sensors, or in one without."""
     if mapping.event != "readings":
-        for key in ("equipment", "settings", "sensors", "without", "long"):
+        for key in ("equipment", "settings", "sensors", "sensors_at", "without", "long"):
             if getattr(mapping, key) != _plain(key):
                 yield key, f"is of readings, and {mapping.event} have none"
         return
@@ -179,8 +188,9 @@ def _of_readings(mapping: Mapping) -> Iterator[tuple[str, str]]:
     if len(given) == 2 or (not given and "event" not in mapping.fields):
         have = " and ".join(given) or "none"
         yield "sensors", f"needs exactly one of sensors and [long], and has {have}"
-    if mapping.without and mapping.sensors != REST:
-        yield "without", f'belongs to sensors = "{REST}"'
+    for key in ("without", "sensors_at"):
+        if getattr(mapping, key) and mapping.sensors != REST:
+            yield key, f'belongs to sensors = "{REST}"'
 
 
 def _plain(key: str) -> Any:

@@ -8,7 +8,7 @@ domain may ask what hour of the day it was there.
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from math import floor, inf, isfinite
@@ -116,9 +116,11 @@ def stable_id(values: tuple[str, ...]) -> str:
 def amount(field: Field, digits: int) -> Callable[[Any], int]:
     """A reader of money in a currency whose minor unit has so many digits: value to minor units.
 
-    Exact, never rounded: an amount that is not a whole number of minor units is Unusable.
+    Exact: an amount that is not a whole number of minor units is Unusable, unless the mapping
+    says to round it.
     """
     major, absolute = field.unit == "major", field.negative == "absolute"
+    rounds = field.fraction == "round"
     sign, thousands = field.decimal_sign, field.thousands
     plain = major and sign == "." and not thousands
 
@@ -130,8 +132,8 @@ def amount(field: Field, digits: int) -> Callable[[Any], int]:
                 if written.isdecimal():
                     return int(written)
         exact = Decimal(_money_text(value, sign, thousands)) * (10**digits if major else 1)
-        minor = int(exact)
-        if minor != exact:
+        minor = int(exact.to_integral_value(ROUND_HALF_EVEN)) if rounds else int(exact)
+        if minor != exact and not rounds:
             raise Unusable("out_of_range", "has a fraction of the currency's minor unit")
         if minor < 0 and not absolute:
             why = 'is negative; if that means money spent, say negative = "absolute"'

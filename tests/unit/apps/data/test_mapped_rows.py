@@ -9,18 +9,13 @@ import pytest
 from apps.data import mapped_rows, mappings
 from apps.data.text_files import FileError
 from stormwatch.domains.fraud.parse import TARGET
-from stormwatch.parsing.mapping import MappingError, made, presets, text_of
+from stormwatch.parsing.mapping import MappingError, made, text_of
 
 SPARKOV = (
     "trans_date_trans_time,cc_num,merchant,category,amt,trans_num\n"
     "2019-01-01 00:00:18,4111111111111111,fraud_Rippin,misc_net,4.97,0b242abb623afc57\n"
     "2019-01-01 00:00:44,4111111111111111,fraud_Heller,grocery,107.2,1f76529f85747349\n"
 )
-ROWS = {
-    "sparkov": SPARKOV,
-    "paysim": "step,type,amount,nameOrig,nameDest\n1,PAYMENT,9839.64,C1231006815,M1979787155\n",
-    "handbook": "tx_id,t,customer,terminal,amount,fraud,scenario\n0,31,596,3156,57.16,0,0\n",
-}
 
 
 def look(mapping: str, path: Path) -> mappings.Outcome:
@@ -54,14 +49,6 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     path.write_text("amt,cc_num,amt\n1,2,3\n")
     with pytest.raises(FileError, match="two columns named amt"):
         list(mapped_rows.read([path], made("preset:sparkov", TARGET)))
-
-
-@pytest.mark.parametrize("preset", presets())
-def test_each_preset_takes_rows_of_its_shape(preset: str, tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_text(ROWS[preset])
-    made = look(f"preset:{preset}", path)
-    assert made.rows == len(made.events) == ROWS[preset].count("\n") - 1 and not made.refused
 
 
 def test_what_is_refused_is_counted_with_an_example(tmp_path: Path) -> None:

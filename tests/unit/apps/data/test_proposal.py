@@ -118,6 +118,12 @@ def test_amounts_as_other_countries_write_them() -> None:
     }  # fmt: skip
 
 
+def test_a_point_before_three_digits_is_a_decimal_sign_unless_a_comma_stands_elsewhere() -> None:
+    assert Column("v", ["0.211", "1.234"]).numbers == [0.211, 1.234]
+    assert Column("v", ["1.234", "12,5", "7"]).numbers == [1234.0, 12.5, 7.0]
+    assert not Column("v", ["1.23", "12,5"]).is_numeric
+
+
 def test_one_sensor_a_record_is_seen() -> None:
     long = [
         {"ts": f"{1_767_225_600_000 + n}", "device": "a", "tag": tag, "value": "1.5"}

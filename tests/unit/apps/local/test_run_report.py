@@ -11,8 +11,8 @@ import pytest
 from apps.data.streams import Stream, streams
 from apps.local.run import proof as evidence
 from apps.local.run import report
-from apps.local.run.figures import NOTHING
-from apps.local.run.watch import take
+from apps.operate.figures import NOTHING
+from apps.operate.looks import take
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySink, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.errors import SettingsError

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from apps.data.in_words import in_words
-from apps.local.run.figures import Look, rates
 from apps.local.run.present import Presenter
 from apps.local.run.view import RUNNING, Panel, Screen, clock, live, plain
+from apps.operate.figures import Look, rates
 from stormwatch.records import Decision, DecisionRow, Reason
 
 ESCAPE = "\x1b"

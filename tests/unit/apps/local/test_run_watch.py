@@ -8,9 +8,10 @@ import pytest
 
 from apps.data.streams import Stream
 from apps.local.run import watch
-from apps.local.run.figures import NOTHING
 from apps.local.run.view import Panel, Screen, plain
 from apps.local.run.watch import Watcher
+from apps.operate import looks
+from apps.operate.figures import NOTHING
 from apps.operate.ledger_alarm import Alarm
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.errors import BrokerUnavailable
@@ -99,9 +100,9 @@ def test_alerts_of_the_run_before_are_not_shown_and_the_records_of_this_are_read
     old = msgspec.structs.replace(row, id="old", timestamp=4_999)
     monkeypatch.setattr(world.store, "alerts", lambda *_: [row, old])
     stream = Stream("fraud", TOPIC, "transactions")
-    seen = watch.take(stream, made._outside, began=5_000)
+    seen = looks.take(stream, made._outside, began=5_000)
     assert [each.id for each in seen.newest] == ["i"]
-    reader = watch.Records(SETTINGS)
+    reader = looks.Records(SETTINGS)
     source = MemorySource(world.broker, TOPIC, SETTINGS.kafka_group)
     reader._sources[TOPIC] = source
     reader.learn(stream, seen.newest)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from apps.local.run.figures import NOTHING, Look, latency_of, look, rates, rejected_by_code
+from apps.operate.figures import NOTHING, Look, latency_of, look, rates, rejected_by_code
 from stormwatch.metrics import Snapshot
 
 

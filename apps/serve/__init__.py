@@ -1,0 +1,1 @@
+"""The API and the live page: what is decided, for programs and for people."""

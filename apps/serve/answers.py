@@ -1,0 +1,198 @@
+"""What the API answers, as types; its OpenAPI document is made of them.
+
+Times are milliseconds since the epoch, UTC. Places of records are `topic/partition/offset`.
+"""
+
+import msgspec
+
+from stormwatch.records import Reason
+
+
+class Stream(msgspec.Struct):
+    """A topology: the topic that it reads, and which of its outcomes are alerts."""
+
+    domain: str
+    topic: str
+    events: str
+    alert_outcomes: list[str]
+
+
+class Summary(msgspec.Struct):
+    """A decision as it stands in a list."""
+
+    domain: str
+    entity: str  # the customer, or the machine
+    id: str
+    time: int  # of the event
+    outcome: str
+    score: float  # fraud: a probability; maintenance: remaining life, cycles; -1: by rules alone
+    alert: bool
+    reasons: list[Reason]  # most weighty first
+    degraded: bool  # by rules alone: the model had no score
+    timestamp: int  # Kafka's, of the record
+    record: str  # topic/partition/offset
+    said: str = ""  # the record in a few words, where it is known
+    features: dict[str, float] = {}  # those that were asked for
+
+
+class Page(msgspec.Struct):
+    """Decisions, newest first; `next` is to be given as `after` for the next page."""
+
+    decisions: list[Summary]
+    next: str | None
+
+
+class Written(msgspec.Struct):
+    """What one component wrote to the ledger about a record."""
+
+    part: str
+    state: str
+    first: int  # offsets of the batch
+    last: int
+    epoch: int
+    generation: int
+    attempt: int
+    age: int  # ms from the oldest record of the batch to this write
+
+
+class Whole(msgspec.Struct):
+    """All that is known of one decision."""
+
+    decision: Summary
+    features: dict[str, float]
+    feature_set: str
+    model: str
+    rules: str
+    ledger: list[Written]
+    value: str | None  # the record, masked; None where Kafka has it no more
+
+
+class Aside(msgspec.Struct):
+    """A record that was not decided: rejected, late, conflict or dead_lettered."""
+
+    domain: str
+    state: str
+    code: str
+    reason: str
+    component: str
+    timestamp: int
+    record: str
+    value: str | None  # masked
+
+
+class Asides(msgspec.Struct):
+    """The newest, newest first."""
+
+    records: list[Aside]
+
+
+class Latency(msgspec.Struct):
+    """ms from a record's Kafka timestamp to its committed decision; None where nothing was."""
+
+    p50: int | None
+    p95: int | None
+    p99: int | None
+    max: int | None
+
+
+class Figures(msgspec.Struct):
+    """A topology over the last seconds."""
+
+    domain: str
+    incoming: float  # records/s written to the topic
+    outgoing: float  # records/s decided
+    latency: Latency
+    waiting: int  # records that are not committed
+    alerts: int  # since its processes began, as the next four
+    decided: int
+    degraded: int
+    ends: dict[str, int]  # end state -> records
+    rejected: dict[str, int]  # rejection code -> records
+    running: bool  # whether a component wrote its figures of late
+
+
+class Ledger(msgspec.Struct):
+    """A topic's reconciliation: each offset has exactly one end state, or is told here."""
+
+    topic: str
+    states: dict[str, int]
+    unaccounted: int
+    in_flight: int
+    conflicting: int
+    sound: bool
+
+
+class Trouble(msgspec.Struct):
+    """What does not answer, in a sentence, since when: all else is then as it was before. Empty
+    where all is well."""
+
+    said: str = ""
+    since: int = 0
+
+
+class Rates(msgspec.Struct):
+    """The figures of all topologies."""
+
+    at: int
+    figures: list[Figures]
+
+
+class Alerts(msgspec.Struct):
+    """The newest alerts of all domains, newest first."""
+
+    alerts: list[Summary]
+
+
+class Ledgers(msgspec.Struct):
+    """The ledgers of all topics that exist."""
+
+    ledgers: list[Ledger]
+
+
+class Now(msgspec.Struct):
+    """The newest state of all that runs."""
+
+    rates: Rates
+    alerts: Alerts
+    ledgers: Ledgers
+    trouble: Trouble
+
+
+class Point(msgspec.Struct, array_like=True):
+    """Of one topology at one time, for curves: [at, incoming, outgoing, p50, p99, waiting]."""
+
+    at: int
+    incoming: float
+    outgoing: float
+    p50: int | None
+    p99: int | None
+    waiting: int
+
+
+class History(msgspec.Struct):
+    """The last hour, one point every few seconds."""
+
+    points: dict[str, list[Point]]  # domain ->
+
+
+class Component(msgspec.Struct):
+    """A spout or bolt of a topology."""
+
+    name: str
+    kind: str  # "spout" or "bolt"
+    tasks: str  # a number, or one for each environment
+    inputs: dict[str, str]  # component, or component:stream -> grouping
+
+
+class Topology(msgspec.Struct):
+    """A topology's wiring, from its class."""
+
+    domain: str
+    components: list[Component]
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """Why there is no answer, and what to do."""
+
+    error: str
+    field: str = ""  # the parameter that cannot be used

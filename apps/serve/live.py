@@ -1,0 +1,218 @@
+"""The newest state of all that runs, looked at in one thread and handed to every reader.
+
+However many people look, Kafka and the store are asked once, and an answer is encoded once. While
+nobody looks they are asked less often.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from threading import Event, Thread
+from typing import NamedTuple
+
+import msgspec
+
+from apps.data.streams import Stream
+from apps.operate import ledger
+from apps.operate.figures import Look, rates, rejected_by_code
+from apps.operate.looks import Connected, Records, take
+from apps.serve import answers
+from apps.serve.reader import summary
+from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.errors import InfrastructureError
+
+_log = logging.getLogger(__name__)
+EVERY_S, IDLE_S = 0.2, 2.0
+"""Between two looks while somebody looks on, and while nobody does."""
+FIGURES_MS = 1_000
+"""Between two figures: alerts are told at once, figures that change faster cannot be read."""
+WINDOW_MS = 10_000
+"""Rates and latencies are of this long."""
+FRESH_MS = 30_000
+"""A component that has not written its figures for longer is not running."""
+POINT_MS, POINTS = 5_000, 720
+"""Between two points of a curve, and how many are kept: an hour."""
+LEDGER_S, LEDGER_SHARE = 10.0, 20.0
+"""Between two reconciliations; at least so many times as long as one takes."""
+PATIENCE_S = 2.0
+"""An outage that is over sooner is not told."""
+
+Told = answers.Rates | answers.Alerts | answers.Ledgers | answers.Trouble
+
+
+class Part(NamedTuple):
+    """A part of the state, and its JSON. The version rises with each change."""
+
+    version: int
+    told: Told
+    json: bytes
+
+
+class Live(Thread):
+    """Looks until `stop`. `parts` and `history` may be read at any time, from any thread."""
+
+    def __init__(self, streams: Sequence[Stream], outside: Connected) -> None:
+        super().__init__(name="live", daemon=True)
+        self.watching = 0
+        """Readers that wait for the newest."""
+        self.parts: dict[str, Part] = {}
+        """By name: rates, alerts, ledgers, trouble."""
+        self._streams = streams
+        self._there: list[Stream] = []  # whose topic exists
+        self._outside = outside
+        self._looks: dict[str, deque[Look]] = {s.topology: deque() for s in streams}
+        self._points: dict[str, deque[answers.Point]] = {
+            s.topology: deque(maxlen=POINTS) for s in streams
+        }
+        self._reconcile_at = 0.0
+        self._records = Records(outside.settings)
+        self._ended, self._asked = Event(), Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed: asyncio.Event | None = None
+        self._tell("rates", answers.Rates(0, []))
+        self._tell("alerts", answers.Alerts([]))
+        self._tell("ledgers", answers.Ledgers([]))
+        self._tell("trouble", answers.Trouble())
+
+    @property
+    def now(self) -> answers.Now:
+        """All parts."""
+        told = {name: part.told for name, part in self.parts.items()}
+        return answers.Now(**told)  # type: ignore[arg-type]
+
+    @property
+    def history(self) -> answers.History:
+        """The points of the last hour."""
+        return answers.History({name: list(points) for name, points in self._points.items()})
+
+    async def newer(self, known: dict[str, int], within: float) -> dict[str, Part]:
+        """The parts whose version is not the one in `known`, once there are any; none after
+        `within` seconds. To be called on one event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._changed = self._changed or asyncio.Event()
+        self.watching += 1
+        self._asked.set()
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    changed = self._changed
+                    new = {n: p for n, p in self.parts.items() if p.version != known.get(n)}
+                    if new:
+                        return new
+                    await changed.wait()
+        except TimeoutError:
+            return {}
+        finally:
+            self.watching -= 1
+
+    def run(self) -> None:
+        well = time.monotonic()
+        try:
+            while not self._ended.is_set():
+                try:
+                    self._look()
+                    self._tell("trouble", answers.Trouble())
+                    well = time.monotonic()
+                except InfrastructureError as error:
+                    if time.monotonic() - well >= PATIENCE_S:
+                        self._trouble(str(error))
+                self._pause()
+        except Exception:  # the page says that it is stale; the API goes on answering
+            _log.exception("looking ended")
+            self._trouble("The server stopped looking: its log says why.")
+        finally:
+            self._records.close()
+
+    def stop(self) -> None:
+        """End after the look in hand."""
+        self._ended.set()
+        self._asked.set()
+        if self.ident is not None:
+            self.join(timeout=5)
+
+    def _pause(self) -> None:
+        if not self.watching:
+            self._asked.clear()
+            self._asked.wait(IDLE_S)
+        else:
+            self._ended.wait(EVERY_S)
+
+    def _trouble(self, said: str) -> None:
+        before = self.parts["trouble"].told
+        assert isinstance(before, answers.Trouble)
+        self._tell("trouble", answers.Trouble(said, before.since or now_ms()))
+
+    def _tell(self, name: str, told: Told) -> None:
+        before = self.parts.get(name)
+        encoded = msgspec.json.encode(told)
+        if before is not None and before.json == encoded:
+            return
+        self.parts[name] = Part(before.version + 1 if before else 1, told, encoded)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _look(self) -> None:
+        self._reconcile()
+        alerts: list[answers.Summary] = []
+        for stream in self._there:
+            taken = now_ms()
+            seen = take(stream, self._outside, taken - FRESH_MS, alerts_since=0)
+            self._records.learn(stream, seen.newest)
+            said = self._records.words.get(stream.topology, {})
+            alerts += [
+                summary(stream.topology, row, said.get((row.entity, row.id), ""))
+                for row in seen.newest
+            ]
+            looks = self._looks[stream.topology]
+            looks.append(seen)
+            while len(looks) > 2 and looks[1].taken <= taken - WINDOW_MS:
+                looks.popleft()
+        self._tell("alerts", answers.Alerts(sorted(alerts, key=lambda a: -a.timestamp)))
+        before = self.parts["rates"].told
+        assert isinstance(before, answers.Rates)
+        if now_ms() - before.at >= FIGURES_MS:
+            self._tell(
+                "rates", answers.Rates(now_ms(), [self._figures(s.topology) for s in self._there])
+            )
+
+    def _figures(self, domain: str) -> answers.Figures:
+        first, last = self._looks[domain][0], self._looks[domain][-1]
+        gained = rates(first, last)
+        latency = answers.Latency(*gained.latency)
+        points = self._points[domain]
+        if not points or last.taken - points[-1].at >= POINT_MS:
+            points.append(answers.Point(
+                last.taken, round(gained.incoming, 1), round(gained.outgoing, 1), latency.p50,
+                latency.p99, last.lag,
+            ))  # fmt: skip
+        ends = {name: count for name, count in last.ends.items() if ":" not in name}
+        return answers.Figures(
+            domain, round(gained.incoming, 1), round(gained.outgoing, 1), latency, last.lag,
+            last.alerts, last.decided, last.degraded, ends, rejected_by_code(last.ends),
+            last.tasks > 0,
+        )  # fmt: skip
+
+    def _reconcile(self) -> None:
+        began = time.monotonic()
+        if began < self._reconcile_at:
+            return
+        outside = self._outside
+        self._there = [s for s in self._streams if outside.admin.describe(s.topic) is not None]
+        found = ledger.topics(
+            outside.settings, outside.admin, outside.store, [s.topic for s in self._there]
+        ) if self._there else []  # fmt: skip
+        self._tell("ledgers", answers.Ledgers([
+            answers.Ledger(
+                one.topic, one.states, one.unaccounted, one.in_flight, one.conflicting, one.sound
+            )
+            for one in found
+        ]))  # fmt: skip
+        now = time.monotonic()
+        self._reconcile_at = now + max(LEDGER_S, LEDGER_SHARE * (now - began))

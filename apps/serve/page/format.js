@@ -1,0 +1,38 @@
+// Numbers, times and words as people read them.
+import { h } from "./dom.js";
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const day = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit" });
+const clock = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit", minute: "2-digit", second: "2-digit",
+});
+
+export const count = (n) => whole.format(n);
+export const rate = (n) => `${n < 10 ? short.format(n) : whole.format(n)}/s`;
+export const ms = (n) => (n === null || n === undefined ? "–" : `${whole.format(n)} ms`);
+export const at = (time) => clock.format(time);
+
+/** A moment in the reader's zone; UTC at hand. The day is shown where it is not today. */
+export function moment(time) {
+  const date = new Date(time);
+  const today = day.format(date) === day.format(Date.now());
+  const text = today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
+  return h("time", { datetime: date.toISOString(), title: `${date.toISOString()} (UTC)` }, text);
+}
+
+const BROKEN = new Set(["sensor_fault", "dead_lettered"]);
+const WELL = new Set(["approve", "healthy"]);
+
+/** An outcome as a word; its colour says only whether a person is needed. */
+export function outcome(word, alert) {
+  const kind = BROKEN.has(word) ? "broken" : alert || !WELL.has(word) ? "person" : "";
+  return h("span", { class: `word ${kind}` }, word.replaceAll("_", " "));
+}
+
+/** A score in its domain's unit. */
+export function score(decision) {
+  if (decision.degraded || decision.score < 0) return "–";
+  if (decision.domain === "maintenance") return `${short.format(decision.score)} cycles`;
+  return decision.score.toFixed(3);
+}

@@ -1,0 +1,31 @@
+// Alerts as rows: what, when, whom, why.
+import { h } from "../dom.js";
+import { moment, outcome, score } from "../format.js";
+
+/** Where an alert is looked at. */
+export function place(alert) {
+  const parts = [alert.domain, alert.entity, alert.time, alert.id].map(encodeURIComponent);
+  return `#decision/${parts.join("/")}`;
+}
+
+/** Why, most weighty first. */
+export const why = (alert) => alert.reasons.map((r) => r.text).join(" · ");
+
+/** A table of alerts, newest first. */
+export function alertTable(alerts, page, selected) {
+  if (!alerts.length) {
+    return h("p", { class: "notice" }, "No alert yet. What is decided as ",
+      [...(page.alerting ?? [])].join(", ").replaceAll("_", " ") || "an alert", " appears here.");
+  }
+  return h("table", {},
+    h("thead", {}, h("tr", {}, h("th", {}, "when"), h("th", {}, "outcome"),
+      h("th", { class: "number" }, "score"), h("th", {}, "what"), h("th", { class: "wide" }, "why"))),
+    h("tbody", {}, alerts.map((alert) => h("tr", {
+      class: "row", "aria-selected": String(alert === selected),
+      onclick: () => { location.hash = place(alert); },
+    },
+    h("td", {}, moment(alert.timestamp)), h("td", {}, outcome(alert.outcome, true)),
+    h("td", { class: "number" }, score(alert)),
+    h("td", { class: "what" }, h("a", { href: place(alert) }, alert.entity), alert.said ? ` ${alert.said}` : ""),
+    h("td", { class: "wide" }, h("span", { class: "clamp", title: why(alert) }, why(alert)))))));
+}

@@ -1,0 +1,257 @@
+"""Questions about what is stored, and their answers: the one way to ask, of API and command line.
+
+Each is bounded in rows and in time. All raise InfrastructureError where Kafka or the store does
+not answer; NotFound where there is no such thing.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from threading import Lock
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from apps.data.kinds import BY_TOPOLOGY, named
+from apps.data.streams import every
+from apps.serve import answers
+from stormwatch.archive import AlertPlace, Archive
+from stormwatch.dead_letters import redaction
+from stormwatch.errors import StormwatchError
+from stormwatch.ledger.bitmap import offsets
+from stormwatch.partitioner import stripe_of
+from stormwatch.ports import Source
+from stormwatch.records import Decision, DecisionKey, DecisionRow
+from stormwatch.settings import Settings
+from stormwatch.state.envelope import newest_of
+
+DAY_MS = 86_400_000
+LIMIT = 500
+"""Rows of an answer at most."""
+DAYS = 92
+"""Days of event time that one question looks back at most."""
+_AHEAD_MS = 1  # a cursor is exclusive, the newest event is not
+
+Domain = Annotated[str, Meta(min_length=1, max_length=48, description="A topology's name.")]
+Entity = Annotated[str, Meta(min_length=1, max_length=1_000, description="Customer or machine.")]
+Limit = Annotated[int, Meta(ge=1, le=LIMIT, description="Rows at most.")]
+After = Annotated[str, Meta(max_length=4_000, description="`next` of the page before.")]
+
+_decision = msgspec.json.Decoder(Decision).decode
+
+
+class NotFound(StormwatchError):
+    """There is no such thing here; the sentence says what to look for instead."""
+
+
+class BadCursor(StormwatchError):
+    """A cursor that was not given by an answer."""
+
+
+class ListAlerts(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of a list of alerts."""
+
+    domain: Domain
+    limit: Limit = 50
+    after: After = ""
+
+
+class ListDecisions(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of a list of one entity's decisions, newest event first."""
+
+    domain: Domain
+    entity: Entity
+    limit: Limit = 100
+    days: Annotated[int, Meta(ge=1, le=DAYS, description="Days to look back.")] = 31
+    features: Annotated[
+        str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
+    ] = ""
+    after: After = ""
+
+
+class OneDecision(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of one decision."""
+
+    domain: Domain
+    entity: Entity
+    time: Annotated[int, Meta(description="Of the event, ms.")]
+    id: Entity
+
+
+class ListAsides(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of a list of records that were set aside."""
+
+    domain: Domain
+    limit: Limit = 50
+
+
+class Reader(NamedTuple):
+    """Asks the store; `source` opens a topic of Kafka, to show the record itself."""
+
+    archive: Archive
+    settings: Settings
+    source: Callable[[str], Source]
+    lock: Lock
+
+    def streams(self) -> list[answers.Stream]:
+        """The topologies that there are."""
+        return [
+            answers.Stream(each.topology, each.topic, each.events, sorted(_alerting(each.topology)))
+            for each in every(self.settings)
+        ]
+
+    def alerts(self, asked: ListAlerts) -> answers.Page:
+        """Alerts, newest first by Kafka's time."""
+        _known(asked.domain)
+        if asked.after:
+            place = AlertPlace(*_from_cursor(asked.after, tuple[int, str, str]))
+            rows = self.archive.alerts_after(asked.domain, place, asked.limit)
+        else:
+            rows = self.archive.alerts(asked.domain, asked.limit)
+        last = rows[-1] if rows else None
+        onward = None if last is None else cursor((last.timestamp, last.entity, last.id))
+        return answers.Page([summary(asked.domain, row) for row in rows], onward)
+
+    def decisions(self, asked: ListDecisions) -> answers.Page:
+        """One entity's decisions, newest event first."""
+        _known(asked.domain)
+        stripe = stripe_of(asked.entity, self.settings.layout_stripes)
+        if asked.after:
+            before = _from_cursor(asked.after, tuple[int, str])
+        else:
+            state = self.archive.find_state(asked.domain, stripe, asked.entity)
+            if state is None:
+                raise NotFound(
+                    f"{asked.domain} has decided nothing of {asked.entity!r}, or not for "
+                    f"{self.settings.ttl_states_d} days. Alerts name the entities that there are."
+                )
+            before = (newest_of(state.blob) + _AHEAD_MS, "")
+        rows = self.archive.decisions_of(
+            asked.domain, stripe, asked.entity, before[0] - asked.days * DAY_MS, before, asked.limit
+        )
+        whole = len(rows) == asked.limit
+        onward = cursor((rows[-1].time, rows[-1].id)) if whole else None
+        return answers.Page([self._with(row, asked) for row in rows], onward)
+
+    def decision(self, asked: OneDecision) -> answers.Whole:
+        """One decision with its features, versions, ledger rows and record."""
+        _known(asked.domain)
+        stripe = stripe_of(asked.entity, self.settings.layout_stripes)
+        key = DecisionKey(stripe, asked.entity, asked.time, asked.id)
+        found = self.archive.find_decisions(asked.domain, [key])
+        if not found:
+            raise NotFound(
+                f"{asked.domain} has no decision {asked.id!r} of {asked.entity!r} at {asked.time}. "
+                "A list of the entity's decisions has the ids and times that there are."
+            )
+        decision = _decision(bytes(found[0].body))
+        names = _features(asked.domain) or tuple(
+            f"feature {i}" for i in range(len(decision.features))
+        )
+        return answers.Whole(
+            summary(asked.domain, found[0]),
+            dict(zip(names, decision.features, strict=False)),
+            decision.feature_set,
+            decision.model,
+            decision.rules,
+            self._written(decision),
+            self._value(decision),
+        )
+
+    def asides(self, asked: ListAsides) -> answers.Asides:
+        """The newest records that were set aside."""
+        _known(asked.domain)
+        masked = redaction.names(self.settings.mask_fields)
+        return answers.Asides([
+            answers.Aside(
+                asked.domain, a.row.state, a.row.code, a.row.reason.strip(), a.row.component,
+                a.row.timestamp, f"{a.topic}/{a.partition}/{a.row.offset}",
+                None if a.row.raw is None else _text(redaction.mask(bytes(a.row.raw), masked)),
+            )
+            for a in self.archive.set_aside(asked.domain, asked.limit)
+        ])  # fmt: skip
+
+    def _with(self, row: DecisionRow, asked: ListDecisions) -> answers.Summary:
+        told = summary(asked.domain, row)
+        names = _features(asked.domain)
+        if asked.features and told.record:
+            values = dict(zip(names, _decision(bytes(row.body)).features, strict=False))
+            told.features = {
+                name: values[name] for name in asked.features.split(",") if name in values
+            }
+        return told
+
+    def _written(self, d: Decision) -> list[answers.Written]:
+        epochs = {e for p, e, _ in self.archive.ledger_starts(d.topic) if p == d.partition}
+        return [
+            answers.Written(
+                row.part.partition(":")[0], state, row.fragment.first, row.fragment.last, epoch,
+                row.fragment.generation, row.fragment.attempt, row.age,
+            )
+            for epoch in sorted(epochs)
+            for row in self.archive.ledger(d.topic, d.partition, epoch, d.offset, d.offset)
+            for state, bits in row.bitmaps.items()
+            if d.offset in offsets(bits, row.fragment.first)
+        ]  # fmt: skip
+
+    def _value(self, d: Decision) -> str | None:
+        with self.lock:  # a source reads at one place at a time
+            found = self.source(d.topic).peek({d.partition: d.offset}).get(d.partition)
+        if found is None or found.value is None:
+            return None
+        return _text(redaction.mask(found.value, redaction.names(self.settings.mask_fields)))
+
+
+def summary(domain: str, row: DecisionRow, said: str = "") -> answers.Summary:
+    """A stored decision as it stands in a list."""
+    try:
+        decision = _decision(bytes(row.body))
+    except msgspec.MsgspecError:  # written by another version: what the columns say is shown
+        return answers.Summary(
+            domain, row.entity, row.id, row.time, row.outcome, row.score, row.alert, [],
+            False, row.timestamp, "", said,
+        )  # fmt: skip
+    return answers.Summary(
+        domain, row.entity, row.id, row.time, row.outcome, row.score, row.alert,
+        sorted(decision.reasons, key=lambda reason: -abs(reason.weight)),
+        decision.degraded is True, row.timestamp,
+        f"{decision.topic}/{decision.partition}/{decision.offset}", said,
+    )  # fmt: skip
+
+
+def cursor(place: tuple[Any, ...]) -> str:
+    """Where a page ends, as one opaque word."""
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(place)).decode().rstrip("=")
+
+
+def _from_cursor(text: str, kind: Any) -> Any:
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return msgspec.msgpack.decode(raw, type=kind)
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor(
+            "is not the `next` of an answer: leave it out for the first page"
+        ) from error
+
+
+def _known(domain: str) -> None:
+    if domain not in BY_TOPOLOGY:
+        raise NotFound(f"There is no domain {domain!r}. There are: {', '.join(BY_TOPOLOGY)}.")
+
+
+def _class_of(domain: str) -> Any:
+    place = BY_TOPOLOGY[domain].domain
+    return named(place.rpartition(".")[0]) if "." in place.partition(":")[2] else None
+
+
+def _alerting(domain: str) -> frozenset[str]:
+    return getattr(_class_of(domain), "alert_outcomes", frozenset())
+
+
+def _features(domain: str) -> tuple[str, ...]:
+    return getattr(_class_of(domain), "feature_names", ())
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")

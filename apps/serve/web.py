@@ -1,0 +1,170 @@
+"""The API and the page over HTTP: requests in, answers out. All of it is read only."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Route as Path_
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from apps.serve import answers
+from apps.serve.live import Live
+from apps.serve.reader import BadCursor, NotFound
+from apps.serve.routes import Route, openapi
+from stormwatch.errors import InfrastructureError
+
+PAGE = Path(__file__).with_name("page")
+HEARTBEAT_S = 15.0
+"""A stream without news sends a comment so often, so that a dead reader is noticed."""
+STREAMS = 1_000
+"""Readers of the newest state at once."""
+_JSON = "application/json"
+_TYPES = {
+    ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
+}  # fmt: skip
+_HEADERS = {
+    b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
+    b"img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+}
+
+
+def application(routes: list[Route], live: Live, hosts: frozenset[str]) -> ASGIApp:
+    """The ASGI application. `hosts`: names that a request may call this server by; a page of
+    another origin whose name was made to point here calls it by another."""
+    document = msgspec.json.encode(openapi(routes))
+    paths = [Path_(route.path, _asking(route), methods=["GET"]) for route in routes]
+    paths += [
+        Path_("/v1/events", _events(live), methods=["GET"]),
+        Path_("/openapi.json", lambda _: Response(document, media_type=_JSON), methods=["GET"]),
+        Path_("/healthz", lambda _: Response("ok", media_type="text/plain"), methods=["GET"]),
+        Path_("/readyz", _ready(live), methods=["GET"]),
+        Path_("/", _file("index.html"), methods=["GET"]),
+    ]
+    paths += [
+        Path_(f"/{path.relative_to(PAGE)}", _file(str(path.relative_to(PAGE))), methods=["GET"])
+        for path in sorted(PAGE.rglob("*"))
+        if path.is_file() and path.name != "index.html"
+    ]
+    return _Guarded(Starlette(routes=paths, exception_handlers={404: _no_path}), hosts)
+
+
+class _Guarded:
+    """Refuses requests by other host names, and adds what browsers must be told to each answer."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"], *(h for h in _HEADERS.items() if h[0] not in there)
+                ]  # fmt: skip
+            await send(message)
+
+        host = next((v for name, v in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        if host.rpartition(":")[0] not in self._hosts and host not in self._hosts:
+            known = ", ".join(sorted(self._hosts))
+            refused = _problem(421, f"This server is called {known}, and not {host[:100]!r}.")
+            await refused(scope, receive, guarded)
+            return
+        await self._app(scope, receive, guarded)
+
+
+def _asking(route: Route) -> Callable[[Request], Any]:
+    names = set(route.asked.__struct_fields__)
+
+    async def answer(request: Request) -> Response:
+        given = dict(request.query_params)
+        if unknown := sorted(set(given) - names):
+            has = f"there are: {', '.join(sorted(names))}" if names else "there are none"
+            return _problem(422, f"There is no parameter {unknown[0]!r}; {has}.", unknown[0])
+        try:
+            asked = msgspec.convert(given, route.asked, strict=False)
+        except msgspec.ValidationError as error:
+            message, _, place = str(error).partition(" - at `$.")
+            name = place.rstrip("`")
+            return _problem(422, f"{name or 'The question'}: {message}.", name)
+        try:
+            told = route.of(asked) if route.quick else await run_in_threadpool(route.of, asked)
+        except BadCursor as error:
+            return _problem(422, f"after: {error}.", "after")
+        except NotFound as error:
+            return _problem(404, str(error))
+        except InfrastructureError as error:
+            return _problem(503, str(error))
+        return Response(msgspec.json.encode(told), media_type=_JSON, headers=_UNCACHED)
+
+    return answer
+
+
+def _events(live: Live) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        if live.watching >= STREAMS:
+            return _problem(503, f"{STREAMS:,} readers watch already. Close one, then try again.")
+        return StreamingResponse(
+            _frames(live), media_type="text/event-stream",
+            headers=_UNCACHED | {"x-accel-buffering": "no"},
+        )  # fmt: skip
+
+    return answer
+
+
+async def _frames(live: Live) -> AsyncIterator[bytes]:
+    """Each part when it is new. A slow reader misses what came between, never the newest."""
+    known: dict[str, int] = {}
+    while True:
+        new = await live.newer(known, HEARTBEAT_S)
+        if not new:
+            yield b": still here\n\n"
+            continue
+        known |= {name: part.version for name, part in new.items()}
+        yield b"".join(
+            b"event: %s\ndata: %s\n\n" % (name.encode(), part.json) for name, part in new.items()
+        )
+
+
+def _ready(live: Live) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        trouble = live.parts["trouble"].told
+        assert isinstance(trouble, answers.Trouble)
+        if trouble.said:
+            return _problem(503, trouble.said)
+        return Response("ready", media_type="text/plain")
+
+    return answer
+
+
+def _file(name: str) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        kind = _TYPES.get(Path(name).suffix, "application/octet-stream")
+        return FileResponse(PAGE / name, media_type=kind, headers={"cache-control": "no-cache"})
+
+    return answer
+
+
+async def _no_path(request: Request, error: Exception) -> Response:
+    return _problem(404, "There is nothing here. /openapi.json lists what can be asked.")
+
+
+def _problem(status: int, error: str, field: str = "") -> Response:
+    return Response(msgspec.json.encode(answers.Problem(error, field)), status, _UNCACHED, _JSON)
+
+
+_UNCACHED = {"cache-control": "no-store"}
