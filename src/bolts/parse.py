@@ -43,6 +43,14 @@ class ParseBolt(BatchBolt):
     parse_one: ClassVar[Callable[..., Any]]
     target: ClassVar[Target | None] = None
     """What a mapping has to find in a record, where the setting `mapping.<events>` may name one."""
+    bounded: ClassVar[bool] = False
+    """Whether `parse_one` bounds ids, entity and time to what the tables can hold; else each
+    event is looked at again (`check_storable`). Another `parse_one` in a subclass says so anew."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "parse_one" in vars(cls) and "bounded" not in vars(cls):
+            cls.bounded = False
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
@@ -72,7 +80,7 @@ class ParseBolt(BatchBolt):
             masked=redaction.names(self.settings.mask_fields),
             now=now_ms(),
         )
-        batch = parse(check=check_storable)
+        batch = parse(check=None if self.bounded else check_storable)
         try:
             values = codec.to_values(fragment, batch.parsed)
         except Exception:  # some event cannot be sent: found one by one, and set aside alone
@@ -97,12 +105,14 @@ class ParseTransactions(ParseBolt):
 
     parse_one = staticmethod(parse_transaction)
     target = TRANSACTION
+    bounded = True
 
 
 class ParseReadings(ParseBolt):
     """schema/readings.md"""
 
     parse_one = staticmethod(parse_reading)
+    bounded = True
 
     def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
         readings = Readings(chosen_equipment(self.settings))

@@ -343,9 +343,26 @@ MUTANTS = (
         "        self._step = 0\n", "        self._step = 1\n", PARTITION,
     ),
     Mutant(
-        "a probe goes out while nothing else is in flight", "stormwatch.ingest.choice:choose",
-        "            ready = [first] if not first.tries or now >= suspects_from else []\n",
-        "            ready = probes\n", READER,
+        "what goes alone goes while nothing else is in flight", "stormwatch.ingest.choice:choose",
+        "        ready = begun or empty or (others if others_first else []) or first or others\n",
+        "        ready = alone\n", READER,
+    ),
+    Mutant(
+        "between any two that go alone the others have a turn", "stormwatch.ingest.choice:choose",
+        "        ready = begun or empty or (others if others_first else []) or first or others\n",
+        "        ready = begun or empty or first or others\n", READER,
+    ),
+    Mutant(
+        "what was not cleared yet is still suspected",
+        "stormwatch.ingest.partition:Partition.__init__",
+        "        self.suspected = max(start.mark.span, min(start.mark.tries, 1))\n",
+        "        self.suspected = start.mark.span if start.mark.alone else 0\n", READER,
+    ),
+    Mutant(
+        "before something goes alone what is acked is committed",
+        "stormwatch.ingest.reader:Reader._send",
+        "        held = [p for p in partitions if p.hold or (alone and p.dirty)]\n",
+        "        held = [p for p in partitions if p.hold]\n", READER,
     ),
     Mutant(
         "records that come twice are taken once", "stormwatch.ingest.buffer:Buffer.arrived",

@@ -29,7 +29,8 @@ class Mark(msgspec.Struct, frozen=True):
     clean: bool = msgspec.field(default=False, name="c")  # written at an orderly stop
     started: bool = msgspec.field(default=False, name="s")  # the start notice is stored
     tries: int = msgspec.field(default=0, name="t")  # deaths with the next record alone in flight
-    span: int = msgspec.field(default=0, name="n")  # records of the guarded batch that starts here
+    span: int = msgspec.field(default=0, name="n")  # so many records from here are suspected
+    alone: bool = msgspec.field(default=False, name="a")  # a death with nothing beside them says so
     log: str = msgspec.field(default="", name="l")  # "": written before it was kept
     offset: int = msgspec.field(default=-1, name="o")  # the commit's: another was set by hand
     fingerprint: Fingerprint | None = msgspec.field(
@@ -132,6 +133,7 @@ def start_of(offset: int, last: Mark | None, log: str, epoch: int, generation: i
         started=last.started and last.epoch == epoch,
         tries=0 if last.clean else last.tries,
         span=0 if last.clean else last.span,
+        alone=not last.clean and last.alone,
         log=log,
         fingerprint=last.fingerprint,
         dated=last.dated,

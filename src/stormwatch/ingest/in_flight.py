@@ -20,7 +20,8 @@ class InFlight:
     fragment: Fragment
     payload: object
     records: int = 0
-    probe: bool = False  # one record that may kill its process: goes out alone
+    probe: bool = False  # one record that may kill its process
+    alone: bool = False  # goes out while nothing else of its task is in flight
     guarded: bool = False  # announced in the commit's metadata
     most: int = 1 << 30  # longer keys and values were read in part
     sent_at: float | None = None  # None while it is not in flight

@@ -9,9 +9,16 @@ anything is sent (a new generation, a guarded batch) sets `hold`.
 After an unclean stop the partition is *cautious* for CAUTION batches: of 0, 1, 2, 4, ... records,
 each but the empty one announced in the commit's metadata before it is sent. What dies of the empty
 one (a bolt that cannot start, a broken model) does not die of a record. If the process dies again,
-the records of the batch it died of come one by one. A single record is a *probe*: it goes out only
-while nothing else of the task is in flight, and is quarantined once `quarantine_after` deaths are
-counted on it. So a record that kills its process costs at most `quarantine_after` + 2 deaths.
+the batches in flight are *suspected*. Where there are several, each comes once more, whole, while
+nothing else of the task is in flight: all but the one that kills are cleared by that. What was
+alone in flight at a death comes in PIECES, of which the one that kills does so again; so in the end
+it is a single record. A single record is a *probe*: it goes alone, too, and is quarantined once
+`quarantine_after` deaths are counted on it. The other partitions have a turn between any two that
+go alone (`stormwatch.ingest.choice`).
+
+So a record that kills its process costs at most `quarantine_after` + 4 deaths: one that nobody was
+prepared for, one with batches of several partitions in flight, one with its batch alone, one with
+a piece of up to PIECES records (a further one for each PIECES-fold above PIECES squared).
 
 It knows no Kafka and no clock: times are seconds of the caller's monotonic clock.
 """
@@ -32,6 +39,9 @@ from stormwatch.stretches import OPEN
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
+PIECES = 32
+"""Of a batch that kills: a death costs the whole topology some ten seconds, a piece sent alone some
+ten milliseconds."""
 
 
 class Rules(NamedTuple):
@@ -58,7 +68,10 @@ class Partition:
         self._believed = start.believed
         self._caution = CAUTION if start.cautious else 0
         self._step = 0
-        self._singles = start.mark.span
+        self.suspected = max(start.mark.span, min(start.mark.tries, 1))
+        """So many records come next that were in flight when the process died."""
+        self._found = start.mark.alone or start.mark.tries > 0
+        self._piece = -(-self.suspected // PIECES)
         self._kept: Committed | None = None
         self._batch_limit = BatchLimit(rules.limits.records, rules.timeout_s)
         self._tried = (-1, 0)  # the last offset of a batch that was cut, and its next attempt
@@ -90,6 +103,15 @@ class Partition:
         return self.item
 
     @property
+    def found(self) -> bool:
+        """Whether nothing else was in flight then: the record that kills is in what comes next."""
+        return self.suspected > 0 and self._found
+
+    def clear_whole(self) -> None:
+        """Others are suspected, too: what is suspected here is sent whole, not in pieces."""
+        self._piece = self.suspected
+
+    @property
     def tries(self) -> int:
         """Deaths counted on the next record."""
         return self._mark.tries
@@ -100,7 +122,7 @@ class Partition:
         if item and item.records and self._caution and item.stream == BATCHES and not item.guarded:
             item.guarded = self.hold = True
             tries = self._mark.tries + 1 if item.probe else 0
-            self._mark = replace(self._mark, tries=tries, span=item.records)
+            self._mark = replace(self._mark, tries=tries, span=item.records, alone=item.alone)
 
     def sent(self, now: float) -> None:
         """The item in hand was given to Storm."""
@@ -119,10 +141,12 @@ class Partition:
         else:
             self.position = item.fragment.last + 1
             fingerprint = item.fragment.fingerprint or self._mark.fingerprint
-            self._mark = replace(self._mark, tries=0, span=0, fingerprint=fingerprint)
-            # Or a later death, of another record, would be counted on this one.
-            self.hold = self.hold or item.probe
             self._relax(item.records)
+            self._mark = replace(
+                self._mark, tries=0, span=self.suspected, alone=self.found, fingerprint=fingerprint
+            )
+            # Or a later death, of another record, would be counted on this one.
+            self.hold = self.hold or item.alone
             self._batch_limit.passed()
         return True
 
@@ -198,8 +222,9 @@ class Partition:
             self.buffer.give_back(item.keep(count))
 
     def _relax(self, records: int) -> None:
-        if self._singles > 0:
-            self._singles -= records
+        if self.suspected:
+            self.suspected = max(0, self.suspected - records)
+            self._step = max(self._step, records)
         elif self._caution and records:
             self._caution -= 1
             self._step *= 2
@@ -231,7 +256,10 @@ class Partition:
             return InFlight(NOTICES, fragment, aside, records=1)
         if self.position <= self._tried[0]:
             fragment = replace(fragment, attempt=self._tried[1])
-        return InFlight(BATCHES, fragment, batch, records=len(batch), probe=single, most=largest)
+        alone = single or (self._caution > 0 and self.suspected > 0)
+        return InFlight(
+            BATCHES, fragment, batch, records=len(batch), probe=single, alone=alone, most=largest
+        )
 
     def _pass_decided(self) -> None:
         """Go on behind what has an end state already."""
@@ -260,7 +288,9 @@ class Partition:
 
     def _most(self) -> int:
         most = self._batch_limit.most
-        return min(self._step, 1 if self._singles > 0 else most) if self._caution else most
+        if not self._caution or not self._step:
+            return 0 if self._caution else most
+        return min(most, self._piece, self.suspected) if self.suspected else min(most, self._step)
 
     def _fragment(self, last: int) -> Fragment:
         epoch, generation = self._mark.epoch, self._mark.generation

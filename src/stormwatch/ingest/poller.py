@@ -1,14 +1,14 @@
 """Keeps the partitions of one spout task fed from a Source: discovery, polling, backpressure."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 
 from msgspec.structs import replace
 
 from stormwatch.epochs import epoch_of
 from stormwatch.errors import BrokerRefused
-from stormwatch.ingest.partition import Partition, Rules
+from stormwatch.ingest.partition import PIECES, Partition, Rules
 from stormwatch.ingest.retry import FETCH, Retry
 from stormwatch.ingest.start import Known, Subscription, check_position, open_log, open_partitions
 from stormwatch.ingest.transactions import TransactionWatch
@@ -174,7 +174,13 @@ class Poller:
         self._paused.clear()
         self._gone.clear()
         self._fetched, self._opening = {}, False
+        _suspect(fresh.values())
         for index, each in fresh.items():
+            if each.found and not each.tries:
+                logger.warning(
+                    "%s[%d]: a batch from offset %d on %s; it comes in pieces now, the other "
+                    "partitions go on", self._log.topic, index, each.position, SUSPECTED,
+                )  # fmt: skip
             if each.tries:
                 logger.warning(
                     "%s[%d]: the first record from offset %d on %s (death %d of %d, then it is set "
@@ -224,3 +230,13 @@ class Poller:
         if hungry:
             source.resume(hungry)
         self._paused = (self._paused | full) - hungry
+
+
+def _suspect(opened: Collection[Partition]) -> None:
+    """Of several, those that were not alone at a death are cleared whole: unless few records are
+    suspected, which cost less time than the death that clearing costs."""
+    suspected = [each for each in opened if each.suspected]
+    if len(suspected) > 1 and sum(each.suspected for each in suspected) > PIECES:
+        for each in suspected:
+            if not each.found:
+                each.clear_whole()

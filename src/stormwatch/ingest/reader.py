@@ -53,6 +53,7 @@ class Reader:
         self._clock = clock
         self._stagger = task * STAGGER_S
         self._resting = False
+        self._others_first = False
         self._round_at = clock()
         self._commit_at = self._recommit_at = clock()
         self._unconfirmed: dict[int, Committed] = {}
@@ -138,10 +139,13 @@ class Reader:
         partitions, now = self._poller.partitions.values(), self._clock()
         for partition in partitions:
             partition.prepare()
-        chosen = choose(partitions, now, self._poller.opened_at + self._stagger)
+        suspects_from = self._poller.opened_at + self._stagger
+        chosen = choose(partitions, now, suspects_from, self._others_first)
         for partition in chosen:
             partition.guard()
-        held = [p for p in partitions if p.hold]
+        alone = any(p.item and p.item.alone for p in chosen)
+        # Before that, what is acked is committed, or a death would make it suspected, too.
+        held = [p for p in partitions if p.hold or (alone and p.dirty)]
         if held and self._retry.may(COMMIT):
             with self._retry.attempt(COMMIT):
                 self._commit(held)
@@ -150,6 +154,7 @@ class Reader:
         for partition in chosen:
             partition.sent(now)
             self._round_at = now + PACE_S
+            self._others_first = alone
         return [partition.item for partition in chosen if partition.item]
 
     def _commit(self, partitions: Collection[Partition]) -> None:

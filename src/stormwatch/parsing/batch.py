@@ -86,17 +86,18 @@ def parse_batch(
                 )
                 event = Rejection("too_large", why)
             else:
-                event = parse_one(value, record.dated)
-                if check is not None and event.__class__ is not Rejection:
-                    check(event)
+                dated = record.dated
+                event = parse_one(value, dated)
+                if event.__class__ is not Rejection:
+                    if check is not None:
+                        check(event)
+                    events.append((record.offset, dated, event))
+                    continue
         except StormwatchError:
             raise
         except Exception:  # a bug in a domain's parser must not stop the partition
             state, event = EndState.DEAD_LETTERED, Rejection("raised", trace())
         else:
-            if event.__class__ is not Rejection:
-                events.append((record.offset, record.dated, event))
-                continue
             if event is IGNORED:
                 ignored.append(record)
                 continue

@@ -14,6 +14,7 @@ Time = Annotated[datetime, Meta(tz=True)]
 
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = 946_684_800_000  # 2000-01-01: a clock that was never set is before it
+_LATEST = 253_402_300_799_999  # 9999-12-31 in UTC: no table holds a later one
 
 
 def to_ms(time: datetime) -> int:
@@ -40,6 +41,7 @@ class _Timed(msgspec.Struct):
 
 _text_of = msgspec.json.Decoder(_Timed).decode
 _FRACTION = re.compile(r"(\.\d{3})\d+", re.ASCII)
+_ROUNDED_UP = re.compile(rb"\.[0-9]{3}999[5-9]|\\")  # an escape may be a digit
 
 
 def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int) -> int:
@@ -48,15 +50,16 @@ def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int
     A record without a Kafka time (-1) may be as far ahead as it likes. Raises Refused.
     """
     # msgspec rounds a seventh digit of a second: 23:59:59.9999995 would be the next day.
-    if not time.microsecond % 1000 and b"999" in value:
+    if value.rfind(b"999") >= 0 and not time.microsecond % 1000 and _ROUNDED_UP.search(value):
         time = msgspec.convert(_FRACTION.sub(r"\1", _text_of(value).time), datetime)
     ms = to_ms(time)
     if ms - timestamp > future_skew_ms and timestamp >= 0:
         why = f"is {(ms - timestamp) / 1000:.3f} s ahead of Kafka's time of the record, "
         why += f"{from_ms(timestamp).isoformat()}; allowed are {future_skew_ms / 1000:g} s"
         raise refuse("too_far_in_future", "time", why, time.isoformat())
-    if ms < _EARLIEST:
-        raise refuse("out_of_range", "time", "is before the year 2000", time.isoformat())
+    if not _EARLIEST <= ms <= _LATEST:
+        why = "is before the year 2000" if ms < _EARLIEST else "is after the year 9999 in UTC"
+        raise refuse("out_of_range", "time", why, time.isoformat())
     return ms
 
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
 from apps.data.moments import moment
-from bolts.parse import ParseTransactions
+from bolts.parse import ParseBolt, ParseReadings, ParseTransactions
 from stormwatch import codec
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.codec import Parsed
@@ -35,6 +36,7 @@ from tests.models.toy import Ping, Toy
 NS = 1_796_000_000_000_000_000
 FRAGMENT = Fragment("t", 0, 1, 0, 0, 1, 0)
 GOOD = [each.value for each, _ in zip(Transactions(3, run="any"), range(3), strict=False)]
+READING = next(iter(readings(3))).value
 
 times = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
@@ -80,6 +82,26 @@ def test_whatever_bytes_key_and_time_a_record_has_it_has_its_place(record: Recor
         pack(made.rejected.rows)
     quarantined = notices.quarantined(FRAGMENT, record, 2, "spout")
     pack(quarantined.rows)
+
+
+@pytest.mark.parametrize("size", [1, 64, 65, 1001, 70_000])
+@pytest.mark.parametrize("field", ["id", "customer", "unit"])
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+23:59", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"]
+)
+def test_what_a_bounded_format_lets_through_can_be_stored(size: int, field: str, time: str) -> None:
+    """So its events need no second look."""
+    bolt, good = (ParseReadings, READING) if field == "unit" else (ParseTransactions, GOOD[0])
+    assert bolt.bounded and not ParseBolt.bounded
+    long = ("f/r/" + "1" * size)[:size]
+    value = msgspec.json.encode({**msgspec.json.decode(good), field: long, "time": time})
+    made = parse_batch(
+        FRAGMENT, [Record(0, -1, None, value)], partial(bolt.parse_one, future_skew_ms=1000),
+        component="parse", record_max_bytes=100_000, now=0,
+    )  # fmt: skip
+    for _, _, event in made.parsed.events:
+        check_storable(event)
+        assert size <= 64
 
 
 @given(times, times)

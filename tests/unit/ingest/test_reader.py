@@ -1,6 +1,7 @@
 """The reader of a spout task over Kafka in memory, with a clock that the test moves."""
 
 import logging
+from itertools import pairwise
 from random import Random
 from typing import NoReturn
 
@@ -13,11 +14,12 @@ from stormwatch.epochs import epoch_of
 from stormwatch.errors import BrokerRefused, StateError, TopicError
 from stormwatch.ingest.commit_metadata import read_mark
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight
+from stormwatch.ingest.partition import PIECES
 from stormwatch.ingest.reader import PACE_S, WAIT_S, Reader
 from stormwatch.ingest.retry import REFUSED_MAX_S
 from stormwatch.ports import Committed, Held
 from stormwatch.stretches import OPEN
-from tests.models.reader import Counting, World, spans
+from tests.models.reader import LIMITS, RULES, Counting, World, spans
 
 
 def test_a_batch_has_what_came_up_to_the_moment_it_is_sent() -> None:
@@ -634,6 +636,127 @@ def test_only_killers_are_quarantined_whoever_is_in_flight_beside_them(killers, 
     assert len(ended) == 3 * 61
     assert deaths <= 4 * len(killers)
     assert world.committed() == {0: 61, 1: 61, 2: 61}
+
+
+class Eight(World):
+    """Eight partitions of so many records each; the process died once before they came."""
+
+    def __init__(self, each: int) -> None:
+        limits = LIMITS._replace(records=1000, bytes=1 << 20)
+        super().__init__(partitions=8, rules=RULES._replace(limits=limits))
+        self.drain()
+        self.start()
+        for partition in range(8):
+            self.write(partition, each)
+
+    def all_in_flight(self, least: int) -> None:
+        """Go on until a batch of each partition is in flight, of so many records at least."""
+        for _ in range(500):
+            items = self.reader.step()
+            self.now += 0.1
+            if len(items) == 8 and all(item.records >= least for item in items):
+                return
+            for item in items:
+                self.reader.ack(item.tup_id)
+        raise AssertionError("never")
+
+
+def twice_crashed() -> Eight:
+    """A batch of eight records or more of each was in flight at the second death."""
+    world = Eight(5000)
+    world.all_in_flight(8)
+    world.start()
+    return world
+
+
+def test_after_a_second_crash_each_suspected_batch_goes_alone_once_not_record_by_record():
+    world = twice_crashed()
+    went = world.drain()
+    alone = [item for item in went if item.alone]
+    assert sorted(item.fragment.partition for item in alone) == list(range(8))
+    assert all(item.records >= 8 and not item.probe for item in alone)
+    assert world.committed() == dict.fromkeys(range(8), 5000)
+    together = [n for n, item in enumerate(went) if item.records and not item.alone]
+    assert together[0] < went.index(alone[-1]), "those that were cleared go on meanwhile"
+
+
+def test_after_a_third_only_the_batch_that_was_alone_comes_in_pieces_and_the_others_go_on(caplog):
+    world = twice_crashed()
+    (guilty,) = alone_in_flight(world)
+    world.start()
+    own = guilty.fragment.partition
+    went = world.drain()
+    pieces = [n for n, item in enumerate(went) if item.alone and item.fragment.partition == own]
+    assert sum(went[n].records for n in pieces) == guilty.records
+    for before, after in pairwise(pieces[:4]):  # then the others have nothing left
+        assert any(i.records and i.fragment.partition != own for i in went[before:after])
+    assert world.committed() == dict.fromkeys(range(8), 5000)
+    assert f"t[{own}]: a batch from offset {guilty.fragment.first} on was alone" in caplog.text
+
+
+def test_what_was_not_cleared_yet_at_a_further_death_is_still_suspected():
+    world = twice_crashed()
+    (first,) = alone_in_flight(world)
+    world.reader.ack(first.tup_id)
+    world.start()
+    alone = {item.fragment.partition for item in world.drain() if item.alone and not item.probe}
+    assert set(range(8)) - {first.fragment.partition} <= alone
+
+
+def test_what_was_acked_before_something_goes_alone_is_not_suspected_of_its_death():
+    world = twice_crashed()
+    (first,) = alone_in_flight(world)
+    world.reader.ack(first.tup_id)
+    (second,) = alone_in_flight(world)  # and between them a batch behind the first was acked
+    marks = {p: read_mark(c.metadata) for p, c in world.admin.committed("g", "t").items()}
+    assert marks[first.fragment.partition].span == 0
+    assert world.committed()[first.fragment.partition] > first.fragment.last + 1
+    assert marks[second.fragment.partition].alone
+
+
+def alone_in_flight(world: World) -> list[InFlight]:
+    """The first item that goes alone; all before it is acked."""
+    while True:
+        items = world.reader.step()
+        world.now += PACE_S  # no commit of a second
+        if any(item.alone for item in items):
+            assert len(items) == 1
+            return items
+        for item in items:
+            world.reader.ack(item.tup_id)
+
+
+@pytest.mark.parametrize("place", [0, 1, 5, 63, 130, 700, 1400])
+def test_a_killer_costs_at_most_six_deaths_however_many_partitions_are_in_flight(place):
+    """Four more than those that are counted on it; and some hundred times nothing else."""
+    world = Eight(1500)
+    deaths, quiet, flying, sent = 1, 0, [], 0
+    while quiet < 30:
+        items = world.reader.step()
+        world.now += 0.1
+        flying += items
+        sent += any(item.alone for item in items)
+        quiet = 0 if flying else quiet + 1
+        doomed = [i for i in flying if killed_by(i, (3, place))]
+        if doomed:  # nothing that is in flight beside it is acked
+            deaths, flying = deaths + 1, []
+            world.start()
+            continue
+        while flying:
+            world.reader.ack(flying.pop().tup_id)
+    assert deaths <= RULES.quarantine_after + 4 <= 10
+    assert sent <= 2 * PIECES + 8 * (deaths + 2)
+    assert world.committed() == dict.fromkeys(range(8), 1500)
+
+
+def killed_by(item: InFlight, killer: tuple[int, int]) -> bool:
+    """Whether the killer, (partition, offset), is a record of the batch."""
+    partition, offset = killer
+    return (
+        item.stream == BATCHES
+        and item.fragment.partition == partition
+        and any(record.offset == offset for record in item.payload)
+    )
 
 
 def test_quarantine_keeps_the_raw_record_and_the_gap_before_it():

@@ -1,6 +1,7 @@
 """Transactions topic: record values to events and back. The format: schema/transactions.md."""
 
 import unicodedata
+from datetime import UTC
 from typing import Annotated, Any
 
 import msgspec
@@ -58,9 +59,9 @@ def of_mapping(
 def _check_keys(wire: _Wire, value: bytes) -> None:
     if wire.type is not None:
         check_kind(wire.type, KIND)
-    optional = (wire.merchant, wire.country, wire.type)
+    absent = (wire.merchant is None) + (wire.country is None) + (wire.type is None)
     # A key that is unknown or there twice adds quotes, and nothing takes any away.
-    if value.count(b'"') != _QUOTES - 4 * optional.count(None):
+    if value.count(b'"') != _QUOTES - 4 * absent:
         check_rest(value)
 
 
@@ -91,7 +92,7 @@ def _event(
         merchant = _normalised(merchant)
     return Transaction(
         wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant, country,
-        utc_offset(wire.time),
+        0 if wire.time.tzinfo is UTC else utc_offset(wire.time),
     )  # fmt: skip
 
 
