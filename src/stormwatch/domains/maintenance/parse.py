@@ -11,7 +11,7 @@ from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.sensors import SENTINELS
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, to_ms
-from stormwatch.parsing.mapping import Target, values
+from stormwatch.parsing.mapping import OTHERS, Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -54,7 +54,7 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False):
     id: Id
     unit: Id
     time: Time
-    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window"]
+    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window", "check"]
     sensor: Id | None = None
     until: Time | None = None
     words: Annotated[str, Meta(max_length=500)] | None = None
@@ -70,6 +70,7 @@ class _Peek(msgspec.Struct, gc=False):
 
 _QUOTES = 14  # of four names and three texts; a sensor, `cycle` and `settings` add two, others four
 _UNIT = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+", re.ASCII)
+_NAME_MAX = 64
 _NOWHERE = (1.0, 0.0)
 _ANYWHERE = (-1e15, 1e15)
 _decode = msgspec.json.Decoder(_Wire).decode
@@ -88,6 +89,9 @@ class _Rules:
         self.needs_cycle = "cycle" in equipment.requires
         self.needs_settings = "settings" in equipment.requires
         self.possible = {name: sensor.possible for name, sensor in equipment.sensors.items()}
+        self.units = {name: sensor.unit for name, sensor in equipment.sensors.items()}
+        if equipment.other_sensors:
+            self.units[OTHERS] = ""
         self.other = _ANYWHERE if equipment.other_sensors else _NOWHERE
 
     def check_unit(self, unit: str) -> None:
@@ -106,7 +110,7 @@ class _Rules:
             low, high = possible.get(name, other)
             if not low <= measured <= high:
                 self._check_sensor(name, measured)
-            elif name not in possible and not name.isidentifier():
+            elif name not in possible and not (name.isidentifier() and len(name) <= _NAME_MAX):
                 _check_name(name)
 
     def _check_sensor(self, name: str, measured: float) -> None:
@@ -124,8 +128,8 @@ class _Rules:
 def _check_name(name: str) -> None:
     """Raises Refused for a name that people could not read, or that is too long to keep."""
     check_ids(**{f"sensors.{name}": name})
-    if not 1 <= len(name) <= 64:
-        why = "is not 1 to 64 characters long"
+    if not 1 <= len(name) <= _NAME_MAX:
+        why = f"is not 1 to {_NAME_MAX} characters long"
         raise refuse("out_of_range", f"sensors.{name}", why, name)
 
 
@@ -153,6 +157,7 @@ class Readings:
             entity="unit",
             make=self.of_mapping,
             readers={"cycle": values.whole},
+            units={name: rules.units for name, rules in self._rules.items()},
         )
 
     def of_mapping(
