@@ -15,6 +15,7 @@ from apps.cli import (
     dev,
     dlq,
     draw,
+    event,
     mapping,
     new,
     proof,
@@ -54,6 +55,7 @@ for module in (
     draw,
     alerts,
     mapping,
+    event,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")

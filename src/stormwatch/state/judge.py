@@ -116,3 +116,16 @@ class Domain(Judge[E, S], Protocol[E, S]):
 
         `to_wire` is its inverse: what it gives is read back to the same event.
         """
+
+
+Versions = tuple[str, str, str]
+"""Model, rules and feature set that a decision is of."""
+
+
+def versions_of(judge: Judge[Any, Any]) -> frozenset[Versions]:
+    """All versions that decisions of this code may name where the model had a score.
+
+    A judge that gives verdicts `by` others than its own has these as `other_versions`.
+    """
+    own = (judge.model_version, judge.rules_version, judge.feature_set)
+    return frozenset({own, *getattr(judge, "other_versions", ())})

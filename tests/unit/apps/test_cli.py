@@ -26,7 +26,7 @@ COMMANDS = [
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
     ["schema", "json"],
     ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
-    ["verdict"], ["replay"], ["map"],
+    ["verdict"], ["replay"], ["map"], ["event"],
 ]  # fmt: skip
 
 

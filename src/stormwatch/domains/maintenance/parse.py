@@ -53,7 +53,7 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False):
     id: Id
     unit: Id
     time: Time
-    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window"]
+    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window", "check"]
     sensor: Id | None = None
     until: Time | None = None
     words: Annotated[str, Meta(max_length=500)] | None = None
@@ -68,6 +68,7 @@ class _Peek(msgspec.Struct, gc=False):
 
 _QUOTES = 14  # of four names and three texts; a sensor, `cycle` and `settings` add two, others four
 _UNIT = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+", re.ASCII)
+_NAME_MAX = 64
 _NOWHERE = (1.0, 0.0)
 _ANYWHERE = (-1e15, 1e15)
 _decode = msgspec.json.Decoder(_Wire).decode
@@ -107,7 +108,7 @@ class _Rules:
             low, high = possible.get(name, other)
             if not low <= measured <= high:
                 self._check_sensor(name, measured)
-            elif name not in possible and not name.isidentifier():
+            elif name not in possible and not (name.isidentifier() and len(name) <= _NAME_MAX):
                 _check_name(name)
 
     def _check_sensor(self, name: str, measured: float) -> None:
@@ -125,8 +126,8 @@ class _Rules:
 def _check_name(name: str) -> None:
     """Raises Refused for a name that people could not read, or that is too long to keep."""
     check_ids(**{f"sensors.{name}": name})
-    if not 1 <= len(name) <= 64:
-        why = "is not 1 to 64 characters long"
+    if not 1 <= len(name) <= _NAME_MAX:
+        why = f"is not 1 to {_NAME_MAX} characters long"
         raise refuse("out_of_range", f"sensors.{name}", why, name)
 
 
