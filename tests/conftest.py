@@ -32,6 +32,7 @@ WITH_THEIR_OWN = (
     "tests/conformance/", "tests/contracts/test_kafka_outage.py", "tests/e2e/test_java.py",
     "tests/e2e/test_run_whole.py", "tests/e2e/test_services.py",
     "tests/e2e/test_services_cluster.py", "tests/e2e/test_services_storm.py",
+    "tests/e2e/test_systems.py",
 )  # fmt: skip
 """Those among them that start services of their own, or Storm alone."""
 _SHARED = {"kafka", "cassandra", "services"}

@@ -75,9 +75,9 @@ def doctor(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from apps.local.services import doctor as checks
+    from apps.local.doctor import examine
 
-    findings = checks.examine(shared.settings(), shared.ROOT)
+    findings = examine(shared.settings(), shared.ROOT)
     if as_json:
         shared.print_json([asdict(finding) for finding in findings])
     else:

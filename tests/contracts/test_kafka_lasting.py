@@ -10,8 +10,8 @@ from random import Random
 import confluent_kafka
 import pytest
 
-from apps.local.services import kafka_check
-from apps.local.services.finding import FAIL, WARN
+from apps.local.doctor import kafka_check
+from apps.local.doctor.finding import FAIL, WARN
 from stormwatch.adapters import connect
 from stormwatch.adapters.kafka import buffered_source as common
 from stormwatch.adapters.memory.store import MemoryStore

@@ -1,6 +1,6 @@
 """Embedded Kafka, Cassandra and Storm, from the jars that project.clj names.
 
-Callers need only `up`, `down`, `status` (and `cluster`, `doctor`); the rest is how.
+Callers need only `up`, `down`, `status` (and `cluster`); the rest is how.
 """
 
 from apps.local.services.errors import ServiceError

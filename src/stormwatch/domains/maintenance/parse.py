@@ -11,7 +11,7 @@ from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.sensors import SENTINELS
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, to_ms
-from stormwatch.parsing.mapping import Target, values
+from stormwatch.parsing.mapping import OTHERS, Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -87,6 +87,9 @@ class _Rules:
         self.needs_cycle = "cycle" in equipment.requires
         self.needs_settings = "settings" in equipment.requires
         self.possible = {name: sensor.possible for name, sensor in equipment.sensors.items()}
+        self.units = {name: sensor.unit for name, sensor in equipment.sensors.items()}
+        if equipment.other_sensors:
+            self.units[OTHERS] = ""
         self.other = _ANYWHERE if equipment.other_sensors else _NOWHERE
 
     def check_unit(self, unit: str) -> None:
@@ -152,6 +155,7 @@ class Readings:
             entity="unit",
             make=self.of_mapping,
             readers={"cycle": values.whole},
+            units={name: rules.units for name, rules in self._rules.items()},
         )
 
     def of_mapping(

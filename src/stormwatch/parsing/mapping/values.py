@@ -32,8 +32,7 @@ _ISO = {
 """Patterns that `datetime.fromisoformat` reads, ten times as fast; it takes much more."""
 _PER_S = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 _WHOLE_MAX = 10**300
-_SECONDS = 10  # digits of whole seconds since the epoch, from 2001 to 2286
-_DIGITS = 25
+DIGITS = 25
 """Python refuses to read numbers of thousands of digits."""
 LEAST_MS, MOST_MS = 62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999
 
@@ -59,7 +58,7 @@ def whole(value: Any) -> int:
     """A whole number, also as text or as 12.0. Raises Unusable."""
     if value.__class__ is int:
         return int(value)
-    exact = Decimal(_written(value) if value.__class__ is str else repr(value))
+    exact = _exact(value)
     if exact != exact.to_integral_value():
         raise Unusable("wrong_type", "is not a whole number")
     return int(exact)
@@ -93,7 +92,12 @@ def number_with_comma(value: Any) -> float:
 
 
 def _is_whole(written: str) -> bool:
-    return len(written) < _DIGITS and written.isascii() and written.isdecimal()
+    return len(written) < DIGITS and written.isascii() and written.isdecimal()
+
+
+def _exact(value: Any) -> Decimal:
+    """What was written, digit by digit. Raises Unusable."""
+    return Decimal(repr(value) if value.__class__ in (int, float) else _written(value))
 
 
 def _written(value: Any) -> str:
@@ -127,7 +131,7 @@ def amount(field: Field, digits: int) -> Callable[[Any], int]:
     def take(value: Any) -> int:
         if plain and value.__class__ is str:  # 12.50, as most are written
             whole, _, rest = value.partition(".")
-            if whole and len(rest) == digits and len(value) < _DIGITS and value.isascii():
+            if whole and len(rest) == digits and len(value) < DIGITS and value.isascii():
                 written = whole + rest
                 if written.isdecimal():
                     return int(written)
@@ -193,17 +197,12 @@ def _rfc3339(value: Any) -> datetime:
 
 def _epoch(per_s: int) -> Callable[[Any], datetime]:
     def take(value: Any) -> datetime:
-        if per_s == 1 and value.__class__ is str and len(value) == _SECONDS and value.isascii():
-            try:
-                return datetime.fromtimestamp(int(value), UTC)
-            except ValueError:
-                pass  # it is told by the longer way
         if value.__class__ is int:
             ms = value * 1000 // per_s
         elif value.__class__ is str and _is_whole(value):
             ms = int(value) * 1000 // per_s
         else:
-            exact = Decimal(_written(value) if value.__class__ is str else repr(value))
+            exact = _exact(value)
             ms = floor(exact * 1000 / per_s)
         if not -LEAST_MS <= ms <= MOST_MS:
             raise Unusable("out_of_range", "is no time of this calendar: is its unit another?")

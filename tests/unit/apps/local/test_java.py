@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.local.services import cassandra, java, machine
+from apps.local.doctor import machine
+from apps.local.services import cassandra, java
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home, silent
 from apps.local.services.java import CASSANDRA, KAFKA, cassandra_options, major

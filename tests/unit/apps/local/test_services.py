@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from thriftpy2.rpc import make_client
 
+from apps.local.doctor import examine
 from apps.local.services import cluster, manage, ports, process, registry, storm, workers
-from apps.local.services.doctor import examine
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import cassandra_answers, kafka_answers, listens, zookeeper_answers
 from apps.local.services.home import Home, private, set_aside, silent

@@ -4,13 +4,14 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from apps.local.doctor import cassandra_check, kafka_check, machine
+from apps.local.doctor.finding import FAIL, OK, WARN, Finding
+from apps.local.doctor.retention import settings_findings
 from apps.local.services import (
     cassandra,
     jars,
     java,
     kafka,
-    kafka_check,
-    machine,
     manage,
     ports,
     process,
@@ -18,13 +19,9 @@ from apps.local.services import (
     storm,
 )
 from apps.local.services.errors import ServiceError
-from apps.local.services.finding import FAIL, OK, WARN, Finding
 from apps.local.services.home import Home
-from apps.local.services.retention import settings_findings
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import Settings
-
-__all__ = ["Finding", "examine"]
 
 
 def examine(settings: Settings, root: Path) -> list[Finding]:
@@ -89,8 +86,7 @@ def _services(settings: Settings, root: Path, home: Home) -> Iterator[Finding]:
     for status in manage.status(root, settings):
         if status.state == "running":
             yield Finding(status.name, OK, f"Running, pid {status.pid}, {_shown(status.ports)}.")
-            if status.name == kafka.NAME:
-                yield from kafka_check.check(settings)
+            yield from _checked(status.name, settings)
         elif status.state == "stale":
             yield Finding(
                 status.name,
@@ -103,10 +99,18 @@ def _services(settings: Settings, root: Path, home: Home) -> Iterator[Finding]:
         elif status.state == "external":
             found = _external(status.name, settings, root)
             yield found
-            if status.name == kafka.NAME and found.ok:
-                yield from kafka_check.check(settings)
+            if found.ok:
+                yield from _checked(status.name, settings)
         else:
             yield Finding(status.name, OK, "Not running; `./stormwatch run` and `up` start it.")
+
+
+def _checked(name: str, settings: Settings) -> Iterator[Finding]:
+    """What is asked of a service that accepts connections."""
+    if name == kafka.NAME:
+        yield from kafka_check.check(settings)
+    elif name == cassandra.NAME:
+        yield from cassandra_check.check(settings)
 
 
 def _external(name: str, settings: Settings, root: Path) -> Finding:

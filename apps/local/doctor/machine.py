@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from apps.local.doctor.finding import FAIL, OK, WARN, Finding
 from apps.local.services import jars, maven
 from apps.local.services.errors import ServiceError
-from apps.local.services.finding import FAIL, OK, WARN, Finding
 from apps.local.services.home import Home
 from apps.local.services.java import Need, java
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 
-from apps.local.services.finding import FAIL, OK, WARN, Finding
+from apps.local.doctor.finding import FAIL, OK, WARN, Finding
 from stormwatch.errors import StormwatchError
 from stormwatch.ports import Source
 from stormwatch.settings import Settings

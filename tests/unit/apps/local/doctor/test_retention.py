@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.local.services.retention import settings_findings
+from apps.local.doctor.retention import settings_findings
 from stormwatch.settings import Settings
 
 
