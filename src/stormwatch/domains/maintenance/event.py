@@ -3,9 +3,10 @@
 Wire format: schema/readings.md.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 
 class UnitEvent(msgspec.Struct, frozen=True, array_like=True):
@@ -26,8 +27,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     cycle: int  # operating cycles since the unit was new, >= 1; 0: not told
     settings: tuple[float, ...]  # operating settings, e.g. altitude, Mach, throttle
     sensors: dict[str, float]  # name -> finite value, units by the type's sensor
-    equipment: str = ""  # name of the unit's type; "": the one that the settings name
-    event: UnitEvent | None = None
+    equipment: Annotated[str, Meta(examples=["any"])] = ""
+    """Name of the unit's type; "": the one that the settings name."""
+    event: Annotated[UnitEvent | None, Meta(examples=[None])] = None
 
     @property
     def entity(self) -> str:
