@@ -1,6 +1,9 @@
 """A card transaction, as it travels between components. Wire format: schema/transactions.md."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 PURCHASE = "purchase"
 TAKING_BACK = ("refund", "reversal")
@@ -40,8 +43,9 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True):
     merchant: str = ""  # free text, shown escaped
     country: str = ""  # ISO 3166 alpha-2 of the terminal, upper case
     utc_offset: int = 0  # minutes that the clock where `time` was written is ahead of UTC
-    more: Details | None = None
-    learn_only: bool = False  # history: learned, and not judged
+    more: Annotated[Details | None, Meta(examples=[None])] = None
+    learn_only: Annotated[bool, Meta(examples=[False])] = False
+    """History: learned, and not judged."""
 
     @property
     def entity(self) -> str:

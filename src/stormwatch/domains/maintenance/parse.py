@@ -153,7 +153,7 @@ class Readings:
         return Target(
             "readings",
             required=("id", "unit", "time"),
-            optional=("cycle", "event", "sensor", "words"),
+            optional=("cycle", "event", "sensor", "until", "words"),
             entity="unit",
             make=self.of_mapping,
             readers={"cycle": values.whole},
