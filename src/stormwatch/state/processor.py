@@ -249,6 +249,11 @@ class _Batch(Generic[E, S]):
 
     def _verdicts(self, first: int = 0) -> list[Verdict]:
         """Of what was scored, from the `first` on: the domain's, but for what is learned only."""
+        if not self._learned:
+            events = [event for _, _, event, _ in self._scored[first:]]
+            if not events:
+                return []
+            return self._domain.decide(events, self._features[first:], self.carries[first:])
         all_of_them = range(first, len(self._scored))
         judged = [at for at in all_of_them if at not in self._learned]
         if not judged:
@@ -258,8 +263,6 @@ class _Batch(Generic[E, S]):
             [self._features[at] for at in judged],
             [self.carries[at] for at in judged],
         )
-        if len(judged) == len(all_of_them):
-            return found
         by_place = dict(zip(judged, found, strict=True))
         return [by_place.get(at, _NOT_JUDGED) for at in all_of_them]
 
