@@ -12,9 +12,9 @@ one (a bolt that cannot start, a broken model) does not die of a record. If the 
 the batches in flight are *suspected*. Up to FEW records of them come one by one. Else each batch
 comes once more, whole, while nothing else of the task is in flight: all but the one that kills are
 cleared by that. What was alone in flight at a death comes one by one or, if it is larger than FEW,
-in PIECES, of which the one that kills does so again. A single record is a *probe*: it goes alone, too, and is quarantined once
-`quarantine_after` deaths are counted on it. The other partitions have a turn between any two that
-go alone (`stormwatch.ingest.choice`).
+in PIECES, of which the one that kills does so again. A single record is a *probe*: it goes alone,
+too, and is quarantined once `quarantine_after` deaths are counted on it. The other partitions have
+a turn between any two that go alone (`stormwatch.ingest.choice`).
 
 So a record that kills its process costs at most `quarantine_after` + 2 deaths where few records
 are in flight (one that nobody was prepared for, one with batches of several partitions), + 4 where
