@@ -36,11 +36,11 @@ def score(
 
     def build(bolt: BatchBolt) -> Step:
         settings = bolt.settings
-        policy = Policy.of(settings)
         name = bolt.component_name
 
         def contract_of() -> Contract[Any, Any]:
-            return Contract(make(settings), policy, name, marks(settings))
+            domain = make(settings)
+            return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))
 
         contract = bolt.lazily(contract_of, "the model")
         bolt.cache = StateCache(settings.cache_mb << 20)

@@ -157,3 +157,33 @@ def test_settings_are_known_by_their_places_so_all_or_none() -> None:
 def test_a_number_may_be_a_word_for_another_one() -> None:
     toml = WIDE.replace('unit = "°C"', "lookup = {1 = 5, 0 = 2}").replace("t.out", "t")
     assert parse(toml, vib=0, t="1")["sensors"] == {"vibration": 0.0, "temperature": 5.0}
+
+
+EVENTS = """
+event = "readings"
+
+[fields]
+id = { hash = ["pump", "at", "what"] }
+unit = { path = "pump" }
+time = { path = "at", form = "epoch_s" }
+event = { path = "what", lookup = { R = "overhaul", W = "window", F = "failure" } }
+until = { path = "to", form = "epoch_s" }
+words = { path = "note" }
+"""
+
+
+def test_a_table_of_what_happened_becomes_events_of_units() -> None:
+    mapped = compiled(read(EVENTS, "m.toml"), READING, "m.toml", EVENTS)
+
+    def event(**cells: str) -> Any:
+        value = msgspec.json.encode({"pump": "p1", "at": "1782900000"} | cells)
+        return mapped.parse(value, -1, future_skew_ms=0)
+
+    window = event(what="W", to="1782903600", note="grid works")
+    assert (window.unit, window.equipment, window.sensors) == ("p1", "any", {})
+    assert window.event.kind == "window" and window.event.until == 1_782_903_600_000
+    assert window.event.words == "grid works"
+    assert event(what="F").event.kind == "failure"
+    refused = event(what="X")
+    assert (refused.code, refused.field) == ("out_of_range", "what")
+    assert event(what="W", to="").code == "missing_field"

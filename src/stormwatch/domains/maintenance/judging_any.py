@@ -75,7 +75,8 @@ def _gap(carry: Carry) -> Iterator[Reason]:
 
 def _called(kind: Equipment, name: str) -> str:
     sensor = kind.sensors.get(name)
-    return f"{sensor.words} ({name})" if sensor and sensor.words else name
+    words = sensor.words if sensor else ""
+    return f"{words} ({name})" if words and words != name else name
 
 
 def _measured(kind: Equipment, name: str, value: float) -> str:
