@@ -339,6 +339,36 @@ def test_a_record_may_hold_anything_beside_and_no_key_twice(more: Any) -> None:
     assert isinstance(got, Rejection) and got.code == "duplicate_key"
 
 
+@pytest.mark.parametrize(
+    ("negative", "amount", "kind", "found"),
+    [
+        ("refund", "-12.50", None, (1250, "refund")), ("refund", "12.50", None, (1250, None)),
+        ("refund", "-1.00", "reversal", (100, "reversal")),
+        ("refund", "-1.00", "purchase", (100, "refund")),
+        ("spent", "-12.50", None, (1250, None)), ("spent", "12.50", None, (1250, "refund")),
+        ("spent", 3, "reversal", (300, "reversal")), ("absolute", "-12.50", None, (1250, None)),
+    ],
+)  # fmt: skip
+def test_a_sign_means_what_the_mapping_says(
+    negative: str, amount: Any, kind: str | None, found: tuple[int, str | None]
+) -> None:
+    toml = WHOLE.replace('unit = "major"', f'unit = "major"\nnegative = "{negative}"')
+    target = TARGET._replace(optional=("merchant", "kind"))
+    toml += '\n[fields.kind]\npath = "kind"\n'
+    mapped = compiled(read(toml, "m.toml"), target, "m.toml")
+    record = row(amt=amount) | ({"kind": kind} if kind else {})
+    event = mapped.parse(msgspec.json.encode(record), 0, future_skew_ms=0)
+    assert (event["amount"], event.get("kind")) == found
+
+
+@pytest.mark.parametrize("envelope", ["none", "cloudevents"])
+def test_a_row_may_say_that_it_is_history(envelope: str) -> None:
+    toml = WHOLE.replace("card_numbers", f'envelope = "{envelope}"\ncard_numbers')
+    for mark in ({}, {"_learn_only": "true"}):
+        record = row() if envelope == "none" else {"data": row()}
+        assert parse(toml, **record, **mark).get("learn_only", False) == bool(mark)
+
+
 @pytest.mark.parametrize("form", ["epoch_s", "epoch_ms"])
 @pytest.mark.parametrize("value", [True, [], {}, None, "", "abc"])
 def test_what_is_no_number_is_no_time_and_raises_nothing(form: str, value: Any) -> None:

@@ -34,6 +34,7 @@ class _Wire(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     sensors: _Sensors
     equipment: str | None = None
     type: str | None = None
+    learn_only: bool | None = None
 
 
 class _Strict(msgspec.Struct, gc=False):
@@ -59,6 +60,7 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False):
     words: Annotated[str, Meta(max_length=500)] | None = None
     equipment: str | None = None
     type: str | None = None
+    learn_only: bool | None = None
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -193,6 +195,8 @@ class Readings:
             quotes += 4
         if wire.equipment is not None:
             quotes += 4
+        if wire.learn_only is not None:
+            quotes += 2
         # A key that is unknown or there twice adds quotes, and nothing takes any away.
         if value.count(b'"') != quotes:
             check_rest(value)
@@ -208,7 +212,7 @@ class Readings:
         rules.check_sensors(wire.sensors)
         return Reading(
             wire.id, wire.unit, time, wire.cycle or 0, wire.settings or (), wire.sensors,
-            wire.equipment or "",
+            wire.equipment or "", None, bool(wire.learn_only),
         )  # fmt: skip
 
     def _otherwise(
@@ -243,7 +247,7 @@ class Readings:
         time = check_time(wire.time, timed, timestamp, future_skew_ms)
         return Reading(
             wire.id, wire.unit, time, 0, (), {}, wire.equipment or "",
-            _unit_event(rules.equipment, wire, time),
+            _unit_event(rules.equipment, wire, time), bool(wire.learn_only),
         )  # fmt: skip
 
 
@@ -278,16 +282,17 @@ def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Reading | Rej
 def to_wire(event: Reading) -> bytes:
     """The record value that `parse` reads back to the same event."""
     time, equipment = from_ms(event.time), event.equipment or None
+    learn_only = event.learn_only or None
     if (noted := event.event) is not None:
         until = from_ms(noted.until) if noted.until else None
         return _encode(
             _Event(event.id, event.unit, time, noted.kind, noted.sensor or None, until,  # type: ignore[arg-type]
-                   noted.words or None, equipment, EVENT)
+                   noted.words or None, equipment, EVENT, learn_only)
         )  # fmt: skip
     return _encode(
         _Wire(
             id=event.id, unit=event.unit, time=time, cycle=event.cycle or UNSET,
             settings=event.settings if event.settings or not equipment else UNSET,
-            sensors=event.sensors, equipment=equipment,
+            sensors=event.sensors, equipment=equipment, learn_only=learn_only,
         )
     )  # fmt: skip

@@ -40,6 +40,8 @@ from stormwatch.records import IGNORED, Rejection
 OTHERS = "*"
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
+LEARN_ONLY = "_learn_only"
+"""The field, "true", in which a producer says that a row is history, to be learned only."""
 _decode = msgspec.json.decode
 _decode_texts = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -130,6 +132,7 @@ class _Compiled:
         self._absent: Absent = (None, "", *mapping.absent)
         self._amounts: dict[int, Take] = {}
         self._money = mapping.fields.get("amount")
+        self._is_signed = self._money is not None and self._money.negative in ("refund", "spent")
         reads = {
             name: values.time(field) if name in TIMES else target.readers.get(name, values.text)
             for name, field in mapping.fields.items()
@@ -173,7 +176,7 @@ class _Compiled:
         hashed = [mapping.fields[name].hash or [] for name, _ in self._fields]
         return (
             mapping.format == "json" and self._is_flat and self._money is None
-            and not mapping.absent and not mapping.card_numbers
+            and not self._is_signed and not mapping.absent and not mapping.card_numbers
             and all(paths and not any("." in path for path in paths) for paths in hashed)
         )  # fmt: skip
 
@@ -183,7 +186,7 @@ class _Compiled:
                 self._mapping.fields, self._target.required, self._constants, self._texts,
                 self._read, tuple(name for name, _ in self._fields), self._digits,
                 self._measured,
-                self._target.make, self.parse, FAULT,
+                self._target.make, self.parse, FAULT, LEARN_ONLY,
             )
         )  # fmt: skip
 
@@ -211,6 +214,7 @@ class _Compiled:
             if self._money is not None:
                 take = self._amount_in(found["currency"])
                 self._take("amount", take, record, found, value)
+            self._mark(record, found)
             if self._measured is not None:
                 found.update(self._measured(record))
             seen = self._hidden(record, value) if self._cards else value
@@ -232,6 +236,15 @@ class _Compiled:
             found[name] = got
         elif name in self._target.required:
             raise self._missing(name, value)
+
+    def _mark(self, record: dict[str, Any], found: dict[str, Any]) -> None:
+        """What the sign of an amount says, and whether the record is history."""
+        if self._is_signed and found["amount"] < 0:
+            found["amount"] = -found["amount"]
+            if found.get("kind") != "reversal":
+                found["kind"] = "refund"
+        if LEARN_ONLY in record:
+            found["learn_only"] = True
 
     def _key_of(self, name: str) -> str:
         """The key whose value the field is read from, where that is all; else ""."""
@@ -273,7 +286,10 @@ class _Compiled:
             raise refuse("wrong_type", "", f"is {record[FAULT]}", value)
         if self._is_flat:
             return record
+        is_history = LEARN_ONLY in record
         record = _unwrapped(record, self._mapping.envelope, value)
+        if is_history:
+            record[LEARN_ONLY] = True
         if self._only is not None:
             self._check_kind(record)
         return record
@@ -638,7 +654,9 @@ def _one_sensor(long: Long, read: Callable[[Any], float], absent: Absent) -> Sen
 
 
 def _rest(mapping: Mapping, read: Callable[[Any], float], absent: Absent) -> Sensors:
-    known = {"_file", "_row", *mapping.settings, *mapping.without, *mapping.card_numbers}
+    known = {
+        "_file", "_row", LEARN_ONLY, *mapping.settings, *mapping.without, *mapping.card_numbers,
+    }  # fmt: skip
     for field in mapping.fields.values():
         known |= {*paths_of(field), *(field.hash or ())}
     if mapping.only is not None:

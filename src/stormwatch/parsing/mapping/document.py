@@ -48,7 +48,9 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     # of amounts
     unit: Literal["major", "minor"] | None = None
-    negative: Literal["refuse", "absolute"] = "refuse"
+    negative: Literal["refuse", "absolute", "refund", "spent"] = "refuse"
+    """What a sign means: absolute, nothing; refund, that a negative amount goes back to the
+    customer; spent, that a positive one does."""
     fraction: Literal["refuse", "round"] = "refuse"
     """Of the currency's minor unit: refuse, or round half to even."""
     decimal_sign: Literal[".", ","] = "."

@@ -20,7 +20,7 @@ _HEAD = """\
 def parse(value, timestamp, *, future_skew_ms):
     try:
         record = decode(value)
-        if value.count(b'"') == 4 * len(record) and fault not in record:
+        if value.count(b'"') == 4 * len(record) and fault not in record and history not in record:
 """
 _TAIL = """\
             return make(found, value, timestamp, future_skew_ms)
@@ -44,13 +44,15 @@ class Parts(NamedTuple):
     measured: Callable[[dict[str, Any]], dict[str, Any]] | None
     make: Callable[..., Any]
     slow: Callable[..., Any]
-    fault: str
+    fault: str  # keys that mean something by themselves
+    history: str
 
 
 def written_out(parts: Parts) -> Callable[..., Any]:
     """`parts.slow`, sooner for what is usual. Every name of the mapping is a constant in it."""
     scope: dict[str, Any] = {
         "decode": msgspec.json.Decoder(dict[str, str]).decode, "fault": parts.fault,
+        "history": parts.history,
         "make": parts.make, "slow": parts.slow, "unusual": _UNUSUAL, "measured": parts.measured,
         "moment": datetime.fromtimestamp, "utc": UTC, "stable_id": values.stable_id,
         "constants": dict(parts.constants), "Unusable": Unusable,

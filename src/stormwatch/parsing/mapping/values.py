@@ -121,12 +121,12 @@ def amount(field: Field, digits: int) -> Callable[[Any], int]:
     """A reader of money in a currency whose minor unit has so many digits: value to minor units.
 
     Exact: an amount that is not a whole number of minor units is Unusable, unless the mapping
-    says to round it.
+    says to round it. Below zero where the mapping says that it goes back to the customer.
     """
-    major, absolute = field.unit == "major", field.negative == "absolute"
+    major, negative = field.unit == "major", field.negative
     rounds = field.fraction == "round"
     sign, thousands = field.decimal_sign, field.thousands
-    plain = major and sign == "." and not thousands
+    plain = major and sign == "." and not thousands and negative != "spent"
 
     def take(value: Any) -> int:
         if plain and value.__class__ is str:  # 12.50, as most are written
@@ -139,10 +139,12 @@ def amount(field: Field, digits: int) -> Callable[[Any], int]:
         minor = int(exact.to_integral_value(ROUND_HALF_EVEN)) if rounds else int(exact)
         if minor != exact and not rounds:
             raise Unusable("out_of_range", "has a fraction of the currency's minor unit")
-        if minor < 0 and not absolute:
-            why = 'is negative; if that means money spent, say negative = "absolute"'
+        if minor < 0 and negative == "refuse":
+            why = 'is negative; say negative = "spent", "refund" or "absolute" as the sign means'
             raise Unusable("out_of_range", why)
-        return abs(minor)
+        if negative == "spent":
+            return -minor
+        return minor if negative == "refund" else abs(minor)
 
     return take
 
