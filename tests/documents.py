@@ -1,7 +1,8 @@
 """Documents that are carried out: files to write, commands to run, and what is said to come out.
 
-A `python` block behind a line that ends with "`a/path.py`:" is that file. A `sh` block is commands;
-a `text` block behind it is what they print, line by line, with … for what may be anything.
+A block behind a line that ends with "`a/path.py`:" is that file, also one of CSV or TOML. A `sh`
+block is commands; a `text` block behind it is what they print, line by line, with … for what may be
+anything.
 """
 
 import os

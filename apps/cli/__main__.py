@@ -15,6 +15,8 @@ from apps.cli import (
     dev,
     dlq,
     draw,
+    equipment,
+    event,
     mapping,
     new,
     proof,
@@ -54,12 +56,14 @@ for module in (
     draw,
     alerts,
     mapping,
+    event,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
+app.add_typer(equipment.app, name="equipment")
 
 
 def main(argv: list[str] | None = None) -> int:

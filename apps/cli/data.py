@@ -8,6 +8,7 @@ import typer
 from apps.cli import app as shared
 from apps.data.kinds import BY_EVENTS
 
+LEARNABLE = ("transactions", "readings")
 ENDLESS_RATE = 500.0
 """Records/s of generated events without an end, as in `run`."""
 
@@ -28,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=shared.example(
             "publish transactions --rate 200 --count 10000",
             "publish readings train_FD001.txt",
+            "publish transactions --learn-only last_month.csv",
         ),
         short_help="Send generated events, or events from files, to Kafka.",
     )(publish)
@@ -70,6 +72,9 @@ def publish(
     ] = 5_000,
     units: Annotated[int, typer.Option(min=1, help="Units in generated readings.")] = 50,
     seed: Annotated[int, typer.Option(help="Seed of generated events.")] = 0,
+    learn_only: Annotated[
+        bool, typer.Option("--learn-only", help="FILE is history: learned, and not judged.")
+    ] = False,
 ) -> None:
     """Publish generated events, or events from files, to their Kafka topic.
 
@@ -77,12 +82,22 @@ def publish(
     schema/, the card transactions of the Fraud Detection Handbook, C-MAPSS text; also as .gz or
     through a pipe (/dev/stdin). Without --count, generated events go on until Ctrl-C. Their times
     continue after the topic's last event.
+
+    --learn-only, of transactions and readings, marks each record of a FILE as history: states learn
+    it, it is decided as `learned`, and no alert comes of it. Publish it before what is live.
     """
     from apps.local.run import publishing
 
+    if learn_only and (not files or events not in LEARNABLE):
+        raise typer.BadParameter(
+            f"--learn-only goes with a FILE of {' or '.join(LEARNABLE)}.", param_hint="--learn-only"
+        )
+
     if rate is None:
         rate = 0.0 if files or count else ENDLESS_RATE
-    asked = publishing.Asked(events, rate, count, seed, customers, units, tuple(files or ()))
+    asked = publishing.Asked(
+        events, rate, count, seed, customers, units, tuple(files or ()), learn_only
+    )
     sent, interrupted = publishing.by_hand(shared.answered("kafka"), asked, shared.steps())
     print(f"{sent:,} records published.")
     if interrupted:

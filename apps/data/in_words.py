@@ -5,6 +5,7 @@ import msgspec
 from apps.data.printable import shown
 from stormwatch.domains.fraud.money import money
 from stormwatch.records import Decision, DecisionRow
+from stormwatch.state.judge import UNSCORED
 
 _decision = msgspec.json.Decoder(Decision).decode
 
@@ -17,7 +18,7 @@ class _Payment(msgspec.Struct):
 
 
 class _Cycle(msgspec.Struct):
-    cycle: int
+    cycle: int | None = None
 
 
 _payment = msgspec.json.Decoder(_Payment).decode
@@ -35,6 +36,22 @@ def in_words(row: DecisionRow) -> str:
     return shown("; ".join([*alone, *(reason.text for reason in reasons)]))
 
 
+def score_in_words(topology: str, row: DecisionRow) -> str:
+    """What an alert's score says: of machines it is cycles left, or sigmas from what is normal."""
+    if row.score == UNSCORED:
+        return "by rules alone"
+    if topology != "maintenance":
+        return f"{row.score:.2f}"
+    match row.outcome:
+        case "anomaly":
+            return f"{row.score:.1f} sigmas"
+        case "no_data":
+            return "after a silence"
+        case "sensor_fault":
+            return "a sensor is broken"
+    return f"{row.score:.0f} cycles left"
+
+
 def record_in_words(events: str, value: bytes) -> str:
     """What a record of a kind of events was, in a few words; "" where nothing short says it."""
     try:
@@ -44,7 +61,8 @@ def record_in_words(events: str, value: bytes) -> str:
                 at = paid.merchant or paid.terminal
                 text = money(paid.amount, paid.currency) + (f" at {at}" if at else "")
             case "readings":
-                text = f"cycle {_cycle(value).cycle:,}"
+                cycle = _cycle(value).cycle
+                text = "" if cycle is None else f"cycle {cycle:,}"
             case _:
                 return ""
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -11,7 +11,9 @@ from apps.data import event_files, mapped_rows
 from apps.data.kinds import BY_TOPOLOGY
 from apps.data.publish import Event
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
+from stormwatch.domains.maintenance import equipment
 from stormwatch.domains.maintenance.parse import TARGET as READING
+from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.parsing.fields import from_ms
 from stormwatch.parsing.mapping import Mapped, Target, chosen, made, read, text_of
 from stormwatch.records import IGNORED, Rejection
@@ -19,14 +21,24 @@ from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
 TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION, READING.event: READING}
-"""The kinds of events that mappings can make."""
+"""The kinds of events that mappings can make, with the equipment types that are shipped."""
 SHOWN = 10
 
 
 def of(settings: Settings, events: str, topic: str) -> Mapped | None:
     """The mapping that the settings name for a topic of these events. Raises MappingError."""
-    target = TARGETS.get(events)
+    target = target_of(settings, events)
     return None if target is None else chosen(settings, target).get(topic)
+
+
+def target_of(settings: Settings, events: str) -> Target | None:
+    """What a mapping of these events has to find; None where none can make them.
+
+    Raises SettingsError.
+    """
+    if events == READING.event:
+        return Readings(equipment.chosen(settings)).target
+    return TARGETS.get(events)
 
 
 def parser(settings: Settings, topic: str, domain: Domain[Any, Any]) -> Callable[..., Any]:

@@ -34,6 +34,9 @@ _MACHINE = ("unit", "machine", "pump", "device", "asset", "equipment", "engine",
 _SENSOR = ("sensor", "tag", "channel", "metric", "signal", "variable", "parameter", "measurement",
            "key", "name")  # fmt: skip
 _MEASURED = ("value", "val", "reading", "measured")
+_MORE = {"category": ("category", "mcc"), "channel": ("channel",), "device": ("device",)}
+_PLACES = {"latitude": {"lat", "latitude"}, "longitude": {"long", "lon", "lng", "longitude"}}
+_AT_HOME = {"customer", "cust", "home", "cardholder"}
 _LABEL = {"fraud", "label", "target", "class", "anomaly", "failure", "fault", "rul", "isfraud",
           "twf", "hdf", "pwf", "osf", "rnf", "changepoint", "outcome"}  # fmt: skip
 MADE = ("_file", "_row")
@@ -157,6 +160,7 @@ class _Draft:
                         "no column names a terminal or shop: all are taken for one")  # fmt: skip
         if country := self._named(("country",), lambda c: _all_fit(c, _COUNTRY)):
             self._field("country", {"path": country.path}, f"`{country.path}`: two capitals each")
+        self._more()
         self._id([payer, time, place, money], _OF_PAYMENT)
         self._leave_rest()
 
@@ -298,6 +302,28 @@ class _Draft:
             self._ask("currency", "No column names the currency: which one is it (ISO 4217, such "
                       "as EUR)?")  # fmt: skip
         self._field("currency", {"constant": self._answers.currency}, "no column names it: yours")
+
+    def _more(self) -> None:
+        """Fields that a payment may have, where their columns are named so that nothing is open."""
+        for name, words in _MORE.items():
+            if name in self._target.optional and (
+                column := self._named(words, lambda c: _all_fit(c, _PLAIN_ID))
+            ):
+                hashed = name == "device"
+                keys = {"hash": [column.path]} if hashed else {"path": column.path}
+                self._field(name, keys, f"`{column.path}`: named so")
+        for column in self._all:
+            which = next((name for name in _PLACES if _PLACES[name] & column.words), "")
+            if not which or column.path in self._used or not column.is_numeric:
+                continue
+            owner = "customer_" if column.words & _AT_HOME else ""
+            if not owner and not column.words & {*_PLACE, "merch"}:
+                self._leave(column, f"a place, and whose is not told: {which} is the terminal's, "
+                            f"customer_{which} the customer's")  # fmt: skip
+            elif owner + which in self._target.optional:
+                self._used.add(column.path)
+                whose = "the customer's" if owner else "the terminal's"
+                self._field(owner + which, {"path": column.path}, f"`{column.path}`: {whose} place")
 
     def _id(self, parts: Sequence[Column | None], of: set[str]) -> None:
         free = [c for c in self._all if c.path not in self._used and c.is_unique and _may_be_id(c)]

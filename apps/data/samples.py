@@ -61,7 +61,7 @@ def of_topic(source: Source, topic: str, clock: Clock = time.monotonic) -> Sampl
     BrokerUnavailable."""
     info = source.describe()
     if info is None:
-        raise TopicError(f"There is no topic {topic!r}.")
+        raise TopicError(f"There is no topic {topic!r}: name one that Kafka has.")
     marks = {partition: source.watermarks(partition) for partition in range(info.partitions)}
     each = max(1, MOST // info.partitions)
     source.assign({p: max(mark.low, mark.high - each) for p, mark in marks.items()})

@@ -21,6 +21,7 @@ ALERTS = 40
 
 
 class _Place(msgspec.Struct):
+    topic: str
     partition: int
     offset: int
 
@@ -43,13 +44,15 @@ def take(stream: Stream, outside: Connected, began: int, alerts_since: int | Non
     """One look: figures of processes that wrote theirs since `began` (ms), and the newest alerts
     since then, or since `alerts_since`. Raises InfrastructureError."""
     taken = now_ms()
-    marks = outside.admin.watermarks(stream.topic)
-    committed = outside.admin.committed(outside.settings.kafka_group, stream.topic)
-    high = sum(mark.high for mark in marks.values())
-    lag = sum(
-        mark.high - max(mark.low, committed[partition].offset if partition in committed else 0)
-        for partition, mark in marks.items()
-    )
+    high = lag = 0
+    for topic in stream.topics:
+        marks = outside.admin.watermarks(topic)
+        committed = outside.admin.committed(outside.settings.kafka_group, topic)
+        high += sum(mark.high for mark in marks.values())
+        lag += sum(
+            mark.high - max(mark.low, committed[partition].offset if partition in committed else 0)
+            for partition, mark in marks.items()
+        )
     meters = outside.store.meters(stream.topology)
     alerts = outside.store.alerts(stream.topology, ALERTS)
     since = began if alerts_since is None else alerts_since
@@ -71,7 +74,7 @@ class Records:
         known = self.words.setdefault(stream.topology, {})
         fresh = [row for row in rows if (row.entity, row.id) not in known]
         for row in fresh[:RECORDS_AT_ONCE]:
-            value = self._read(stream, row)
+            value = self._read(row)
             if value is None and self._missed[row.entity, row.id] < RECORD_TRIES:
                 self._missed[row.entity, row.id] += 1
                 return  # Kafka was slow; another look
@@ -79,7 +82,7 @@ class Records:
         while len(known) > RECORDS:
             known.pop(next(iter(known)))
 
-    def _read(self, stream: Stream, row: DecisionRow) -> bytes | None:
+    def _read(self, row: DecisionRow) -> bytes | None:
         """Its value; None where Kafka gave none in time."""
         from stormwatch.adapters import connect
 
@@ -87,9 +90,9 @@ class Records:
             place = _place(row.body)
         except msgspec.MsgspecError:
             return b""  # written by another version
-        source = self._sources.get(stream.topic)
+        source = self._sources.get(place.topic)
         if source is None:
-            source = self._sources[stream.topic] = connect.source(self._settings, stream.topic)
+            source = self._sources[place.topic] = connect.source(self._settings, place.topic)
         found = source.peek({place.partition: place.offset})
         return found[place.partition].value or b"" if found else None
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.adapters.threads.background import Lazy
 from stormwatch.ledger.bitmap import count
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
@@ -37,13 +36,13 @@ def score(
 
     def build(bolt: BatchBolt) -> Step:
         settings = bolt.settings
-        policy = Policy.of(settings)
         name = bolt.component_name
 
         def contract_of() -> Contract[Any, Any]:
-            return Contract(make(settings), policy, name, marks(settings))
+            domain = make(settings)
+            return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))
 
-        contract = Lazy(contract_of, "the model")
+        contract = bolt.lazily(contract_of, "the model")
         bolt.cache = StateCache(settings.cache_mb << 20)
         return ScoreStep(
             partial(contract.get, MODEL_WAIT_S),

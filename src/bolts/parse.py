@@ -16,8 +16,9 @@ from stormwatch.domains.fraud.parse import parse as parse_transaction
 from stormwatch.domains.maintenance.equipment import chosen as chosen_equipment
 from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.domains.maintenance.parse import parse as parse_reading
-from stormwatch.parsing.batch import parse_batch
+from stormwatch.parsing.batch import ParsedBatch, parse_batch
 from stormwatch.parsing.mapping import Target, chosen
+from stormwatch.parsing.misfits import Misfits
 from stormwatch.records import Fragment, Record
 from stormwatch.state.judge import check_storable
 
@@ -57,6 +58,8 @@ class ParseBolt(BatchBolt):
         self._native, target = self._by_settings()
         mapped = chosen(self.settings, target) if target else {}
         self._mapped = {topic: one.parse for topic, one in mapped.items()}
+        self._marks = {topic: one.mark for topic, one in mapped.items()}
+        self._misfits = Misfits()
 
     def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
         """What parses records of our own format, and `target`, as the settings say.
@@ -83,9 +86,18 @@ class ParseBolt(BatchBolt):
         except Exception:  # some event cannot be sent: found one by one, and set aside alone
             batch = parse(check=_check_sendable)
             values = codec.to_values(fragment, batch.parsed)
+        if fragment.topic in self._marks:
+            self._tell_misfits(fragment.topic, len(payload), batch)
         if batch.rejected is not None:
             self.send(REJECTED, fragment, batch.rejected, tup)
         self.emit(values, stream="default", anchors=[tup])
+
+    def _tell_misfits(self, topic: str, count: int, batch: ParsedBatch) -> None:
+        """`run` and `dev` show what a component warns of."""
+        rows = batch.rejected.rows if batch.rejected is not None else ()
+        said = self._misfits.look(topic, self._marks[topic], count, rows, now_ms() / 1000)
+        if said:
+            self.logger.warning("%s", said)
 
 
 class ParseTransactions(ParseBolt):

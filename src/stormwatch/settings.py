@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -37,11 +38,13 @@ def _option(  # a dataclass field that knows its key
     secret: bool = False,
     named: bool = False,
     many: bool = False,
+    moment: bool = False,
 ) -> Any:
-    """`named`: a text that must not be empty. `many`: a list of texts is accepted, too."""
+    """`named`: a text that must not be empty. `many`: a list of texts is accepted, too. `moment`: a
+    time in RFC 3339 with an offset from UTC, or nothing."""
     meta = {
         "key": key, "help": help, "low": low, "high": high, "choices": choices,
-        "secret": secret, "named": named, "many": many,
+        "secret": secret, "named": named, "many": many, "moment": moment,
     }  # fmt: skip
     return field(default=default, metadata=meta)
 
@@ -211,9 +214,21 @@ class Settings:
     )  # fmt: skip
     fraud_model: str = _option("fraud.model", "", "folder of another fraud model; none: rules only")
     fraud_rules: str = _option("fraud.rules", "", "JSON file with other fraud rules")
+    fraud_retry_s: int = _option(
+        "fraud.retry_s", 120, "the same payment with another id within this time is a retry; 0: "
+        "none is; only of payments with details (schema/transactions.md)", low=0, high=86_400,
+    )  # fmt: skip
+    fraud_live_from: str = _option(
+        "fraud.live_from", "", "RFC 3339: payments before it are learned and not judged",
+        moment=True,
+    )  # fmt: skip
     maintenance_model: str = _option(
         "maintenance.model", "", "folder of another remaining-life model; none: rules only"
     )
+    maintenance_live_from: str = _option(
+        "maintenance.live_from", "", "RFC 3339: readings before it are learned and not judged",
+        moment=True,
+    )  # fmt: skip
     maintenance_equipment: str = _option(
         "maintenance.equipment", "turbofan", "type of readings that name none, and files of "
         "others, separated by commas", named=True, many=True,
@@ -437,6 +452,8 @@ def _checked(f: Any, raw: Any, source: str) -> object:
 
 def _converted(kind: type, raw: Any, *, many: bool) -> Any:
     """Raises msgspec.ValidationError."""
+    if isinstance(raw, datetime):  # TOML has times of its own
+        raw = raw.isoformat()
     if kind is str:
         if many and isinstance(raw, list):
             return ",".join(msgspec.convert(raw, list[str]))
@@ -447,13 +464,26 @@ def _converted(kind: type, raw: Any, *, many: bool) -> Any:
     return msgspec.convert(text, kind, strict=False)
 
 
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def _problem(value: Any, meta: Mapping[str, Any]) -> str:
     """What is wrong with a value of the right type; "" if nothing is."""
-    low, high, choices = meta["low"], meta["high"], meta["choices"]
+    choices = meta["choices"]
     if choices and value not in choices:
         return f"allowed: {', '.join(choices)}"
     if meta["named"] and not value.strip():
         return "it must not be empty"
+    if meta["moment"] and value and not _is_moment(value):
+        return "it must be a time in RFC 3339 with an offset from UTC, as 2026-01-31T00:00:00Z"
+    return _beyond(value, meta["low"], meta["high"])
+
+
+def _beyond(value: Any, low: float | None, high: float | None) -> str:
     if isinstance(value, float) and not isfinite(value):
         return "it must be a finite number"
     if low is not None and value < low:

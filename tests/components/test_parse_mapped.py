@@ -83,3 +83,13 @@ def test_each_topic_has_its_own_mapping_and_another_none() -> None:
         ((_, _, event),) = codec.decoder(Parsed[Transaction])(values["default"]).events
         made[topic] = event.customer
     assert made == {"transactions": "hb-c596", "payments.mobile": "C1"}
+
+
+def test_a_topic_that_does_not_fit_its_mapping_is_warned_of() -> None:
+    sent = records(*[ROW | {"amount": "much"}] * 12)
+    said = drive(
+        ParseTransactions, batch(here(0, 11), sent),
+        conf={"stormwatch.mapping.transactions": "preset:handbook"},
+    )  # fmt: skip
+    assert "12 of 12 records of the topic 'transactions' do not fit its mapping" in said.log
+    assert "12 as wrong_type, for example `amount` is not an amount" in said.log

@@ -24,6 +24,7 @@ from apps.prove.verdict.tables import stored
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.adapters.cassandra import session as cassandra_session
 from stormwatch.adapters.cassandra import store as adapter
+from stormwatch.adapters.cassandra.schema import batch_limits
 from stormwatch.errors import SchemaError, SettingsError, StoreUnavailable
 from stormwatch.ledger.reconcile import START
 from stormwatch.partitioner import stripe_of
@@ -61,6 +62,14 @@ def test_no_request_waits_for_the_answer_to_another(session: Session) -> None:
 
 
 @pytest.mark.integration
+def test_where_up_has_each_write_wait_for_the_disk_few_partitions_share_a_request(
+    keyspace: Settings, session: Session
+) -> None:
+    assert batch_limits(session, keyspace) == wire.Shared(
+        wire.SHARED_BYTES_MAX, wire.SHARED_PARTITIONS_SYNCED
+    )
+
+
 def test_every_row_has_the_given_timestamp_and_a_ttl(
     keyspace: Settings, session: Session, unique: Callable[[str], str]
 ) -> None:

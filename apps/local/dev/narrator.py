@@ -4,17 +4,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from apps.data.in_words import in_words
+from apps.data.in_words import in_words, score_in_words
 from apps.data.printable import lines_shown, shown
 from apps.local.dev.truth import Frauds, Machines
 from apps.local.run.view import clock
 from stormwatch.records import DecisionRow, Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged
-from stormwatch.state.judge import UNSCORED
 
 SUM_EVERY_S = 5.0
-LINE_EVERY_S = {"decline": 1.5, "review": 5.0}
+LINE_EVERY_S = {"decline": 1.5, "review": 5.0, "anomaly": 2.0, "no_data": 2.0}
 """Of one outcome at most; the sums tell of the rest."""
+UNPLANTED = ("anomaly", "no_data")
+"""Alerts of machines of one's own: the generator plants none."""
 _WARNING = 3
 
 
@@ -70,23 +71,20 @@ class Narrator:
         return f"{sum(counts.values()):,} decided: {parts}"
 
     def _alert(self, domain: str, row: DecisionRow) -> None:
+        what = score_in_words(domain, row)
         if domain == "fraud":
             truth = self.frauds.alert(row.id)
-            what = f"score {row.score:.2f}" if row.score != UNSCORED else "by rules alone"
-        elif row.outcome == "service":
-            truth = self.machines.alert(row.entity, row.id)
-            told = f"about {row.score:.0f} cycles left"
-            what = told if row.score != UNSCORED else "by rules alone"
         else:
-            truth, what = "", "a sensor is broken"
+            truth = self.machines.alert(row.entity, row.id) if row.outcome == "service" else ""
         if self.first_alert is None and truth.startswith(("planted", "in truth")):
             self.first_alert = self.elapsed
         quiet_until = self._quiet.get(row.outcome, 0.0)
-        if truth and self.elapsed >= quiet_until:
+        is_telling = truth or row.outcome in UNPLANTED
+        if is_telling and self.elapsed >= quiet_until:
             self.shown += 1
             self._quiet[row.outcome] = self.elapsed + LINE_EVERY_S.get(row.outcome, 0.0)
             head = f"{self._now()} {domain:<11} {row.outcome.upper():<8}"
-            self._say(f"{head} {shown(row.entity)}  {what}  [{truth}]")
+            self._say(f"{head} {shown(row.entity)}  {what}{f'  [{truth}]' if truth else ''}")
             self._say(f"{'':>18}{in_words(row)}")
         else:
             self.hidden[domain] += 1

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from apps.data import mappings
+from apps.data import history, mappings
 from apps.data.publish import Keyed, publish
 from apps.local.run import prepare
 from apps.local.run.events import generated, newest_time
-from stormwatch.errors import StormwatchError
+from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.ports import Sink
 from stormwatch.settings import Settings
 
@@ -29,6 +29,7 @@ class Asked(NamedTuple):
     customers: int
     units: int
     files: tuple[Path, ...]
+    learn_only: bool = False
 
 
 def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, bool]:
@@ -90,7 +91,17 @@ def _events(
 
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     if asked.files:
-        return mappings.events_of(settings, asked.files, asked.events, run, stopped)
+        events = mappings.events_of(settings, asked.files, asked.events, run, stopped)
+        if not asked.learn_only:
+            return events
+        mapped = mappings.of(settings, asked.events, topic)
+        if mapped and mapped.format != "json":
+            raise SettingsError(
+                f"Records of {topic} are {mapped.format} by their mapping: none of them can say "
+                "that it is history. Leave --learn-only out and set the time from which on records "
+                "count: fraud.live_from or maintenance.live_from."
+            )
+        return history.marked(events, history.OF_MAPPING if mapped else history.OF_FORMAT)
     source = connect.source(settings, topic)
     try:
         newest = newest_time(source)

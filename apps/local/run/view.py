@@ -7,13 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from apps.data.in_words import in_words
+from apps.data.in_words import in_words, score_in_words
 from apps.data.moments import moment
 from apps.data.printable import shown
 from apps.operate.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import DecisionRow, EndState
-from stormwatch.state.judge import UNSCORED
 
 RUNNING = "running"
 """The phase between warm-up and drain."""
@@ -29,6 +28,8 @@ _STYLES = {
     "service": "bold red",
     "watch": "yellow",
     "sensor_fault": "magenta",
+    "anomaly": "bold red",
+    "no_data": "yellow",
 }
 
 
@@ -189,16 +190,10 @@ def _what(panel: Panel, row: DecisionRow) -> Text:
     return Text.assemble(
         f"{moment(row.timestamp, '%H:%M:%S')} ",
         (row.outcome, _STYLES.get(row.outcome, "bold")),
-        f" {_score(panel.topology, row.score)}  ",
+        f" {score_in_words(panel.topology, row)}  ",
         (f"{about}  " if about else "", "bold"),
         (shown(_tail(row.entity)), "cyan"),
     )
-
-
-def _score(topology: str, score: float) -> str:
-    if score == UNSCORED:
-        return "by rules alone"
-    return f"{score:.0f} cycles left" if topology == "maintenance" else f"{score:.2f}"
 
 
 def _line(text: Text) -> Text:

@@ -91,9 +91,10 @@ class Watcher(threading.Thread):
             return
         outside = self._outside
         for stream in self._streams:
-            self._ledgers[stream.topology] = ledgers.topic(
-                outside.settings, outside.admin, outside.store, stream.topic
-            )
+            for topic in stream.topics:
+                self._ledgers[topic] = ledgers.topic(
+                    outside.settings, outside.admin, outside.store, topic
+                )
         told = {said.partition(" have had")[0] for said in self.alarms}
         for said in self._alarm.look(began, self._ledgers.values()):
             if said.partition(" have had")[0] not in told:
@@ -106,8 +107,9 @@ class Watcher(threading.Thread):
         return self._records.words.get(topology, {})
 
     def ledger(self, topology: str) -> TopicLedger | None:
-        """The newest, None before the first."""
-        return self._ledgers.get(topology)
+        """The newest of its first topic, None before the first."""
+        found = (self._ledgers.get(s.topic) for s in self._streams if s.topology == topology)
+        return next(found, None)
 
     def stop(self) -> None:
         """End after the look in hand."""

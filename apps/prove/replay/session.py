@@ -21,7 +21,7 @@ from stormwatch.errors import ModelError, SettingsError
 from stormwatch.ports import Source
 from stormwatch.records import Decision, DecisionRow
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Domain
+from stormwatch.state.judge import Domain, versions_of
 
 _decode = msgspec.json.Decoder(Decision).decode
 
@@ -43,7 +43,10 @@ class Replay:
         stored = self._needs.stored(ends, made)
         passes = {made.model: made}
         domain = MAKE[self._name](settings)
+        known = versions_of(domain)
         for model, rules, features in stored.versions:
+            if (model, rules, features) in known:
+                continue
             _same_code(domain, rules, features)
             if model not in passes:
                 folder = str(self._model(model, domain, folders))
@@ -51,7 +54,7 @@ class Replay:
                 passes[model] = run(changed, self._name, self._needs.batches(), of)
         replayed = dict(made.decisions)
         for offset, row in stored.decisions.items():
-            other = passes[_model_of(row) or made.model].decisions.get(offset)
+            other = passes.get(_model_of(row), made).decisions.get(offset)
             if other is not None:
                 replayed[offset] = other
         found = compare.differences(stored.decisions, replayed, ends, made.ends)

@@ -60,7 +60,8 @@ class Core:
         self.store = MemoryStore(settings.layout_period_h)
         self._settings, self._domain, self._parse_one = settings, domain, parse_one
         self._masked = names(settings.mask_fields)
-        self._contract = Contract(domain, Policy.of(settings), "oracle", marks(settings))
+        policy = Policy.of(settings, domain.name)
+        self._contract = Contract(domain, policy, "oracle", marks(settings))
 
     def apply(self, batch: Batch) -> Parsed[Any] | None:
         """Store all that one batch leads to; its events, or None of a record that kills."""

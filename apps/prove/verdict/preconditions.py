@@ -11,7 +11,7 @@ from stormwatch.epochs import incarnation
 from stormwatch.ledger.reconcile import segments
 from stormwatch.models import NONE
 from stormwatch.records import Decision
-from stormwatch.state.judge import Domain
+from stormwatch.state.judge import Domain, versions_of
 
 _decode = msgspec.json.Decoder(Decision).decode
 Times = dict[tuple[int, int], int]
@@ -57,7 +57,7 @@ def versions(have: Tables, domain: Domain[Any, Any]) -> list[str]:
         except msgspec.MsgspecError:
             continue  # told as a different row
         found.add((decision.model, decision.rules, decision.feature_set))
-    others = sorted(" ".join(versions) for versions in found - {mine, alone})
+    others = sorted(" ".join(versions) for versions in found - {alone, *versions_of(domain)})
     if not others:
         return []
     return [f"there are decisions of other versions ({'; '.join(others)}) than {' '.join(mine)}"]

@@ -61,9 +61,17 @@ class EnvelopeCodec(Generic[S]):
         kind: Any = Envelope[state]  # type: ignore[valid-type]
         self._decoder = msgspec.msgpack.Decoder(kind)
         self._new = new or state
+        config = getattr(state, "__struct_config__", None)
+        self._trims = bool(config and config.array_like and config.omit_defaults)
+        self._last = state.__struct_fields__[-1] if self._trims else ""  # type: ignore[attr-defined]
 
     def encode(self, envelope: Envelope[S]) -> bytes:
-        return _written(envelope)
+        """The blob. Of a state that is `array_like` with `omit_defaults` a last field that is None
+        is left out: so one can be added, and what has none of it keeps its bytes."""
+        body: Any = envelope.body
+        if self._trims and getattr(body, self._last) is None:
+            return _written(envelope, msgspec.structs.astuple(body)[:-1])
+        return _written(envelope, body)
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:
         """Raises StateError if this version of the code cannot read the blob."""
@@ -99,7 +107,7 @@ def reset(blob: bytes, stamp: int, now: int) -> bytes:
     if old is None or old.version != VERSION:
         old = Envelope(VERSION, 0, [], 0, b"", msgspec.Raw())
     return _written(
-        Envelope(VERSION, stamp, old.marks, min(old.newest, now), old.ids, None, old.floor)
+        Envelope(VERSION, stamp, old.marks, min(old.newest, now), old.ids, None, old.floor), None
     )
 
 
@@ -123,11 +131,11 @@ def _afresh(blob: bytes) -> Envelope[Any] | None:
         return None
 
 
-def _written(e: Envelope[Any]) -> bytes:
+def _written(e: Envelope[Any], body: object) -> bytes:
     if e.floor:
-        return _encode(e)
+        return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, body, e.floor))
     # The bytes are what they were before there was `floor`.
-    return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, e.body))
+    return _encode((e.version, e.stamp, e.marks, e.newest, e.ids, body))
 
 
 Believed = Sequence[tuple[int, int, int]]

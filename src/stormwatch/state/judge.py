@@ -11,7 +11,11 @@ from stormwatch.records import Reason, Rejection
 
 
 class Event(Protocol):
-    """A parsed event: a frozen msgspec.Struct(array_like=True) with at least these."""
+    """A parsed event: a frozen msgspec.Struct(array_like=True) with at least these.
+
+    It may have `learn_only: bool`: where true it is learned and not judged (`records.NOTES`). And
+    `content`, what a repeat of it has in common with it; without, that is all of it.
+    """
 
     @property
     def id(self) -> str: ...  # unique per entity
@@ -28,14 +32,16 @@ S = TypeVar("S")
 
 
 UNSCORED = -1.0
-"""The score of a degraded decision: below every score that a model gives."""
+"""The score of a decision that no model made: below every score that a model gives."""
+LEARNED = "learned"
+"""The outcome of an event that a state learned and nobody judged: history from before the start."""
 
 
 class Verdict(NamedTuple):
     """What model and rules say of one event."""
 
     outcome: str
-    score: float = 0.0  # already rounded to 6 decimals; UNSCORED where degraded
+    score: float = 0.0  # already rounded to 6 decimals; UNSCORED where no model made it
     reasons: tuple[Reason, ...] = ()
     degraded: bool = False  # the model had no score: decided by rules alone
     noted: str = ""  # a key of `records.NOTES` that this event counts under
@@ -116,3 +122,16 @@ class Domain(Judge[E, S], Protocol[E, S]):
 
         `to_wire` is its inverse: what it gives is read back to the same event.
         """
+
+
+Versions = tuple[str, str, str]
+"""Model, rules and feature set that a decision is of."""
+
+
+def versions_of(judge: Judge[Any, Any]) -> frozenset[Versions]:
+    """All versions that decisions of this code may name where the model had a score.
+
+    A judge that gives verdicts `by` others than its own has these as `other_versions`.
+    """
+    own = (judge.model_version, judge.rules_version, judge.feature_set)
+    return frozenset({own, *getattr(judge, "other_versions", ())})

@@ -12,6 +12,7 @@ States hold no score, so only decisions differ: those of the later attempt stand
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -23,8 +24,10 @@ from stormwatch.dead_letters.rows import raw_of, redacted, trace
 from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.models import NONE
+from stormwatch.parsing.fields import to_ms
 from stormwatch.records import (
     IDS_FORGOTTEN,
+    LEARNED_ONLY,
     SHARED,
     Decision,
     DecisionKey,
@@ -41,11 +44,14 @@ from stormwatch.settings import Settings
 from stormwatch.state import envelope as known
 from stormwatch.state.cache import Entry
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
-from stormwatch.state.judge import Event, Judge, Verdict
+from stormwatch.state.judge import LEARNED, UNSCORED, Event, Judge, Verdict
 from stormwatch.state.write_timestamps import outcome_stamp, state_stamp
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
+
+_EVER = -(1 << 63)
+_NOT_JUDGED = Verdict(LEARNED, UNSCORED, (), noted=LEARNED_ONLY)
 
 BODY_MAX = 512 * 1024
 """Bytes of a decision: below what Kafka takes of an alert, 1 MB, and Cassandra of a row."""
@@ -63,6 +69,8 @@ class Policy(NamedTuple):
     """Fields whose values are not kept of a record that is set aside."""
     max_bytes: int = 65_536
     """What is kept of its value."""
+    live_from_ms: int = _EVER
+    """Events before this time are learned only."""
 
     @property
     def memory_ms(self) -> int:
@@ -70,11 +78,13 @@ class Policy(NamedTuple):
         return max(self.lateness_ms, self.horizon_ms)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Policy":
-        """As the settings say."""
+    def of(cls, settings: Settings, domain: str = "") -> "Policy":
+        """As the settings say, for a domain of that name."""
+        live_from = getattr(settings, f"{domain}_live_from", "")
         return cls(
             settings.lateness_s * 1000, settings.dedup_horizon_s * 1000, settings.dedup_max_ids,
             redaction.names(settings.mask_fields), settings.record_max_bytes,
+            to_ms(datetime.fromisoformat(live_from)) if live_from else _EVER,
         )  # fmt: skip
 
 
@@ -101,6 +111,7 @@ class Contract(Generic[E, S]):
         self._policy = policy
         self._component = component
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state, domain.new_state)
+        self._may_be_marked = "learn_only" in getattr(domain.event, "__struct_fields__", ())
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
@@ -148,6 +159,7 @@ class _Batch(Generic[E, S]):
         self._policy = contract._policy
         self._component = contract._component
         self._codec = contract._codec
+        self._may_be_marked = contract._may_be_marked
         self._fragment = fragment
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
@@ -164,14 +176,14 @@ class _Batch(Generic[E, S]):
         self._scored: list[tuple[int, int, E, bool]] = []
         self._features: list[tuple[float, ...]] = []
         self.carries: list[Any] = []
+        self._learned: set[int] = set()
         self._noted: Counter[str] = Counter()
 
     def run(self, now: int) -> Outcomes:
         for position, (offset, timestamp, event) in enumerate(self._parsed.events):
             self._accounts = position not in self._secondary
             self._take(offset, timestamp, event)
-        events = [event for _, _, event, _ in self._scored]
-        verdicts = self._domain.decide(events, self._features, self.carries) if events else []
+        verdicts = self._verdicts()
         self._noted.update(verdict.noted for verdict in verdicts if verdict.noted)
         fragment = self._fragment
         if self._parsed.absent:
@@ -220,9 +232,7 @@ class _Batch(Generic[E, S]):
             try:
                 self._take(offset, timestamp, event)
                 if len(self._scored) > scored:
-                    (verdict,) = self._domain.decide(
-                        [event], self._features[-1:], self.carries[-1:]
-                    )
+                    (verdict,) = self._verdicts(scored)
                     self._decision(*self._scored[-1], self._features[-1], verdict)
                 self._codec.encode(self._copies[name])
             except FatalError:
@@ -230,11 +240,28 @@ class _Batch(Generic[E, S]):
             except Exception as error:  # whatever a domain's code raises: kept with its traceback
                 found[offset, name] = _Broken(type(error).__name__, trace())
                 del self._scored[scored:], self._features[scored:], self.carries[scored:]
+                self._learned.discard(scored)
                 self._copies.pop(name, None)
                 if before is not None:
                     self._copies[name] = self._codec.decode(before, name)
                 self._take(offset, timestamp, event)
         return found
+
+    def _verdicts(self, first: int = 0) -> list[Verdict]:
+        """Of what was scored, from the `first` on: the domain's, but for what is learned only."""
+        all_of_them = range(first, len(self._scored))
+        judged = [at for at in all_of_them if at not in self._learned]
+        if not judged:
+            return [_NOT_JUDGED for _ in all_of_them]
+        found = self._domain.decide(
+            [self._scored[at][2] for at in judged],
+            [self._features[at] for at in judged],
+            [self.carries[at] for at in judged],
+        )
+        if len(judged) == len(all_of_them):
+            return found
+        by_place = dict(zip(judged, found, strict=True))
+        return [by_place.get(at, _NOT_JUDGED) for at in all_of_them]
 
     def _take(self, offset: int, timestamp: int, event: E) -> None:
         """One record: its end state, and what its entity's copy learns."""
@@ -300,6 +327,10 @@ class _Batch(Generic[E, S]):
         if given_up:
             copy.floor = max(copy.floor, floor)
             self._noted[IDS_FORGOTTEN] += given_up
+        if event.time < policy.live_from_ms or (
+            self._may_be_marked and event.learn_only  # type: ignore[attr-defined]
+        ):
+            self._learned.add(len(self._scored))
         self._scored.append((offset, timestamp, event, misplaced))
         self._features.append(features)
         self.carries.append(carry)

@@ -7,6 +7,7 @@ from stormwatch.adapters.cassandra.rows import (
     SHARED_BYTES_MAX,
     SHARED_PARTITIONS,
     SHARED_PARTITIONS_MAX,
+    SHARED_PARTITIONS_SYNCED,
     shared,
 )
 
@@ -25,7 +26,7 @@ from stormwatch.adapters.cassandra.rows import (
 def test_shared_batches_stay_below_the_bytes_that_the_server_warns_of(
     told: str | None, expected: int
 ) -> None:
-    assert shared(told, None).bytes == expected
+    assert shared(told, None, None).bytes == expected
 
 
 @pytest.mark.parametrize(
@@ -40,4 +41,10 @@ def test_shared_batches_stay_below_the_bytes_that_the_server_warns_of(
     ],
 )
 def test_and_below_the_partitions_that_it_warns_of(told: str | None, expected: int) -> None:
-    assert shared(None, told).partitions == expected
+    assert shared(None, told, "periodic").partitions == expected
+
+
+@pytest.mark.parametrize("sync", ["group", "batch"])
+def test_where_each_write_waits_for_the_disk_few_share_a_batch(sync: str) -> None:
+    assert shared(None, "64", sync).partitions == SHARED_PARTITIONS_SYNCED
+    assert shared(None, "3", sync).partitions == 3

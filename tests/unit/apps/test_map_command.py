@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from apps.cli import mapping
 from apps.cli.__main__ import main
+from apps.data import mapped_rows, samples
+from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySource
+from stormwatch.parsing.mapping import Csv
 
 CSV = """timestamp,cc_num,merchant,amt,lat,long
 2026-03-01 12:00:01,4111111111111111,Kling Inc,83.15,39.59,-75.65
@@ -81,3 +85,21 @@ def test_on_a_terminal_the_unknown_is_asked(
     assert "whose clock is it?" in said and "which one is it (ISO 4217" in said
     written = Path("payments.toml").read_text()
     assert 'zone = "Europe/Berlin"' in written and 'constant = "EUR"' in written
+
+
+def test_a_topic_that_is_not_keyed_by_its_entity_gets_rekey(
+    payments: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = MemoryBroker()
+    broker.create("mine", 2, {})
+    for n, value in enumerate(mapped_rows.values(payments, Csv())):
+        broker.append("mine", None, value, partition=n // 2)
+    look = samples.of_topic(MemorySource(broker, "mine"), "mine")
+    monkeypatch.setattr(mapping, "_of_topic", lambda topic: look)
+    assert called("--topic", "mine", "--zone", "UTC", "--currency", "EUR", "--yes") == 0
+    said = capsys.readouterr().out
+    assert "The topic is not keyed by the entity: 1 of 2 entities have records in several" in said
+    assert "sparse run -n fraud" in said
+    written = Path("mine.toml").read_text()
+    assert "rekey = true" in written and 'topic = "mine"' in written
+    assert called("--check", "mine.toml", "--topic", "mine") == 0

@@ -233,7 +233,7 @@ def test_no_bytes_raise(value: bytes) -> None:
         ('unit = "major"\n', "", "line 17: `fields.amount` needs unit"),
         ('zone = "America/New_York"\n', "", "line 12: `fields.time` needs zone"),
         ('zone = "America/New_York"', 'zone = "Mars/Olympus"', "zone 'Mars/Olympus'"),
-        ("[fields.merchant]", "[fields.shop]", "have no field shop"),
+        ("[fields.merchant]", "[fields.shop]", "line 25: `fields.shop` is no field"),
         ('default = "USD"', "constant = 7", "line 21: `fields.currency` needs exactly one"),
         ('path = "amt"', 'paht = "amt"', "line 17: `fields.amount` object contains"),
         ('hash = ["cc_num"]', 'path = "cc_num"', "card number in clear"),
@@ -245,7 +245,8 @@ def test_no_bytes_raise(value: bytes) -> None:
 def test_a_wrong_mapping_is_refused_with_its_line(old: str, new: str, said: str) -> None:
     assert old in WHOLE
     with pytest.raises(MappingError) as refused:
-        compiled(read(WHOLE.replace(old, new, 1), "m.toml"), TARGET, "m.toml")
+        text = WHOLE.replace(old, new, 1)
+        compiled(read(text, "m.toml"), TARGET, "m.toml", text)
     assert said in str(refused.value) and "m.toml" in str(refused.value)
 
 
@@ -336,3 +337,77 @@ def test_a_record_may_hold_anything_beside_and_no_key_twice(more: Any) -> None:
     twice = msgspec.json.encode(record)[:-1] + b',"more":1}'
     got = line(WHOLE, twice)
     assert isinstance(got, Rejection) and got.code == "duplicate_key"
+
+
+@pytest.mark.parametrize(
+    ("negative", "amount", "kind", "found"),
+    [
+        ("refund", "-12.50", None, (1250, "refund")), ("refund", "12.50", None, (1250, None)),
+        ("refund", "-1.00", "reversal", (100, "reversal")),
+        ("refund", "-1.00", "purchase", (100, "refund")),
+        ("spent", "-12.50", None, (1250, None)), ("spent", "12.50", None, (1250, "refund")),
+        ("spent", 3, "reversal", (300, "reversal")), ("absolute", "-12.50", None, (1250, None)),
+    ],
+)  # fmt: skip
+def test_a_sign_means_what_the_mapping_says(
+    negative: str, amount: Any, kind: str | None, found: tuple[int, str | None]
+) -> None:
+    toml = WHOLE.replace('unit = "major"', f'unit = "major"\nnegative = "{negative}"')
+    target = TARGET._replace(optional=("merchant", "kind"))
+    toml += '\n[fields.kind]\npath = "kind"\n'
+    mapped = compiled(read(toml, "m.toml"), target, "m.toml")
+    record = row(amt=amount) | ({"kind": kind} if kind else {})
+    event = mapped.parse(msgspec.json.encode(record), 0, future_skew_ms=0)
+    assert (event["amount"], event.get("kind")) == found
+
+
+@pytest.mark.parametrize("envelope", ["none", "cloudevents"])
+def test_a_row_may_say_that_it_is_history(envelope: str) -> None:
+    toml = WHOLE.replace("card_numbers", f'envelope = "{envelope}"\ncard_numbers')
+    for mark in ({}, {"_learn_only": "true"}):
+        record = row() if envelope == "none" else {"data": row()}
+        assert parse(toml, **record, **mark).get("learn_only", False) == bool(mark)
+
+
+@pytest.mark.parametrize("form", ["epoch_s", "epoch_ms"])
+@pytest.mark.parametrize("value", [True, [], {}, None, "", "abc"])
+def test_what_is_no_number_is_no_time_and_raises_nothing(form: str, value: Any) -> None:
+    got = parse(timed(form).replace('hash = ["cc_num", "when", "amt"]', 'constant = "x"', 1),
+                **row(when=value))  # fmt: skip
+    assert isinstance(got, Rejection) and got.field == "when"
+
+
+PLAIN = WHOLE.replace('card_numbers = ["cc_num"]', "").replace('"shop.name", "shop"', '"shop"')
+PLAIN = PLAIN.replace('["shop"]', '"shop"').replace('path = "cur"\ndefault', "constant")
+CELLS = st.sampled_from(
+    ["", "12.50", "12.5", "-1", "1_0", " 7", "+1", "0012.00", "1782900000", "178290000_", "a", "é"]
+)
+
+
+@pytest.mark.parametrize("form", ["epoch_s", "epoch_ms", "rfc3339"])
+@given(row=st.dictionaries(st.sampled_from(["cc_num", "when", "amt", "shop", "x"]), CELLS))
+def test_the_common_case_written_out_is_the_same(form: str, row: dict[str, str]) -> None:
+    """Its standard is the longer way, which a nested object beside takes."""
+    begin, _, end = PLAIN.partition("form = ")
+    toml = f'{begin}form = "{form}"\n\n{end.partition(chr(10) * 2)[2]}'
+    mapped = compiled(read(toml, "m.toml"), TARGET, "m.toml")
+    quick = mapped.parse(msgspec.json.encode(row), 0, future_skew_ms=0)
+    slow = mapped.parse(msgspec.json.encode(row | {"beside": {}}), 0, future_skew_ms=0)
+    if isinstance(slow, Rejection):
+        assert isinstance(quick, Rejection)
+        assert (quick.code, quick.field) == (slow.code, slow.field)
+    else:
+        assert {**quick, "seen": b""} == {**slow, "seen": b""}
+
+
+def test_a_default_is_taken_where_the_common_case_has_nothing() -> None:
+    toml = PLAIN.replace('path = "shop"', 'path = "shop"\ndefault = "unknown"')
+    for shop in ({}, {"shop": ""}):
+        record = row() | shop
+        assert parse(toml, **record)["merchant"] == "unknown"
+
+
+def test_names_of_fields_are_never_code() -> None:
+    evil = "a'] + exit() or record['"
+    toml = PLAIN.replace('path = "shop"', f'path = "{evil}"')
+    assert parse(toml, **row(), **{evil: "Bakery"})["merchant"] == "Bakery"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.parsing.mapping import MappingError, Target, compiled, read, values
 from stormwatch.records import Rejection
 
@@ -103,3 +104,86 @@ def test_a_wrong_mapping_is_refused(old: str, new: str, said: str) -> None:
     with pytest.raises(MappingError) as refused:
         compiled(read(WIDE.replace(old, new, 1), "m.toml"), TARGET, "m.toml")
     assert said in str(refused.value) and "m.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('settings = ["rpm"]', 'equipment = "pump"', "line 4: `equipment` is 'pump', which is no"),
+        ('settings = ["rpm"]', 'equipment = "turbofan"', "line 15: `sensors.vibration` is no"),
+        ('vibration = "vib"\n', "", ""),
+    ],
+)
+def test_sensors_and_units_are_those_of_the_equipment_type(old: str, new: str, said: str) -> None:
+    text = WIDE.replace(old, new, 1)
+    target = READING._replace(
+        units={**READING.units, "any": {**READING.units["any"], "temperature": "K"}}
+    )
+    with pytest.raises(MappingError, match="line" if said else "has it in K: nothing") as refused:
+        compiled(read(text, "m.toml"), target, "m.toml", text)
+    assert said in str(refused.value)
+    assert compiled(read(WIDE, "m.toml"), READING, "m.toml", WIDE)
+
+
+@pytest.mark.parametrize("cell", [True, None, [], {}, "", "x", "1e3", "-0", "+1", ".5", "1.", -999])
+def test_many_cells_at_once_are_what_each_alone_is(cell: Any) -> None:
+    """Sensors are read all at once where that can be; the longer way is the standard."""
+    once = compiled(read(WIDE.replace("t.out", "t"), "m.toml"), TARGET, "m.toml")
+    alone = compiled(read(WIDE.replace("t.out", "t.out.of"), "m.toml"), TARGET, "m.toml")
+    value = msgspec.json.encode({"pump": "p1", "at": 0, "vib": cell})
+    quick, slow = (one.parse(value, 0, future_skew_ms=0) for one in (once, alone))
+    assert quick == slow
+
+
+def test_a_number_that_means_absent_is_no_measurement() -> None:
+    toml = WIDE.replace("t.out", "t").replace('"NA"', '"-999"')
+    assert parse(toml, vib="-999", t="1.5")["sensors"] == {"temperature": 1.5}
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_finite_number_is_read_as_it_was_written_at_once_too(number: float) -> None:
+    toml = WIDE.replace("t.out", "t")
+    assert parse(toml, vib=number, t=repr(number))["sensors"] == {
+        "vibration": number, "temperature": number,
+    }  # fmt: skip
+
+
+def test_settings_are_known_by_their_places_so_all_or_none() -> None:
+    two = WIDE.replace('["rpm"]', '["rpm", "load"]')
+    assert parse(two, vib=1, rpm="1450", load=0.5)["settings"] == (1450.0, 0.5)
+    assert parse(two, vib=1, rpm="", load=0.5)["settings"] == ()
+
+
+def test_a_number_may_be_a_word_for_another_one() -> None:
+    toml = WIDE.replace('unit = "°C"', "lookup = {1 = 5, 0 = 2}").replace("t.out", "t")
+    assert parse(toml, vib=0, t="1")["sensors"] == {"vibration": 0.0, "temperature": 5.0}
+
+
+EVENTS = """
+event = "readings"
+
+[fields]
+id = { hash = ["pump", "at", "what"] }
+unit = { path = "pump" }
+time = { path = "at", form = "epoch_s" }
+event = { path = "what", lookup = { R = "overhaul", W = "window", F = "failure" } }
+until = { path = "to", form = "epoch_s" }
+words = { path = "note" }
+"""
+
+
+def test_a_table_of_what_happened_becomes_events_of_units() -> None:
+    mapped = compiled(read(EVENTS, "m.toml"), READING, "m.toml", EVENTS)
+
+    def event(**cells: str) -> Any:
+        value = msgspec.json.encode({"pump": "p1", "at": "1782900000"} | cells)
+        return mapped.parse(value, -1, future_skew_ms=0)
+
+    window = event(what="W", to="1782903600", note="grid works")
+    assert (window.unit, window.equipment, window.sensors) == ("p1", "any", {})
+    assert window.event.kind == "window" and window.event.until == 1_782_903_600_000
+    assert window.event.words == "grid works"
+    assert event(what="F").event.kind == "failure"
+    refused = event(what="X")
+    assert (refused.code, refused.field) == ("out_of_range", "what")
+    assert event(what="W", to="").code == "missing_field"

@@ -48,6 +48,10 @@ def test_the_example_is_an_event_and_its_fields_are_explained(name, domain):
     assert set(example(name)) == set(domain._Wire.__struct_fields__) <= fields(name)
 
 
+def test_every_detail_of_a_payment_is_explained():
+    assert set(fraud._Rest.__struct_fields__) <= fields("transactions")
+
+
 def test_every_code_is_explained():
     page = text("dead-letters")
     for code, meaning in CODES.items():

@@ -58,6 +58,11 @@ class Wide(msgspec.Struct, array_like=True):
     tail: tuple[int, ...]
 
 
+def test_a_type_may_name_its_own_examples() -> None:
+    assert {example(Reading, n).equipment for n in range(5)} == {"any"}, "which every place knows"
+    assert example(Reading).event is None
+
+
 @pytest.mark.parametrize("kind", [Wide, Transaction, Reading], ids=lambda kind: kind.__name__)
 def test_an_example_is_of_its_type_and_no_two_are_alike(kind: type) -> None:
     made = [example(kind, n) for n in range(5)]

@@ -22,6 +22,9 @@ SHARED_BYTES, SHARED_BYTES_MAX = 4500, 24_000
 Cassandra fills its log with warnings; up to the greater size fewer requests pay."""
 SHARED_PARTITIONS, SHARED_PARTITIONS_MAX = 10, 64
 """It warns above so many, too: unlogged_batch_across_partitions_warn_threshold, 10 by default."""
+SHARED_PARTITIONS_SYNCED = 4
+"""At most, where a write waits until the commit log is synced: Cassandra applies such a batch one
+partition after the other, and each waits anew. Fewer cost more requests than they save waits."""
 HOUR_MS = 3_600_000
 
 int32 = Struct(">i").pack
@@ -51,8 +54,11 @@ class Part(NamedTuple):
     heaviest: int  # bytes of the largest row's large values
 
 
-def shared(warn_bytes: str | None, warn_partitions: str | None) -> Shared:
-    """As large as the server, by its own words, takes without a warning."""
+def shared(warn_bytes: str | None, warn_partitions: str | None, sync: str | None) -> Shared:
+    """As large as the server, by its own words, takes without a warning.
+
+    `sync` is its setting commitlog_sync.
+    """
     told = re.fullmatch(r"(\d+)(B|KiB|MiB)", warn_bytes or "")
     most = SHARED_BYTES
     if told is not None:
@@ -61,6 +67,8 @@ def shared(warn_bytes: str | None, warn_partitions: str | None) -> Shared:
     partitions = SHARED_PARTITIONS
     if warn_partitions and warn_partitions.isdecimal():
         partitions = max(1, min(int(warn_partitions), SHARED_PARTITIONS_MAX))
+    if sync in ("group", "batch"):
+        partitions = min(partitions, SHARED_PARTITIONS_SYNCED)
     return Shared(most, partitions)
 
 

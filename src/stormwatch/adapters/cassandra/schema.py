@@ -11,7 +11,10 @@ from stormwatch.settings import Settings
 VERSION = 3
 """The newest migration under schema/cql that this code was written for."""
 
-_LIMITS = ("batch_size_warn_threshold", "unlogged_batch_across_partitions_warn_threshold")
+_LIMITS = (
+    "batch_size_warn_threshold", "unlogged_batch_across_partitions_warn_threshold",
+    "commitlog_sync",
+)  # fmt: skip
 _MAKE = "Run `./stormwatch up` (services of this machine) or `./stormwatch schema apply` (yours)."
 
 
@@ -42,11 +45,11 @@ def check_schema(session: Session, settings: Settings) -> None:
 
 
 def batch_limits(session: Session, settings: Settings) -> Shared:
-    """Up to which size of a batch over partitions this Cassandra does not warn."""
+    """Up to which size a batch over partitions pays on this Cassandra, and it does not warn."""
     with translated(settings, "return its limits"):
         try:
             told = session.execute(
-                "SELECT name, value FROM system_views.settings WHERE name IN (%s, %s)", _LIMITS
+                "SELECT name, value FROM system_views.settings WHERE name IN (%s, %s, %s)", _LIMITS
             )
         except (InvalidRequest, Unauthorized):  # an older one, or not ours to ask
             return SMALL

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stormwatch.domains.fraud import rules
+from stormwatch.domains.fraud.details import Carry, advance_with
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.parse import parse, to_wire
 from stormwatch.domains.fraud.rules import RULES_VERSION, RuleSet
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from stormwatch.domains.fraud.scoring import Scorer
 
 ALERT_OUTCOMES = frozenset({"review", "decline"})
+RETRY_MS = 120_000
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -50,12 +52,14 @@ class Fraud:
         *,
         rule_set: RuleSet = rules.SHIPPED,
         future_skew_ms: int = 300_000,
+        retry_ms: int = RETRY_MS,
         supply: Supply = now,
     ) -> None:
+        """Of payments with details those within `retry_ms` of the same one are its retries."""
         self._folder = model_folder or SHIPPED
         self._rules = rule_set
         self.rules_version = rule_set.version
-        self._future_skew_ms = future_skew_ms
+        self._future_skew_ms, self._retry_ms = future_skew_ms, retry_ms
         self._supply = supply
 
     @classmethod
@@ -65,11 +69,14 @@ class Fraud:
         *,
         rule_set: RuleSet = rules.SHIPPED,
         future_skew_ms: int = 300_000,
+        retry_ms: int = RETRY_MS,
         supply: Supply = now,
     ) -> "Fraud":
         """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
         path = Path(folder) if folder else None
-        fraud = cls(path, rule_set=rule_set, future_skew_ms=future_skew_ms, supply=supply)
+        fraud = cls(
+            path, rule_set=rule_set, future_skew_ms=future_skew_ms, retry_ms=retry_ms, supply=supply
+        )
         fraud._scorer  # noqa: B018
         return fraud
 
@@ -77,16 +84,21 @@ class Fraud:
     def from_settings(cls, settings: Settings, supply: Supply = now) -> "Fraud":
         """As the settings say, its model loaded. Raises ModelError, SettingsError for rules."""
         file = settings.fraud_rules
+        shipped = rules.WITH_DETAILS if settings.mapping_transactions else rules.SHIPPED
         return cls.load(
             settings.fraud_model,
-            rule_set=rules.read(Path(file), FEATURE_NAMES) if file else rules.SHIPPED,
+            rule_set=rules.read(Path(file), FEATURE_NAMES) if file else shipped,
             future_skew_ms=settings.future_skew_s * 1000,
+            retry_ms=settings.fraud_retry_s * 1000,
             supply=supply,
         )
 
     def by_rules(self) -> "Fraud":
         """The same without a model: every decision is degraded."""
-        return type(self)(Path(NONE), rule_set=self._rules, future_skew_ms=self._future_skew_ms)
+        return type(self)(
+            Path(NONE), rule_set=self._rules, future_skew_ms=self._future_skew_ms,
+            retry_ms=self._retry_ms,
+        )  # fmt: skip
 
     @cached_property
     def model(self) -> Model:
@@ -124,14 +136,16 @@ class Fraud:
         return new_state()
 
     def advance(self, state: CustomerState, event: Transaction) -> Advanced:
-        """See `stormwatch.domains.fraud.state`."""
-        return advance(state, event)
+        """See `stormwatch.domains.fraud.state`, and `details` for a payment that has some."""
+        if event.more is None:
+            return advance(state, event)
+        return advance_with(state, event, event.more, self._retry_ms)
 
     def decide(
         self,
         events: Sequence[Transaction],
         features: Sequence[tuple[float, ...]],
-        carries: Sequence[str],
+        carries: Sequence[Carry],
     ) -> list[Verdict]:
         """See `stormwatch.domains.fraud.scoring`."""
         return self._scorer(events, features, carries) if events else []

@@ -1,6 +1,34 @@
 """A card transaction, as it travels between components. Wire format: schema/transactions.md."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+PURCHASE = "purchase"
+TAKING_BACK = ("refund", "reversal")
+KINDS = (PURCHASE, *TAKING_BACK, "withdrawal", "transfer", "top_up")
+AUTHORISATIONS = ("approved", "declined")
+
+Place = tuple[float, float]
+"""Latitude and longitude, degrees (WGS 84)."""
+
+
+class Details(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What more is known of a payment than the fields that each has. Texts are "" where unknown."""
+
+    kind: str = PURCHASE  # one of KINDS
+    original: str = ""  # id of the payment that is taken back
+    card: str = ""  # a token or hash, never the number
+    category: str = ""  # of the merchant: an MCC (ISO 18245), or the source's own word
+    channel: str = ""  # the source's own word: pos, online, atm …
+    entry: str = ""  # how the card was read: chip, contactless, keyed …
+    authorisation: str = ""  # one of AUTHORISATIONS
+    place: Place | None = None  # of the terminal
+    customer_place: Place | None = None  # where the customer lives, or is known to be
+    device: str = ""  # a hash
+    network: str = ""  # a hash of the address, or of its network
+    counterparty: str = ""  # who gets a transfer
 
 
 class Transaction(msgspec.Struct, frozen=True, array_like=True):
@@ -15,6 +43,9 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True):
     merchant: str = ""  # free text, shown escaped
     country: str = ""  # ISO 3166 alpha-2 of the terminal, upper case
     utc_offset: int = 0  # minutes that the clock where `time` was written is ahead of UTC
+    more: Annotated[Details | None, Meta(examples=[None])] = None
+    learn_only: Annotated[bool, Meta(examples=[False])] = False
+    """History: learned, and not judged."""
 
     @property
     def entity(self) -> str:
@@ -22,8 +53,10 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What a repeat of it has in common with it: all but how the time was written."""
-        return (
+        """What a repeat of it has in common with it: all but how the time was written and whether
+        it is history."""
+        told = (
             self.id, self.customer, self.terminal, self.time, self.amount, self.currency,
             self.merchant, self.country,
         )  # fmt: skip
+        return told if self.more is None else (*told, self.more)

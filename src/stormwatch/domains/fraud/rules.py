@@ -1,6 +1,8 @@
 """Rules of the fraud domain, as data: conditions on feature columns, a weight and a reason.
 
-A rule fires where all its conditions hold. The weights of the rules that fire are added: from
+A rule fires where all its conditions hold. One on a detail of a payment (`details.NUMBERS`,
+`details.TEXTS`) holds only where that is known; a refund or reversal is judged by those rules alone
+that ask for `kind`. The weights of the rules that fire are added: from
 REVIEW_FROM a person looks at the transaction, from DECLINE_FROM it is declined, whatever the model
 says; the model alone may do the same.
 """
@@ -15,6 +17,7 @@ from zlib import crc32
 
 import msgspec
 
+from stormwatch.domains.fraud.details import NUMBERS, TEXTS
 from stormwatch.errors import SettingsError
 
 REVIEW_FROM, DECLINE_FROM = 0.5, 1.0
@@ -24,16 +27,18 @@ FRACTIONS = ("ratio_", "z_")
 """How features begin that texts get with decimals; all others are whole numbers."""
 ZONE = "zone"
 """What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
+LISTED = ("in", "not in")
 TEXT_MAX = 500
 """Characters of a text."""
 
 
 class Condition(NamedTuple):
-    """`feature op value`; amounts in points, which are about cents of a euro (`money.points`)."""
+    """`feature op value`; amounts in points, which are about cents of a euro (`money.points`). Of
+    the texts among the details `in` and `not in`, with a list of texts; "" is one not known."""
 
     feature: str
-    op: Literal["<=", ">="]
-    value: float
+    op: Literal["<=", ">=", "in", "not in"]
+    value: float | tuple[str, ...]
 
 
 class Rule(NamedTuple):
@@ -110,6 +115,24 @@ class RuleSet(NamedTuple):
 
 
 SHIPPED = RuleSet(RULES, REVIEW_FROM, DECLINE_FROM)
+WITH_DETAILS = RuleSet(
+    (
+        *RULES,
+        Rule(
+            "impossible_travel",
+            0.5,
+            (
+                Condition("speed_kmh", ">=", 1_000),
+                Condition("distance_km", ">=", 500),
+                Condition("channel", "not in", ("online", "ecommerce")),
+            ),
+            "{distance_km:.0f} km from the customer's payment before, that is {speed_kmh:.0f} km/h",
+        ),
+    ),
+    REVIEW_FROM,
+    DECLINE_FROM,
+)
+"""Those for payments that a mapping makes: it may give them details."""
 RULES_VERSION = SHIPPED.version
 
 
@@ -127,21 +150,22 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def words(
-    values: Mapping[str, float], money: Mapping[str, str], zone: str
+    values: Mapping[str, float], texts: Mapping[str, str], zone: str
 ) -> dict[str, int | float | str]:
     """What texts are formatted with: money as text, fractions as floats, all else as integers."""
     plain = {
         name: float(value) if name.startswith(FRACTIONS) else int(value)
         for name, value in values.items()
     }
-    return {**plain, **money, ZONE: zone}
+    return {**plain, **texts, ZONE: zone}
 
 
 def read(path: Path, features: Sequence[str]) -> RuleSet:
     """The rules of a JSON file: `{"rules": [{"code", "weight", "conditions", "text"}, …]}`.
 
-    A set is taken whole or not at all. Raises SettingsError that names the file, the rule and what
-    is wrong with it.
+    `features` are those of the feature set: rules may use these and the details. A set is taken
+    whole or not at all. Raises SettingsError that names the file, the rule and what is wrong with
+    it.
     """
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_File)
@@ -166,24 +190,40 @@ def read(path: Path, features: Sequence[str]) -> RuleSet:
 
 def _wrong(rule: _RuleFile, features: Sequence[str]) -> str:
     """What is wrong with a rule; "" if nothing is."""
-    unknown = {c.feature for c in rule.conditions} - set(features)
-    if unknown:
-        return f"has unknown features: {', '.join(sorted(unknown))}. Known: {', '.join(features)}."
+    known = [*features, *NUMBERS, *TEXTS]
+    asked = {c.feature for c in rule.conditions}
+    if unknown := asked - set(known):
+        return f"has unknown features: {', '.join(sorted(unknown))}. Known: {', '.join(known)}."
     if not rule.conditions:
-        return f"has no condition. Known: {', '.join(features)}."
-    if not all(map(isfinite, (rule.weight, *(c.value for c in rule.conditions)))):
-        return "has a weight or a value that is no finite number."
+        return f"has no condition. Known: {', '.join(known)}."
+    if why := _wrong_number(rule):
+        return why
     if len(rule.text) > TEXT_MAX:
         return f"has a text of {len(rule.text)} characters; at most {TEXT_MAX} are shown."
     try:
-        _check_fields(rule.text, {*features, ZONE})
-        for each in _samples(features):
+        # A number that may be missing has to be one that the rule asks for.
+        shown = (*features, *(name for name in NUMBERS if name in asked))
+        _check_fields(rule.text, {*shown, *TEXTS, ZONE})
+        for each in _samples(shown):
             rule.text.format_map(each)
     except (LookupError, ValueError, OverflowError) as error:
         return (
             f"has a text that cannot be formatted ({error}). Use {{amount}} and {{mean_30d}} for "
             "money, {count_1h} for whole numbers, {ratio_30d:.1f} for those with decimals, {zone}."
         )
+    return ""
+
+
+def _wrong_number(rule: _RuleFile) -> str:
+    for name, op, value in rule.conditions:
+        if (name in TEXTS) != (op in LISTED) or (op in LISTED) != isinstance(value, tuple):
+            return (
+                f"has a condition on {name} that cannot be: {', '.join(TEXTS)} are compared by in "
+                "and not in with a list of texts, all others by <= and >= with a number."
+            )
+    numbers = (c.value for c in rule.conditions if not isinstance(c.value, tuple))
+    if not all(map(isfinite, (rule.weight, *numbers))):
+        return "has a weight or a value that is no finite number."
     return ""
 
 
@@ -205,4 +245,5 @@ def _samples(features: Sequence[str]) -> Iterable[dict[str, int | float | str]]:
     """Words of the types and the extremes that texts get."""
     for value in (0.0, 1.0, -2.5, float(2**53)):
         texts = {name: "1.00 EUR (about 1.00 USD)" for name in features if name.startswith(MONEY)}
+        texts |= dict.fromkeys(TEXTS, "a text")
         yield words(dict.fromkeys(features, value), texts, "UTC-08:00")

@@ -1,19 +1,21 @@
 """Model and rules over a batch: from feature rows to verdicts."""
 
 from collections.abc import Sequence
-from math import inf
+from functools import cached_property
+from math import inf, nan
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.money import is_common, money, of_points, points
-from stormwatch.domains.fraud.rules import MONEY, SHIPPED, Rule, RuleSet, words
+from stormwatch.domains.fraud.rules import MONEY, SHIPPED, Condition, Rule, RuleSet, words
 from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card, Model, scores
-from stormwatch.records import Reason
+from stormwatch.records import RETRY, TAKEN_BACK, Reason
 from stormwatch.state.judge import UNSCORED, Verdict
 
 _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
@@ -55,24 +57,30 @@ class Scorer:
         self,
         events: Sequence[Transaction],
         features: Sequence[tuple[float, ...]],
-        currencies: Sequence[str],
+        carries: Sequence[Carry],
     ) -> list[Verdict]:
-        """One verdict a row, whose amounts are in points of a currency.
+        """One verdict a row, whose amounts are in points of the currency in its carry.
 
         The score is the model's probability; rules add to the outcome. A row of which the model
         has no score is decided by rules alone. Of a payment that only a reference rate could
         compare, with nothing of its customer to compare it with, the model alone declines nothing.
+        What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
         rows = np.array(features, dtype=np.float64)
         found = scores(self._model, rows)
         limits = Thresholds.of(self._model.card)
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
-        fired = [(rule, _fires(rule, rows)) for rule in self._rules.rules]
+        detailed = [at for at, event in enumerate(events) if event.more is not None]
+        back = [at for at in detailed if takes_back(events[at])]
+        told = _Batch(events, rows, carries, back)
+        fired = [(rule, told.fires(rule)) for rule in self._rules.rules]
+        for at in back:
+            found[at] = UNSCORED
         weights = sum((rule.weight * hits for rule, hits in fired), np.zeros(len(rows)))
         suspect = (np.array(found) >= limits.review) | (weights >= self._rules.review_from)
         for row in np.flatnonzero(suspect).tolist():
             rules = [rule for rule, hits in fired if hits[row]]
-            made = Found(events[row], features[row], currencies[row], found[row], limits)
+            made = Found(events[row], features[row], carries[row], found[row], limits)
             declined = (found[row] >= limits.decline and not made.is_unsure) or weights[
                 row
             ] >= self._rules.decline_from
@@ -80,7 +88,67 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(
                 outcome="decline" if declined else "review", reasons=reasons
             )
+        for row in detailed:
+            verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
         return verdicts
+
+
+def _with_note(verdict: Verdict, event: Transaction, carry: Carry) -> Verdict:
+    """The verdict, saying that the payment takes one back or repeats one."""
+    if event.more is not None and takes_back(event):
+        of = f" of {event.more.original}" if event.more.original else ""
+        text = f"{event.more.kind}{of}: {money(event.amount, event.currency)} go back"
+        reason = Reason(event.more.kind, text)
+        noted = verdict._replace(score=UNSCORED, degraded=False, noted=TAKEN_BACK)
+    elif isinstance(carry, Told) and carry.retry_of:
+        text = f"{carry.retry_of} once more, {carry.retry_s:.0f} s after it: counted as one payment"
+        reason = Reason("retry", text)
+        noted = verdict._replace(noted=RETRY)
+    else:
+        return verdict
+    return noted._replace(reasons=(*verdict.reasons, reason))
+
+
+class _Batch:
+    """Payments with their features and details, as the conditions of rules look at them."""
+
+    def __init__(
+        self,
+        events: Sequence[Transaction],
+        rows: NDArray[np.float64],
+        carries: Sequence[Carry],
+        back: list[int],
+    ) -> None:
+        """`back`: the rows that take a payment back."""
+        self._events, self._rows, self._carries, self._back = events, rows, carries, back
+
+    def fires(self, rule: Rule) -> NDArray[np.bool_]:
+        """Of each row whether all conditions of the rule hold."""
+        hits = np.ones(len(self._rows), dtype=np.bool_)
+        for condition in rule.conditions:
+            hits &= self._holds(condition)
+        if self._back and "kind" not in (c.feature for c in rule.conditions):
+            hits[self._back] = False
+        return hits
+
+    def _holds(self, condition: Condition) -> NDArray[np.bool_]:
+        name, op, value = condition
+        if isinstance(value, tuple):
+            found = (text_of(event, name) in value for event in self._events)
+            listed = np.fromiter(found, np.bool_, len(self._events))
+            return listed if op == "in" else ~listed
+        column = self._rows[:, _COLUMN[name]] if name in _COLUMN else self._details[name]
+        holds: NDArray[np.bool_] = column <= value if op == "<=" else column >= value
+        return holds
+
+    @cached_property
+    def _details(self) -> dict[str, NDArray[np.float64]]:
+        return {
+            name: np.array([
+                getattr(carry, name) if isinstance(carry, Told) else nan for carry in self._carries
+            ])
+            for name in NUMBERS
+        }  # fmt: skip
 
 
 class Found(NamedTuple):
@@ -88,9 +156,14 @@ class Found(NamedTuple):
 
     event: Transaction
     features: tuple[float, ...]
-    currency: str  # that the features' amounts are in
+    carry: Carry
     score: float
     limits: Thresholds
+
+    @property
+    def currency(self) -> str:
+        """That the features' amounts are in."""
+        return self.carry if isinstance(self.carry, str) else self.carry.currency
 
     @property
     def is_unsure(self) -> bool:
@@ -106,7 +179,7 @@ class Found(NamedTuple):
         if event.currency != self.currency:
             about = points(event.amount, event.currency, self.currency)
             amounts["amount"] += f" (about {self._money(about)})"
-        known = words(values, amounts, _zone(event.utc_offset))
+        known = words(values, amounts, _zone(event.utc_offset)) | self._details()
         reasons = [Reason(rule.code, rule.text.format_map(known), rule.weight) for rule in rules]
         if score >= limits.review:
             declines = score >= limits.decline and not self.is_unsure
@@ -125,6 +198,14 @@ class Found(NamedTuple):
             reasons.append(Reason("model", told, score))
         return tuple(reasons)
 
+    def _details(self) -> dict[str, int | float | str]:
+        """As texts of rules show them; numbers where they are known."""
+        told: dict[str, int | float | str] = {name: text_of(self.event, name) for name in TEXTS}
+        if isinstance(self.carry, Told):
+            numbers = {name: getattr(self.carry, name) for name in NUMBERS}
+            told |= {name: int(value) for name, value in numbers.items() if value == value}  # noqa: PLR0124
+        return told
+
     def _money(self, count: float) -> str:
         return money(of_points(int(count), self.currency), self.currency)
 
@@ -134,12 +215,3 @@ def _zone(utc_offset: int) -> str:
         return "UTC"
     hours, minutes = divmod(abs(utc_offset), 60)
     return f"UTC{'-' if utc_offset < 0 else '+'}{hours:02}:{minutes:02}"
-
-
-def _fires(rule: Rule, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Of each row whether all conditions of the rule hold."""
-    hits = np.ones(len(rows), dtype=np.bool_)
-    for feature, op, value in rule.conditions:
-        column = rows[:, _COLUMN[feature]]
-        hits &= column <= value if op == "<=" else column >= value
-    return hits

@@ -7,11 +7,11 @@ the robust recursions of Gelper, Fried and Croux, "Robust forecasting with expon
 Holt-Winters smoothing", Journal of Forecasting 29 (2010),
 
     centre += a * psi(r / s) * s        psi(z): z within [-k, k], Huber
-    s^2 = a * rho(r / s) * s^2 + (1 - a) * s^2      rho(z) = c (1 - (1 - (z / k)^2)^3), c beyond k
+    s^2 = a * rho(r / s) * s^2 + (1 - a) * s^2    rho(z) = c (1 - (1 - (z / k)^2)^3), c beyond k
 
 with k = 2, c = 2.52 (so that E rho = 1 for normal noise) and the weight a = 1 / (n + 1), at least
-ALPHA. s is never less than the smallest step that the sensor was ever seen to make: what is
-quantised, a switch too, is not called odd for moving by one step.
+ALPHA. A distance is measured in sigmas: s, but never less than the smallest step that the sensor
+was ever seen to make, so that what is quantised, a switch too, is not odd for moving by one step.
 
 A reading is judged by what was known before it, and learned if it is newer than what the sensor has
 learned: each sensor has its own time and count, so that sensors may come one a record, at several
@@ -52,7 +52,9 @@ FEATURES = ("score", "judged", "learning", "odd", "broken", "silent_s")
 odd, are broken; seconds since the reading before it, -1 for the first."""
 
 _K, _C = 2.0, 2.52
+_SETTLED = round(1 / ALPHA) - 1  # readings from which the weight is ALPHA
 _TINY = 1e-12  # of the centre: below it a distance is the rounding of floats
+_UNEVEN = 0.05  # of its mean rate: a counter that goes on so evenly is not held to it
 _ROW = Struct("<8sqHHHddff")
 # digest of the name, time (ms) of the newest value, values learned, run of one value, longest run
 # before it, newest value, centre, spread, smallest step
@@ -155,12 +157,11 @@ class _Pass:
 
     def take(self, name: str, value: float, column: "_Column") -> None:
         """A measurement."""
-        rows, digest = self._rows, column.digest
-        at = self._expected
-        if rows[at : at + 8] != digest:
+        rows, digest, at = self._rows, column.digest, self._expected
+        if at >= len(rows) or (row := _unpack(rows, at))[0] != digest:
             at = _place(rows, self._warm, digest, column)
+            row = _unpack(rows, at)
         self._expected = at + _SIZE
-        row = _unpack(rows, at)
         _, seen, count, run, longest, last, centre, spread, step = row
         is_new = seen < self._time > self._since
         if count < LEARNING:
@@ -168,22 +169,19 @@ class _Pass:
             if is_new:
                 self._begin(at, digest, value, row)
             return
-        if value == last:
-            if is_new and run < _MOST:
-                run += 1
-            in_a_row = run
+        if value == last or not seen:
+            in_a_row = run = min(run + is_new, _MOST)
         else:
             in_a_row = 1
             if is_new:
-                longest, run = max(longest, run), 1
-                moved = abs(value - last)
-                if not 0.0 < step <= moved:
-                    step = moved
+                run, longest, step = _moved(run, longest, step, abs(value - last))
         self.judged += 1
         distance = value - centre
-        sigma = max(spread, step, abs(centre) * _TINY) or abs(distance) or 1.0
+        sigma = spread if spread > step else step
+        if sigma <= (least := abs(centre) * _TINY):
+            sigma = least or abs(distance) or 1.0
         z = distance / sigma
-        score = abs(z) / (1.0 + LEARNING / count)
+        score = (z if z > 0.0 else -z) / (1.0 + LEARNING / count)
         stuck = in_a_row >= STUCK_AFTER and _is_stuck(in_a_row, longest, count)
         if (stuck or score >= LIMIT) and self._tell(name, value, row, sigma, score, stuck * run):
             return
@@ -191,9 +189,8 @@ class _Pass:
         if is_new:
             self.learned = True
             if not stuck:
-                centre, spread = _learned(centre, sigma, z, count)
-                if count < _MOST:
-                    count += 1
+                centre, spread = _learned(centre, spread, sigma, z, count)
+                count += count < _MOST
             _pack(rows, at, digest, self._time, count, run, longest, value, centre, spread, step)
 
     def count(self, name: str, value: float, column: "_Column") -> None:
@@ -213,14 +210,14 @@ class _Pass:
             self._begin(at, digest, rate, row)
             _, _, count, _, _, _, centre, spread, _ = _unpack(rows, at)
         else:
-            sigma = max(spread, abs(centre) * _TINY) or rate or 1.0
+            sigma = max(spread, abs(centre) * _UNEVEN) or rate or 1.0
             z = (rate - centre) / sigma
             score = abs(z) / (1.0 + LEARNING / count)
             self.judged += 1
             self.worst = max(self.worst, score)
             if score >= LIMIT:
                 self._tell(name, rate, row, sigma, score, 0)
-            centre, spread = _learned(centre, sigma, z, count)
+            centre, spread = _learned(centre, spread, sigma, z, count)
             count = min(count + 1, _MOST)
         _pack(rows, at, digest, self._time, count, 1, 1, value, centre, spread, 0.0)
 
@@ -247,8 +244,7 @@ class _Pass:
         elif value == last:
             run += 1
         else:
-            longest, run, moved = max(longest, run), 1, abs(value - last)
-            step = min(step, moved) if step else moved
+            run, longest, step = _moved(run, longest, step, abs(value - last))
         values.append(value - centre)
         count += 1
         if count == LEARNING:
@@ -257,19 +253,27 @@ class _Pass:
         _pack(self._rows, at, digest, self._time, count, run, longest, value, centre, spread, step)
 
 
+def _moved(run: int, longest: int, step: float, moved: float) -> tuple[int, int, float]:
+    """Run, longest run and smallest step of a sensor that has another value than before."""
+    return 1, run if run > longest else longest, step if 0.0 < step <= moved else moved
+
+
 def _is_stuck(in_a_row: int, longest: int, count: int) -> bool:
     return count >= _SURE and longest > 0 and in_a_row >= STUCK_TIMES * longest
 
 
-def _learned(centre: float, sigma: float, z: float, count: int) -> tuple[float, float]:
+def _learned(
+    centre: float, spread: float, sigma: float, z: float, count: int
+) -> tuple[float, float]:
     """Centre and spread after a value that is z sigmas from the centre."""
-    weight = max(1.0 / (count + 1), ALPHA)
+    weight = 1.0 / (count + 1) if count < _SETTLED else ALPHA
     if -_K <= z <= _K:
         rest = 1.0 - z * z / (_K * _K)
-        rho = _C * (1.0 - rest * rest * rest)
-        return centre + weight * z * sigma, sigma * sqrt(1.0 + weight * (rho - 1.0))
-    cut = _K if z > 0 else -_K
-    return centre + weight * cut * sigma, sigma * sqrt(1.0 + weight * (_C - 1.0))
+        moved, rho = z, _C * (1.0 - rest * rest * rest)
+    else:
+        moved, rho = _K if z > 0 else -_K, _C
+    square = spread * spread
+    return centre + weight * moved * sigma, sqrt(square + weight * (rho * sigma * sigma - square))
 
 
 def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
@@ -291,6 +295,14 @@ def known(body: bytes, unit: str) -> Iterator[tuple[int, float, float]]:
     """Of each sensor known: readings learned, centre and spread; in the order of their coming."""
     for _, _, count, _, _, _, centre, spread, step in _ROW.iter_unpack(_unpacked(body, unit)[0]):
         yield count, centre, max(spread, step)
+
+
+def known_of(body: bytes, name: str, unit: str) -> tuple[float, float] | None:
+    """Centre and spread of one sensor; None as long as they are not known."""
+    for row in _ROW.iter_unpack(_unpacked(body, unit)[0]):
+        if row[0] == _digest(name) and row[2] >= LEARNING:
+            return row[6], max(row[7], row[8])
+    return None
 
 
 def _column(sensor: Sensor) -> _Column | None:

@@ -4,8 +4,9 @@ believe it."""
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
+from typing import ClassVar
 
-from stormwatch.domains.maintenance import lives
+from stormwatch.domains.maintenance import anomalies, lives
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import Types, chosen, default_types
 from stormwatch.domains.maintenance.event import Reading
@@ -17,14 +18,20 @@ from stormwatch.domains.maintenance.features import (
     learns,
 )
 from stormwatch.domains.maintenance.judging import Thresholds, judge, judge_by_rules
-from stormwatch.domains.maintenance.judging_any import judge_any, noted, with_life
+from stormwatch.domains.maintenance.judging_any import (
+    EVENT_FEATURES,
+    MODEL,
+    judge_any,
+    noted,
+    with_life,
+)
 from stormwatch.domains.maintenance.lives import Carry
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
-from stormwatch.models import Model, NoModel, Supply, load, now, round6
+from stormwatch.models import NONE, Model, NoModel, Supply, load, now, round6
 from stormwatch.records import NOT_LEARNED, Rejection
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Advanced, Verdict
+from stormwatch.state.judge import Advanced, Verdict, Versions
 
 LIFE_CAP = 125.0
 """The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
@@ -53,6 +60,8 @@ class Maintenance:
     state = UnitState
     feature_names = FEATURES
     feature_set = FEATURE_SET
+    other_features: ClassVar = {anomalies.FEATURE_SET: anomalies.FEATURES, EVENT_FEATURES: ()}
+    """Names of features by their set, where these are others than the domain's own."""
     rules_version = "sensors-1"
     alert_outcomes = ALERT_OUTCOMES
 
@@ -105,6 +114,13 @@ class Maintenance:
     def model_version(self) -> str:
         """Of the model in use."""
         return self._model.card.version
+
+    @property
+    def other_versions(self) -> frozenset[Versions]:
+        """Model, rules and features of what the remaining-life model does not judge."""
+        kinds = self._types.by_name.values()
+        judged = {(MODEL, kind.label, anomalies.FEATURE_SET) for kind in kinds}
+        return frozenset(judged | {(NONE, kind.label, EVENT_FEATURES) for kind in kinds})
 
     def parse(self, value: bytes, timestamp: int) -> Reading | Rejection:
         """See `stormwatch.domains.maintenance.parse`."""

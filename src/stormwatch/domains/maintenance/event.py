@@ -3,9 +3,10 @@
 Wire format: schema/readings.md.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 
 class UnitEvent(msgspec.Struct, frozen=True, array_like=True):
@@ -26,8 +27,11 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     cycle: int  # operating cycles since the unit was new, >= 1; 0: not told
     settings: tuple[float, ...]  # operating settings, e.g. altitude, Mach, throttle
     sensors: dict[str, float]  # name -> finite value, units by the type's sensor
-    equipment: str = ""  # name of the unit's type; "": the one that the settings name
-    event: UnitEvent | None = None
+    equipment: Annotated[str, Meta(examples=["any"])] = ""
+    """Name of the unit's type; "": the one that the settings name."""
+    event: Annotated[UnitEvent | None, Meta(examples=[None])] = None
+    learn_only: Annotated[bool, Meta(examples=[False])] = False
+    """History: learned, and not judged."""
 
     @property
     def entity(self) -> str:
@@ -35,7 +39,8 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def content(self) -> Any:
-        """What makes it another record; of a plain reading what it was before there was more."""
+        """What makes it another record, whether it is history or not; of a plain reading what it
+        was before there was more."""
         if self.event is None and not self.equipment:
             return (self.id, self.unit, self.time, self.cycle, self.settings, self.sensors)
-        return self
+        return msgspec.structs.replace(self, learn_only=False) if self.learn_only else self

@@ -46,10 +46,11 @@ def judge_any(carry: Carry) -> Verdict:
 
 
 def noted(carry: Carry) -> Verdict:
-    """Of an event: it is noted, and says what it changes."""
+    """Of an event: it is noted, and says what it changes; a check tells of a silence."""
     assert carry.event is not None
-    reasons = (*carry.reasons, told(carry.equipment, carry.event))
-    return Verdict("noted", 0.0, reasons, by=(EVENT_FEATURES, NONE, carry.equipment.label))
+    reasons = (*carry.reasons, told(carry.equipment, carry.event), *_gap(carry))
+    outcome = "noted" if not carry.silent_s else "silenced" if carry.is_window else "no_data"
+    return Verdict(outcome, 0.0, reasons, by=(EVENT_FEATURES, NONE, carry.equipment.label))
 
 
 def with_life(verdict: Verdict, carry: Carry, alerts: frozenset[str]) -> Verdict:
@@ -67,14 +68,15 @@ def _gap(carry: Carry) -> Iterator[Reason]:
         limit = carry.equipment.silent_after_s or 0.0
         yield Reason(
             "gap",
-            f"nothing was heard of the unit for {carry.silent_s:,.0f} s before this reading; "
+            f"nothing was heard of the unit for {carry.silent_s:,.0f} s; "
             f"{carry.equipment.name} allows {limit:,g} s",
         )
 
 
 def _called(kind: Equipment, name: str) -> str:
     sensor = kind.sensors.get(name)
-    return f"{sensor.words} ({name})" if sensor and sensor.words else name
+    words = sensor.words if sensor else ""
+    return f"{words} ({name})" if words and words != name else name
 
 
 def _measured(kind: Equipment, name: str, value: float) -> str:

@@ -49,16 +49,22 @@ def advance(
         life = Life(equipment.name, b"", state.time, life.until)
         state.cycle = state.offset = 0
     state.body = life
-    if event.event is not None:
-        _happened(state, life, event, event.event, judge)
-        return (), Carry(equipment, event=event.event, reasons=tuple(reasons))
     silent_s = (event.time - state.time) / 1000 if state.time else -1.0
     is_window = event.time < life.until
-    if is_window:
-        reasons.append(_window(life.until))
-    carry = Carry(equipment, reasons=tuple(reasons), is_window=is_window)
-    if equipment.silent_after_s is not None and silent_s > equipment.silent_after_s:
-        carry = carry._replace(silent_s=silent_s)
+    if event.event is None or event.event.kind == "check":
+        if is_window:
+            reasons.append(_window(life.until))
+        limit = equipment.silent_after_s
+        is_silent = limit is not None and silent_s > limit
+    else:
+        _happened(state, life, event, event.event, judge)
+        is_silent = is_window = False
+    carry = Carry(
+        equipment, event=event.event, reasons=tuple(reasons), is_window=is_window,
+        silent_s=silent_s if is_silent else 0.0,
+    )  # fmt: skip
+    if event.event is not None:
+        return (), carry
     if judge is None:
         row, learned = _wear(state, life, event)
         return row, carry if learned else carry._replace(note=NOT_LEARNED)

@@ -11,7 +11,7 @@ from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.sensors import SENTINELS
 from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, to_ms
-from stormwatch.parsing.mapping import Target, values
+from stormwatch.parsing.mapping import OTHERS, Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
 
@@ -34,6 +34,7 @@ class _Wire(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     sensors: _Sensors
     equipment: str | None = None
     type: str | None = None
+    learn_only: bool | None = None
 
 
 class _Strict(msgspec.Struct, gc=False):
@@ -53,12 +54,13 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False):
     id: Id
     unit: Id
     time: Time
-    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window"]
+    event: Literal["maintenance", "overhaul", "sensor_replaced", "failure", "window", "check"]
     sensor: Id | None = None
     until: Time | None = None
     words: Annotated[str, Meta(max_length=500)] | None = None
     equipment: str | None = None
     type: str | None = None
+    learn_only: bool | None = None
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -68,6 +70,7 @@ class _Peek(msgspec.Struct, gc=False):
 
 _QUOTES = 14  # of four names and three texts; a sensor, `cycle` and `settings` add two, others four
 _UNIT = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+", re.ASCII)
+_NAME_MAX = 64
 _NOWHERE = (1.0, 0.0)
 _ANYWHERE = (-1e15, 1e15)
 _decode = msgspec.json.Decoder(_Wire).decode
@@ -86,6 +89,9 @@ class _Rules:
         self.needs_cycle = "cycle" in equipment.requires
         self.needs_settings = "settings" in equipment.requires
         self.possible = {name: sensor.possible for name, sensor in equipment.sensors.items()}
+        self.units = {name: sensor.unit for name, sensor in equipment.sensors.items()}
+        if equipment.other_sensors:
+            self.units[OTHERS] = ""
         self.other = _ANYWHERE if equipment.other_sensors else _NOWHERE
 
     def check_unit(self, unit: str) -> None:
@@ -104,7 +110,7 @@ class _Rules:
             low, high = possible.get(name, other)
             if not low <= measured <= high:
                 self._check_sensor(name, measured)
-            elif name not in possible and not name.isidentifier():
+            elif name not in possible and not (name.isidentifier() and len(name) <= _NAME_MAX):
                 _check_name(name)
 
     def _check_sensor(self, name: str, measured: float) -> None:
@@ -122,8 +128,8 @@ class _Rules:
 def _check_name(name: str) -> None:
     """Raises Refused for a name that people could not read, or that is too long to keep."""
     check_ids(**{f"sensors.{name}": name})
-    if not 1 <= len(name) <= 64:
-        why = "is not 1 to 64 characters long"
+    if not 1 <= len(name) <= _NAME_MAX:
+        why = f"is not 1 to {_NAME_MAX} characters long"
         raise refuse("out_of_range", f"sensors.{name}", why, name)
 
 
@@ -147,10 +153,11 @@ class Readings:
         return Target(
             "readings",
             required=("id", "unit", "time"),
-            optional=("cycle", "event", "sensor", "words"),
+            optional=("cycle", "event", "sensor", "until", "words"),
             entity="unit",
             make=self.of_mapping,
             readers={"cycle": values.whole},
+            units={name: rules.units for name, rules in self._rules.items()},
         )
 
     def of_mapping(
@@ -188,6 +195,8 @@ class Readings:
             quotes += 4
         if wire.equipment is not None:
             quotes += 4
+        if wire.learn_only is not None:
+            quotes += 2
         # A key that is unknown or there twice adds quotes, and nothing takes any away.
         if value.count(b'"') != quotes:
             check_rest(value)
@@ -203,7 +212,7 @@ class Readings:
         rules.check_sensors(wire.sensors)
         return Reading(
             wire.id, wire.unit, time, wire.cycle or 0, wire.settings or (), wire.sensors,
-            wire.equipment or "",
+            wire.equipment or "", None, bool(wire.learn_only),
         )  # fmt: skip
 
     def _otherwise(
@@ -238,7 +247,7 @@ class Readings:
         time = check_time(wire.time, timed, timestamp, future_skew_ms)
         return Reading(
             wire.id, wire.unit, time, 0, (), {}, wire.equipment or "",
-            _unit_event(rules.equipment, wire, time),
+            _unit_event(rules.equipment, wire, time), bool(wire.learn_only),
         )  # fmt: skip
 
 
@@ -273,16 +282,17 @@ def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Reading | Rej
 def to_wire(event: Reading) -> bytes:
     """The record value that `parse` reads back to the same event."""
     time, equipment = from_ms(event.time), event.equipment or None
+    learn_only = event.learn_only or None
     if (noted := event.event) is not None:
         until = from_ms(noted.until) if noted.until else None
         return _encode(
             _Event(event.id, event.unit, time, noted.kind, noted.sensor or None, until,  # type: ignore[arg-type]
-                   noted.words or None, equipment, EVENT)
+                   noted.words or None, equipment, EVENT, learn_only)
         )  # fmt: skip
     return _encode(
         _Wire(
             id=event.id, unit=event.unit, time=time, cycle=event.cycle or UNSET,
             settings=event.settings if event.settings or not equipment else UNSET,
-            sensors=event.sensors, equipment=equipment,
+            sensors=event.sensors, equipment=equipment, learn_only=learn_only,
         )
     )  # fmt: skip

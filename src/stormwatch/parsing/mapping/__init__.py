@@ -4,7 +4,7 @@
 does both for what the settings name.
 """
 
-from stormwatch.parsing.mapping.apply import FAULT, Mapped, Target, compiled
+from stormwatch.parsing.mapping.apply import FAULT, LEARN_ONLY, OTHERS, Mapped, Target, compiled
 from stormwatch.parsing.mapping.choice import (
     SETTINGS,
     chosen,
@@ -19,6 +19,8 @@ from stormwatch.parsing.mapping.document import SPACE, Csv, Mapping, MappingErro
 
 __all__ = [
     "FAULT",
+    "LEARN_ONLY",
+    "OTHERS",
     "SETTINGS",
     "SPACE",
     "Csv",

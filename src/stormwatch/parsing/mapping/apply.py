@@ -1,17 +1,20 @@
 """A mapping at work: record value in, event or rejection out. Pure, compiled once for a process."""
 
 import csv
+import sys
 from collections.abc import Callable
 from collections.abc import Mapping as Values
 from io import StringIO
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from stormwatch.parsing.mapping import values
 from stormwatch.parsing.mapping.document import (
     SPACE,
+    TIMES,
     Csv,
     Field,
     Long,
@@ -20,6 +23,7 @@ from stormwatch.parsing.mapping.document import (
     Sensor,
     paths_of,
 )
+from stormwatch.parsing.mapping.quick import Parts, written_out
 from stormwatch.parsing.mapping.values import Unusable
 from stormwatch.parsing.rejections import (
     DEPTH_MAX,
@@ -30,15 +34,21 @@ from stormwatch.parsing.rejections import (
     explain,
     refuse,
 )
+from stormwatch.parsing.toml_document import Document
 from stormwatch.records import IGNORED, Rejection
 
+OTHERS = "*"
 FAULT = "_fault"
 """The field in which a producer says why a row is no record. It is then refused with that."""
+LEARN_ONLY = "_learn_only"
+"""The field, "true", in which a producer says that a row is history, to be learned only."""
 _decode = msgspec.json.decode
 _decode_texts = msgspec.json.Decoder(dict[str, str]).decode
 
 Get = Callable[[dict[str, Any]], Any]
 Take = Callable[[dict[str, Any]], Any]
+Sensors = Callable[[dict[str, Any]], dict[str, float]]
+Measured = Callable[[dict[str, Any]], dict[str, Any]]
 Absent = tuple[Any, ...]
 """What means that a record has no value there: None, "" and the mapping's own texts."""
 
@@ -57,6 +67,8 @@ class Target(NamedTuple):
     """Digits of a currency's minor unit. Raises KeyError for what is no currency."""
     readers: Values[str, Callable[[Any], Any]] = MappingProxyType({})
     """How a field is read that is no text, such as `values.whole`."""
+    units: Values[str, Values[str, str]] = MappingProxyType({})
+    """Equipment type -> sensor -> its unit; with OTHERS, a unit may have sensors of other names."""
 
 
 class Mapped(NamedTuple):
@@ -70,25 +82,46 @@ class Mapped(NamedTuple):
     """What decisions name it by: its version, `#` and a hash of its text."""
 
 
-def compiled(mapping: Mapping, target: Target, where: str) -> Mapped:
-    """Make a mapping ready for its domain. `where` names it. Raises MappingError."""
+def compiled(mapping: Mapping, target: Target, where: str, text: str = "") -> Mapped:
+    """Make a mapping ready for its domain. `where` names it; `text` is what it was read from, for
+    the lines of its faults. Raises MappingError."""
+    document = Document(text, where, MappingError)
     wanted = {*target.required, *target.optional}
     if mapping.event != target.event:
-        raise MappingError(f'{where} makes {mapping.event}: set event = "{target.event}".')
+        raise document.wrong("event", f'is {mapping.event}: set event = "{target.event}"')
     if unknown := sorted(set(mapping.fields) - wanted):
-        raise MappingError(
-            f"{where}: {target.event} have no field {', '.join(unknown)}; there are "
-            f"{', '.join((*target.required, *target.optional))}."
+        raise document.wrong(
+            f"fields.{unknown[0]}",
+            f"is no field of {target.event}; there are "
+            + ", ".join((*target.required, *target.optional)),
         )
     if missing := [name for name in target.required if name not in mapping.fields]:
         raise MappingError(
             f"{where} does not say where {', '.join(missing)} of the {target.event} comes from: "
             f"add [fields.{missing[0]}] with path, hash or constant."
         )
+    if mapping.event == "readings" and target.units:
+        _check_equipment(mapping, target, document)
     try:
         return _Compiled(mapping, target).mapped
     except Unusable as error:
-        raise MappingError(f"{where}: `fields.time` {error.why}.") from error
+        raise document.wrong("fields.time", error.why) from error
+
+
+def _check_equipment(mapping: Mapping, target: Target, document: Document) -> None:
+    """Raises MappingError for a type that is not known, a sensor it has not, or another unit."""
+    if (units := target.units.get(mapping.equipment)) is None:
+        why = f"is {mapping.equipment!r}, which is no type of the setting maintenance.equipment; "
+        raise document.wrong("equipment", f"{why}there are {', '.join(target.units)}")
+    sensors = {} if isinstance(mapping.sensors, str) else mapping.sensors
+    for name, one in sensors.items():
+        if name not in units and OTHERS not in units:
+            why = f"is no sensor of {mapping.equipment}; there are {', '.join(units)}"
+            raise document.wrong(f"sensors.{name}", why)
+        wanted = units.get(name, "")
+        if isinstance(one, Sensor) and one.unit and wanted and one.unit != wanted:
+            why = f"is in {one.unit}, and the type {mapping.equipment} has it in {wanted}: "
+            raise document.wrong(f"sensors.{name}", f"{why}nothing is converted")
 
 
 class _Compiled:
@@ -97,47 +130,65 @@ class _Compiled:
     def __init__(self, mapping: Mapping, target: Target) -> None:
         self._mapping, self._target = mapping, target
         self._absent: Absent = (None, "", *mapping.absent)
-        takes = {
-            name: _taken(
-                field,
-                values.time(field) if name == "time" else target.readers.get(name, values.text),
-                self._absent,
-            )
+        self._amounts: dict[int, Take] = {}
+        self._money = mapping.fields.get("amount")
+        self._is_signed = self._money is not None and self._money.negative in ("refund", "spent")
+        reads = {
+            name: values.time(field) if name in TIMES else target.readers.get(name, values.text)
             for name, field in mapping.fields.items()
             if name != "amount"
+        }
+        self._digits = -1
+        if self._money is not None and (digits := self._known_digits()) is not None:
+            self._digits = digits
+            reads["amount"] = values.amount(self._money, digits)
+            self._money = None
+        takes = {
+            name: _taken(mapping.fields[name], read, self._absent) for name, read in reads.items()
         }
         self._measured = _measured(mapping, self._absent) if mapping.event == "readings" else None
         self._key = takes[target.entity]
         self._constants = {
             name: takes.pop(name)({})
             for name, field in mapping.fields.items()
-            if field.constant is not None and name != "amount"
+            if field.constant is not None and name in takes
         }
-        self._texts = tuple(
-            (name, paths_of(mapping.fields[name])[0]) for name in takes if self._is_text(name)
-        )
-        """Fields that are what stands at one place: name and key."""
-        texts = dict(self._texts)
         self._takes = takes
-        self._fields = tuple((name, take) for name, take in takes.items() if name not in texts)
+        keys = {name: key for name in takes if (key := self._key_of(name))}
+        texts = [name for name in keys if reads[name] is values.text]
+        self._texts = tuple((name, keys[name]) for name in texts)
+        """Fields that are the text at one place: name and key."""
+        self._read = tuple((name, keys[name], reads[name]) for name in keys if name not in texts)
+        """Those that are read from what stands at one place."""
+        self._fields = tuple((name, take) for name, take in takes.items() if name not in keys)
         self._decoded = None if mapping.format == "json" else DECODERS[mapping.format](mapping)
         self._is_flat = mapping.envelope == "none" and mapping.only is None
         self._all_texts = True
         """No record had anything but texts yet: which costs less to know."""
-        self._money = mapping.fields.get("amount")
-        self._amounts: dict[int, Take] = {}
-        self._take_amount: Take | None = None
-        """Of amounts whose currency is always the same."""
-        if self._money is not None and "currency" in self._constants:
-            try:
-                digits = target.exponent(self._constants["currency"])
-            except KeyError:
-                pass  # every record is refused with the currency's name
-            else:
-                self._take_amount = self._amount_of(digits)
         self._cards = [_get([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else _get([mapping.only.path], self._absent)
-        self.mapped = Mapped(self.parse, self.entity, mapping.csv, mapping.format)
+        parse = self._written_out() if self._is_plain() else self.parse
+        self.mapped = Mapped(parse, self.entity, mapping.csv, mapping.format)
+
+    def _is_plain(self) -> bool:
+        """Whether a record may be a flat object of texts, one key a field."""
+        mapping = self._mapping
+        hashed = [mapping.fields[name].hash or [] for name, _ in self._fields]
+        return (
+            mapping.format == "json" and self._is_flat and self._money is None
+            and not self._is_signed and not mapping.absent and not mapping.card_numbers
+            and all(paths and not any("." in path for path in paths) for paths in hashed)
+        )  # fmt: skip
+
+    def _written_out(self) -> Callable[..., Any]:
+        return written_out(
+            Parts(
+                self._mapping.fields, self._target.required, self._constants, self._texts,
+                self._read, tuple(name for name, _ in self._fields), self._digits,
+                self._measured,
+                self._target.make, self.parse, FAULT, LEARN_ONLY,
+            )
+        )  # fmt: skip
 
     def parse(self, value: bytes, timestamp: int, *, future_skew_ms: int) -> Any:
         """The event of a record, or a Rejection that names the record's own field."""
@@ -150,14 +201,20 @@ class _Compiled:
                     found[name] = text
                 else:
                     self._take(name, self._takes[name], record, found, value)
+            for name, key, read in self._read:
+                try:
+                    found[name] = read(record[key])
+                except (KeyError, Unusable):
+                    self._take(name, self._takes[name], record, found, value)
             for name, take in self._fields:
                 if (got := take(record)) is not None:
                     found[name] = got
                 else:
                     self._take(name, take, record, found, value)
             if self._money is not None:
-                take = self._take_amount or self._amount_in(found["currency"])
+                take = self._amount_in(found["currency"])
                 self._take("amount", take, record, found, value)
+            self._mark(record, found)
             if self._measured is not None:
                 found.update(self._measured(record))
             seen = self._hidden(record, value) if self._cards else value
@@ -180,13 +237,31 @@ class _Compiled:
         elif name in self._target.required:
             raise self._missing(name, value)
 
-    def _is_text(self, name: str) -> bool:
+    def _mark(self, record: dict[str, Any], found: dict[str, Any]) -> None:
+        """What the sign of an amount says, and whether the record is history."""
+        if self._is_signed and found["amount"] < 0:
+            found["amount"] = -found["amount"]
+            if found.get("kind") != "reversal":
+                found["kind"] = "refund"
+        if LEARN_ONLY in record:
+            found["learn_only"] = True
+
+    def _key_of(self, name: str) -> str:
+        """The key whose value the field is read from, where that is all; else ""."""
         field = self._mapping.fields[name]
-        plain = isinstance(field.path, str) and "." not in field.path and not field.prefix
-        return (
-            plain and field.lookup is None and not self._mapping.absent
-            and name != "time" and name not in self._target.readers
-        )  # fmt: skip
+        changed = bool(field.prefix) or field.lookup is not None or bool(self._mapping.absent)
+        path = field.path if isinstance(field.path, str) else ""
+        return "" if changed or "." in path else path
+
+    def _known_digits(self) -> int | None:
+        """Digits of the minor unit where every record has the same currency, and it is one."""
+        currency = self._mapping.fields.get("currency")
+        if currency is None or currency.constant is None:
+            return None
+        try:
+            return self._target.exponent(str(currency.constant))
+        except KeyError:
+            return None  # every record is refused by its name
 
     def _record(self, value: bytes) -> dict[str, Any]:
         record: dict[str, Any] | None = None
@@ -211,7 +286,10 @@ class _Compiled:
             raise refuse("wrong_type", "", f"is {record[FAULT]}", value)
         if self._is_flat:
             return record
+        is_history = LEARN_ONLY in record
         record = _unwrapped(record, self._mapping.envelope, value)
+        if is_history:
+            record[LEARN_ONLY] = True
         if self._only is not None:
             self._check_kind(record)
         return record
@@ -424,12 +502,12 @@ def _unwrapped(record: dict[str, Any], envelope: str, value: bytes) -> dict[str,
     return found
 
 
-def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _measured(mapping: Mapping, absent: Absent) -> Measured:
     """What gives `settings` and `sensors` of a record, and their equipment type. What has no value
     is left out of them."""
     equipment = mapping.equipment
     read = values.number_with_comma if mapping.decimal_sign == "," else values.number
-    settings = [(path, _get([path], absent)) for path in mapping.settings]
+    settings = _settings(mapping, read, absent)
     if mapping.long is not None:
         sensors = _one_sensor(mapping.long, read, absent)
     elif isinstance(mapping.sensors, str):
@@ -438,14 +516,24 @@ def _measured(mapping: Mapping, absent: Absent) -> Callable[[dict[str, Any]], di
         sensors = _named(mapping.sensors, read, absent)
 
     def take(record: dict[str, Any]) -> dict[str, Any]:
-        found = tuple(
-            _number(path, value, read)
-            for path, get in settings
-            if (value := get(record)) not in absent
-        )
-        return {"equipment": equipment, "settings": found, "sensors": sensors(record)}
+        return {"equipment": equipment, "settings": settings(record), "sensors": sensors(record)}
 
-    return take
+    return take if isinstance(mapping.sensors, str) else _at_once(mapping, mapping.sensors, take)
+
+
+def _settings(
+    mapping: Mapping, read: Callable[[Any], float], absent: Absent
+) -> Callable[[dict[str, Any]], tuple[float, ...]]:
+    """What gives all settings, by their places; none where one of them is absent."""
+    gets = [(path, _get([path], absent)) for path in mapping.settings]
+
+    def take(record: dict[str, Any]) -> tuple[float, ...]:
+        found = [(path, get(record)) for path, get in gets]
+        if any(value in absent for _, value in found):
+            return ()
+        return tuple([_number(path, value, read) for path, value in found])
+
+    return take if gets else lambda record: ()
 
 
 def _number(path: str, value: Any, read: Callable[[Any], float]) -> float:
@@ -455,9 +543,59 @@ def _number(path: str, value: Any, read: Callable[[Any], float]) -> float:
         raise refuse(error.code, path, error.why, str(value)) from None
 
 
+_Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+
+
+def _at_once(mapping: Mapping, sensors: dict[str, str | Sensor], take: Measured) -> Measured:
+    """`take`, for records where each sensor and setting is a number, or a text that is one by
+    JSON's rules: read all at once. What is not goes the longer way, which tells it."""
+    paths = _paths_of_sensors(sensors)
+    names, keys = list(paths), [*paths.values(), *mapping.settings]
+    odd = any("." in key or not key.isprintable() or {*key} & {*'"\\'} for key in keys)
+    if odd or len({*keys}) < len(keys) or mapping.decimal_sign != "." or not names:
+        return take
+    if any(_is_number(text) for text in mapping.absent):
+        return take  # -999, say: no value
+    if any(isinstance(one, Sensor) and one.lookup is not None for one in sensors.values()):
+        return take  # a number may be a word for another one
+    fields = [(f"f{nth}", _Finite | msgspec.UnsetType, msgspec.UNSET) for nth in range(len(keys))]
+    renamed = {f"f{nth}": key for nth, key in enumerate(keys)}
+    cells = msgspec.defstruct("Cells", fields, rename=renamed, gc=False)
+    convert, tuple_of, unset = msgspec.convert, msgspec.structs.astuple, msgspec.UNSET
+    equipment, count = mapping.equipment, len(names)
+
+    def taken(record: dict[str, Any]) -> dict[str, Any]:
+        try:
+            found = tuple_of(convert(record, cells, strict=False))
+        except msgspec.ValidationError:
+            return take(record)
+        settings = found[count:]
+        if unset not in found:
+            measured = dict(zip(names, found, strict=False))
+        else:
+            pairs = zip(names, found, strict=False)
+            measured = {name: value for name, value in pairs if value is not unset}
+            settings = () if unset in settings else settings
+        return {"equipment": equipment, "settings": settings, "sensors": measured}
+
+    return taken
+
+
+def _is_number(text: str) -> bool:
+    try:
+        values.number(text)
+    except Unusable:
+        return False
+    return True
+
+
+def _paths_of_sensors(sensors: dict[str, str | Sensor]) -> dict[str, str]:
+    return {name: one.path if isinstance(one, Sensor) else one for name, one in sensors.items()}
+
+
 def _named(
     sensors: dict[str, str | Sensor], read: Callable[[Any], float], absent: Absent
-) -> Callable[[dict[str, Any]], dict[str, float]]:
+) -> Sensors:
     gets = []
     for name, one in sensors.items():
         path, reader = (one, read) if isinstance(one, str) else (one.path, _state(one, read))
@@ -486,9 +624,7 @@ def _state(sensor: Sensor, read: Callable[[Any], float]) -> Callable[[Any], floa
     return known
 
 
-def _one_sensor(
-    long: Long, read: Callable[[Any], float], absent: Absent
-) -> Callable[[dict[str, Any]], dict[str, float]]:
+def _one_sensor(long: Long, read: Callable[[Any], float], absent: Absent) -> Sensors:
     name_of = _taken(Field(path=long.sensor, lookup=long.names), values.text, absent)
     value_of = _get([long.value], absent)
     list_of = None if long.at is None else _get([long.at], absent)
@@ -517,10 +653,10 @@ def _one_sensor(
     return take
 
 
-def _rest(
-    mapping: Mapping, read: Callable[[Any], float], absent: Absent
-) -> Callable[[dict[str, Any]], dict[str, float]]:
-    known = {"_file", "_row", *mapping.settings, *mapping.without, *mapping.card_numbers}
+def _rest(mapping: Mapping, read: Callable[[Any], float], absent: Absent) -> Sensors:
+    known = {
+        "_file", "_row", LEARN_ONLY, *mapping.settings, *mapping.without, *mapping.card_numbers,
+    }  # fmt: skip
     for field in mapping.fields.values():
         known |= {*paths_of(field), *(field.hash or ())}
     if mapping.only is not None:

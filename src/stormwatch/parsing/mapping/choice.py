@@ -22,6 +22,7 @@ class _Named(NamedTuple):
 
     mapping: Mapping
     where: str  # for messages
+    text: str
     mark: str
 
 
@@ -103,11 +104,11 @@ def _by_topic(settings: Settings, events: str) -> dict[str, _Named]:
 def _named(text: str, where: str) -> _Named:
     mapping = read(text, where)
     digest = blake2b(text.encode(), digest_size=4).hexdigest()
-    return _Named(mapping, where, f"{mapping.version}#{digest}")
+    return _Named(mapping, where, text, f"{mapping.version}#{digest}")
 
 
 def _ready(one: _Named, target: Target) -> Mapped:
-    return compiled(one.mapping, target, one.where)._replace(mark=one.mark)
+    return compiled(one.mapping, target, one.where, one.text)._replace(mark=one.mark)
 
 
 def _names(value: str) -> list[str]:

@@ -48,7 +48,9 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     # of amounts
     unit: Literal["major", "minor"] | None = None
-    negative: Literal["refuse", "absolute"] = "refuse"
+    negative: Literal["refuse", "absolute", "refund", "spent"] = "refuse"
+    """What a sign means: absolute, nothing; refund, that a negative amount goes back to the
+    customer; spent, that a positive one does."""
     fraction: Literal["refuse", "round"] = "refuse"
     """Of the currency's minor unit: refuse, or round half to even."""
     decimal_sign: Literal[".", ","] = "."
@@ -128,7 +130,7 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     equipment: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "any"
     """The equipment type of every unit in these records."""
     settings: list[Path] = []
-    """Numbers that say how the unit was run, in this order."""
+    """Numbers that say how the unit was run, in this order; none where one has no value."""
     sensors: dict[str, Path | Sensor] | str = {}
     """Sensor name -> where its value is; or REST."""
     sensors_at: Path | None = None
@@ -140,6 +142,8 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Of sensors, settings and other numbers; an amount has its own."""
 
 
+TIMES = ("time", "until")
+"""Fields of events that are times."""
 TIME_FORMS = ("rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "step")
 
 
@@ -207,9 +211,9 @@ def _contradiction(name: str, field: Field, mapping: Mapping) -> str:
     cards = set(mapping.card_numbers)
     if cards & {*_paths(field.path)}:
         return "would keep a card number in clear: a path of card_numbers may only be hashed"
-    is_time = name == "time"
+    is_time = name in TIMES
     if not is_time and (field.form or field.zone or field.since or field.step_s):
-        return "has keys of a time (form, zone, since, step_s); only `time` is one"
+        return "has keys of a time (form, zone, since, step_s); only {', '.join(TIMES)} are"
     if is_time:
         return _time_contradiction(field)
     if name == "amount" and field.unit is None:

@@ -32,8 +32,7 @@ _ISO = {
 """Patterns that `datetime.fromisoformat` reads, ten times as fast; it takes much more."""
 _PER_S = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 _WHOLE_MAX = 10**300
-_SECONDS = 10  # digits of whole seconds since the epoch, from 2001 to 2286
-_DIGITS = 25
+DIGITS = 25
 """Python refuses to read numbers of thousands of digits."""
 LEAST_MS, MOST_MS = 62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999
 
@@ -59,7 +58,7 @@ def whole(value: Any) -> int:
     """A whole number, also as text or as 12.0. Raises Unusable."""
     if value.__class__ is int:
         return int(value)
-    exact = Decimal(_written(value) if value.__class__ is str else repr(value))
+    exact = _exact(value)
     if exact != exact.to_integral_value():
         raise Unusable("wrong_type", "is not a whole number")
     return int(exact)
@@ -93,7 +92,12 @@ def number_with_comma(value: Any) -> float:
 
 
 def _is_whole(written: str) -> bool:
-    return len(written) < _DIGITS and written.isascii() and written.isdecimal()
+    return len(written) < DIGITS and written.isascii() and written.isdecimal()
+
+
+def _exact(value: Any) -> Decimal:
+    """What was written, digit by digit. Raises Unusable."""
+    return Decimal(repr(value) if value.__class__ in (int, float) else _written(value))
 
 
 def _written(value: Any) -> str:
@@ -117,17 +121,17 @@ def amount(field: Field, digits: int) -> Callable[[Any], int]:
     """A reader of money in a currency whose minor unit has so many digits: value to minor units.
 
     Exact: an amount that is not a whole number of minor units is Unusable, unless the mapping
-    says to round it.
+    says to round it. Below zero where the mapping says that it goes back to the customer.
     """
-    major, absolute = field.unit == "major", field.negative == "absolute"
+    major, negative = field.unit == "major", field.negative
     rounds = field.fraction == "round"
     sign, thousands = field.decimal_sign, field.thousands
-    plain = major and sign == "." and not thousands
+    plain = major and sign == "." and not thousands and negative != "spent"
 
     def take(value: Any) -> int:
         if plain and value.__class__ is str:  # 12.50, as most are written
             whole, _, rest = value.partition(".")
-            if whole and len(rest) == digits and len(value) < _DIGITS and value.isascii():
+            if whole and len(rest) == digits and len(value) < DIGITS and value.isascii():
                 written = whole + rest
                 if written.isdecimal():
                     return int(written)
@@ -135,10 +139,12 @@ def amount(field: Field, digits: int) -> Callable[[Any], int]:
         minor = int(exact.to_integral_value(ROUND_HALF_EVEN)) if rounds else int(exact)
         if minor != exact and not rounds:
             raise Unusable("out_of_range", "has a fraction of the currency's minor unit")
-        if minor < 0 and not absolute:
-            why = 'is negative; if that means money spent, say negative = "absolute"'
+        if minor < 0 and negative == "refuse":
+            why = 'is negative; say negative = "spent", "refund" or "absolute" as the sign means'
             raise Unusable("out_of_range", why)
-        return abs(minor)
+        if negative == "spent":
+            return -minor
+        return minor if negative == "refund" else abs(minor)
 
     return take
 
@@ -193,17 +199,12 @@ def _rfc3339(value: Any) -> datetime:
 
 def _epoch(per_s: int) -> Callable[[Any], datetime]:
     def take(value: Any) -> datetime:
-        if per_s == 1 and value.__class__ is str and len(value) == _SECONDS and value.isascii():
-            try:
-                return datetime.fromtimestamp(int(value), UTC)
-            except ValueError:
-                pass  # it is told by the longer way
         if value.__class__ is int:
             ms = value * 1000 // per_s
         elif value.__class__ is str and _is_whole(value):
             ms = int(value) * 1000 // per_s
         else:
-            exact = Decimal(_written(value) if value.__class__ is str else repr(value))
+            exact = _exact(value)
             ms = floor(exact * 1000 / per_s)
         if not -LEAST_MS <= ms <= MOST_MS:
             raise Unusable("out_of_range", "is no time of this calendar: is its unit another?")

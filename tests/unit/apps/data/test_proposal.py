@@ -56,6 +56,23 @@ def test_payments_are_proposed_with_reasons_and_the_unknown_is_asked() -> None:
     assert found["fields.terminal"] == {"hash": ["merchant"]}
     assert found["fields.id"] == {"hash": ["cc_num", "timestamp", "merchant", "amt"]}
     assert dict(proposal.left)["is_fraud"].startswith("named as a label is")
+    assert "whose is not told" in dict(proposal.left)["lat"]
+
+
+def test_more_of_a_payment_is_proposed_where_the_domain_takes_it() -> None:
+    more = [
+        {**row, "merch_lat": "1.5", "merch_long": "2.5", "home_lat": "3.5", "category": "food"}
+        for row in PAYMENTS
+    ]
+    target = TARGETS["transactions"]
+    fields = ("category", "latitude", "longitude", "customer_latitude")
+    knows = target._replace(optional=(*target.optional, *fields))
+    found = tables(propose(more, KNOWN, {"transactions": knows}))
+    assert [found[f"fields.{name}"]["path"] for name in fields] == [
+        "category", "merch_lat", "merch_long", "home_lat",
+    ]  # fmt: skip
+    knows = target._replace(optional=("merchant",))
+    assert "fields.category" not in tables(propose(more, KNOWN, {"transactions": knows}))
 
 
 def test_readings_are_proposed_with_a_sensor_for_each_column_of_numbers() -> None:

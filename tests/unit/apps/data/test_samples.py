@@ -9,6 +9,8 @@ import pytest
 from apps.data import mappings, samples
 from apps.data.samples import Sampled
 from apps.data.text_files import FileError
+from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySource
+from stormwatch.errors import TopicError
 from stormwatch.parsing.mapping import Csv
 
 MAPPED, _ = mappings.ready("preset:handbook")
@@ -69,6 +71,24 @@ def test_envelopes_are_seen(wrapped: str, envelope: str, tmp_path: Path) -> None
     path.write_text(wrapped + "\n")
     sample = samples.of_file(path, Csv())
     assert (sample.envelope, sample.flat) == (envelope, [{"a": 1}])
+
+
+def test_a_topic_s_newest_records_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = MemoryBroker()
+    source = MemorySource(broker, "mine")
+    with pytest.raises(TopicError, match="There is no topic"):
+        samples.of_topic(source, "mine")
+    broker.create("mine", 2, {})
+    with pytest.raises(TopicError, match="no record to look at"):
+        samples.of_topic(source, "mine")
+    for n in range(40):
+        broker.append("mine", b"x%d" % (n % 2), payment(n % 2), partition=n % 2)
+    found = samples.of_topic(source, "mine")
+    assert len(found.records) == len(found.flat) == 40
+    assert not samples.why_not_keyed(found.records, MAPPED)
+    monkeypatch.setattr(samples, "MOST", 10)
+    newest = samples.of_topic(source, "mine").records
+    assert len(newest) == 10 and {record.partition for record in newest} == {0, 1}
 
 
 def test_a_topic_that_is_not_keyed_by_its_entity_is_told() -> None:

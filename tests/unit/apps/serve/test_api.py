@@ -2,70 +2,18 @@
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import closing
-from email.message import Message
 from http.client import HTTPConnection, HTTPResponse
-from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any
 
 import pytest
 
-from apps.serve import live
-from apps.serve.server import Outside, listen, serving
-from stormwatch.adapters import connect
+from apps.serve.server import listen
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.errors import SettingsError
-from tests.unit.apps.serve.decided import CARD, CUSTOMERS, SETTINGS, T0, Decided
-
-ROOT = Path(__file__).resolve().parents[4]
-
-
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: Message
-    body: bytes
-
-
-class Api(NamedTuple):
-    """A server that answers, and what is behind it."""
-
-    port: int
-    world: Decided
-
-    def get(self, path: str, host: str = "", **asked: object) -> Answer:
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as link:
-            headers = {"Host": host} if host else {}
-            link.request("GET", path + (f"?{urlencode(asked)}" if asked else ""), headers=headers)
-            told = link.getresponse()
-            return Answer(told.status, told.headers, told.read())
-
-    def json(self, path: str, status: int = 200, **asked: object) -> Any:
-        answer = self.get(path, **asked)
-        told = json.loads(answer.body)
-        assert answer.status == status, told
-        return told
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    monkeypatch.setattr(live, "IDLE_S", 0.05)
-    monkeypatch.setattr(live, "EVERY_S", 0.02)
-    monkeypatch.setattr(live, "FIGURES_MS", 20)
-    monkeypatch.setattr(live, "PATIENCE_S", 0.1)
-    world = Decided()
-    before = connect.use(world.doubles())
-    listening = listen("127.0.0.1", 0)
-    outside = Outside(SETTINGS, world.admin, world.store)
-    try:
-        with serving(ROOT, outside, lambda topic: connect.source(SETTINGS, topic), listening):
-            yield Api(listening.getsockname()[1], world)
-    finally:
-        connect.use(before)
+from tests.models.asked import ROOT, Api, wait
+from tests.models.decided_payments import CARD, CUSTOMERS, T0
 
 
 def test_alerts_come_newest_first_page_by_page(api: Api) -> None:
@@ -228,10 +176,3 @@ def test_only_this_machine_is_served_and_a_taken_port_is_said() -> None:
         taken.listen()
         with pytest.raises(SettingsError, match="Port .* cannot be had.*--port"):
             listen("127.0.0.1", taken.getsockname()[1])
-
-
-def wait(is_so: Any) -> None:
-    until = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.02)

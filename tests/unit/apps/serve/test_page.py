@@ -19,10 +19,9 @@ import pytest
 
 from apps.serve import live
 from stormwatch.adapters.storm.resources import now_ms
-from tests.unit.apps.serve.decided import T0
-from tests.unit.apps.serve.test_api import Api, api
+from tests.models.asked import Api
+from tests.models.decided_payments import T0
 
-__all__ = ["api"]
 DRIVER = shutil.which("chromedriver")
 FLAGS = (
     "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking",

@@ -15,6 +15,7 @@ EVENTS = {
     "sensor_replaced": "what was learned of the sensor begins again",
     "failure": "the unit failed: what comes after it is another life",
     "window": "work is going on until a time: what the unit shows until then is no alert",
+    "check": "nothing happened: it is told if the unit has been silent for too long",
 }
 """What may happen to a unit."""
 MOST_SENSORS = 64

@@ -1,0 +1,88 @@
+"""What a mapping costs a record over the native format: `python -m benchmarks.mapping_cost`.
+
+The same payments (and readings) as rows of texts of another shape, and as native JSON, in turns in
+one process: each figure is the best of many short rounds, so that what else runs hardly counts.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from stormwatch.domains.fraud import parse as payments
+from stormwatch.domains.maintenance import parse as readings
+from stormwatch.parsing.mapping import made
+
+ROUNDS, RECORDS = 400, 200
+BEGIN = 1_767_225_600
+PAYMENTS = """
+event = "transactions"
+[fields]
+id = { path = "trans_num" }
+customer = { path = "card" }
+terminal = { hash = ["merchant"] }
+time = { path = "unix_time", form = "epoch_s" }
+amount = { path = "amt", unit = "major" }
+currency = { constant = "USD" }
+merchant = { path = "merchant" }
+"""
+NAMES = tuple(f"s{nth:02}" for nth in range(20))
+READINGS = """
+event = "readings"
+settings = ["load"]
+[fields]
+id = { path = "no" }
+unit = { path = "pump" }
+time = { path = "at", form = "epoch_s" }
+[sensors]
+""" + "".join(f'{name} = "{name}"\n' for name in NAMES)
+
+
+def payment(nth: int) -> dict[str, str]:
+    return {
+        "card": f"card-{nth % 80:03}", "lat": "39.59", "long": "-75.65", "city_pop": "59250",
+        "trans_num": f"{nth:08}e729e51e9cce0e266985d0ba", "trans_date": "2026-01-01",
+        "trans_time": "00:08:01", "unix_time": str(BEGIN + 60 * nth), "category": "gas_transport",
+        "amt": f"{10 + nth % 90}.{nth % 100:02}", "is_fraud": "0", "merchant": f"Shop {nth % 50}",
+        "merch_lat": "40.339727", "merch_long": "-76.065753", "_file": "a.csv", "_row": str(nth),
+    }  # fmt: skip
+
+
+def reading(nth: int) -> dict[str, str]:
+    sensors = {name: f"{20 + nth % 7}.{at:02}" for at, name in enumerate(NAMES)}
+    return {"no": f"r{nth}", "pump": f"p{nth % 9}", "at": str(BEGIN + 60 * nth), "load": "0.5"} | (
+        sensors | {"_file": "a.csv", "_row": str(nth)}
+    )
+
+
+def best(parses: Sequence[tuple[Callable[..., Any], Sequence[bytes]]]) -> list[float]:
+    """Microseconds a record of each, in turns."""
+    found = [float("inf")] * len(parses)
+    for _ in range(ROUNDS):
+        for at, (parse, values) in enumerate(parses):
+            begun = perf_counter()
+            for value in values:
+                parse(value, -1, future_skew_ms=0)
+            found[at] = min(found[at], (perf_counter() - begun) / len(values) * 1e6)
+    return found
+
+
+def main() -> int:
+    for name, toml, row, domain in (
+        ("payments", PAYMENTS, payment, payments), ("readings", READINGS, reading, readings),
+    ):  # fmt: skip
+        mapped = made(toml, domain.TARGET).parse
+        rows = [msgspec.json.encode(row(nth)) for nth in range(RECORDS)]
+        native = [domain.to_wire(mapped(value, -1, future_skew_ms=0)) for value in rows]
+        ours, theirs = best([(domain.parse, native), (mapped, rows)])
+        print(
+            f"{name}: native {ours:.2f} µs, mapped {theirs:.2f} µs a record: "
+            f"{theirs - ours:+.2f} µs, {theirs / ours:.2f} times"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

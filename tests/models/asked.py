@@ -1,0 +1,66 @@
+"""A server of the API, asked as a program would ask it; the services behind it are in memory."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from email.message import Message
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from apps.serve.server import Outside, listen, serving
+from stormwatch.adapters import connect
+from tests.models.decided_payments import SETTINGS, Decided
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+class Api(NamedTuple):
+    """A server that answers, and what is behind it."""
+
+    port: int
+    world: Decided
+
+    def get(self, path: str, host: str = "", **asked: object) -> Answer:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as link:
+            headers = {"Host": host} if host else {}
+            link.request("GET", path + (f"?{urlencode(asked)}" if asked else ""), headers=headers)
+            told = link.getresponse()
+            return Answer(told.status, told.headers, told.read())
+
+    def json(self, path: str, status: int = 200, **asked: object) -> Any:
+        answer = self.get(path, **asked)
+        told = json.loads(answer.body)
+        assert answer.status == status, told
+        return told
+
+
+@contextmanager
+def asked() -> Iterator[Api]:
+    """A server, over payments that were decided."""
+    world = Decided()
+    before = connect.use(world.doubles())
+    listening = listen("127.0.0.1", 0)
+    outside = Outside(SETTINGS, world.admin, world.store)
+    try:
+        with serving(ROOT, outside, lambda topic: connect.source(SETTINGS, topic), listening):
+            yield Api(listening.getsockname()[1], world)
+    finally:
+        connect.use(before)
+
+
+def wait(is_so: Any) -> None:
+    until = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.02)
