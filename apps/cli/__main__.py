@@ -15,6 +15,7 @@ from apps.cli import (
     dev,
     dlq,
     draw,
+    equipment,
     event,
     mapping,
     new,
@@ -62,6 +63,7 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
+app.add_typer(equipment.app, name="equipment")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -75,6 +75,7 @@ def publish(
     learn_only: Annotated[
         bool, typer.Option("--learn-only", help="FILE is history: learned, and not judged.")
     ] = False,
+    topic: Annotated[str, typer.Option(help="Another topic, which a mapping names.")] = "",
 ) -> None:
     """Publish generated events, or events from files, to their Kafka topic.
 
@@ -96,7 +97,7 @@ def publish(
     if rate is None:
         rate = 0.0 if files or count else ENDLESS_RATE
     asked = publishing.Asked(
-        events, rate, count, seed, customers, units, tuple(files or ()), learn_only
+        events, rate, count, seed, customers, units, tuple(files or ()), learn_only, topic
     )
     sent, interrupted = publishing.by_hand(shared.answered("kafka"), asked, shared.steps())
     print(f"{sent:,} records published.")

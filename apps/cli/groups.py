@@ -6,7 +6,7 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "Start": ("demo", "run", "up", "down", "status", "cluster", "doctor", "config"),
-    "Data": ("publish", "event", "map", "schema"),
+    "Data": ("publish", "event", "equipment", "map", "schema"),
     "Look": ("serve", "alerts", "journey"),
     "Decide": ("dlq", "state", "train"),
     "Prove": ("ledger", "redecide", "replay"),

@@ -146,7 +146,7 @@ class Reader(NamedTuple):
                 "A list of the entity's decisions has the ids and times that there are."
             )
         decision = _decision(bytes(found[0].body))
-        names = _features(asked.domain) or tuple(
+        names = _features(asked.domain, decision.feature_set) or tuple(
             f"feature {i}" for i in range(len(decision.features))
         )
         return answers.Whole(
@@ -174,9 +174,10 @@ class Reader(NamedTuple):
 
     def _with(self, row: DecisionRow, asked: ListDecisions) -> answers.Summary:
         told = summary(asked.domain, row)
-        names = _features(asked.domain)
         if asked.features and told.record:
-            values = dict(zip(names, _decision(bytes(row.body)).features, strict=False))
+            decision = _decision(bytes(row.body))
+            names = _features(asked.domain, decision.feature_set)
+            values = dict(zip(names, decision.features, strict=False))
             told.features = {
                 name: values[name] for name in asked.features.split(",") if name in values
             }
@@ -249,8 +250,11 @@ def _alerting(domain: str) -> frozenset[str]:
     return getattr(_class_of(domain), "alert_outcomes", frozenset())
 
 
-def _features(domain: str) -> tuple[str, ...]:
-    return getattr(_class_of(domain), "feature_names", ())
+def _features(domain: str, feature_set: str) -> tuple[str, ...]:
+    """Names of the features of a set: the domain's own, or another that it decides by."""
+    made = _class_of(domain)
+    others: dict[str, tuple[str, ...]] = getattr(made, "other_features", {})
+    return others.get(feature_set, getattr(made, "feature_names", ()))
 
 
 def _text(value: bytes) -> str:

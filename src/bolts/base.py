@@ -1,9 +1,9 @@
 """The base of every bolt here: one micro-batch in, acked or failed exactly once."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from streamparse import Bolt
 
@@ -12,10 +12,13 @@ from stormwatch.adapters.storm.collector import Collector
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.config import TICK_EVERY_SECOND
 from stormwatch.adapters.storm.resources import Connections
+from stormwatch.adapters.threads.background import Lazy
 from stormwatch.errors import InfrastructureError, StateError
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.cache import StateCache
+
+T = TypeVar("T")
 
 GROUP_RECORDS = 200
 """Once so many are in hand no further batch is waited for: larger ones gain nothing together."""
@@ -86,6 +89,7 @@ class BatchBolt(StrictComponent, Bolt):
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError."""
         self.settings = settings.load(conf=conf)
+        self._lazies: list[Lazy[Any]] = []
         self._decode = codec.decoder(self.payload)
         self._read = frozenset(ctx.get("stream->target->grouping", ()))
         self._collect = Collector()
@@ -114,6 +118,19 @@ class BatchBolt(StrictComponent, Bolt):
     def send(self, stream: str, fragment: Fragment, payload: object, tup: Any) -> None:
         """Emit a payload on `stream`, anchored to the batch it came of."""
         self.emit(codec.to_values(fragment, payload), stream=stream, anchors=[tup])
+
+    def lazily(self, factory: Callable[[], T], name: str) -> Lazy[T]:
+        """What is made in the background, and closed when the bolt ends."""
+        made = Lazy(factory, name)
+        self._lazies.append(made)
+        return made
+
+    def leave(self) -> None:
+        """Connections and what else was made in the background are closed."""
+        if self._connected():
+            self.connections.close()
+        for made in vars(self).get("_lazies", ()):
+            made.close()
 
     def process(self, tup: Any) -> None:
         """One batch, or a group."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.adapters.threads.background import Lazy
 from stormwatch.ledger.bitmap import count
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
@@ -43,7 +42,7 @@ def score(
             domain = make(settings)
             return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))
 
-        contract = Lazy(contract_of, "the model")
+        contract = bolt.lazily(contract_of, "the model")
         bolt.cache = StateCache(settings.cache_mb << 20)
         return ScoreStep(
             partial(contract.get, MODEL_WAIT_S),

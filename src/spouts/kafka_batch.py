@@ -65,7 +65,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
-        store = Lazy(lambda: self.store(values), "Cassandra")
+        self._store = store = Lazy(lambda: self.store(values), "Cassandra")
         self.readers = {
             topic if nth else "": Reader(
                 partial(self.source, values, topic), partial(store.get, STORE_WAIT_S),
@@ -137,6 +137,11 @@ class KafkaBatchSpout(StrictComponent, Spout):
     def fail(self, tup_id: str) -> None:
         name, _, own = tup_id.rpartition("/")
         self.readers[name].fail(own)
+
+    def leave(self) -> None:
+        """The store is left. Kafka is not told: what is in flight was not stopped in order."""
+        if "_store" in vars(self):
+            self._store.close()
 
     def deactivate(self) -> None:
         """Storm stops the topology in order: the next start need not be slow."""

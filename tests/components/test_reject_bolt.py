@@ -8,6 +8,7 @@ import pytest
 
 from apps.operate.figures import look, rejected_by_code
 from bolts.reject import RejectReadings, RejectTransactions
+from stormwatch.adapters.memory.kafka import MemorySink
 from stormwatch.adapters.memory.store import Fault
 from stormwatch.codec import Asides
 from stormwatch.ingest import notices
@@ -122,3 +123,11 @@ def test_rejections_are_counted_by_code(store, broker):
     assert seen.ends["rejected"] == 2
     assert rejected_by_code(seen.ends) == {"missing_field": 1, "not_json": 1}
     assert seen.decided == 3
+
+
+def test_at_its_end_the_bolt_leaves_its_store_and_kafka(store, broker, monkeypatch):
+    left = []
+    for each in (type(store), MemorySink):
+        monkeypatch.setattr(each, "close", lambda self: left.append(type(self)))
+    drive(RejectTransactions, batch(WHOLE, Asides(ROWS, LEDGER)))
+    assert sorted(left, key=str) == sorted([type(store), MemorySink], key=str)

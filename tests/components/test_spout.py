@@ -17,6 +17,7 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, decoder, to_fragment
 from stormwatch.errors import BrokerUnavailable, PackageMissing
 from stormwatch.ingest.reader import IDLE_POLL_S
+from stormwatch.parsing.mapping import text_of
 from stormwatch.settings import Settings, to_conf
 from stormwatch.testing import Conversation, converse
 
@@ -219,3 +220,41 @@ def test_a_missing_package_ends_it_in_order_so_that_no_record_is_blamed() -> Non
     with pytest.raises(PackageMissing):
         spout.next_tuple()
     assert reader.rested == 1
+
+
+MOBILE = 'topic = "mobile"\n' + text_of("preset:paysim")
+
+
+def test_the_topics_of_all_mappings_are_read_and_each_is_acked_as_its_own(broker):
+    MemoryAdmin(broker).ensure_topic("mobile", 2, {})
+    for topic in ("transactions", "mobile"):
+        broker.append(topic, b"c", topic.encode(), 0)
+
+    def script(storm: Conversation) -> Any:
+        for _ in range(3):  # the notices of both starts, then both batches
+            before = len(storm.emits)
+            yield from storm.turns()
+            for emit in storm.emits[before:]:
+                if emit["stream"] == "notices" or "mobile/" in emit["id"]:
+                    yield {"command": "ack", "id": emit["id"]}
+        yield {"command": "deactivate"}
+
+    storm = run(script, mapping_transactions=MOBILE)
+    ids = [emit["id"] for emit in storm.emits if emit["stream"] == "default"]
+    assert sorted(ids) == ["0:1:0:0-0:default", "mobile/0:1:0:0-0:default"]
+    assert broker.commits["stormwatch", "mobile"][0].offset == 1
+    assert broker.commits["stormwatch", "transactions"][0].offset == 0
+
+
+@pytest.mark.parametrize("rekey", [False, True])
+def test_topics_of_different_widths_share_no_entity_unless_they_are_repartitioned(broker, rekey):
+    MemoryAdmin(broker).ensure_topic("mobile", 3, {})
+
+    def script(storm: Conversation) -> Any:
+        for _ in range(20):
+            yield {"command": "next"}
+
+    storm = run(script, mapping_transactions=f"rekey = {str(rekey).lower()}\n" + MOBILE)
+    told = "different numbers of partitions (2, 3)" in storm.log and "rekey = true" in storm.log
+    assert told is not rekey
+    assert storm.code == (2 if rekey else 1)  # 2: Storm went away

@@ -13,6 +13,7 @@ from apps.data.publish import Keyed, publish
 from apps.local.run import prepare
 from apps.local.run.events import generated, newest_time
 from stormwatch.errors import SettingsError, StormwatchError
+from stormwatch.parsing.mapping import topics
 from stormwatch.ports import Sink
 from stormwatch.settings import Settings
 
@@ -30,6 +31,17 @@ class Asked(NamedTuple):
     units: int
     files: tuple[Path, ...]
     learn_only: bool = False
+    topic: str = ""  # another one that a mapping names; "": that of the setting
+
+    def topic_in(self, settings: Settings) -> str:
+        """Where the records go. Raises SettingsError for a topic that nothing reads."""
+        found = topics(settings, self.events)
+        if self.topic and self.topic not in found:
+            raise SettingsError(
+                f"No mapping of {self.events} names the topic {self.topic!r}. The topics are: "
+                f"{', '.join(found)}."
+            )
+        return self.topic or found[0]
 
 
 def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, bool]:
@@ -39,7 +51,7 @@ def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, 
     """
     from stormwatch.adapters import connect
 
-    topic = getattr(settings, f"topic_{asked.events}")
+    topic = asked.topic_in(settings)
     stop = threading.Event()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
@@ -91,7 +103,7 @@ def _events(
 
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     if asked.files:
-        events = mappings.events_of(settings, asked.files, asked.events, run, stopped)
+        events = mappings.events_of(settings, asked.files, asked.events, run, stopped, topic)
         if not asked.learn_only:
             return events
         mapped = mappings.of(settings, asked.events, topic)

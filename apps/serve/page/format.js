@@ -30,9 +30,16 @@ export function outcome(word, alert) {
   return h("span", { class: `word ${kind}` }, word.replaceAll("_", " "));
 }
 
+/** Whether a score says how odd a machine is: there is no model of its remaining life. */
+export function isOddity(decision) {
+  return (decision.reasons ?? []).some((reason) => reason.code === "life_unknown");
+}
+
 /** A score in its domain's unit. */
 export function score(decision) {
   if (decision.degraded || decision.score < 0) return "–";
+  if (decision.outcome === "noted") return "–";
+  if (isOddity(decision)) return `${decision.score.toFixed(1)} sigmas`;
   if (decision.domain === "maintenance") return `${short.format(decision.score)} cycles`;
   return decision.score.toFixed(3);
 }

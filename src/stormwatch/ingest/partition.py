@@ -9,16 +9,16 @@ anything is sent (a new generation, a guarded batch) sets `hold`.
 After an unclean stop the partition is *cautious* for CAUTION batches: of 0, 1, 2, 4, ... records,
 each but the empty one announced in the commit's metadata before it is sent. What dies of the empty
 one (a bolt that cannot start, a broken model) does not die of a record. If the process dies again,
-the batches in flight are *suspected*. Where there are several, each comes once more, whole, while
-nothing else of the task is in flight: all but the one that kills are cleared by that. What was
-alone in flight at a death comes in PIECES, of which the one that kills does so again; so in the end
-it is a single record. A single record is a *probe*: it goes alone, too, and is quarantined once
-`quarantine_after` deaths are counted on it. The other partitions have a turn between any two that
-go alone (`stormwatch.ingest.choice`).
+the batches in flight are *suspected*. Up to FEW records of them come one by one. Else each batch
+comes once more, whole, while nothing else of the task is in flight: all but the one that kills are
+cleared by that. What was alone in flight at a death comes one by one or, if it is larger than FEW,
+in PIECES, of which the one that kills does so again. A single record is a *probe*: it goes alone,
+too, and is quarantined once `quarantine_after` deaths are counted on it. The other partitions have
+a turn between any two that go alone (`stormwatch.ingest.choice`).
 
-So a record that kills its process costs at most `quarantine_after` + 4 deaths: one that nobody was
-prepared for, one with batches of several partitions in flight, one with its batch alone, one with
-a piece of up to PIECES records (a further one for each PIECES-fold above PIECES squared).
+So a record that kills its process costs at most `quarantine_after` + 2 deaths where few records
+are in flight (one that nobody was prepared for, one with batches of several partitions), + 4 where
+many are (one with its batch alone, one with a piece of it).
 
 It knows no Kafka and no clock: times are seconds of the caller's monotonic clock.
 """
@@ -39,9 +39,9 @@ from stormwatch.stretches import OPEN
 
 CAUTION = 64
 """Far more than is read between two commits: the killer lies within."""
-PIECES = 32
-"""Of a batch that kills: a death costs the whole topology some ten seconds, a piece sent alone some
-ten milliseconds."""
+PIECES, FEW = 32, 512
+"""A batch that kills comes in so many pieces; so few records come one by one at once: what goes
+alone takes some ten milliseconds, a death costs the whole topology ten seconds and more."""
 
 
 class Rules(NamedTuple):
@@ -71,7 +71,7 @@ class Partition:
         self.suspected = max(start.mark.span, min(start.mark.tries, 1))
         """So many records come next that were in flight when the process died."""
         self._found = start.mark.alone or start.mark.tries > 0
-        self._piece = -(-self.suspected // PIECES)
+        self._piece = 1 if self.suspected <= FEW else -(-self.suspected // PIECES)
         self._kept: Committed | None = None
         self._batch_limit = BatchLimit(rules.limits.records, rules.timeout_s)
         self._tried = (-1, 0)  # the last offset of a batch that was cut, and its next attempt

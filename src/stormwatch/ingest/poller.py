@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from stormwatch.epochs import epoch_of
 from stormwatch.errors import BrokerRefused
-from stormwatch.ingest.partition import PIECES, Partition, Rules
+from stormwatch.ingest.partition import FEW, Partition, Rules
 from stormwatch.ingest.retry import FETCH, Retry
 from stormwatch.ingest.start import Known, Subscription, check_position, open_log, open_partitions
 from stormwatch.ingest.transactions import TransactionWatch
@@ -178,8 +178,8 @@ class Poller:
         for index, each in fresh.items():
             if each.found and not each.tries:
                 logger.warning(
-                    "%s[%d]: a batch from offset %d on %s; it comes in pieces now, the other "
-                    "partitions go on", self._log.topic, index, each.position, SUSPECTED,
+                    "%s[%d]: a batch from offset %d on %s; it comes in smaller pieces now, the "
+                    "other partitions go on", self._log.topic, index, each.position, SUSPECTED,
                 )  # fmt: skip
             if each.tries:
                 logger.warning(
@@ -236,7 +236,7 @@ def _suspect(opened: Collection[Partition]) -> None:
     """Of several, those that were not alone at a death are cleared whole: unless few records are
     suspected, which cost less time than the death that clearing costs."""
     suspected = [each for each in opened if each.suspected]
-    if len(suspected) > 1 and sum(each.suspected for each in suspected) > PIECES:
+    if len(suspected) > 1 and sum(each.suspected for each in suspected) > FEW:
         for each in suspected:
             if not each.found:
                 each.clear_whole()

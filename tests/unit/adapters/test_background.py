@@ -90,4 +90,25 @@ def test_close_ends_the_attempts_and_the_thing():
 
     trying = Lazy(never, "Cassandra")
     trying.close()
+    trying._thread.join(5)
     assert not trying._thread.is_alive()
+
+
+def test_close_waits_for_nothing_and_what_comes_later_is_closed_too():
+    gate, closed = threading.Event(), threading.Event()
+
+    class Thing:
+        def __init__(self):
+            gate.wait(5)
+
+        def close(self):
+            closed.set()
+
+    made = Lazy(Thing, "The thing")
+    began = time.monotonic()
+    made.close()
+    assert time.monotonic() - began < 1 and not closed.is_set()
+    gate.set()
+    assert closed.wait(5)
+    with pytest.raises(InfrastructureError, match="was closed"):
+        made.get(0)

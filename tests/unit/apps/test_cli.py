@@ -26,7 +26,8 @@ COMMANDS = [
     ["cluster", "status"], ["schema"], ["schema", "status"], ["schema", "apply"],
     ["schema", "json"],
     ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "redrive"], ["dlq", "discard"],
-    ["verdict"], ["replay"], ["map"], ["event"],
+    ["verdict"], ["replay"], ["map"], ["event"], ["equipment"], ["equipment", "list"],
+    ["equipment", "learn"],
 ]  # fmt: skip
 
 

@@ -247,6 +247,13 @@ def test_each_decision_names_what_judged_it_and_proofs_know_all_of_them() -> Non
     assert {rules for _, rules, _ in found} == {"sensors-1", "pump-1", "any-1", "turbofan-1"}
 
 
+def test_each_feature_of_a_decision_has_a_name() -> None:
+    bodies, _ = decided(mixed(), [])
+    for one in map(msgspec.json.Decoder(Decision).decode, bodies):
+        names = Maintenance.other_features.get(one.feature_set, Maintenance.feature_names)
+        assert len(names) == len(one.features), one.feature_set
+
+
 def test_learning_ends_by_itself() -> None:
     unit = Unit()
     outcomes = [unit.reads(x=float(nth)).outcome for nth in range(LEARNING + 1)]

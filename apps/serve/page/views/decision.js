@@ -2,7 +2,7 @@
 import { ask } from "../api.js";
 import { curves, small, strip } from "../charts.js";
 import { h, put } from "../dom.js";
-import { count, moment, outcome, score } from "../format.js";
+import { count, moment, outcome, score, isOddity } from "../format.js";
 
 export function decisionView(domain, entity, time, id) {
   return async (root, page) => {
@@ -84,7 +84,7 @@ function plot(element, domain, decisions, chosen) {
   }
   const times = ordered.map((d) => d.time);
   if (domain === "maintenance") {
-    curves(element, times, [{ label: "remaining life", values: ordered.map((d) => d.score) }]);
+    curves(element, times, [{ label: isOddity(chosen) ? "sigmas" : "remaining life", values: ordered.map((d) => d.score) }]);
     return;
   }
   const value = (d) => (d.features.amount === undefined ? d.score : d.features.amount / 100);

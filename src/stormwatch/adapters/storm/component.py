@@ -147,6 +147,12 @@ class StrictComponent:
         except Exception as error:
             self.raise_exception(error)  # type: ignore[attr-defined]
             raise
+        finally:
+            if not self.own_process:  # else its end closes all, and sooner
+                self.leave()
+
+    def leave(self) -> None:
+        """Close what is held. Where the component was not a process of its own, in the runner."""
 
 
 def _is_of(standard: Any, stream: Any) -> bool:

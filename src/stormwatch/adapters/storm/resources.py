@@ -53,6 +53,11 @@ class Connections:
         """Raises BrokerUnavailable while there is no connection."""
         return self._sink.get(CONNECT_WAIT_S)
 
+    def close(self) -> None:
+        """Leave both; waits for no connection that is being made. Idempotent."""
+        self._store.close()
+        self._sink.close()
+
     def report(self, cached: int = 0) -> None:
         """Write the figures, at most once a second; a store that is down is no matter."""
         now = time.monotonic()

@@ -48,15 +48,12 @@ class Lazy(Generic[T]):
         return self._made[0]
 
     def close(self) -> None:
-        """Stop trying, and close what was made if it can be closed. Idempotent."""
-        self._closed.set()
-        self._thread.join(PAUSE_MAX_S)
-        while self._made:
-            close: Callable[[], None] | None = getattr(self._made.pop(), "close", None)
-            if close is not None:
-                close()
+        """Stop trying, and close what was made if it can be closed. Idempotent, and waits for
+        nothing: what is being made now is closed by its own thread."""
         self._final = InfrastructureError(f"{self._name} was closed")
+        self._closed.set()
         self._settled.set()
+        self._close_made()
 
     def _make(self) -> None:
         pause = PAUSE_S
@@ -69,6 +66,17 @@ class Lazy(Generic[T]):
                 pause = min(2 * pause, PAUSE_MAX_S)
                 continue
             except BaseException as error:  # raised again by `get`, where it can be seen
-                self._final = error
+                self._final = self._final or error
             self._settled.set()
+            break
+        if self._closed.is_set():
+            self._close_made()
+
+    def _close_made(self) -> None:
+        try:
+            made = self._made.pop()
+        except IndexError:  # nothing, or the other thread was first
             return
+        close: Callable[[], None] | None = getattr(made, "close", None)
+        if close is not None:
+            close()

@@ -297,6 +297,14 @@ def known(body: bytes, unit: str) -> Iterator[tuple[int, float, float]]:
         yield count, centre, max(spread, step)
 
 
+def known_of(body: bytes, name: str, unit: str) -> tuple[float, float] | None:
+    """Centre and spread of one sensor; None as long as they are not known."""
+    for row in _ROW.iter_unpack(_unpacked(body, unit)[0]):
+        if row[0] == _digest(name) and row[2] >= LEARNING:
+            return row[6], max(row[7], row[8])
+    return None
+
+
 def _column(sensor: Sensor) -> _Column | None:
     if sensor.role not in ("condition", "counter"):
         return None

@@ -4,6 +4,7 @@ believe it."""
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
+from typing import ClassVar
 
 from stormwatch.domains.maintenance import anomalies, lives
 from stormwatch.domains.maintenance.anomalies import Anomalies
@@ -59,6 +60,8 @@ class Maintenance:
     state = UnitState
     feature_names = FEATURES
     feature_set = FEATURE_SET
+    other_features: ClassVar = {anomalies.FEATURE_SET: anomalies.FEATURES, EVENT_FEATURES: ()}
+    """Names of features by their set, where these are others than the domain's own."""
     rules_version = "sensors-1"
     alert_outcomes = ALERT_OUTCOMES
 

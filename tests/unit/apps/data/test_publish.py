@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from apps.data.publish import CHUNK, CHUNK_BYTES, CONFIRM_EVERY_S, TICK_S, Event, publish
 from apps.local.run import publishing
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink, MemorySource
-from stormwatch.errors import BrokerRefused, BrokerUnavailable, StormwatchError
+from stormwatch.errors import BrokerRefused, BrokerUnavailable, SettingsError, StormwatchError
+from stormwatch.parsing.mapping import text_of
+from stormwatch.settings import Settings
 
 
 class Clock:
@@ -173,3 +175,13 @@ def test_an_error_says_how_many_were_published_before_it() -> None:
         publishing._publish(
             MemorySink(MemoryBroker()), "t", source(), asked, threading.Event(), lambda *_: None
         )
+
+
+def test_a_topic_that_a_mapping_names_may_be_asked_for_and_no_other() -> None:
+    mapping = 'topic = "mobile"\n' + text_of("preset:paysim")
+    settings = Settings(mapping_transactions=mapping)
+    asked = publishing.Asked("transactions", 0, None, 0, 1, 1, ())
+    assert asked.topic_in(settings) == "transactions"
+    assert asked._replace(topic="mobile").topic_in(settings) == "mobile"
+    with pytest.raises(SettingsError, match="The topics are: transactions, mobile"):
+        asked._replace(topic="mobil").topic_in(settings)
