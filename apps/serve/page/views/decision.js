@@ -32,16 +32,15 @@ export async function detail(element, asked, page) {
   put(element,
     h("h1", {}, outcome(d.outcome, d.alert), ` ${d.entity} `, h("span", { class: "quiet" }, asked.said ?? "")),
     h("p", {}, h("span", { class: "large" }, score(d)), " ",
-      h("span", { class: "quiet" }, domain === "maintenance" ? "estimated to be left" : "probability of fraud",
-        ", event of ", moment(d.time))),
+      h("span", { class: "quiet" }, meaning(d), ", event of ", moment(d.time))),
     d.degraded ? h("p", { class: "notice person" }, "Decided by rules alone: the model had no score.") : null,
     h("h2", {}, "Why"),
     d.reasons.length
       ? h("ul", { class: "reasons" }, d.reasons.map((r) => h("li", {}, r.text)))
       : h("p", { class: "quiet" }, "No reasons: nothing stood out."),
-    h("h2", {}, TITLES[domain] ?? `Scores of ${entity}`),
+    h("h2", {}, domain === "maintenance" && isOddity(d) ? "How far from normal, sigmas" : TITLES[domain] ?? `Scores of ${entity}`),
     chart,
-    h("p", { class: "quiet small" }, caption(domain, others.decisions)),
+    h("p", { class: "quiet small" }, caption(domain, others.decisions, measured)),
     sensors,
     h("h2", {}, "The record"),
     whole.value === null
@@ -64,15 +63,21 @@ export async function detail(element, asked, page) {
   if (domain === "maintenance") drifts(sensors, others.decisions, measured);
 }
 
+// What the score is.
+function meaning(decision) {
+  if (decision.domain !== "maintenance") return "probability of fraud";
+  return isOddity(decision) ? "from its normal; remaining life unknown" : "estimated to be left";
+}
+
 function pairs(...given) {
   return h("dl", {}, given.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-function caption(domain, decisions) {
+function caption(domain, decisions, measured) {
   const alerts = decisions.filter((d) => d.alert).length;
   const text = `${count(decisions.length)} decisions, ${count(alerts)} of them alerts.`;
   if (domain === "fraud") return `${text} Large dots: alerts. Shaded: the middle 90 % of the rest. Whatever the currency, 1 is about a euro.`;
-  if (domain === "maintenance") return `${text} Below: each sensor's drift from this unit's own baseline; shaded: within 2 standard deviations.`;
+  if (domain === "maintenance" && measured.length) return `${text} Below: each sensor's drift from this unit's own baseline; shaded: within 2 standard deviations.`;
   return text;
 }
 

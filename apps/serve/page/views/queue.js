@@ -8,8 +8,15 @@ import { detail } from "./decision.js";
 const SORTS = {
   newest: (a, b) => b.timestamp - a.timestamp,
   fraud: (a, b) => b.score - a.score || b.timestamp - a.timestamp,
-  maintenance: (a, b) => a.score - b.score || b.timestamp - a.timestamp,
+  maintenance: (a, b) => trouble(a) - trouble(b) || b.timestamp - a.timestamp,
 };
+
+// Smaller is worse: what is known to end soon, then the oddest, then broken sensors and silence.
+function trouble(alert) {
+  if (alert.outcome === "service") return alert.score;
+  if (alert.outcome === "anomaly") return 10_000 - alert.score;
+  return 20_000;
+}
 
 export function queue(domain, title) {
   return async (root, page) => {
