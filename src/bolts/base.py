@@ -89,7 +89,6 @@ class BatchBolt(StrictComponent, Bolt):
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError."""
         self.settings = settings.load(conf=conf)
-        self._lazies: list[Lazy[Any]] = []
         self._decode = codec.decoder(self.payload)
         self._read = frozenset(ctx.get("stream->target->grouping", ()))
         self._collect = Collector()
@@ -118,6 +117,10 @@ class BatchBolt(StrictComponent, Bolt):
     def send(self, stream: str, fragment: Fragment, payload: object, tup: Any) -> None:
         """Emit a payload on `stream`, anchored to the batch it came of."""
         self.emit(codec.to_values(fragment, payload), stream=stream, anchors=[tup])
+
+    @cached_property
+    def _lazies(self) -> list[Lazy[Any]]:
+        return []
 
     def lazily(self, factory: Callable[[], T], name: str) -> Lazy[T]:
         """What is made in the background, and closed when the bolt ends."""

@@ -115,7 +115,8 @@ class World:
         return repr(
             (
                 sorted(self.connections.store.tables.items()), cached, self.committed, part._mark,
-                part.position, part._caution, part._step, part._singles, len(part.buffer),
+                part.position, part._caution, part._step, part._found, part._piece,
+                len(part.buffer),
                 item and (item.fragment, item.stream, item.records), part._batch_limit.__dict__,
                 [(f, o.stamp, len(o.decisions), len(o.states)) for _, f, o in self.asleep],
                 sorted(set(self.connections.published)),
