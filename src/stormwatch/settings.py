@@ -39,12 +39,15 @@ def _option(  # a dataclass field that knows its key
     named: bool = False,
     many: bool = False,
     moment: bool = False,
+    sent: bool = False,
 ) -> Any:
     """`named`: a text that must not be empty. `many`: a list of texts is accepted, too. `moment`: a
-    time in RFC 3339 with an offset from UTC, or nothing."""
+    time in RFC 3339 with an offset from UTC, or nothing. `sent`: names files whose text goes to
+    workers with the topology; there it counts, whatever files their environment names."""
     meta = {
         "key": key, "help": help, "low": low, "high": high, "choices": choices,
         "secret": secret, "named": named, "many": many, "moment": moment,
+        "sent": sent,
     }  # fmt: skip
     return field(default=default, metadata=meta)
 
@@ -110,11 +113,11 @@ class Settings:
 
     mapping_transactions: str = _option(
         "mapping.transactions", "", "TOML files or preset:NAME that map other formats, one a topic",
-        many=True,
+        many=True, sent=True,
     )  # fmt: skip
     mapping_readings: str = _option(
         "mapping.readings", "", "TOML files or preset:NAME that map other formats, one a topic",
-        many=True,
+        many=True, sent=True,
     )  # fmt: skip
 
     store: str = _option(
@@ -231,7 +234,7 @@ class Settings:
     )  # fmt: skip
     maintenance_equipment: str = _option(
         "maintenance.equipment", "turbofan", "type of readings that name none, and files of "
-        "others, separated by commas", named=True, many=True,
+        "others, separated by commas", named=True, many=True, sent=True,
     )  # fmt: skip
 
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
@@ -366,7 +369,8 @@ def _found(f: Any, layers: _Layers, env: Mapping[str, str]) -> Value:
     for name, layer in reversed(layers):
         if key in layer:
             raw, source = layer[key], name
-    if variable(key) in env:
+    is_sent = f.metadata["sent"] and source == "topology"
+    if variable(key) in env and not is_sent:
         raw, source = env[variable(key)], variable(key)
     return Value(key, _checked(f, raw, source), source, f.metadata["help"])
 

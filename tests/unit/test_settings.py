@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from stormwatch.errors import SettingsError
-from stormwatch.settings import SERVICES_FILE, Settings, explain, load, to_conf, to_environ
+from stormwatch.settings import (
+    SERVICES_FILE,
+    Settings,
+    explain,
+    load,
+    to_conf,
+    to_environ,
+    variable,
+)
 
 
 def test_environment_over_file_over_running_services_over_default(tmp_path: Path) -> None:
@@ -132,3 +140,16 @@ def test_a_cut_record_of_services_is_one_sentence(tmp_path: Path, text: str) -> 
     services.write_bytes(text.encode("latin-1"))
     with pytest.raises(SettingsError, match=r"services.json, .* cannot be read .* then delete it"):
         load({}, root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "key", ["mapping.transactions", "mapping.readings", "maintenance.equipment"]
+)
+def test_a_workers_environment_cannot_name_a_file_in_place_of_the_text_that_was_sent(
+    key: str,
+) -> None:
+    """`sparse run` hands its settings on in the environment, and the file is not in the jar."""
+    name = key.replace(".", "_")
+    environ = {variable(key): "mine.toml"}
+    assert getattr(load(environ, conf={f"stormwatch.{key}": "a\nb"}), name) == "a\nb"
+    assert getattr(load(environ, conf={}), name) == "mine.toml", "of an older topology"
