@@ -4,7 +4,7 @@
 does both for what the settings name.
 """
 
-from stormwatch.parsing.mapping.apply import FAULT, LEARN_ONLY, OTHERS, Mapped, Target, compiled
+from stormwatch.parsing.mapping.apply import FAULT, OTHERS, Mapped, Target, compiled
 from stormwatch.parsing.mapping.choice import (
     SETTINGS,
     chosen,
@@ -16,6 +16,7 @@ from stormwatch.parsing.mapping.choice import (
     topics,
 )
 from stormwatch.parsing.mapping.document import SPACE, Csv, Mapping, MappingError, read
+from stormwatch.parsing.mapping.sensors import LEARN_ONLY
 
 __all__ = [
     "FAULT",
