@@ -15,7 +15,6 @@ import pytest
 
 from tests.e2e.project import ROOT
 
-DEBIAN, UBUNTU = "http://deb.debian.org/debian", "http://archive.ubuntu.com/ubuntu"
 README = (ROOT / "README.md").read_text()
 TABLE = re.findall(r"^\| ((?:Debian|Ubuntu)[^|]*) \| `([^`]*)` \|$", README, re.M)
 FROM_HERE = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
@@ -27,7 +26,6 @@ class System(NamedTuple):
 
     name: str
     suite: str
-    mirror: str
     python: str
 
     @property
@@ -47,11 +45,11 @@ def _systems(cell: str) -> list[str]:
 
 
 SYSTEMS = [
-    System("Debian 12", "bookworm", DEBIAN, "3.11"),
-    System("Debian 13", "trixie", DEBIAN, "3.13"),
-    System("Debian 14", "forky", DEBIAN, "3.14"),
-    System("Ubuntu 22.04", "jammy", UBUNTU, "3.11"),
-    System("Ubuntu 24.04", "noble", UBUNTU, "3.12"),
+    System("Debian 12", "bookworm", "3.11"),
+    System("Debian 13", "trixie", "3.13"),
+    System("Debian 14", "forky", "3.14"),
+    System("Ubuntu 22.04", "jammy", "3.11"),
+    System("Ubuntu 24.04", "noble", "3.12"),
 ]
 
 
@@ -89,13 +87,14 @@ def _make(system: System, root: Path) -> None:
         pytest.skip("there is no debootstrap here (Debian, Ubuntu: apt-get install debootstrap)")
     if os.geteuid() != 0:
         pytest.skip("making a root for another system needs root's rights")
-    # A release that debootstrap does not know is made as its elders are.
+    is_ubuntu = system.name.startswith("Ubuntu")
+    # A release that debootstrap does not know is made as its elders are; "": its script's mirror.
     known = Path("/usr/share/debootstrap/scripts", system.suite).exists()
-    script = [] if known else ["gutsy" if system.mirror == UBUNTU else "sid"]
+    script = [] if known else ["", "gutsy" if is_ubuntu else "sid"]
     done = subprocess.run(
         ["debootstrap", "--variant=minbase", "--include=ca-certificates",
-         *(["--components=main,universe"] if system.mirror == UBUNTU else []),
-         system.suite, str(root), system.mirror, *script],
+         *(["--components=main,universe"] if is_ubuntu else []),
+         system.suite, str(root), *script],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
