@@ -18,33 +18,22 @@ from apps.data.generate import readings, transactions
 from apps.data.kinds import FeedOptions
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.maintenance import Maintenance
+from tests.models.in_turn import in_turn
 
 RECORDS = 50_000
 WRITTEN = 4_102_444_800_000  # Kafka's time of each, ms: no event is in its future
-AT_ONCE = 500  # records a model call; a row's verdict does not depend on its batch
 
 
 def digest(domain: Any, values: list[bytes]) -> str:
     """Of the decisions of all records, one by one."""
-    found, states = sha256(), dict[str, Any]()
-    for start in range(0, len(values), AT_ONCE):
-        batch = [domain.parse(value, WRITTEN) for value in values[start : start + AT_ONCE]]
-        rows, carries = [], []
-        for event in batch:
-            if event.entity not in states:
-                states[event.entity] = domain.new_state()
-            row, carry = domain.advance(states[event.entity], event)
-            rows.append(row)
-            carries.append(carry)
-        for event, row, verdict in zip(
-            batch, rows, domain.decide(batch, rows, carries), strict=True
-        ):
-            told = [
-                event.id, event.entity, event.time, row, verdict.outcome, verdict.score,
-                [msgspec.to_builtins(one) for one in verdict.reasons],
-                verdict.degraded, verdict.noted,
-            ]  # fmt: skip
-            found.update(json.dumps(told).encode())
+    found = sha256()
+    for event, row, verdict in in_turn(domain, [domain.parse(one, WRITTEN) for one in values]):
+        told = [
+            event.id, event.entity, event.time, row, verdict.outcome, verdict.score,
+            [msgspec.to_builtins(one) for one in verdict.reasons],
+            verdict.degraded, verdict.noted,
+        ]  # fmt: skip
+        found.update(json.dumps(told).encode())
     return found.hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ from stormwatch.domains.maintenance import Maintenance
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.parsing.mapping import presets
 from stormwatch.records import Rejection
+from tests.models.in_turn import in_turn
 
 _TEP = [f"  {n % 7}.{n:02}00000e-0{n % 3}" for n in range(52)]
 _CMAPSS = (
@@ -132,19 +133,7 @@ def test_each_preset_takes_rows_of_its_shape(preset: str, tmp_path: Path) -> Non
 def decided(events: list[Any]) -> Counter[str]:
     """Outcome -> events, decided one batch after the other."""
     domain: Any = Maintenance.load() if isinstance(events[0], Reading) else Fraud.load()
-    states: dict[str, Any] = {}
-    outcomes = Counter[str]()
-    for start in range(0, len(events), 500):
-        batch = events[start : start + 500]
-        rows, carries = [], []
-        for event in batch:
-            if event.entity not in states:
-                states[event.entity] = domain.new_state()
-            row, carry = domain.advance(states[event.entity], event)
-            rows.append(row)
-            carries.append(carry)
-        outcomes.update(verdict.outcome for verdict in domain.decide(batch, rows, carries))
-    return outcomes
+    return Counter(verdict.outcome for _, _, verdict in in_turn(domain, events))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,21 @@
+"""A domain's decisions of events in their order, by nothing but the domain."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+AT_ONCE = 500  # events a model call; a row's verdict does not depend on its batch
+
+
+def in_turn(domain: Any, events: Sequence[Any]) -> Iterator[tuple[Any, tuple[float, ...], Any]]:
+    """Each event with its features and its verdict."""
+    states: dict[str, Any] = {}
+    for start in range(0, len(events), AT_ONCE):
+        batch = events[start : start + AT_ONCE]
+        rows, carries = [], []
+        for event in batch:
+            if event.entity not in states:
+                states[event.entity] = domain.new_state()
+            row, carry = domain.advance(states[event.entity], event)
+            rows.append(row)
+            carries.append(carry)
+        yield from zip(batch, rows, domain.decide(batch, rows, carries), strict=True)
