@@ -26,7 +26,6 @@ def serve(
     from apps.cli.connect import connected
     from apps.local.run.signals import Signals
     from apps.serve.server import Outside, address, listen, serving
-    from stormwatch.adapters import connect
 
     settings = shared.settings()
     shared.log_to(settings, "serve")
@@ -34,9 +33,7 @@ def serve(
     with Signals() as signals, connected(settings) as (admin, archive):
         signals.only_ask()
         outside = Outside(settings, admin, archive)
-        with serving(
-            shared.ROOT, outside, lambda topic: connect.source(settings, topic), listening
-        ):
+        with serving(shared.ROOT, outside, listening):
             print(f"The page is at {address(listening)} and ends at Ctrl-C.", flush=True)
             while not signals.pause(3600):
                 pass

@@ -1,10 +1,12 @@
 """What people read of a stored decision."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from apps.data.printable import shown
 from stormwatch.domains.fraud.money import money
-from stormwatch.records import Decision, DecisionRow
+from stormwatch.records import Decision, DecisionRow, Reason
 from stormwatch.state.judge import UNSCORED
 
 _decision = msgspec.json.Decoder(Decision).decode
@@ -25,15 +27,19 @@ _payment = msgspec.json.Decoder(_Payment).decode
 _cycle = msgspec.json.Decoder(_Cycle).decode
 
 
+def by_weight(reasons: Iterable[Reason]) -> list[Reason]:
+    """Most weighty first."""
+    return sorted(reasons, key=lambda reason: -abs(reason.weight))
+
+
 def in_words(row: DecisionRow) -> str:
     """An alert's reasons, most weighty first, as one line."""
     try:
         decision = _decision(bytes(row.body))
     except msgspec.MsgspecError:
         return ""  # written by another version: the outcome alone is shown
-    reasons = sorted(decision.reasons, key=lambda reason: -abs(reason.weight))
     alone = ["by rules alone"] if decision.degraded else []
-    return shown("; ".join([*alone, *(reason.text for reason in reasons)]))
+    return shown("; ".join([*alone, *(reason.text for reason in by_weight(decision.reasons))]))
 
 
 def score_in_words(topology: str, row: DecisionRow) -> str:

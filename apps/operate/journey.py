@@ -14,7 +14,7 @@ from stormwatch.errors import SettingsError
 from stormwatch.ledger.bitmap import offsets
 from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Source
-from stormwatch.records import DecisionKey, Record, Rejection
+from stormwatch.records import DecisionKey, LedgerRow, Record, Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Event
 
@@ -50,18 +50,14 @@ def journey(
     masked = redaction.names(settings.mask_fields)
     value = shown(redaction.mask(record.value or b"", masked))
     yield f"record    {moment(record.timestamp)} key {record.key!r}: {value}"
-    epochs = sorted({e for p, e, _ in archive.ledger_starts(place.topic) if p == place.partition})
-    for epoch in epochs:
-        for row in archive.ledger(place.topic, place.partition, epoch, place.offset, place.offset):
-            f = row.fragment
-            for state, bits in row.bitmaps.items():
-                if place.offset in offsets(bits, f.first):
-                    part, _, _ = row.part.partition(":")
-                    yield (
-                        f"ledger    {part}: {state} (batch {f.first}-{f.last}, generation "
-                        f"{f.generation}, try {f.attempt}, epoch {epoch}, {row.age:,} ms after its "
-                        "oldest record)"
-                    )
+    epochs = epochs_of(archive, place)
+    for row, state in endings(archive, place, epochs):
+        f, part = row.fragment, row.part.partition(":")[0]
+        yield (
+            f"ledger    {part}: {state} (batch {f.first}-{f.last}, generation "
+            f"{f.generation}, try {f.attempt}, epoch {f.epoch}, {row.age:,} ms after its "
+            "oldest record)"
+        )
     for domain, events in _judged(topology, name, record).items():
         keys = [
             DecisionKey(stripe_of(e.entity, settings.layout_stripes), e.entity, e.time, e.id)
@@ -75,6 +71,23 @@ def journey(
             for each in archive.find_asides(domain, *place[:2], epoch, place.offset):
                 why = lines_shown(each.row.reason.strip())
                 yield f"set aside {domain} by {each.row.component}: {each.row.code}; {why}"
+
+
+def epochs_of(archive: Archive, place: Place) -> list[int]:
+    """The epochs under which the record's partition was read."""
+    return sorted({e for p, e, _ in archive.ledger_starts(place.topic) if p == place.partition})
+
+
+def endings(
+    archive: Archive, place: Place, epochs: Sequence[int]
+) -> Iterator[tuple[LedgerRow, str]]:
+    """The ledger rows that hold the record, each with the state that they say it ended in."""
+    topic, partition, offset = place
+    for epoch in epochs:
+        for row in archive.ledger(topic, partition, epoch, offset, offset):
+            for state, bits in row.bitmaps.items():
+                if offset in offsets(bits, row.fragment.first):
+                    yield row, state
 
 
 def _read(source: Source, place: Place) -> Record:

@@ -6,20 +6,21 @@ not answer; NotFound where there is no such thing.
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from apps.data.in_words import by_weight
 from apps.data.kinds import BY_TOPOLOGY, named
 from apps.data.streams import every
+from apps.operate.journey import Place, endings, epochs_of
 from apps.serve import answers
 from stormwatch.archive import AlertPlace, Archive
 from stormwatch.dead_letters import redaction
 from stormwatch.errors import StormwatchError
-from stormwatch.ledger.bitmap import offsets
 from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Source
 from stormwatch.records import Decision, DecisionKey, DecisionRow
@@ -132,7 +133,9 @@ class Reader(NamedTuple):
         )
         whole = len(rows) == asked.limit
         onward = cursor((rows[-1].time, rows[-1].id)) if whole else None
-        return answers.Page([self._with(row, asked) for row in rows], onward)
+        wanted = asked.features.split(",") if asked.features else ()
+        found = [summary(asked.domain, row, features=wanted) for row in rows]
+        return answers.Page(found, onward)
 
     def decision(self, asked: OneDecision) -> answers.Whole:
         """One decision with its features, versions, ledger rows and record."""
@@ -172,28 +175,15 @@ class Reader(NamedTuple):
             for a in self.archive.set_aside(asked.domain, asked.limit)
         ])  # fmt: skip
 
-    def _with(self, row: DecisionRow, asked: ListDecisions) -> answers.Summary:
-        told = summary(asked.domain, row)
-        if asked.features and told.record:
-            decision = _decision(bytes(row.body))
-            names = _features(asked.domain, decision.feature_set)
-            values = dict(zip(names, decision.features, strict=False))
-            told.features = {
-                name: values[name] for name in asked.features.split(",") if name in values
-            }
-        return told
-
     def _written(self, d: Decision) -> list[answers.Written]:
-        epochs = {e for p, e, _ in self.archive.ledger_starts(d.topic) if p == d.partition}
+        place = Place(d.topic, d.partition, d.offset)
+        found = endings(self.archive, place, epochs_of(self.archive, place))
         return [
             answers.Written(
-                row.part.partition(":")[0], state, row.fragment.first, row.fragment.last, epoch,
-                row.fragment.generation, row.fragment.attempt, row.age,
+                row.part.partition(":")[0], state, row.fragment.first, row.fragment.last,
+                row.fragment.epoch, row.fragment.generation, row.fragment.attempt, row.age,
             )
-            for epoch in sorted(epochs)
-            for row in self.archive.ledger(d.topic, d.partition, epoch, d.offset, d.offset)
-            for state, bits in row.bitmaps.items()
-            if d.offset in offsets(bits, row.fragment.first)
+            for row, state in found
         ]  # fmt: skip
 
     def _value(self, d: Decision) -> str | None:
@@ -204,21 +194,26 @@ class Reader(NamedTuple):
         return _text(redaction.mask(found.value, redaction.names(self.settings.mask_fields)))
 
 
-def summary(domain: str, row: DecisionRow, said: str = "") -> answers.Summary:
-    """A stored decision as it stands in a list."""
+def summary(
+    domain: str, row: DecisionRow, said: str = "", features: Sequence[str] = ()
+) -> answers.Summary:
+    """A stored decision as it stands in a list, with these features where it has them."""
+    told = answers.Summary(
+        domain, row.entity, row.id, row.time, row.outcome, row.score, row.alert, [], False,
+        row.timestamp, "", said,
+    )  # fmt: skip
     try:
         decision = _decision(bytes(row.body))
     except msgspec.MsgspecError:  # written by another version: what the columns say is shown
-        return answers.Summary(
-            domain, row.entity, row.id, row.time, row.outcome, row.score, row.alert, [],
-            False, row.timestamp, "", said,
-        )  # fmt: skip
-    return answers.Summary(
-        domain, row.entity, row.id, row.time, row.outcome, row.score, row.alert,
-        sorted(decision.reasons, key=lambda reason: -abs(reason.weight)),
-        decision.degraded is True, row.timestamp,
-        f"{decision.topic}/{decision.partition}/{decision.offset}", said,
-    )  # fmt: skip
+        return told
+    told.reasons = by_weight(decision.reasons)
+    told.degraded = decision.degraded is True
+    told.record = f"{decision.topic}/{decision.partition}/{decision.offset}"
+    if features:
+        names = _features(domain, decision.feature_set)
+        values = dict(zip(names, decision.features, strict=False))
+        told.features = {name: values[name] for name in features if name in values}
+    return told
 
 
 def cursor(place: tuple[Any, ...]) -> str:

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import NamedTuple
@@ -72,16 +71,13 @@ def served(root: Path, outside: Outside, say: Callable[[str], None]) -> Iterator
         listening = listen(LOOPBACK[0], PORT)
     except SettingsError:
         listening = listen(LOOPBACK[0], 0)
-    source = partial(connect.source, outside.settings)
-    with serving(root, outside, source, listening):
+    with serving(root, outside, listening):
         say(f"See it live at {address(listening)}")
         yield
 
 
 @contextmanager
-def serving(
-    root: Path, outside: Outside, source: Callable[[str], Source], listening: socket.socket
-) -> Iterator[uvicorn.Server]:
+def serving(root: Path, outside: Outside, listening: socket.socket) -> Iterator[None]:
     """A server that answers on `listening` until the end of the block, from a thread of its own.
 
     Raises StormwatchError where a topology file cannot be loaded.
@@ -91,7 +87,7 @@ def serving(
 
     def opened(topic: str) -> Source:
         if topic not in sources:
-            sources[topic] = source(topic)
+            sources[topic] = connect.source(outside.settings, topic)
         return sources[topic]
 
     reader = Reader(outside.store, outside.settings, opened, Lock())
@@ -106,7 +102,7 @@ def serving(
     live.start()
     answering.start()
     try:
-        yield server
+        yield
     finally:
         server.should_exit = True
         answering.join(timeout=_GRACE_S + 3)

@@ -53,7 +53,7 @@ def asked() -> Iterator[Api]:
     listening = listen("127.0.0.1", 0)
     outside = Outside(SETTINGS, world.admin, world.store)
     try:
-        with serving(ROOT, outside, lambda topic: connect.source(SETTINGS, topic), listening):
+        with serving(ROOT, outside, listening):
             yield Api(listening.getsockname()[1], world)
     finally:
         connect.use(before)
