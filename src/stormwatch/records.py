@@ -150,6 +150,9 @@ class Decision(msgspec.Struct, frozen=True):
     mapping: str | msgspec.UnsetType = msgspec.UNSET
     """The mapping that made the event of the record: its version, `#` and eight digits of a hash of
     its text. Left out of what came in a format of ours."""
+    interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
+    """Within which what `score` estimates lies in nine of ten cases, as the model's card was
+    calibrated; in its unit. Left out where the model gives none."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):

@@ -47,6 +47,8 @@ class Verdict(NamedTuple):
     noted: str = ""  # a key of `records.NOTES` that this event counts under
     by: tuple[str, str, str] | None = None
     """Feature set, model and rules, where these are others than the domain's own."""
+    interval: tuple[float, float] | None = None
+    """Within which what the score estimates lies in nine of ten cases."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999
