@@ -115,7 +115,7 @@ def train(
             f"--data {data} is not a folder. Name the folder that holds the data."
         )
     print(f"training the {model.value} model with seed {seed}", file=sys.stderr)
-    _expect_lightgbm()
+    expect_lightgbm()
     if model is Model.FRAUD:
         from apps.build.training.fraud import train_fraud
 
@@ -129,7 +129,7 @@ def train(
         print(f"  {name:<24} {value:.4f}")
 
 
-def _expect_lightgbm() -> None:
+def expect_lightgbm() -> None:
     """Raises StormwatchError where the system lacks what LightGBM's wheel does not bring."""
     try:
         importlib.import_module("lightgbm")

@@ -131,8 +131,8 @@ class Decision(msgspec.Struct, frozen=True):
     entity: str
     time: int  # event time, ms
     outcome: str
-    """Fraud: approve review decline; maintenance: healthy watch service sensor_fault; of any domain
-    `learned`: history that was learned and not judged."""
+    """Fraud: approve review decline, labelled (a label); maintenance: healthy watch service
+    sensor_fault; of any domain `learned`: history that was learned and not judged."""
     score: float  # rounded to 6 decimals; fraud: probability; maintenance: remaining life, cycles
     reasons: tuple[Reason, ...]
     features: tuple[float, ...]
@@ -219,6 +219,7 @@ IDS_FORGOTTEN = "ids_forgotten"
 NOT_LEARNED = "not_learned"
 LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
+LABELLED = "labelled"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
     "--learn-only or older than the setting <domain>.live_from",
@@ -226,6 +227,7 @@ NOTES = {
     "of the entity: what comes out of order of time teaches it nothing",
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
+    LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",
     IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
 }
 """What is counted of batches beside end states, in words. None of it is an error."""
