@@ -131,8 +131,8 @@ class Decision(msgspec.Struct, frozen=True):
     entity: str
     time: int  # event time, ms
     outcome: str
-    """Fraud: approve review decline; maintenance: healthy watch service sensor_fault; of any domain
-    `learned`: history that was learned and not judged."""
+    """Fraud: approve review decline, labelled (a label); maintenance: healthy watch service
+    sensor_fault; of any domain `learned`: history that was learned and not judged."""
     score: float  # rounded to 6 decimals; fraud: probability; maintenance: remaining life, cycles
     reasons: tuple[Reason, ...]
     features: tuple[float, ...]
@@ -220,6 +220,7 @@ NOT_LEARNED = "not_learned"
 LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
 OUT_OF_DISTRIBUTION = "out_of_distribution"
+LABELLED = "labelled"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
     "--learn-only or older than the setting <domain>.live_from",
@@ -229,6 +230,7 @@ NOTES = {
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",
+    LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",
     IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
 }
 """What is counted of batches beside end states, in words. None of it is an error."""

@@ -120,7 +120,7 @@ def _read(told: bytes) -> "Distribution":
 
 
 class Distribution:
-    """Tells which rows are out of distribution. About 3 µs a row of 22 features in batches of 500."""
+    """Tells which rows are out of distribution: 22 features in about 3 µs a row, 500 at a time."""
 
     def __init__(self, told: _Described) -> None:
         """Raises ValueError where the arrays do not fit together."""

@@ -44,7 +44,9 @@ _FRACTION = re.compile(r"(\.\d{3})\d+", re.ASCII)
 _ROUNDED_UP = re.compile(rb"\.[0-9]{3}999[5-9]|\\")  # an escape may be a digit
 
 
-def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int) -> int:
+def check_time(
+    time: datetime, value: bytes, timestamp: int, future_skew_ms: int, field: str = "time"
+) -> int:
     """The event time in ms, if it can be one for a record `value` that Kafka dates `timestamp`.
 
     A record without a Kafka time (-1) may be as far ahead as it likes. Raises Refused.
@@ -56,10 +58,10 @@ def check_time(time: datetime, value: bytes, timestamp: int, future_skew_ms: int
     if ms - timestamp > future_skew_ms and timestamp >= 0:
         why = f"is {(ms - timestamp) / 1000:.3f} s ahead of Kafka's time of the record, "
         why += f"{from_ms(timestamp).isoformat()}; allowed are {future_skew_ms / 1000:g} s"
-        raise refuse("too_far_in_future", "time", why, time.isoformat())
+        raise refuse("too_far_in_future", field, why, time.isoformat())
     if not _EARLIEST <= ms <= _LATEST:
         why = "is before the year 2000" if ms < _EARLIEST else "is after the year 9999 in UTC"
-        raise refuse("out_of_range", "time", why, time.isoformat())
+        raise refuse("out_of_range", field, why, time.isoformat())
     return ms
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from stormwatch.domains.fraud import rules
+from stormwatch.domains.fraud import labels, rules
 from stormwatch.domains.fraud.details import Carry, advance_with
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.parse import parse, to_wire
@@ -20,7 +20,7 @@ from stormwatch.domains.fraud.state import (
 from stormwatch.models import NONE, Model, Supply, load, now
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
-from stormwatch.state.judge import Advanced, Verdict
+from stormwatch.state.judge import Advanced, Verdict, Versions
 
 if TYPE_CHECKING:
     from stormwatch.domains.fraud.scoring import Scorer
@@ -43,6 +43,8 @@ class Fraud:
     state = CustomerState
     feature_names: tuple[str, ...] = FEATURE_NAMES
     feature_set = FEATURE_SET
+    other_features: ClassVar[dict[str, tuple[str, ...]]] = {labels.FEATURE_SET: ()}
+    """Of labels."""
     rules_version: str = RULES_VERSION
     alert_outcomes = ALERT_OUTCOMES
 
@@ -117,6 +119,11 @@ class Fraud:
         """Of the model in use. Raises ModelError."""
         return self.model.card.version
 
+    @property
+    def other_versions(self) -> frozenset[Versions]:
+        """Of labels, which no model judges."""
+        return frozenset({(NONE, self.rules_version, labels.FEATURE_SET)})
+
     @cached_property
     def _scorer(self) -> "Scorer":
         from stormwatch.domains.fraud.scoring import Scorer
@@ -137,6 +144,8 @@ class Fraud:
 
     def advance(self, state: CustomerState, event: Transaction) -> Advanced:
         """See `stormwatch.domains.fraud.state`, and `details` for a payment that has some."""
+        if event.label is not None:
+            return (), ""
         if event.more is None:
             return advance(state, event)
         return advance_with(state, event, event.more, self._retry_ms)
@@ -147,5 +156,19 @@ class Fraud:
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
     ) -> list[Verdict]:
-        """See `stormwatch.domains.fraud.scoring`."""
-        return self._scorer(events, features, carries) if events else []
+        """See `stormwatch.domains.fraud.scoring`; a label is no payment, and not judged."""
+        made = {
+            at: labels.verdict(event.label, self.rules_version)
+            for at, event in enumerate(events) if event.label is not None
+        }  # fmt: skip
+        if not made:
+            return self._scorer(events, features, carries) if events else []
+        judged = [at for at in range(len(events)) if at not in made]
+        if judged:
+            verdicts = self._scorer(
+                [events[at] for at in judged],
+                [features[at] for at in judged],
+                [carries[at] for at in judged],
+            )
+            made.update(zip(judged, verdicts, strict=True))
+        return [made[at] for at in range(len(events))]

@@ -10,6 +10,9 @@ TAKING_BACK = ("refund", "reversal")
 KINDS = (PURCHASE, *TAKING_BACK, "withdrawal", "transfer", "top_up")
 AUTHORISATIONS = ("approved", "declined")
 
+FRAUD, CHARGEBACK, CLEARED = "fraud", "chargeback", "cleared"
+LABELS = (FRAUD, CHARGEBACK, CLEARED)
+
 Place = tuple[float, float]
 """Latitude and longitude, degrees (WGS 84)."""
 
@@ -31,8 +34,25 @@ class Details(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     counterparty: str = ""  # who gets a transfer
 
 
+class Label(msgspec.Struct, frozen=True, array_like=True):
+    """What became known of a payment after it was made. Wire format: schema/labels.md."""
+
+    payment: str  # its id
+    payment_time: int  # when it was made, ms since the epoch, UTC
+    kind: str  # one of LABELS
+
+    @property
+    def is_fraud(self) -> bool:
+        """Whether the payment was not its customer's doing, as a bank or the customer says."""
+        return self.kind != CLEARED
+
+
 class Transaction(msgspec.Struct, frozen=True, array_like=True):
-    """One authorised or requested card payment."""
+    """One authorised or requested card payment; or, with `label`, what became known of one.
+
+    Of a label `id` is its own, `time` is when it arrived; customer, terminal, amount and currency
+    are those of the payment.
+    """
 
     id: str
     customer: str  # also the record's Kafka key
@@ -46,6 +66,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True):
     more: Annotated[Details | None, Meta(examples=[None])] = None
     learn_only: Annotated[bool, Meta(examples=[False])] = False
     """History: learned, and not judged."""
+    label: Annotated[Label | None, Meta(examples=[None])] = None
 
     @property
     def entity(self) -> str:
@@ -59,4 +80,6 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True):
             self.id, self.customer, self.terminal, self.time, self.amount, self.currency,
             self.merchant, self.country,
         )  # fmt: skip
+        if self.label is not None:
+            return (*told, self.label)
         return told if self.more is None else (*told, self.more)

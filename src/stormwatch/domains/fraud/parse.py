@@ -1,4 +1,7 @@
-"""Transactions topic: record values to events and back. The format: schema/transactions.md."""
+"""Topics of transactions and labels: record values to events and back.
+
+The formats: schema/transactions.md, schema/labels.md.
+"""
 
 import unicodedata
 from datetime import UTC
@@ -8,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from stormwatch.dead_letters import card_numbers
+from stormwatch.domains.fraud import labels
 from stormwatch.domains.fraud.event import (
     AUTHORISATIONS,
     KINDS,
@@ -36,6 +40,10 @@ class _Wire(msgspec.Struct, omit_defaults=True, gc=False):
     currency: str
     merchant: Annotated[str, Meta(max_length=_MERCHANT_MAX)] | None = None
     country: str | None = None
+    type: str | None = None
+
+
+class _Peek(msgspec.Struct, gc=False):
     type: str | None = None
 
 
@@ -74,6 +82,7 @@ _LIKE_A_CARD = 10**12
 _QUOTES = 34  # of nine names and eight texts, `amount` has none; an optional field absent: - 4
 _decode = msgspec.json.Decoder(_Wire).decode
 _decode_rest = msgspec.json.Decoder(_Rest).decode
+_peek = msgspec.json.Decoder(_Peek).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -81,10 +90,44 @@ def parse(value: bytes, timestamp: int, *, future_skew_ms: int) -> Transaction |
     """Decode and validate one record value; `timestamp` is Kafka's, ms. Never raises on data."""
     try:
         wire = _decode(value)
+        if wire.type == labels.KIND:
+            return _label(value, timestamp, future_skew_ms)
         rest = _rest(wire, value)
         return _event(wire, rest, value, value, timestamp, future_skew_ms)
     except UNPARSABLE as error:
+        return _explained(value, error, timestamp, future_skew_ms)
+
+
+def _explained(
+    value: bytes, error: Exception, timestamp: int, future_skew_ms: int
+) -> Transaction | Rejection:
+    """Why the record is no transaction, or no label where it says that it is one."""
+    try:
+        is_label = _peek(value).type == labels.KIND
+    except UNPARSABLE:
+        is_label = False
+    if not is_label:
         return explain(value, error, KIND)
+    try:
+        return _label(value, timestamp, future_skew_ms)
+    except UNPARSABLE as better:
+        return explain(value, better, labels.KIND)
+
+
+def _label(value: bytes, timestamp: int, future_skew_ms: int) -> Transaction:
+    """Raises what `explain` takes."""
+    wire = labels.decode(value)
+    check_rest(value)
+    if card_numbers.holds_card(value):
+        _check_card(wire, value)
+    check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal, payment=wire.payment)
+    time = check_time(wire.time, value, timestamp, future_skew_ms)
+    label = labels.label_of(wire, time)
+    _check_amount(wire.amount, wire.currency, label.payment_time)
+    return Transaction(
+        wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency,
+        utc_offset=utc_offset(wire.time), label=label,
+    )  # fmt: skip
 
 
 def of_mapping(
@@ -110,7 +153,7 @@ def _rest(wire: _Wire, value: bytes) -> _Rest | None:
     return _decode_rest(value)
 
 
-def _check_card(wire: _Wire, value: bytes) -> None:
+def _check_card(wire: _Wire | labels.Wire, value: bytes) -> None:
     """Raises Refused, but where it is the amount alone that looks like a card number."""
     rest = value.replace(str(wire.amount).encode(), b"0", 1)
     if wire.amount < _LIKE_A_CARD or card_numbers.holds_card(rest):
@@ -128,12 +171,7 @@ def _event(
     if " " in ids or not ids.isprintable():
         check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
     time = check_time(wire.time, timed, timestamp, future_skew_ms)
-    if wire.currency not in CURRENCIES:
-        _check_withdrawn(wire.currency, time)
-    if wire.amount > LIMITS[wire.currency]:
-        most = LIMITS[wire.currency]
-        why = f"is more than {most} ({money(most, wire.currency)}), the most that one payment is"
-        raise refuse("out_of_range", "amount", why, str(wire.amount))
+    _check_amount(wire.amount, wire.currency, time)
     if country and country not in COUNTRIES:
         why = "is not an ISO 3166 alpha-2 code, in capitals"
         raise refuse("unknown_country", "country", why, country)
@@ -149,6 +187,16 @@ def _event(
         wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant, country,
         offset, _details(rest), bool(rest.learn_only),
     )  # fmt: skip
+
+
+def _check_amount(amount: int, currency: str, time: int) -> None:
+    """Raises Refused for an amount or money that no payment of that time can have."""
+    if currency not in CURRENCIES:
+        _check_withdrawn(currency, time)
+    if amount > LIMITS[currency]:
+        most = LIMITS[currency]
+        why = f"is more than {most} ({money(most, currency)}), the most that one payment is"
+        raise refuse("out_of_range", "amount", why, str(amount))
 
 
 def _details(rest: _Rest) -> Details | None:
@@ -200,6 +248,8 @@ TARGET = Target(
 
 def to_wire(event: Transaction) -> bytes:
     """The record value that `parse` reads back to the same event."""
+    if event.label is not None:
+        return labels.to_wire(event, event.label)
     merchant, country = event.merchant or None, event.country or None
     value = _encode(
         _Wire(event.id, event.customer, event.terminal, from_ms(event.time, event.utc_offset),
@@ -241,9 +291,10 @@ def _check_withdrawn(currency: str, time: int) -> None:
     raise refuse("unknown_currency", "currency", why, currency)
 
 
-def _card_field(wire: _Wire) -> str:
+def _card_field(wire: _Wire | labels.Wire) -> str:
     """The field that holds the card number, or none: then it stands in an unknown one."""
-    texts = ((name, getattr(wire, name)) for name in ("id", "customer", "terminal", "merchant"))
+    names = ("id", "customer", "terminal", "merchant", "payment")
+    texts = ((name, getattr(wire, name, None)) for name in names)
     return next(
         (name for name, text in texts if text and card_numbers.holds_card(text.encode())), ""
     )

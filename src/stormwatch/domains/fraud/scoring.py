@@ -153,18 +153,6 @@ class _Batch:
         return holds
 
     @cached_property
-    def unlike(self, trained_on: Distribution) -> Reason:
-        """Why the model decides nothing of this one alone."""
-        at = trained_on.oddest(self.features)
-        name, value = FEATURE_NAMES[at], self.features[at]
-        shown = self._money if name in _MONEY else "{:,.5g}".format
-        low, high = map(shown, trained_on.usual(at))
-        text = (
-            f"the model was trained on other payments: {name} is {shown(value)}, in training it was "
-            f"{low} to {high} beside values such as these others; the model alone decides nothing"
-        )
-        return Reason(OUT_OF_DISTRIBUTION, text)
-
     def _details(self) -> dict[str, NDArray[np.float64]]:
         return {
             name: np.array([
@@ -228,8 +216,8 @@ class Found(NamedTuple):
         shown = self._money if name in _MONEY else "{:,.5g}".format
         low, high = map(shown, trained_on.usual(at))
         text = (
-            f"the model was trained on other payments: {name} is {shown(value)}, in training it was "
-            f"{low} to {high} beside values such as these others; the model alone decides nothing"
+            f"unlike the payments that the model was trained on, most of all by {name}: "
+            f"{shown(value)}, in training {low} to {high}; the model alone decides nothing"
         )
         return Reason(OUT_OF_DISTRIBUTION, text)
 
