@@ -143,7 +143,8 @@ class Distribution:
             return np.zeros(0, dtype=np.bool_)
         beyond: Flags = ((x < self._low) | (x > self._high)).any(axis=1)
         z = _normal_scores(self._curves, x) - self._center
-        return beyond | (_distance(z, self._precision) > self._far)
+        found: Flags = beyond | (_distance(z, self._precision) > self._far)
+        return found
 
     def oddest(self, row: ArrayLike) -> int:
         """Which feature says most clearly that a row is out of distribution."""

@@ -73,7 +73,7 @@ class Scorer:
         found = scores(self._model, rows)
         limits = Thresholds.of(self._model.card)
         trained_on = distribution.of(self._model.card)
-        outside = trained_on.outside(rows) if trained_on else np.zeros(len(rows), dtype=np.bool_)
+        outside = trained_on.outside(rows) if trained_on else np.zeros(len(rows), np.bool_)
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
@@ -95,7 +95,8 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(
                 outcome="decline" if declined else "review", reasons=reasons
             )
-        for row in np.flatnonzero(outside).tolist() if trained_on else ():
+        for row in np.flatnonzero(outside).tolist():
+            assert trained_on
             made = Found(events[row], features[row], carries[row], found[row], limits)
             reasons = (*verdicts[row].reasons, made.unlike(trained_on))
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
