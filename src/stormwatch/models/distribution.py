@@ -141,10 +141,9 @@ class Distribution:
         x = np.asarray(rows, dtype=np.float64)
         if not len(x):
             return np.zeros(0, dtype=np.bool_)
-        beyond: Flags = ((x < self._low) | (x > self._high)).any(axis=1)
+        beyond: Flags = np.any((x < self._low) | (x > self._high), axis=1)
         z = _normal_scores(self._curves, x) - self._center
-        found: Flags = beyond | (_distance(z, self._precision) > self._far)
-        return found
+        return np.logical_or(beyond, _distance(z, self._precision) > self._far)
 
     def oddest(self, row: ArrayLike) -> int:
         """Which feature says most clearly that a row is out of distribution."""
