@@ -30,6 +30,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     notes: tuple[str, ...] = ()  # limits a reader must know
     conditions: Conditions | None = None  # the working conditions that it knows; None: any
     interval: Interval | None = None  # around its estimates; None: it gives none
+    distribution: bytes = b""
+    """Of the training rows, see `stormwatch.models.distribution`; empty: no row is ever marked."""
 
     def threshold(self, outcome: str, unit: str, command: str) -> float:
         """Of that outcome. Raises ModelError, with the unit and how to train, if there is none."""
