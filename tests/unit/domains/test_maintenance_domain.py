@@ -14,8 +14,8 @@ from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance.domain import LIFE_CAP, SHIPPED, Maintenance
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import (
+    FEATURE_NAMES,
     FEATURE_SET,
-    FEATURES,
     MODEL_FEATURES,
     STUCK_AFTER,
     UnitState,
@@ -59,7 +59,7 @@ def lived(domain) -> Lived:
 
 def row(**features: float) -> tuple[float, ...]:
     """A healthy row with some features changed."""
-    values = dict.fromkeys(FEATURES, 0.0) | {"age": 20.0, "usable": 14.0, "stuck_run": 1.0}
+    values = dict.fromkeys(FEATURE_NAMES, 0.0) | {"age": 20.0, "usable": 14.0, "stuck_run": 1.0}
     return tuple((values | features).values())
 
 

@@ -1,12 +1,12 @@
-"""What is remembered of a unit and the features read from it: one pass, 720 bytes a unit.
+"""What is remembered of a unit and the features read from it: one pass, 832 bytes a unit.
 
 Every value is first written as a distance from what is normal in the working condition of its
 reading, z = wear * (value - nominal) / noise, so that 1 is one standard deviation of a healthy
 machine there and up always means worn; `Normal` holds the conditions, which are the model's. Of z
-each of the 14 wearing sensors keeps three exponentially weighted means (spans 4, 10 and 30
-readings, alpha = 2 / (span + 1), plain means while fewer readings are known) and the mean and sum of squares
-of the unit's own first 15 readings (Welford, Technometrics 1962). All is float64 and the packed
-bytes *are* the memory: storing and loading cannot change a bit.
+each of the 14 wearing sensors keeps exponentially weighted means (SPANS readings, alpha = 2 / (span
++ 1), plain means while fewer readings are known) and the mean and sum of squares of the unit's own
+first 15 readings (Welford, Technometrics 1962). All is float64 and the packed bytes *are* the
+memory: storing and loading cannot change a bit.
 
 A reading is a measurement, not a label: it is part of the features of its own decision. Then:
 - a sensor that is absent, unbelievable or stuck is not learned; what was known of it stays, and
@@ -17,8 +17,9 @@ A reading is a measurement, not a label: it is part of the features of its own d
 - a cycle counter that jumps back while time goes on was reset: the age goes on from where it was.
 
 Of the feature set before (`maintenance-1`, 364 bytes) means and baselines carry on, if the model
-knows one condition; what is counted only now (`known`, `elsewhere`) begins at nothing. Where the
-normal is another than the one that a state was learned by, the unit's memory begins again.
+knows one condition; the long mean begins as the slow one, and what is counted only now (`known`,
+`elsewhere`) at nothing. Where the normal is another than the one that a state was learned by, the
+unit's memory begins again.
 """
 
 from math import fsum, nan
@@ -39,8 +40,8 @@ from stormwatch.state.envelope import MENDS
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-SPANS = (4, 10, 30)
-"""Readings that the three means look back on."""
+SPANS = (4, 10, 30, 80)
+"""Readings that the means look back on: fast, mid, slow and long."""
 BASELINE = 15
 """Readings that make a unit's own baseline; also the weight of the nominal noise in its sigma."""
 STUCK_AFTER = 16
@@ -50,7 +51,7 @@ ELSEWHERE_SPAN = 30
 
 _NAMES = tuple(sensor.name for sensor in WEARING)
 _N = len(WEARING)
-_FAST, _MID, _SLOW = (f"last {span} readings" for span in SPANS)
+_FAST, _MID, _SLOW, _LONG = (f"last {span} readings" for span in SPANS)
 _OWN = f"first {BASELINE} readings"
 
 FEATURE_SET = "maintenance-2"
@@ -69,6 +70,9 @@ _MODEL = (
     Feature("index_fast_slow", "index_fast minus index_slow", "σ"),
     Feature("index_mid_slow", "index_mid minus index_slow", "σ"),
     Feature("index_fast_mid", "index_fast minus index_mid", "σ"),
+    Feature("index_long", "mean of all sensors seen", "σ from normal", _LONG),
+    Feature("index_mid_long", "index_mid minus index_long", "σ"),
+    Feature("index_slow_long", "index_slow minus index_long", "σ"),
     Feature("age", "operating cycles since the unit was new", "cycles"),
 )  # fmt: skip
 _TOLD = (
@@ -87,7 +91,8 @@ FEATURE_NAMES = names(FEATURES)
 MODEL_FEATURES = names(_MODEL)
 """What the model sees, in order."""
 OLD_SET = "maintenance-1"
-OLD_FEATURES = (*MODEL_FEATURES, *names(_TOLD[:3]))
+_ADDED = frozenset({"index_long", "index_mid_long", "index_slow_long"})
+OLD_FEATURES = tuple(n for n in (*MODEL_FEATURES, *names(_TOLD[:3])) if n not in _ADDED)
 """Names of the set before, of decisions that are stored."""
 DRIFTS = slice(_N, 2 * _N)
 """Where the drifts are, in the order of WEARING."""
@@ -99,7 +104,7 @@ _OF_TYPE = Conditions(
     _NAMES,
     (Condition((), (), tuple(s.nominal for s in WEARING), tuple(s.noise for s in WEARING), 1.0),),
 )  # fmt: skip
-_SETTLED = max(*SPANS, BASELINE)  # a larger count changes nothing
+_SETTLED = max(BASELINE, *((span + 1) // 2 for span in SPANS))  # a larger count changes nothing
 _ALPHAS = np.array([[max(2 / (s + 1), 1 / (n + 1)) for n in range(_SETTLED + 1)] for s in SPANS])
 _STEADY = np.ascontiguousarray(_ALPHAS[:, -1:])
 _ALL_SETTLED = bytes([_SETTLED]) * _N
@@ -110,7 +115,7 @@ _TENTHS = 10_000.0  # features are rounded to these
 
 _COUNTS = _N  # bytes of counts, then of runs
 _HEAD = Struct(f"<{2 * _N}sI2d")  # counts and runs, digest of the normal, known, elsewhere
-_LAST, _MEANS, _BASE, _SQUARES, _ROWS = 0, slice(1, 4), 4, 5, 6
+_LAST, _MEANS, _LONG_MEAN, _BASE, _SQUARES, _ROWS = 0, slice(1, 5), 4, 5, 6, 7
 _SIZE = _HEAD.size + _ROWS * _N * 8
 _OLD = Struct(f"<{2 * _N}s{6 * _N}f")  # last to squares, all as z of the type's normal
 _BLANK_ROWS = np.zeros((_ROWS, _N))
@@ -254,7 +259,8 @@ def _of_old(body: bytes, values: Floats, normal: Normal) -> _Memory:
     if len(normal.known) > 1:
         return _Memory(_NOTHING, 0.0, 0.0, _BLANK_ROWS)
     runs, *known = _OLD.unpack(body)
-    theirs = np.array(known, dtype=np.float64).reshape(_ROWS, _N)
+    theirs = np.array(known, dtype=np.float64).reshape(_ROWS - 1, _N)
+    theirs = np.insert(theirs, _LONG_MEAN, theirs[_LONG_MEAN - 1], axis=0)
     of_type = Normal()
     came = of_type.z(values, 0).astype(np.float32) == theirs[_LAST]
     centre, theirs_scale = of_type.parts[0]
@@ -289,21 +295,19 @@ def _learn(memory: _Memory, values: Floats, works: Flags | None, z: Floats) -> N
     if max(memory.runs) >= STUCK_AFTER:
         moves = np.frombuffer(memory.runs, np.uint8) < STUCK_AFTER
         learned = moves if learned is None else moves & learned
-    rows = np.empty_like(old)
+    rows = old.copy()
     rows[_LAST] = values if works is None else np.where(works, values, old[_LAST])
     step = z - old[_MEANS]
     if learned is not None:
         step = np.where(learned, step, 0.0)
     if counts == _ALL_SETTLED:
         step *= _STEADY
-        np.add(old[_MEANS], step, out=rows[_MEANS])
-        rows[_BASE:] = old[_BASE:]
+        rows[_MEANS] += step
         memory.rows = rows
         return
     count = np.frombuffer(counts, np.uint8)
     step *= _ALPHAS[:, count]
-    np.add(old[_MEANS], step, out=rows[_MEANS])
-    rows[_BASE:] = old[_BASE:]
+    rows[_MEANS] += step
     if min(counts) < BASELINE:
         young = count < BASELINE if learned is None else learned & (count < BASELINE)
         away = np.where(young, z - old[_BASE], 0.0)
@@ -323,7 +327,7 @@ def _features(memory: _Memory, works: Flags | None, age: int, condition: int) ->
         own = np.minimum(np.frombuffer(counts, np.uint8), BASELINE)
         sigma = np.sqrt((rows[_SQUARES] + BASELINE) / (own + float(BASELINE)))
         seen = _N - counts.count(0) or 1
-    f, m, s, b = (fsum(row) / seen for row in rows[1:5].tolist())
+    f, m, s, g, b = (fsum(row) / seen for row in rows[1 : _BASE + 1].tolist())
     if works is not None:  # of what this reading tells: a sensor that is gone is not stuck any more
         runs = bytes([run if has else 0 for run, has in zip(runs, works.tolist(), strict=True)])
     longest = max(runs)
@@ -338,7 +342,7 @@ def _features(memory: _Memory, works: Flags | None, age: int, condition: int) ->
     np.subtract(fast, slow, out=slope)
     np.divide(slope, sigma, out=slope)
     row[3 * _N :] = (
-        f, m, s, f - b, m - b, s - b, f - s, m - s, f - m, age,
+        f, m, s, f - b, m - b, s - b, f - s, m - s, f - m, g, m - g, s - g, age,
         usable, longest, runs.index(longest), condition, memory.elsewhere, memory.known,
     )  # fmt: skip
     row *= _TENTHS
