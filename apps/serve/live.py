@@ -203,7 +203,7 @@ class Live(Thread):
         return answers.Figures(
             domain, round(gained.incoming, 1), round(gained.outgoing, 1), latency, last.lag,
             last.alerts, last.decided, last.degraded, ends, rejected_by_code(last.ends),
-            last.tasks > 0,
+            dict(last.noted), dict(last.drift), last.tasks > 0,
         )  # fmt: skip
 
     def _reconcile(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from bolts.base import BatchBolt
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.ledger.bitmap import count
+from stormwatch.models.drift import Drift
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import NOTES, Outcomes
@@ -40,6 +41,7 @@ def score(
 
         def contract_of() -> Contract[Any, Any]:
             domain = make(settings)
+            bolt.drift = Drift.of(domain)
             return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))
 
         contract = bolt.lazily(contract_of, "the model")
@@ -75,6 +77,13 @@ class _Store:
             alerts = sum(row.alert for row in outcomes.decisions)
             metrics, now = bolt.connections.metrics, now_ms()
             metrics.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded, outcomes.noted)
+            found = (
+                bolt.drift.look([row.body for row in outcomes.decisions]) if bolt.drift else None
+            )
+            if found is not None:
+                metrics.drift = dict(found.indices)
+                if found.told:
+                    bolt.logger.warning("%s", found.told)
             for what in sorted(outcomes.noted.keys() & NOTES.keys() - said):
                 bolt.logger.warning("counting from here on as %s: %s", what, NOTES[what])
                 said.add(what)

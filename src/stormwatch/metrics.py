@@ -14,6 +14,9 @@ from stormwatch.records import NOTES
 
 REJECTED_CODE = "rejected:"
 """A rejection is counted under its code as well: `rejected:<code>`."""
+MUCH_DRIFT = 0.25
+"""A population stability index above this: much has changed since the training. Below 0.1 little
+has (Siddiqi, "Credit Risk Scorecards", 2006)."""
 _SUB = 64
 
 
@@ -47,6 +50,7 @@ class Snapshot(msgspec.Struct):
     cached: int  # entities in the state cache
     degraded: int = 0  # decisions by rules alone
     noted: dict[str, int] = {}  # as `records.Outcomes` has it
+    drift: dict[str, float] = {}  # feature -> population stability index, of the last window
 
 
 class Metrics:
@@ -56,6 +60,7 @@ class Metrics:
         self.ends: Counter[str] = Counter()
         self.latency: Counter[int] = Counter()
         self.noted: Counter[str] = Counter()
+        self.drift: dict[str, float] = {}
         self.alerts = self.batches = self.failed = self.degraded = 0
 
     def batch(
@@ -79,6 +84,7 @@ class Metrics:
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
+            dict(self.drift),
         )  # fmt: skip
 
 
