@@ -12,7 +12,7 @@ from apps.data.moments import moment
 from apps.data.printable import shown
 from apps.operate.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
-from stormwatch.metrics import MUCH_DRIFT
+from stormwatch.metrics import MUCH_DRIFT, precision_recall
 from stormwatch.records import DecisionRow, EndState
 
 RUNNING = "running"
@@ -120,6 +120,11 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def _by_labels(labelled: Mapping[str, int]) -> str:
+    shares = precision_recall(labelled)
+    return " ".join("–" if share is None else f"{share:.0%}" for share in shares)
+
+
 def _drift(topology: str, look: Look) -> Text | None:
     """Which features are no longer as in the model's training; None where none is."""
     much = sorted((-index, name) for name, index in look.drift.items() if index > MUCH_DRIFT)
@@ -144,6 +149,9 @@ def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
             table.add_row(state.replace("_", " "), *(f"{count:,}" for count in counts))
     if any(panel.restarts for panel in panels):
         table.add_row("restarts", *(Text(str(p.restarts), style="yellow") for p in panels))
+    labelled = [panel.look.labelled if panel.look else {} for panel in panels]
+    if any(labelled):
+        table.add_row("precision, recall by labels", *map(_by_labels, labelled))
     degraded = [panel.look.degraded if panel.look else 0 for panel in panels]
     if any(degraded):
         told = Text("by rules alone (degraded)", style="bold red")
