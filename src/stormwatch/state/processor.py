@@ -400,7 +400,8 @@ class _Batch(Generic[E, S]):
                 misplaced,
                 True if verdict.degraded else msgspec.UNSET,
                 self._mapping,
-                verdict.interval or msgspec.UNSET,
+                learned=verdict.learned or msgspec.UNSET,
+                interval=verdict.interval or msgspec.UNSET,
             )
         )
         if len(body) > BODY_MAX:
