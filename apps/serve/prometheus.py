@@ -16,7 +16,6 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from apps.operate.figures import Look, rejected_by_code
 from apps.serve import answers
@@ -115,7 +114,7 @@ def _latency(looks: Mapping[str, Look]) -> Metric:
         buckets, seen = [], 0
         for ms, count in zip((*BUCKETS_MS, None), counts, strict=True):
             seen += count
-            buckets.append(("+Inf" if ms is None else floatToGoString(ms / 1000), float(seen)))
+            buckets.append(("+Inf" if ms is None else str(ms / 1000), float(seen)))
         family.add_metric([domain], buckets, sum_value=total)
     return family
 
