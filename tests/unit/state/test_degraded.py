@@ -19,6 +19,7 @@ from apps.prove.verdict.judge import KINDS, PASS, Judgement, judge
 from apps.prove.verdict.tables import Tables, of_memory
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
+from stormwatch.domains.fraud.rules import shipped
 from stormwatch.domains.maintenance.domain import Maintenance
 from stormwatch.domains.maintenance.features import FEATURE_NAMES
 from stormwatch.models import NONE
