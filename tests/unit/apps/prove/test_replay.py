@@ -213,7 +213,7 @@ def test_new_rules_are_judged_by_what_they_would_change(world: World, tmp_path: 
         for row in world.store.tables["decisions"].values()
     )
     assert change.gained["any"] == change.decisions
-    assert change.rules != Fraud.rules_version and change.score_max == 0.0
+    assert change.rules != Fraud().rules_version and change.score_max == 0.0
 
 
 @pytest.mark.parametrize(
