@@ -23,6 +23,7 @@ from apps.serve.reader import summary
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger.reconcile import TopicLedger
+from stormwatch.metrics import precision_recall
 
 _log = logging.getLogger(__name__)
 EVERY_S, IDLE_S = 0.2, 2.0
@@ -203,7 +204,7 @@ class Live(Thread):
         return answers.Figures(
             domain, round(gained.incoming, 1), round(gained.outgoing, 1), latency, last.lag,
             last.alerts, last.decided, last.degraded, ends, rejected_by_code(last.ends),
-            last.tasks > 0,
+            dict(last.noted), *precision_recall(last.labelled), dict(last.drift), last.tasks > 0,
         )  # fmt: skip
 
     def _reconcile(self) -> None:
