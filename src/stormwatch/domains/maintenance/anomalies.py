@@ -13,8 +13,9 @@ with k = 2, c = 2.52 (so that E rho = 1 for normal noise) and the weight a = 1 /
 ALPHA. A distance is measured in sigmas: s, but never less than the smallest step that the sensor
 was ever seen to make, so that what is quantised, a switch too, is not odd for moving by one step.
 
-The score of a reading is how surprising it is that its sensors are so far off (see `surprise`): from
-a level with a wave of one day, by event time, which follow by gradient steps (least mean squares).
+The score of a reading is how surprising it is that its sensors are so far off (see `surprise`):
+from a level with a wave of one day, by event time, which follow by gradient steps (least mean
+squares). These distances are in units of the sensor's mean distance from its far mean.
 
 A reading is judged by what was known before it, and learned if it is newer than what the sensor has
 learned: each sensor has its own time and count, so that sensors may come one a record, at several
@@ -36,8 +37,8 @@ from stormwatch.domains.maintenance.normals import (
     digest_of,
 )
 from stormwatch.domains.maintenance.sensors import SENTINELS
-from stormwatch.domains.maintenance.surprise import count as count_in
 from stormwatch.domains.maintenance.surprise import Distances, surprise
+from stormwatch.domains.maintenance.surprise import count as count_in
 from stormwatch.features import Feature, names
 
 ALPHA = 0.005
@@ -48,8 +49,12 @@ NEAR, FAR = 2 / 5, 2 / 49
 """Weights of a reading in the means of the newest ones: spans of 4 and 48."""
 ODD = 5.0
 """Sigmas from its normal at which a sensor is told of."""
-LIMIT = 5.0
+FARTHEST = 100.0
+"""Units in which these are, beyond which a reading counts as no farther."""
+LIMIT = 4.2
 """Decades of surprise at which a reading is an anomaly."""
+STAYS = (1.0, 3.0)
+"""Near and far distances at which a unit stays far off, surprising or not."""
 SCORE_MAX = 1000.0
 """Of sigmas."""
 STUCK_AFTER, STUCK_TIMES = 30, 5
@@ -65,13 +70,18 @@ FEATURES = (
     Feature("odd", "sensors at least 5 sigmas from their normal", "", "140 readings"),
     Feature("broken", "sensors that do not measure"),
     Feature("silent_s", "time since the reading before, -1 for the first", "s"),
-    Feature("near", "distance of the newest readings from normal, the largest", "sigma", "4 readings"),
-    Feature("far", "the same of more readings", "sigma", "48 readings"),
+    Feature("near", "distance of the newest readings, the largest", "", "4 readings"),
+    Feature("far", "the same of more readings", "", "48 readings"),
     Feature("beyond", "how far outside all that was seen, in shares of it", "", "all readings"),
 )  # fmt: skip
 NAMES = names(FEATURES)
 FEATURES_BEFORE = {"any-1": NAMES[:6]}
 """Of decisions that earlier versions made; their score was the sigmas of the oddest sensor."""
+
+BROKEN = ("implausible", "sentinel", "stuck")
+"""Kinds of findings of sensors that do not measure."""
+FAR_OFF = ("near", "off", "beyond")
+"""Kinds of findings of sensors that make a reading surprising."""
 
 _K, _C = 2.0, 2.52
 _SETTLED = round(1 / ALPHA) - 1  # readings from which the weight is ALPHA
@@ -83,6 +93,7 @@ _DAY_MS = 86_400_000
 _MOST = 65535  # of a count
 _PLANS = 1024  # sets of sensors that are kept ready
 _NOWHERE = (0.0, 0.0, 0.0)
+_NOBODY = ("near", "", 0.0)
 _WEIGHTS = [1.0 / (count + 1) for count in range(_SETTLED)]
 _DOUBTS = [1.0 + LEARNING / max(count, 1) for count in range(_SETTLED + 1)]
 _unpack, _pack = ROW.unpack_from, ROW.pack_into
@@ -91,12 +102,12 @@ _unpack, _pack = ROW.unpack_from, ROW.pack_into
 class Finding(NamedTuple):
     """What is to be said of one sensor of a reading."""
 
-    kind: str  # "odd", "off", "beyond", "implausible", "sentinel", "stuck", "learning"
+    kind: str  # "odd", "learning", one of BROKEN, one of FAR_OFF
     name: str
     value: float
-    centre: float = 0.0
-    sigma: float = 0.0
-    score: float = 0.0  # sigmas; of "beyond" the share of what was seen
+    centre: float = 0.0  # of "beyond" the lowest value seen
+    sigma: float = 0.0  # of "near" and "off" the mean distance from normal; the highest value seen
+    score: float = 0.0  # in these; of "beyond" the share of what was seen
     known: int = 0  # readings learned; of a stuck sensor: values in a row
 
 
@@ -131,10 +142,13 @@ class Anomalies:
         self._sensors = equipment.sensors
         self._plans: dict[tuple[str, ...], tuple[_Column | None, ...]] = {}
 
-    def advance(self, body: bytes, reading: Reading, since: int) -> tuple[bytes, Findings]:
+    def advance(
+        self, body: bytes, reading: Reading, since: int, *, is_usual: bool = True
+    ) -> tuple[bytes, Findings]:
         """What is known of the unit after `reading`, and what there is to say of it.
 
-        Nothing of before `since`, ms, is learned. Raises StateError for a `body` of another layout.
+        Nothing of before `since`, ms, is learned. How far off the unit is counts for what is usual
+        if `is_usual`. Raises StateError for a `body` of another layout.
         """
         names = tuple(reading.sensors)
         plan = self._plans.get(names) or self._plan(names)
@@ -149,7 +163,7 @@ class Anomalies:
                 work.count(value, column)
             else:
                 work.take(value, column)
-        findings = work.findings()
+        findings = work.findings(is_usual=is_usual)
         return (known.packed if findings.learned else body), findings
 
     def _plan(self, names: tuple[str, ...]) -> tuple[_Column | None, ...]:
@@ -164,8 +178,8 @@ class _Pass:
     """One reading on its way through the rows of what is known."""
 
     __slots__ = (
-        "_beyond", "_cosine", "_expected", "_far", "_is_kept", "_known", "_leads", "_near", "_since",
-        "_sine", "_time", "found", "judged", "learned",
+        "_beyond", "_cosine", "_expected", "_far", "_is_kept", "_known", "_leads", "_near",
+        "_since", "_sine", "_time", "found", "judged", "learned",
     )  # fmt: skip
 
     def __init__(self, known: Normals, time: int, since: int) -> None:
@@ -174,25 +188,27 @@ class _Pass:
         turn = tau * (time % _DAY_MS) / _DAY_MS
         self._cosine, self._sine = round(cos(turn), 6), round(sin(turn), 6)  # on any machine
         self._near = self._far = self._beyond = 0.0  # the largest distances
-        self._leads: dict[str, Finding] = {}  # by their kind, of the sensors that have them
+        self._leads: list[tuple[Any, ...]] = [_NOBODY, _NOBODY, _NOBODY]  # whose they are
         self.found: list[Finding] = []
         self.judged, self.learned, self._is_kept = 0, False, False
 
-    def findings(self) -> Findings:
+    def findings(self, *, is_usual: bool) -> Findings:
         """What there is to say, when all sensors were taken; their distances are put to others."""
         if not self.judged:
             return Findings(0.0, 0, tuple(self.found), self.learned)
         distances = (self._near, self._far, self._beyond)
-        score = surprise(self._known.rare, distances)
+        parts = surprise(self._known.rare, distances)
+        score = round(sum(parts), 6)
         if score >= LIMIT:
             told = {each.name for each in self.found}
-            self.found += [each for each in self._leads.values() if each.name not in told]
-        if self._is_kept:
+            for part, lead in zip(parts, self._leads, strict=True):
+                if part >= 1.0 and lead[1] not in told:
+                    self.found.append(Finding(*lead))
+        if self._is_kept and is_usual:
             count_in(self._known.rare, distances)
-        near, far, beyond = (round(each, 6) for each in distances)
-        return Findings(
-            round(score, 6), self.judged, tuple(self.found), self.learned, (near, far, beyond)
-        )
+        near, far, beyond = distances
+        rounded = round(near, 6), round(far, 6), round(beyond, 6)
+        return Findings(score, self.judged, tuple(self.found), self.learned, rounded)
 
     def take(self, value: float, column: _Column) -> None:
         """A measurement."""
@@ -219,7 +235,9 @@ class _Pass:
             self.found.append(Finding("stuck", column.name, value, centre, known=run))
             if is_new:
                 self.learned = True
-                _pack(rows, at, row[0], self._time, count, run, longest, value, centre, step, *row[8:])
+                _pack(
+                    rows, at, row[0], self._time, count, run, longest, value, centre, step, *row[8:]
+                )
             return
         self._judge(at, column, row, value, value, run, longest, step, is_new)
 
@@ -248,7 +266,7 @@ class _Pass:
         """Judge a value, a counter's rate, and learn it; `raw`: as it was read."""
         (
             digest, _, count, _, _, _, centre, _, spread, low, high, level, cosine, sine,
-            near, far, scale, rough, spare,
+            near, far, scale, *health,
         ) = row  # fmt: skip
         self.judged += 1
         distance = value - centre
@@ -267,47 +285,45 @@ class _Pass:
             )
             if kind == "sentinel":
                 return
-        rest = distance - level - cosine * self._cosine - sine * self._sine
-        near += NEAR * (rest - near)
-        away = rest - far if rest > far else far - rest
-        far += FAR * (rest - far)
         unit = scale if scale > step else step
         if unit <= least:
             unit = sigma
+        rest = distance - level - cosine * self._cosine - sine * self._sine
+        if not -FARTHEST * unit < rest < FARTHEST * unit:
+            rest = FARTHEST * unit if rest > 0.0 else -FARTHEST * unit
+        near += NEAR * (rest - near)
+        away = rest - far if rest > far else far - rest
+        far += FAR * (rest - far)
         apart = (near if near > 0.0 else -near) / unit
+        if (alone := (rest if near > 0.0 else -rest) / unit) < apart:
+            apart = alone  # a reading is not off because one before it was
         if apart > self._near:
             self._near = apart
+            self._leads[0] = ("near", column.name, value, value - rest, unit, apart)
         apart = (far if far > 0.0 else -far) / unit
         if apart > self._far:
             self._far = apart
-            self._leads["off"] = Finding("off", column.name, value, centre, unit, far / unit)
+            self._leads[1] = ("off", column.name, value, value - rest, unit, apart)
         if not low <= distance <= high:
             outside = distance - high if distance > high else low - distance
             width = high - low
             apart = outside / (width if width > sigma * _WIDE else sigma * _WIDE)
             if apart > self._beyond:
                 self._beyond = apart
-                self._leads["beyond"] = Finding(
-                    "beyond", column.name, value, centre + low, centre + high, apart
-                )
+                self._leads[2] = ("beyond", column.name, value, centre + low, centre + high, apart)
             low, high = min(low, distance), max(high, distance)
         if not is_new:
             return
         self.learned = self._is_kept = True
         weight = _WEIGHTS[count] if count < _SETTLED else ALPHA
-        if -_K <= z <= _K:
-            left = 1.0 - z * z / (_K * _K)
-            moved, rho = weight * z * sigma, _C * (1.0 - left * left * left)
-        else:
-            moved, rho = weight * (_K if z > 0.0 else -_K) * sigma, _C
-        square = spread * spread
-        level += (LEVEL if count > _LEVELLED else 1.0 / (count + 1)) * rest - moved
-        pull = LEVEL * rest
+        moved, spread = _learned(spread, sigma, z, weight)
+        level += (LEVEL if count > _LEVELLED else weight) * rest - moved
+        slow = SCALE if count > _SCALED else 1.0 / (count + 1)
         _pack(
             self._known.rows, at, digest, self._time, count + (count < _MOST), run, longest, raw,
-            centre + moved, step, sqrt(square + weight * (rho * sigma * sigma - square)),
-            low - moved, high - moved, level, cosine + pull * self._cosine,
-            sine + pull * self._sine, near, far, scale + (SCALE if count > _SCALED else 1.0 / (count + 1)) * (away - scale), rough, spare,
+            centre + moved, step, spread, low - moved, high - moved, level,
+            cosine + LEVEL * rest * self._cosine, sine + LEVEL * rest * self._sine, near, far,
+            scale + slow * (away - scale), *health,
         )  # fmt: skip
 
     def _begin(self, at: int, value: float, raw: float) -> None:
@@ -330,6 +346,17 @@ class _Pass:
         else:
             young = (digest, self._time, count, run, longest, raw, centre, step)
             self._known.keep(at, young, kept)
+
+
+def _learned(spread: float, sigma: float, z: float, weight: float) -> tuple[float, float]:
+    """How far the centre moves, and the spread, after a value z sigmas from the centre."""
+    if -_K <= z <= _K:
+        left = 1.0 - z * z / (_K * _K)
+        moved, rho = z, _C * (1.0 - left * left * left)
+    else:
+        moved, rho = _K if z > 0.0 else -_K, _C
+    square = spread * spread
+    return weight * moved * sigma, sqrt(square + weight * (rho * sigma * sigma - square))
 
 
 def _moved(run: int, longest: int, step: float, moved: float) -> tuple[int, int, float]:

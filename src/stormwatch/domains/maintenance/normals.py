@@ -83,7 +83,9 @@ class Normals:
             at = min(range(0, at, SIZE), key=lambda each: YOUNG.unpack_from(self.rows, each)[1])
         self.clear(at, digest, 0)
         if noise:
-            self.put(at, (digest, 0, LEARNING, 0, 0, 0.0, nominal, 0.0), noise, -3 * noise, 3 * noise)
+            self.put(
+                at, (digest, 0, LEARNING, 0, 0, 0.0, nominal, 0.0), noise, -3 * noise, 3 * noise
+            )
         return at
 
     def clear(self, at: int, digest: bytes, time: int) -> None:

@@ -28,17 +28,22 @@ _FULL = 60_000  # a count; then all of its histogram are halved
 Distances = tuple[float, float, float]
 
 
-def surprise(rare: list[int], distances: Distances) -> float:
-    """Decades of all three together, by the histograms of the readings before."""
-    total = 0.0
-    for nth in range(3):
-        if at := _bin(distances[nth], FIRST[nth]):
-            bins = rare[nth * BINS : nth * BINS + BINS]
-            total += log10((sum(bins) + 2) / (sum(bins[at:]) + 1))
-            if at > NO_WONDER[nth]:
-                top = max(each for each in range(-1, BINS) if each < 0 or bins[each])
-                total += max(0, at - max(top, NO_WONDER[nth]))
-    return total
+def surprise(rare: list[int], distances: Distances) -> Distances:
+    """Decades of each, by the histograms of the readings before."""
+    near, far, beyond = (_decades(rare, nth, distances[nth]) for nth in range(3))
+    return near, far, beyond
+
+
+def _decades(rare: list[int], nth: int, distance: float) -> float:
+    at = _bin(distance, FIRST[nth])
+    if not at:
+        return 0.0
+    bins = rare[nth * BINS : nth * BINS + BINS]
+    decades = log10((sum(bins) + 2) / (sum(bins[at:]) + 1))
+    if at > NO_WONDER[nth]:
+        top = max((each for each in range(BINS) if bins[each]), default=0)
+        decades += max(0, at - max(top, NO_WONDER[nth]))
+    return decades
 
 
 def count(rare: list[int], distances: Distances) -> None:
