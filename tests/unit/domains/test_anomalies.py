@@ -2,6 +2,7 @@
 
 import math
 import random
+import struct
 from collections import Counter
 from collections.abc import Iterable
 from statistics import NormalDist, stdev
@@ -17,7 +18,7 @@ from stormwatch.domains.maintenance.anomalies import LIMIT, STAYS, Anomalies, Fi
 from stormwatch.domains.maintenance.equipment import read, shipped
 from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.normals import LEARNING, Normals
+from stormwatch.domains.maintenance.normals import LEARNING, Normals, digest_of
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.errors import StateError
 
@@ -285,3 +286,21 @@ def test_kinds_of_findings_are_those_that_are_counted() -> None:
     for _ in range(300):
         kinds.update(each.kind for each in unit.read(x=draw.gauss(0, 1)).found)
     assert kinds == {"learning": LEARNING}
+
+
+def test_a_state_of_the_layout_before_carries_on() -> None:
+    known = struct.pack("<8sqHHHddff", digest_of("x"), 7, 300, 2, 3, 51.0, 50.0, 2.0, 0.5)
+    young = struct.pack("<8sqHHHddff", digest_of("y"), 7, 3, 1, 1, 9.0, 7.0, 0.0, 1.0)
+    body = b"\2\1" + known + young + struct.pack("<3f", 0.0, 1.0, 2.0)
+    assert list(normals.known(body, "u"))[0] == (300, 50.0, 2.0)
+    assert normals.known_of(body, "y", "u") is None
+    unit = Unit()
+    unit.body = body
+    told = unit.read(8, x=90.0, y=8.0)
+    assert [(one.kind, one.name, one.known) for one in told.found] == [
+        ("odd", "x", 0), ("learning", "y", 3),
+    ]  # fmt: skip
+    assert [count for count, _, _ in normals.known(unit.body, "u")] == [301, 4]
+    assert normals.forget(body, "x", 9, "u") != body
+    with pytest.raises(StateError, match="another version wrote it"):
+        ANY.advance(body[:-1], Reading("1", "u", 9, 0, (), {"x": 1.0}), 0)
