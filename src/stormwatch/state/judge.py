@@ -49,6 +49,8 @@ class Verdict(NamedTuple):
     """Feature set, model and rules, where these are others than the domain's own."""
     learned: Learned | None = None
     """Of a label: what it says of which event."""
+    interval: tuple[float, float] | None = None
+    """Within which what the score estimates lies in nine of ten cases."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

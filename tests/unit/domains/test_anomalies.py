@@ -292,7 +292,7 @@ def test_a_state_of_the_layout_before_carries_on() -> None:
     known = struct.pack("<8sqHHHddff", digest_of("x"), 7, 300, 2, 3, 51.0, 50.0, 2.0, 0.5)
     young = struct.pack("<8sqHHHddff", digest_of("y"), 7, 3, 1, 1, 9.0, 7.0, 0.0, 1.0)
     body = b"\2\1" + known + young + struct.pack("<3f", 0.0, 1.0, 2.0)
-    assert list(normals.known(body, "u"))[0] == (300, 50.0, 2.0)
+    assert next(normals.known(body, "u")) == (300, 50.0, 2.0)
     assert normals.known_of(body, "y", "u") is None
     unit = Unit()
     unit.body = body

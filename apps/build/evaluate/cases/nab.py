@@ -3,8 +3,8 @@
 Protocol: the files of numenta/NAB under `data`, windows of `labels/combined_windows.json`; each
 file is one unit of the equipment type `series`, its rows are readings in the order of the file,
 decided one after the other by the domain as it is shipped: one pass, nothing of later rows, one
-setting for all files. The first 15 % of a file (750 rows at most) are not judged. A row counts by the score of
-its decision; a decision that tells nothing new (see `Carry.is_again`) has 0. One threshold, the
+setting for all files. The first 15 % of a file (750 rows at most) are not judged. A row counts by
+the score of its decision; a decision that tells nothing new (see `Carry.is_again`) has 0. One threshold, the
 best, holds for the whole corpus, as in the published table; beside it stands the score at the
 threshold that the product alarms at, with nothing chosen on the corpus, and that of each group of
 files at the threshold that is best for the other groups. 100 is a detector that tells each window

@@ -7,6 +7,7 @@ from stormwatch.domains.maintenance import features, normals
 from stormwatch.domains.maintenance.anomalies import BROKEN, Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
+from stormwatch.domains.maintenance.features import Normal
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
 from stormwatch.records import NOT_LEARNED, Reason
@@ -31,12 +32,16 @@ class Carry(NamedTuple):
 
 
 def advance(
-    state: UnitState, event: Reading, equipment: Equipment, judge: Anomalies | None
+    state: UnitState,
+    event: Reading,
+    equipment: Equipment,
+    judge: Anomalies | None,
+    normal: Normal,
 ) -> tuple[tuple[float, ...], Carry]:
     """Learn a reading or what happened; return the features and what else the verdict needs.
 
-    `judge` is None for a type that the remaining-life model judges. Raises StateError for a state
-    that another version wrote in another layout.
+    `judge` is None for a type that the remaining-life model judges, by `normal`. Raises StateError
+    for a state that another version wrote in another layout.
     """
     life = state.body
     if isinstance(life, bytes):
@@ -69,7 +74,7 @@ def advance(
     if event.event is not None:
         return (), carry
     if judge is None:
-        row, learned = _wear(state, life, event)
+        row, learned = _wear(state, life, event, normal)
         return row, carry if learned else carry._replace(note=NOT_LEARNED)
     life.body, findings = judge.advance(life.body, event, life.since, is_usual=not is_window)
     if findings.learned:
@@ -93,11 +98,13 @@ def _again(life: Life, score: float) -> bool:
     return False
 
 
-def _wear(state: UnitState, life: Life, event: Reading) -> tuple[tuple[float, ...], bool]:
+def _wear(
+    state: UnitState, life: Life, event: Reading, normal: Normal
+) -> tuple[tuple[float, ...], bool]:
     """The features of a turbofan to which something happened, and whether it was learned."""
     inner = UnitState(state.time, state.cycle, state.offset, life.body)
     learned = event.time > life.since and features.learns(inner, event)
-    row = features.advance(inner, event)
+    row = features.advance(inner, event, normal)
     if learned:
         state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
         assert isinstance(inner.body, bytes)
