@@ -4,11 +4,11 @@ Protocol: the files of numenta/NAB under `data`, windows of `labels/combined_win
 file is one unit of the equipment type `series`, its rows are readings in the order of the file,
 decided one after the other by the domain as it is shipped: one pass, nothing of later rows, one
 setting for all files. The first 15 % of a file (750 rows at most) are not judged. A row counts by
-the score of its decision; a decision that tells nothing new (see `Carry.is_again`) has 0. One threshold, the
-best, holds for the whole corpus, as in the published table; beside it stands the score at the
-threshold that the product alarms at, with nothing chosen on the corpus, and that of each group of
-files at the threshold that is best for the other groups. 100 is a detector that tells each window
-in its first row and nothing else, 0 one that says nothing.
+the score of its decision; one that tells nothing new (see `Carry.is_again`) has 0. One threshold,
+the best, holds for the whole corpus, as in the published table; beside it stand the score at the
+threshold that the product alarms at, and that of each group of files at the threshold that is best
+for the other groups. 100 is a detector that tells each window in its first row and nothing else, 0
+one that says nothing.
 
 Published [numenta/NAB, results/final_results.json]: ARTime 74.9, Numenta HTM 70.1, CAD OSE 69.9.
 The constants of the detector (spans, weights, threshold) were chosen on this corpus.
