@@ -7,9 +7,10 @@ from stormwatch.features import table
 _HEAD = """\
 # Features
 
-What a decision is made of: one number each, given what came before the event, computed in one pass by
-one code for the stream, training, replay and evaluation. This page is written from the declarations
-(`./stormwatch schema features`). A decision stores its features in this order, with the name of the set.
+What a decision is made of: one number each, given what came before the event, computed in one pass
+by one code for the stream, training, replay and evaluation. This page is written from the
+declarations (`./stormwatch schema features`). A decision stores its features in this order, with
+the name of the set.
 """
 
 
