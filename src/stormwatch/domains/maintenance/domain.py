@@ -1,15 +1,23 @@
 """Machine readings to decisions: how long a unit will still run, or how odd it is, and whether to
 believe it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 from stormwatch.domains.maintenance import anomalies, lives
 from stormwatch.domains.maintenance.anomalies import Anomalies
-from stormwatch.domains.maintenance.equipment import Types, chosen, default_types
+from stormwatch.domains.maintenance.equipment import (
+    Types,
+    chosen,
+    default_types,
+    shipped,
+    shipped_names,
+)
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.failures import Failures, feature_set
 from stormwatch.domains.maintenance.features import (
     FEATURE_SET,
     FEATURES,
@@ -28,6 +36,7 @@ from stormwatch.domains.maintenance.judging_any import (
 from stormwatch.domains.maintenance.lives import Carry
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
+from stormwatch.features import names
 from stormwatch.models import NONE, Model, NoModel, Supply, load, now, round6
 from stormwatch.records import NOT_LEARNED, Rejection
 from stormwatch.settings import Settings
@@ -52,6 +61,9 @@ class Maintenance:
     Outcomes: `anomaly`, `sensor_fault`, `no_data` after a gap, `learning` as long as no normal is
     known, else `healthy`.
 
+    With the model `failure` readings that have all it takes get the probability of a failure as
+    their score, and `service` or `watch` from the thresholds of its card on; else as with `any`.
+
     In a maintenance window what would be an alert is `silenced`; an event of a unit is `noted`.
     """
 
@@ -60,26 +72,43 @@ class Maintenance:
     state = UnitState
     feature_names = FEATURES
     feature_set = FEATURE_SET
-    other_features: ClassVar = {anomalies.FEATURE_SET: anomalies.FEATURES, EVENT_FEATURES: ()}
+    other_features: ClassVar = {
+        anomalies.FEATURE_SET: anomalies.FEATURES,
+        EVENT_FEATURES: (),
+        **{
+            feature_set(kind): names(kind.failure_features)
+            for kind in map(shipped, shipped_names())
+            if kind.failure is not None
+        },
+    }
     """Names of features by their set, where these are others than the domain's own."""
     rules_version = "sensors-1"
     alert_outcomes = ALERT_OUTCOMES
 
     def __init__(
-        self, model: Model, *, future_skew_ms: int = 300_000, types: Types | None = None
+        self,
+        model: Model,
+        *,
+        future_skew_ms: int = 300_000,
+        types: Types | None = None,
+        failures: Mapping[str, Failures] = MappingProxyType({}),
     ) -> None:
-        """Raises ModelError for a card without the thresholds `service` and `watch`."""
+        """`failures`: by the name of a type whose model is "failure"; others are judged as `any`.
+
+        Raises ModelError for a card without the thresholds `service` and `watch`.
+        """
         self._model = model
         self._future_skew_ms = future_skew_ms
         self._types = types = types or default_types()
         self._parse = Readings(types).parse
         self._judges = {
-            name: Anomalies(kind) if kind.model == "any" else None
+            name: None if kind.model == "turbofan" else Anomalies(kind)
             for name, kind in types.by_name.items()
         }
         self._wearing = {name for name, judge in self._judges.items() if judge is None}
         if self._judges[types.default.name] is None:
             self._wearing.add("")
+        self._failures = failures
         Thresholds.of(model.card)
 
     @classmethod
@@ -95,7 +124,13 @@ class Maintenance:
             Thresholds.of(model.card)
             return model
 
-        return cls(supply(checked), future_skew_ms=future_skew_ms, types=types)
+        types = types or default_types()
+        failures = {
+            name: Failures.load(kind, supply)
+            for name, kind in types.by_name.items()
+            if kind.failure is not None
+        }
+        return cls(supply(checked), future_skew_ms=future_skew_ms, types=types, failures=failures)
 
     @classmethod
     def from_settings(cls, settings: Settings, supply: Supply = now) -> "Maintenance":
@@ -108,7 +143,10 @@ class Maintenance:
 
     def by_rules(self) -> "Maintenance":
         """The same without a model: every decision is degraded."""
-        return type(self)(NoModel(), future_skew_ms=self._future_skew_ms, types=self._types)
+        return type(self)(
+            NoModel(), future_skew_ms=self._future_skew_ms, types=self._types,
+            failures={name: one.by_rules() for name, one in self._failures.items()},
+        )  # fmt: skip
 
     @property
     def model_version(self) -> str:
@@ -120,7 +158,11 @@ class Maintenance:
         """Model, rules and features of what the remaining-life model does not judge."""
         kinds = self._types.by_name.values()
         judged = {(MODEL, kind.label, anomalies.FEATURE_SET) for kind in kinds}
-        return frozenset(judged | {(NONE, kind.label, EVENT_FEATURES) for kind in kinds})
+        judged |= {(NONE, kind.label, EVENT_FEATURES) for kind in kinds}
+        for name, one in self._failures.items():
+            kind = self._types.by_name[name]
+            judged.add((one.model_version, kind.label, feature_set(kind)))
+        return frozenset(judged)
 
     def parse(self, value: bytes, timestamp: int) -> Reading | Rejection:
         """See `stormwatch.domains.maintenance.parse`."""
@@ -148,7 +190,9 @@ class Maintenance:
             note = None if learns(state, event) else NOT_LEARNED
             return advance(state, event), note
         kind = self._types.of(event.equipment)
-        return lives.advance(state, event, kind, self._judges[kind.name])
+        return lives.advance(
+            state, event, kind, self._judges[kind.name], self._failures.get(kind.name)
+        )
 
     def decide(
         self,
@@ -156,14 +200,36 @@ class Maintenance:
         features: Sequence[tuple[float, ...]],
         carries: Sequence[str | Carry | None],
     ) -> list[Verdict]:
-        """At most one model call; a verdict for each reading from its own row and carry alone."""
+        """One model call a type; a verdict for each reading from its own row and carry alone."""
         worn = [
             (event, row)
             for event, row, carry in zip(events, features, carries, strict=True)
             if not isinstance(carry, Carry) or (carry.findings is None and carry.event is None)
         ]
         verdicts = iter(self._worn(worn) if worn else ())
-        return [self._verdict(carry, verdicts) for carry in carries]
+        failing = self._failing(events, carries)
+        return [self._verdict(carry, verdicts, failing.get(at)) for at, carry in enumerate(carries)]
+
+    def _failing(
+        self, events: Sequence[Reading], carries: Sequence[str | Carry | None]
+    ) -> dict[int, Verdict]:
+        """By its place, the verdict of each reading that a model of failures judges."""
+        found: dict[int, Verdict] = {}
+        for name, one in self._failures.items():
+            own = [
+                (at, carry, carry.inputs)
+                for at, carry in enumerate(carries)
+                if isinstance(carry, Carry) and carry.inputs is not None
+                if carry.equipment.name == name
+            ]
+            if own:
+                judged = one.judge(
+                    [row for _, _, row in own],
+                    [events[at].sensors for at, _, _ in own],
+                    [judge_any(carry) for _, carry, _ in own],
+                )
+                found |= zip((at for at, _, _ in own), judged, strict=True)
+        return found
 
     def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
         """Of readings that the remaining-life model judges."""
@@ -175,12 +241,14 @@ class Maintenance:
             else:
                 yield judge_by_rules(event, row)
 
-    def _verdict(self, carry: str | Carry | None, worn: Iterator[Verdict]) -> Verdict:
+    def _verdict(
+        self, carry: str | Carry | None, worn: Iterator[Verdict], failing: Verdict | None
+    ) -> Verdict:
         if carry is None:
             return next(worn)
         if not isinstance(carry, Carry):
             return next(worn)._replace(noted=carry)
         if carry.event is not None:
             return noted(carry)
-        verdict = next(worn) if carry.findings is None else judge_any(carry)
+        verdict = failing or (next(worn) if carry.findings is None else judge_any(carry))
         return with_life(verdict, carry, ALERT_OUTCOMES)

@@ -7,6 +7,7 @@ from stormwatch.domains.maintenance import anomalies, features
 from stormwatch.domains.maintenance.anomalies import Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
+from stormwatch.domains.maintenance.failures import Failures
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
 from stormwatch.records import NOT_LEARNED, Reason
@@ -20,6 +21,7 @@ class Carry(NamedTuple):
 
     equipment: Equipment
     findings: Findings | None = None  # of the judge `any`
+    inputs: tuple[float, ...] | None = None  # what a model of failures sees
     event: UnitEvent | None = None
     note: str = ""
     reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
@@ -28,11 +30,13 @@ class Carry(NamedTuple):
 
 
 def advance(
-    state: UnitState, event: Reading, equipment: Equipment, judge: Anomalies | None
-) -> tuple[tuple[float, ...], Carry]:
+    state: UnitState, event: Reading, equipment: Equipment, judge: Anomalies | None,
+    failures: Failures | None = None,
+) -> tuple[tuple[float, ...], Carry]:  # fmt: skip
     """Learn a reading or what happened; return the features and what else the verdict needs.
 
-    `judge` is None for a type that the remaining-life model judges. Raises StateError for a state
+    `judge` is None for a type that the remaining-life model judges; `failures` is of a type whose
+    failures a model tells. Raises StateError for a state
     that another version wrote in another layout.
     """
     life = state.body
@@ -73,7 +77,11 @@ def advance(
         state.time = max(state.time, event.time)
     elif event.time <= state.time:
         carry = carry._replace(note=NOT_LEARNED)
-    return _row(findings, silent_s), carry._replace(findings=findings)
+    carry = carry._replace(findings=findings)
+    inputs = failures.inputs(event.sensors) if failures is not None else None
+    if inputs is None:
+        return _row(findings, silent_s), carry
+    return inputs, carry._replace(inputs=inputs)
 
 
 def _wear(state: UnitState, life: Life, event: Reading) -> tuple[tuple[float, ...], bool]:
