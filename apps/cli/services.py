@@ -69,7 +69,7 @@ def status(as_json: Json = False) -> None:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check Java, jars, Python, disk, ports, versions, Kafka and Cassandra.
+    """Check Java, jars, Python, disk, ports, versions, Kafka, Cassandra and mappings.
 
     Each finding says what, why and the next command. Exit code 1 if something has to be fixed.
     """

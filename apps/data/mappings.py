@@ -27,8 +27,13 @@ SHOWN = 10
 
 def of(settings: Settings, events: str, topic: str) -> Mapped | None:
     """The mapping that the settings name for a topic of these events. Raises MappingError."""
+    return by_topic(settings, events).get(topic)
+
+
+def by_topic(settings: Settings, events: str) -> dict[str, Mapped]:
+    """Topic -> the mapping that the settings name for it. Raises SettingsError."""
     target = target_of(settings, events)
-    return None if target is None else chosen(settings, target).get(topic)
+    return {} if target is None else chosen(settings, target)
 
 
 def target_of(settings: Settings, events: str) -> Target | None:

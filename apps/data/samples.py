@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from stormwatch.errors import TopicError
 from stormwatch.parsing.mapping import FAULT, SPACE, Csv, Mapped
 from stormwatch.parsing.rejections import UNPARSABLE
 from stormwatch.ports import Source
+from stormwatch.records import Record
 
 MOST, WITHIN_S, MOST_BYTES = 10_000, 5.0, 64 << 20
 Clock = Callable[[], float]
@@ -59,28 +60,33 @@ def of_file(path: Path, csv: Csv, clock: Clock = time.monotonic) -> Sample:
 def of_topic(source: Source, topic: str, clock: Clock = time.monotonic) -> Sample:
     """The newest records of a topic, as many of each partition. Raises TopicError,
     BrokerUnavailable."""
-    info = source.describe()
-    if info is None:
-        raise TopicError(f"There is no topic {topic!r}: name one that Kafka has.")
-    marks = {partition: source.watermarks(partition) for partition in range(info.partitions)}
-    each = max(1, MOST // info.partitions)
-    source.assign({p: max(mark.low, mark.high - each) for p, mark in marks.items()})
-    left = {p for p, mark in marks.items() if mark.high > mark.low}
-    found = _bounded(_polled(source, marks, left, clock), clock)
+    sampled = (
+        Sampled(record.value, record.key, partition)
+        for partition, record in newest(source, topic, MOST, clock)
+        if record.value is not None
+    )
+    found = _bounded(sampled, clock)
     if not found:
         raise TopicError(f"The topic {topic} holds no record to look at yet: publish some first.")
     return _looked_at(found)
 
 
-def _polled(
-    source: Source, marks: dict[int, Any], left: set[int], clock: Clock
-) -> Iterable[Sampled]:
+def newest(
+    source: Source, topic: str, most: int, clock: Clock = time.monotonic
+) -> Iterator[tuple[int, Record]]:
+    """(partition, record) of about the `most` newest records, as many of each partition, for
+    WITHIN_S at most. Commits nothing. Raises TopicError, BrokerUnavailable."""
+    info = source.describe()
+    if info is None:
+        raise TopicError(f"There is no topic {topic!r}: name one that Kafka has.")
+    marks = {partition: source.watermarks(partition) for partition in range(info.partitions)}
+    each = max(1, most // info.partitions)
+    source.assign({p: max(mark.low, mark.high - each) for p, mark in marks.items()})
+    left = {p for p, mark in marks.items() if mark.high > mark.low}
     until = clock() + WITHIN_S
     while left and clock() < until:
         for partition, records in source.poll(1_000, 0.2).items():
-            for record in records:
-                if record.value is not None:
-                    yield Sampled(record.value, record.key, partition)
+            yield from ((partition, record) for record in records)
             if records and records[-1].offset >= marks[partition].high - 1:
                 left.discard(partition)
 

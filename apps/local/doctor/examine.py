@@ -2,9 +2,10 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from apps.local.doctor import cassandra_check, kafka_check, machine
+from apps.local.doctor import cassandra_check, kafka_check, machine, mapping_check
 from apps.local.doctor.finding import FAIL, OK, WARN, Finding
 from apps.local.doctor.retention import settings_findings
 from apps.local.services import (
@@ -23,6 +24,9 @@ from apps.local.services.home import Home
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import Settings
 
+_ANSWER_S = 5.0
+"""A Kafka that accepts connections and does not answer for so long is told."""
+
 
 def examine(settings: Settings, root: Path) -> list[Finding]:
     """All findings; nothing is started or changed."""
@@ -35,6 +39,7 @@ def examine(settings: Settings, root: Path) -> list[Finding]:
         lambda: machine.check_packages(root),
         lambda: machine.check_disk(home.run_dir),
         machine.check_memory,
+        lambda: mapping_check.readable(settings),
         lambda: _services(settings, root, home),
         lambda: _ports(home),
         lambda: _retention(settings),
@@ -108,7 +113,12 @@ def _services(settings: Settings, root: Path, home: Home) -> Iterator[Finding]:
 def _checked(name: str, settings: Settings) -> Iterator[Finding]:
     """What is asked of a service that accepts connections."""
     if name == kafka.NAME:
-        yield from kafka_check.check(settings)
+        within = min(_ANSWER_S, settings.kafka_request_timeout_s)
+        settings = replace(settings, kafka_request_timeout_s=within)
+        found = list(kafka_check.check(settings))
+        yield from found
+        if all(one.ok for one in found):
+            yield from mapping_check.fitting(settings)
     elif name == cassandra.NAME:
         yield from cassandra_check.check(settings)
 

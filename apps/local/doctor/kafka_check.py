@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+from apps.data.streams import all_topics
 from apps.local.doctor.finding import FAIL, OK, WARN, Finding
-from stormwatch.errors import StormwatchError
+from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.ports import Source
 from stormwatch.settings import Settings
 
@@ -12,7 +13,10 @@ _POLL_S = 0.3
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Of a Kafka that accepts connections: way in, group, rights, codecs, open transactions."""
+    """Of a Kafka that accepts connections: way in, group, rights, codecs, open transactions.
+
+    Of no topic where the mappings cannot be read: `mapping_check` tells that.
+    """
     from stormwatch.adapters import connect
     from stormwatch.adapters.kafka.buffered_source import group_taken
 
@@ -22,15 +26,11 @@ def check(settings: Settings) -> Iterator[Finding]:
         with closing(connect.admin(settings)) as admin:
             if others := admin.members(group):
                 yield Finding("Kafka group", FAIL, group_taken(group, others))
-        topics = [
-            settings.topic_transactions,
-            settings.topic_readings,
-            settings.topic_behaviour,
-            settings.topic_posts,
-        ]
-        for topic in topics:
+        for topic in all_topics(settings):
             with closing(connect.source(settings, topic)) as source:
                 yield from _reading(source, topic)
+    except SettingsError:
+        return
     except StormwatchError as error:
         yield Finding("Kafka", FAIL, str(error))
     else:

@@ -204,7 +204,7 @@ class _Compiled:
             if self._measured is not None:
                 found.update(self._measured(record))
             seen = self._hidden(record, value) if self._cards else value
-            return self._target.make(found, seen, timestamp, future_skew_ms)
+            return self._made(found, seen, timestamp, future_skew_ms)
         except msgspec.ValidationError as error:
             return self._refused(value, error)
         except UNPARSABLE as error:
@@ -213,6 +213,14 @@ class _Compiled:
     def entity(self, value: bytes) -> str:
         """The entity of a record alone. Raises what `parse` explains."""
         return str(self._key(self._record(value)))
+
+    def _made(self, found: dict[str, Any], seen: bytes, timestamp: int, future_skew_ms: int) -> Any:
+        """The event, or a Rejection by the record's names, which are those that may be masked."""
+        try:
+            return self._target.make(found, seen, timestamp, future_skew_ms)
+        except Refused as error:
+            code, reason, name = msgspec.structs.astuple(error.rejection)
+            return Rejection(code, reason, self._source(name))
 
     def _take(
         self, name: str, take: Take, record: dict[str, Any], found: dict[str, Any], value: bytes
@@ -299,9 +307,12 @@ class _Compiled:
         return refuse("missing_field", self._source(name), "is missing", value)
 
     def _source(self, name: str) -> str:
-        """The record's own name of a field."""
-        field = self._mapping.fields.get(name)
-        return (paths_of(field)[0] if field and field.path else name) or name
+        """The record's own name of a field, or of a sensor."""
+        if (field := self._mapping.fields.get(name)) is not None:
+            return paths_of(field)[0] if field.path else name
+        sensors = self._mapping.sensors
+        sensor = None if isinstance(sensors, str) else sensors.get(name.removeprefix("sensors."))
+        return sensor.path if isinstance(sensor, Sensor) else sensor or name
 
     def _check_kind(self, record: dict[str, Any]) -> None:
         only = self._mapping.only
