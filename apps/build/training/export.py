@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stormwatch.errors import ModelError
 from stormwatch.models import NoModel
 from stormwatch.models.card import Card
-from stormwatch.models.trees import Tree, Trees, TreesModel, encode
+from stormwatch.models.trees import ZERO, Tree, Trees, TreesModel, encode
 
 OBJECTIVES: dict[str, frozenset[str]] = {
     "logistic": frozenset({"binary", "cross_entropy"}),
@@ -96,11 +96,12 @@ def _grown(of: Any, count: int) -> Tree:
 def _of_doubles(threshold: float) -> float:
     """The greatest double that is not above `threshold` once it is rounded to 32 bits."""
     single = np.float32(threshold)
-    if single > threshold:
+    if float(single) > threshold:
         single = np.nextafter(single, np.float32(-np.inf))
     middle = (float(single) + float(np.nextafter(single, np.float32(np.inf)))) / 2
-    rounds_down = np.float32(middle) <= single
-    return middle if rounds_down else float(np.nextafter(middle, -np.inf))
+    if np.float32(middle) > single:
+        middle = float(np.nextafter(middle, -np.inf))
+    return middle if abs(middle) > ZERO else 0.0  # what is nearer to 0 is scored as 0
 
 
 def _check(dump: dict[str, Any], link: str) -> None:
@@ -163,9 +164,7 @@ def _tree(root: dict[str, Any], number: int) -> Tree:
     return tree
 
 
-def _compare(
-    predict: Callable[[Floats], Any], trees: Trees, common: list[float], who: str
-) -> None:
+def _compare(predict: Callable[[Floats], Any], trees: Trees, common: list[float], who: str) -> None:
     """Raises ModelError where the export has another score than `who`, by `predict`."""
     try:
         model = TreesModel(NoModel.card, trees)
@@ -190,7 +189,7 @@ def _compare(
 _COMMON = [0.0, -0.0, np.nan, 1e300, -1e300, np.inf, -np.inf, 1e-40, -1e-40, 1.0, -1.0]
 
 
-def _telling_rows(trees: Trees, common: list[float]) -> Floats:
+def _telling_rows(trees: Trees, common: list[float] = _COMMON) -> Floats:
     """Rows in which each feature takes, in turn, all that can tell: `common`, such as zeros, NaN
     and extremes, the thresholds of its own splits and their neighbours."""
     rng = np.random.default_rng(0)

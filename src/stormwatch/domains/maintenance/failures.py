@@ -1,9 +1,12 @@
 """The judge `failure`: a model's probability that this reading is of a failure, and its mode.
 
-It stands on top of the judge `any`, which goes on telling of broken and odd sensors, and of
-readings that lack what the model takes. A mode is named by asking the model again: the values that
-speak for other modes are set to what healthy machines have, and what probability is left is what
-this mode alone explains.
+It stands on top of the judge `any`, which goes on telling of broken sensors, of odd ones that the
+model does not see, and of readings that lack what the model takes. A mode is named by asking the
+model again: the values that speak for other modes are set to what healthy machines have, and what
+probability is left is what this mode alone explains.
+
+Where a reading is out of distribution the model alone warns of nothing: one of the limits that the
+type declares has to be exceeded as well.
 """
 
 from collections.abc import Sequence
@@ -11,12 +14,15 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from stormwatch.domains.maintenance.equipment import Equipment
 from stormwatch.domains.maintenance.equipment.derived import derive
+from stormwatch.domains.maintenance.equipment.document import Derived
 from stormwatch.errors import ModelError
 from stormwatch.features import names
-from stormwatch.models import NONE, Card, Model, NoModel, Supply, load, round6
-from stormwatch.records import Reason
+from stormwatch.models import NONE, Card, Model, NoModel, Supply, distribution, load, round6
+from stormwatch.records import OUT_OF_DISTRIBUTION, Reason
 from stormwatch.state.judge import UNSCORED, Verdict
 
 Row = tuple[float, ...]
@@ -59,14 +65,20 @@ class Failures:
     def __init__(self, kind: Equipment, model: Model) -> None:
         """Raises ModelError for a card without the thresholds `service` and `watch`."""
         assert kind.failure is not None
-        self._kind, self._model = kind, model
+        self._kind, self._model, self._label = kind, model, kind.label
         self._steps, self._names = kind.steps, tuple(kind.failure.features)
         self._healthy = tuple(feature.default for feature in kind.failure_features)
         self._modes = [
             (mode, one, frozenset(self._names.index(name) for name in one.by))
             for mode, one in kind.modes.items()
         ]
+        self._limits = [
+            at for at, name in enumerate(self._names)
+            if name in kind.derived and kind.derived[name].limits
+        ]  # fmt: skip
+        self._seen = {f"anomaly_{s}" for name in self._names for s in self._sensors_of(name)}
         Limits.of(model.card)
+        distribution.of(model.card)
 
     @classmethod
     def load(cls, kind: Equipment, supply: Supply) -> "Failures":
@@ -78,6 +90,7 @@ class Failures:
             wanted = names(kind.failure_features)
             model = load(folder, feature_set=feature_set(kind), feature_names=wanted)
             Limits.of(model.card)
+            distribution.of(model.card)
             return model
 
         return cls(kind, supply(checked))
@@ -105,38 +118,56 @@ class Failures:
         self, rows: Sequence[Row], sensors: Sequence[dict[str, float]], base: Sequence[Verdict]
     ) -> list[Verdict]:
         """By the probability of each row; `base` is what `any` says of the same readings."""
-        found = self._model.predict(rows)
+        found = [round6(min(max(p, 0.0), 1.0)) if isfinite(p) else p
+                 for p in self._model.predict(rows)]  # fmt: skip
         card = self._model.card
-        limits = Limits.of(card)
-        told = [at for at, p in enumerate(found) if isfinite(p) and round6(p) >= limits.watch]
+        limits, trained_on = Limits.of(card), distribution.of(card)
+        outside = trained_on.outside(np.array(rows)).tolist() if trained_on else [False] * len(rows)
+        alone = [is_out and not self._exceeds(row)
+                 for is_out, row in zip(outside, rows, strict=True)]  # fmt: skip
+        told = [at for at, p in enumerate(found) if p >= limits.watch and not alone[at]]
         modes = dict(zip(told, self._explained([rows[at] for at in told]), strict=True))
-        return [
-            self._verdict(p, limits, card.version, modes.get(at, []), sensors[at], base[at], row)
-            for at, (p, row) in enumerate(zip(found, rows, strict=True))
-        ]
+        out = []
+        for at, (p, row, one) in enumerate(zip(found, rows, base, strict=True)):
+            if not isfinite(p):
+                out.append(self._unscored(one))
+                continue
+            warning = [self._told(*mode, sensors[at], row) for mode in modes.get(at, [])]
+            verdict = self._verdict(p, limits, at in modes, warning, one)
+            if outside[at]:
+                text = "the reading is unlike all that the model was trained on"
+                reason = Reason("out_of_distribution", text)
+                verdict = verdict._replace(
+                    reasons=(*verdict.reasons, reason), noted=OUT_OF_DISTRIBUTION
+                )
+            out.append(verdict._replace(by=(feature_set(self._kind), card.version, self._label)))
+        return out
+
+    def _exceeds(self, row: Row) -> bool:
+        return any(row[at] > 0.0 for at in self._limits)
+
+    def _unscored(self, base: Verdict) -> Verdict:
+        by = (feature_set(self._kind), NONE, self._label)
+        return base._replace(score=UNSCORED, reasons=_others(base), degraded=True, by=by)
 
     def _verdict(
-        self, p: float, limits: Limits, version: str, modes: list[tuple[int, float]],
-        sensors: dict[str, float], base: Verdict, row: Row,
-    ) -> Verdict:  # fmt: skip
-        others = tuple(reason for reason in base.reasons if reason.code != "life_unknown")
-        if not isfinite(p):
-            by = (feature_set(self._kind), NONE, self._kind.label)
-            return base._replace(score=UNSCORED, reasons=others, degraded=True, by=by)
-        p = round6(min(max(p, 0.0), 1.0))
+        self, p: float, limits: Limits, is_told: bool, warning: Sequence[Reason], base: Verdict
+    ) -> Verdict:
+        others = _others(base)
+        codes = {reason.code for reason in others}
+        outcome = base.outcome
+        if outcome == "anomaly" and not {c for c in codes if c.startswith("anomaly_")} - self._seen:
+            broken = any(code.startswith("sensor_") for code in codes)
+            outcome = "sensor_fault" if broken else "no_data" if "gap" in codes else "healthy"
+        outcome = "healthy" if outcome == "learning" else outcome
+        if not is_told:
+            return Verdict(outcome, p, others)
+        level, limit = "watch", limits.watch
         if p >= limits.service:
-            outcome, limit = "service", limits.service
-        elif p >= limits.watch and base.outcome in ("healthy", "learning"):
-            outcome, limit = "watch", limits.watch
-        else:
-            outcome, limit = "healthy" if base.outcome == "learning" else base.outcome, 0.0
-        reasons = others
-        if limit:
-            text = f"the probability of a failure is {p:.2f}; {outcome} from {limit:g} on"
-            told = (self._told(at, alone, sensors, row) for at, alone in modes)
-            reasons = (Reason("failure_probability", text, p), *told, *others)
-        by = (feature_set(self._kind), version, self._kind.label)
-        return Verdict(outcome, p, reasons, by=by)
+            level, limit = "service", limits.service
+        outcome = level if level == "service" or outcome == "healthy" else outcome
+        text = f"the probability of a failure is {p:.2f}; {level} from {limit:g} on"
+        return Verdict(outcome, p, (Reason("failure_probability", text, p), *warning, *others))
 
     def _explained(self, rows: Sequence[Row]) -> list[list[tuple[int, float]]]:
         """Of each row its modes, the likeliest first: at what place, and the probability that is
@@ -166,7 +197,7 @@ class Failures:
             name for place in sorted(own) for name in self._sensors_of(self._names[place])
         )
         values += [self._value(name, sensors[name]) for name in behind if name not in one.by]
-        text = f"what speaks for it: {one.words}: {'; '.join(values[:_MOST_TOLD])}"
+        text = f"it looks like {one.words}: {'; '.join(values[:_MOST_TOLD])}"
         return Reason(f"mode_{mode}", text, alone)
 
     def _sensors_of(self, name: str) -> list[str]:
@@ -176,5 +207,12 @@ class Failures:
 
     def _value(self, name: str, value: float) -> str:
         one = self._kind.derived.get(name) or self._kind.sensors[name]
-        unit = "" if one.unit == "1" else f" {one.unit}"
-        return f"{one.words or name} is {value:.4g}{unit}"
+        words = one.words or name
+        if isinstance(one, Derived) and one.limits:
+            return f"{words}: {value:.1%}"
+        return f"{words} is {value:.4g}{'' if one.unit == '1' else f' {one.unit}'}"
+
+
+def _others(base: Verdict) -> tuple[Reason, ...]:
+    """Its reasons, without that no model knows of the unit."""
+    return tuple(reason for reason in base.reasons if reason.code != "life_unknown")

@@ -36,8 +36,8 @@ def advance(
     """Learn a reading or what happened; return the features and what else the verdict needs.
 
     `judge` is None for a type that the remaining-life model judges; `failures` is of a type whose
-    failures a model tells. Raises StateError for a state
-    that another version wrote in another layout.
+    failures a model tells. Raises StateError for a state that another version wrote in another
+    layout.
     """
     life = state.body
     if isinstance(life, bytes):

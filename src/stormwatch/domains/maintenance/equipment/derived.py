@@ -32,36 +32,36 @@ def _power(of: Values, _: Values) -> float | None:
     return of[0] * of[1] * (2 * pi / 60)
 
 
-def _share_of_limit(of: Values, limits: Values) -> float | None:
+def _above_limit(of: Values, limits: Values) -> float | None:
     value, variant = of
     if variant != int(variant) or not 1 <= variant <= len(limits):
         return None
-    return value / limits[int(variant) - 1]
+    return max(0.0, value / limits[int(variant) - 1] - 1.0)
 
 
-def _above_either(of: Values, limits: Values) -> float | None:
-    return max(of[0] / limits[0], of[1] / limits[1]) - 1.0
+def _below_both(of: Values, limits: Values) -> float | None:
+    return max(0.0, min(1.0 - of[0] / limits[0], 1.0 - of[1] / limits[1]))
 
 
 def _outside(of: Values, limits: Values) -> float | None:
-    return max(1.0 - of[0] / limits[0], of[0] / limits[1] - 1.0)
+    return max(0.0, 1.0 - of[0] / limits[0], of[0] / limits[1] - 1.0)
 
 
 FUNCTIONS = {
     "difference": Function(2, 0, "the first less the second", _difference),
     "product": Function(2, 0, "the first times the second", _product),
     "power": Function(2, 0, "W, of a torque in Nm and a speed in rpm", _power),
-    "share_of_limit": Function(
-        2, -1, "the first as a share of a limit; the second, 1, 2 and so on, says of which",
-        _share_of_limit,
+    "above_limit": Function(
+        2, -1, "how far the first is above a limit, as a share of it; the second, 1, 2 and so on, "
+        "says above which; 0 below it", _above_limit,
     ),
-    "above_either": Function(
-        2, 2, "how far the first is above the first limit or the second above the second, the "
-        "farther one, as a share of the limit; below 0 where both are under theirs", _above_either,
+    "below_both": Function(
+        2, 2, "how far both are below their limits, the nearer one, as a share of it; 0 where "
+        "one is not", _below_both,
     ),
     "outside": Function(
-        1, 2, "how far the value is outside the two limits, as a share of the nearer one; below 0 "
-        "between them", _outside,
+        1, 2, "how far the value is outside two limits, as a share of the nearer one; 0 between "
+        "them", _outside,
     ),
 }  # fmt: skip
 """By the name that a type has under `derived.NAME.function`."""
