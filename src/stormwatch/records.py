@@ -121,6 +121,14 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     weight: float = 0.0
 
 
+class Learned(msgspec.Struct, frozen=True):
+    """What became known of an earlier event of the same entity."""
+
+    id: str
+    time: int  # its event time, ms
+    positive: bool  # whether it deserved an alert
+
+
 class Decision(msgspec.Struct, frozen=True):
     """The outcome for one event: all that is needed to explain and to replay it.
 
@@ -150,6 +158,8 @@ class Decision(msgspec.Struct, frozen=True):
     mapping: str | msgspec.UnsetType = msgspec.UNSET
     """The mapping that made the event of the record: its version, `#` and eight digits of a hash of
     its text. Left out of what came in a format of ours."""
+    learned: Learned | msgspec.UnsetType = msgspec.UNSET
+    """Of a label: what it says of which event. Left out of all else."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):

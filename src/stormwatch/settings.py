@@ -8,6 +8,7 @@ when the topology was submitted; secrets come from the worker's own environment 
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -42,8 +43,9 @@ def _option(  # a dataclass field that knows its key
     sent: bool = False,
 ) -> Any:
     """`named`: a text that must not be empty. `many`: a list of texts is accepted, too. `moment`: a
-    time in RFC 3339 with an offset from UTC, or nothing. `sent`: names files whose text goes to
-    workers with the topology; there it counts, whatever files their environment names."""
+    time in RFC 3339 with an offset from UTC, or nothing. `sent`: names files, relative to
+    the project's folder, whose text goes to workers with the topology; there it counts, whatever
+    files their environment names."""
     meta = {
         "key": key, "help": help, "low": low, "high": high, "choices": choices,
         "secret": secret, "named": named, "many": many, "moment": moment,
@@ -348,14 +350,30 @@ def _resolve(
         layers = [("topology", {k[len(PREFIX) :]: v for k, v in conf.items()
                                 if isinstance(k, str) and k.startswith(PREFIX)})]  # fmt: skip
     else:
-        layers = _files(root or Path.cwd(), env)
+        root = (root or Path.cwd()).absolute()
+        layers = _files(root, env)
     out = {f.name: _found(f, layers, env) for f in fields(Settings)}
+    if conf is None and root is not None:
+        for f in (f for f in fields(Settings) if f.metadata["sent"]):
+            value = _in_folder(str(out[f.name].value), root)
+            out[f.name] = out[f.name]._replace(value=value)
     protocol = str(out["kafka_security_protocol"].value)
     _normalise(out, "kafka_bootstrap", lambda text: addresses.brokers(text, protocol))
     _normalise(
         out, "cassandra_contact_points", lambda text: addresses.hosts(text, "cassandra.port")
     )
     return out
+
+
+_WORD = re.compile(r"[\w:-]*", re.ASCII)
+
+
+def _in_folder(value: str, root: Path) -> str:
+    """Names of files as they are from `root`, wherever the process stands; words and texts stay."""
+    if "\n" in value:
+        return value
+    names = (name.strip() for name in value.split(","))
+    return ",".join(name if _WORD.fullmatch(name) else str(root / name) for name in names)
 
 
 _Layers = list[tuple[str, dict[str, Any]]]

@@ -106,14 +106,7 @@ def _events(
         events = mappings.events_of(settings, asked.files, asked.events, run, stopped, topic)
         if not asked.learn_only:
             return events
-        mapped = mappings.of(settings, asked.events, topic)
-        if mapped and mapped.format != "json":
-            raise SettingsError(
-                f"Records of {topic} are {mapped.format} by their mapping: none of them can say "
-                "that it is history. Leave --learn-only out and set the time from which on records "
-                "count: fraud.live_from or maintenance.live_from."
-            )
-        return history.marked(events, history.OF_MAPPING if mapped else history.OF_FORMAT)
+        return history.marked(events, mappings.of(settings, asked.events, topic))
     source = connect.source(settings, topic)
     try:
         newest = newest_time(source)

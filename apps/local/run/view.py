@@ -12,6 +12,7 @@ from apps.data.moments import moment
 from apps.data.printable import shown
 from apps.operate.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
+from stormwatch.metrics import MUCH_DRIFT, precision_recall
 from stormwatch.records import DecisionRow, EndState
 
 RUNNING = "running"
@@ -41,7 +42,8 @@ class Panel(NamedTuple):
     rates: Rates | None
     restarts: int = 0
     published: int = 0
-    ledger: TopicLedger | None = None
+    ledgers: Sequence[TopicLedger] = ()
+    """Of its topics; none before the first reconciliation."""
     records: Mapping[tuple[str, str], str] = {}
     """What the records were that led to alerts, in words, by entity and id."""
 
@@ -88,7 +90,7 @@ def plain(screen: Screen) -> list[str]:
         memory = screen.memory.get(panel.topology, {}).get("total", 0.0)
         again = f", restarts {panel.restarts}" if panel.restarts else ""
         again += f", {_unread(look.unread)}" if look.unread else ""
-        if not look.decided and (panel.ledger is None or panel.ledger.sound):
+        if not look.decided and all(ledger.sound for ledger in panel.ledgers):
             head = f"{_when(screen)} {panel.topology}: nothing decided yet"
             lines.append(f"{head}, lag {look.lag}, {memory:,.0f} MB{again}")
             continue
@@ -98,7 +100,7 @@ def plain(screen: Screen) -> list[str]:
             f"out {_rate(rates.outgoing if rates else None)}/s, latency p50 "
             f"{_ms(latency and latency.p50)} p95 {_ms(latency and latency.p95)} "
             f"p99 {_ms(latency and latency.p99)} ms, lag {look.lag}, {_states(look)}, "
-            f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledger)}, {memory:,.0f} MB"
+            f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledgers)}, {memory:,.0f} MB"
         )
         line += f", degraded {look.degraded}" if look.degraded else ""
         line += "".join(f", {what.replace('_', ' ')} {n}" for what, n in sorted(look.noted.items()))
@@ -118,6 +120,21 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def _by_labels(labelled: Mapping[str, int]) -> str:
+    shares = precision_recall(labelled)
+    return " ".join("–" if share is None else f"{share:.0%}" for share in shares)
+
+
+def _drift(topology: str, look: Look) -> Text | None:
+    """Which features are no longer as in the model's training; None where none is."""
+    much = sorted((-index, name) for name, index in look.drift.items() if index > MUCH_DRIFT)
+    if not much:
+        return None
+    told = ", ".join(f"{name} {-index:.2f}" for index, name in much[:3])
+    told += f" and {len(much) - 3} more" if len(much) > 3 else ""
+    return _line(Text.assemble((f"{topology} is unlike the model's training: ", "yellow"), told))
+
+
 def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
     """The table, and lines that belong below it."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
@@ -132,6 +149,9 @@ def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
             table.add_row(state.replace("_", " "), *(f"{count:,}" for count in counts))
     if any(panel.restarts for panel in panels):
         table.add_row("restarts", *(Text(str(p.restarts), style="yellow") for p in panels))
+    labelled = [panel.look.labelled if panel.look else {} for panel in panels]
+    if any(labelled):
+        table.add_row("precision, recall by labels", *map(_by_labels, labelled))
     degraded = [panel.look.degraded if panel.look else 0 for panel in panels]
     if any(degraded):
         told = Text("by rules alone (degraded)", style="bold red")
@@ -140,12 +160,13 @@ def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
     for what in sorted({what for noted in notes for what in noted}):
         note = Text(what.replace("_", " "), style="bold")
         table.add_row(note, *(f"{noted.get(what, 0):,}" for noted in notes))
-    more = []
+    drifts = [_drift(panel.topology, panel.look) for panel in panels if panel.look]
+    more = [line for line in drifts if line is not None]
     for panel in panels:
         codes = rejected_by_code(panel.look.ends) if panel.look else {}
         if codes:
-            told = Text(", ".join(f"{code} {count:,}" for code, count in codes.items()))
-            more.append(_line(Text.assemble((f"rejected by {panel.topology}: ", "dim"), told)))
+            listed = ", ".join(f"{code} {count:,}" for code, count in codes.items())
+            more.append(_line(Text.assemble((f"rejected by {panel.topology}: ", "dim"), listed)))
         if panel.look and panel.look.unread:
             more.append(_line(Text(f"{panel.topology}: {_unread(panel.look.unread)}", "yellow")))
     return table, more
@@ -211,12 +232,13 @@ def _states(look: Look) -> str:
     return ", ".join(shown) or "nothing decided yet"
 
 
-def _unaccounted(ledger: TopicLedger | None) -> str:
+def _unaccounted(ledgers: Sequence[TopicLedger]) -> str:
     """Offsets that are lost, and those with two states if there are any."""
-    if ledger is None:
+    if not ledgers:
         return "–"
-    twice = f", {ledger.conflicting:,} twice" if ledger.conflicting else ""
-    return f"{ledger.unaccounted:,}{twice}"
+    conflicting = sum(ledger.conflicting for ledger in ledgers)
+    twice = f", {conflicting:,} twice" if conflicting else ""
+    return f"{sum(ledger.unaccounted for ledger in ledgers):,}{twice}"
 
 
 def _rate(value: float | None) -> str:
@@ -241,5 +263,5 @@ _ROWS: tuple[tuple[str, Callable[[Panel], str]], ...] = (
     ("published", lambda p: f"{p.published:,}"),
     ("lag", lambda p: f"{p.look.lag:,}" if p.look else "–"),
     ("alerts", lambda p: f"{p.look.alerts:,}" if p.look else "–"),
-    ("unaccounted", lambda p: _unaccounted(p.ledger)),
+    ("unaccounted", lambda p: _unaccounted(p.ledgers)),
 )

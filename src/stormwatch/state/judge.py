@@ -7,7 +7,7 @@ event is, what is learned from it and what is decided.
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from stormwatch.records import Reason, Rejection
+from stormwatch.records import Learned, Reason, Rejection
 
 
 class Event(Protocol):
@@ -47,6 +47,8 @@ class Verdict(NamedTuple):
     noted: str = ""  # a key of `records.NOTES` that this event counts under
     by: tuple[str, str, str] | None = None
     """Feature set, model and rules, where these are others than the domain's own."""
+    learned: Learned | None = None
+    """Of a label: what it says of which event."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

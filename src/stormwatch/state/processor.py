@@ -400,6 +400,7 @@ class _Batch(Generic[E, S]):
                 misplaced,
                 True if verdict.degraded else msgspec.UNSET,
                 self._mapping,
+                learned=verdict.learned or msgspec.UNSET,
             )
         )
         if len(body) > BODY_MAX:

@@ -17,16 +17,19 @@ from stormwatch.domains.fraud.state import (
     advance,
     new_state,
 )
-from stormwatch.models import NONE, Model, Supply, load, now
+from stormwatch.models import NONE, Card, Model, Supply, load, now
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
 
 if TYPE_CHECKING:
     from stormwatch.domains.fraud.scoring import Scorer
+    from stormwatch.models.distribution import Flags, Floats
 
 ALERT_OUTCOMES = frozenset({"review", "decline"})
 RETRY_MS = 120_000
+SETTLED = 50
+"""Payments from which on a customer is known: about a month of them."""
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -123,6 +126,18 @@ class Fraud:
     def other_versions(self) -> frozenset[Versions]:
         """Of labels, which no model judges."""
         return frozenset({(NONE, self.rules_version, labels.FEATURE_SET)})
+
+    @property
+    def card(self) -> Card:
+        """Of the model in use. Raises ModelError."""
+        return self.model.card
+
+    @staticmethod
+    def settled(rows: "Floats") -> "Flags":
+        """Of feature rows, which are of customers known for long enough to be compared with those
+        of the training."""
+        kept: Flags = rows[:, FEATURE_NAMES.index("seen")] >= SETTLED
+        return kept
 
     @cached_property
     def _scorer(self) -> "Scorer":
