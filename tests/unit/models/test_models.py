@@ -224,7 +224,7 @@ def test_a_forest_scores_as_exported_whatever_the_row() -> None:
     forest = grown()
     trees = from_forest(forest)
     model = TreesModel(NoModel.card, trees)
-    rows = [row for row in _telling_rows(trees, [0.0, 1.0, -1e30])]
+    rows = list(_telling_rows(trees, [0.0, 1.0, -1e30]))
     draw = np.random.default_rng(4).normal(size=(300, 4))
     halves = [
         np.float32(t) + k * np.spacing(np.float32(t)) / 2
