@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from stormwatch.domains.maintenance import anomalies, lives
+from stormwatch.domains.maintenance import alarms, anomalies, lives
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import (
     Types,
@@ -64,6 +64,7 @@ class Maintenance:
     With the model `failure` readings that have all it takes get the probability of a failure as
     their score, and `service` or `watch` from the thresholds of its card on; else as with `any`.
 
+    While an alarm of a unit is open, more of the same is decided and is no alert: see `alarms`.
     In a maintenance window what would be an alert is `silenced`; an event of a unit is `noted`.
     """
 
@@ -193,6 +194,10 @@ class Maintenance:
         return lives.advance(
             state, event, kind, self._judges[kind.name], self._failures.get(kind.name)
         )
+
+    def settle(self, state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
+        """See `alarms`."""
+        return alarms.settle(state, event, verdict)
 
     def decide(
         self,

@@ -16,6 +16,23 @@ class Life(msgspec.Struct, array_like=True):
     until: int = 0  # ms: a maintenance window lasts so long
 
 
+class Track(msgspec.Struct, array_like=True):
+    """One kind of trouble of a unit."""
+
+    level: int = 0  # how bad it was in this episode; 0: no alarm is open
+    since: int = 0  # ms: of the reading that opened the alarm
+    calm: int = 0  # readings in a row without this trouble
+
+
+class Alarm(msgspec.Struct, array_like=True):
+    """What alarms of a unit are open; see `alarms`."""
+
+    newest: int = 0  # ms: of the newest reading judged since the first of them opened
+    machine: Track = msgspec.field(default_factory=Track)
+    sensor: Track = msgspec.field(default_factory=Track)
+    silence: Track = msgspec.field(default_factory=Track)
+
+
 class UnitState(msgspec.Struct, array_like=True):
     """All that is known of one unit."""
 
@@ -23,3 +40,4 @@ class UnitState(msgspec.Struct, array_like=True):
     cycle: int = 0  # its counter
     offset: int = 0  # cycles run before the counter was last reset
     body: bytes | Life = b""
+    alarm: Alarm | None = None  # None: none is open
