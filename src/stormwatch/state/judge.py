@@ -116,10 +116,10 @@ class Judge(Protocol, Generic[E, S]):
         """
 
 
-class Settles(Protocol[E, S]):
+class Settles(Protocol):
     """What a judge may have besides: the last word on a verdict, and what is remembered of it."""
 
-    def settle(self, state: S, event: E, verdict: Verdict) -> Verdict:
+    def settle(self, state: Any, event: Any, verdict: Verdict) -> Verdict:
         """The verdict of an event that was judged, such as whether it is an alert while another
         one is open.
 
