@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from apps.build.evaluate.cases.alarms import Step, lived
 from stormwatch.codec import Parsed
-from stormwatch.domains.maintenance import ALERT_OUTCOMES
+from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
 from stormwatch.domains.maintenance.alarms import CALM, settle
+from stormwatch.domains.maintenance.equipment import Types, default_types, read
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.records import Fragment, Reason
@@ -18,8 +19,11 @@ from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
 from stormwatch.state.judge import Verdict
 from stormwatch.state.processor import Contract, Policy
-from tests.unit.domains.test_lives import MINUTE, Unit, domain
 
+MINUTE = 60_000
+PUMP = read('name = "pump"\nsilent_after_s = 600\n[sensors.x]\n', "pump.toml")
+TYPES = default_types()
+DOMAIN = Maintenance.load(types=Types(TYPES.default, {**TYPES.by_name, "pump": PUMP}))
 OUTCOMES = ["healthy", "watch", "service", "sensor_fault", "anomaly", "no_data", "learning"]
 CODES = {"sensor_fault": ("sensor_stuck",), "no_data": ("gap",)}
 
@@ -182,7 +186,7 @@ def test_alerts_are_never_more_than_their_outcomes_and_none_is_lost(outcomes: li
 
 
 def decided(events: list[Reading], cuts: list[int]) -> tuple[list[Any], dict[str, bytes]]:
-    contract = Contract(domain(), Policy.of(Settings()), "test")
+    contract = Contract(DOMAIN, Policy.of(Settings()), "test")
     known: dict[str, bytes] = {}
     rows: list[Any] = []
     for first, end in zip([0, *cuts], [*cuts, len(events)], strict=True):
@@ -199,16 +203,16 @@ def decided(events: list[Reading], cuts: list[int]) -> tuple[list[Any], dict[str
 
 def troubled() -> list[Reading]:
     """A pump with two episodes, a window between them, and a silence at the end."""
-    unit, made = Unit(), list[Reading]()
+    time, made = 10**12, list[Reading]()
     for nth in range(120):
         odd = nth in range(60, 70) or nth in range(90, 94)
-        unit.time += MINUTE
+        time += MINUTE
         value = 90.0 if odd else 50.0 + nth % 5
-        made.append(Reading(f"{nth}", "u", unit.time, 0, (), {"x": value}, "pump"))
+        made.append(Reading(f"{nth}", "u", time, 0, (), {"x": value}, "pump"))
         if nth == 75:
-            window = UnitEvent("window", until=unit.time + 5 * MINUTE)
-            made.append(Reading("w", "u", unit.time, 0, (), {}, "pump", window))
-    return [*made, Reading("end", "u", unit.time + 60 * MINUTE, 0, (), {"x": 51.0}, "pump")]
+            window = UnitEvent("window", until=time + 5 * MINUTE)
+            made.append(Reading("w", "u", time, 0, (), {}, "pump", window))
+    return [*made, Reading("end", "u", time + 60 * MINUTE, 0, (), {"x": 51.0}, "pump")]
 
 
 @settings(max_examples=10, deadline=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from stormwatch.domains.maintenance import alarms, anomalies, lives
+from stormwatch.domains.maintenance import alarms, anomalies, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import (
     Types,
@@ -23,7 +23,6 @@ from stormwatch.domains.maintenance.features import (
     FEATURES,
     MODEL_FEATURES,
     advance,
-    learns,
 )
 from stormwatch.domains.maintenance.judging import Thresholds, judge, judge_by_rules
 from stormwatch.domains.maintenance.judging_any import (
@@ -38,7 +37,7 @@ from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.features import names
 from stormwatch.models import NONE, Model, NoModel, Supply, load, now, round6
-from stormwatch.records import NOT_LEARNED, Rejection
+from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
 
@@ -188,8 +187,8 @@ class Maintenance:
             and event.equipment in self._wearing
             and isinstance(state.body, bytes)
         ):
-            note = None if learns(state, event) else NOT_LEARNED
-            return advance(state, event), note
+            row, state.recent, note = reorder.follow(state, state.recent, event, advance)
+            return row, note or None
         kind = self._types.of(event.equipment)
         return lives.advance(
             state, event, kind, self._judges[kind.name], self._failures.get(kind.name)

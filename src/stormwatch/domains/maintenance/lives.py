@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stormwatch.domains.maintenance import anomalies, features
+from stormwatch.domains.maintenance import anomalies, features, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
@@ -52,6 +52,7 @@ def advance(
         )
         life = Life(equipment.name, b"", state.time, life.until)
         state.cycle = state.offset = 0
+        state.recent = None
     state.body = life
     silent_s = (event.time - state.time) / 1000 if state.time else -1.0
     is_window = event.time < life.until
@@ -70,8 +71,8 @@ def advance(
     if event.event is not None:
         return (), carry
     if judge is None:
-        row, learned = _wear(state, life, event)
-        return row, carry if learned else carry._replace(note=NOT_LEARNED)
+        row, note = _wear(state, life, event)
+        return row, carry._replace(note=note)
     life.body, findings = judge.advance(life.body, event, life.since)
     if findings.learned:
         state.time = max(state.time, event.time)
@@ -84,16 +85,17 @@ def advance(
     return inputs, carry._replace(inputs=inputs)
 
 
-def _wear(state: UnitState, life: Life, event: Reading) -> tuple[tuple[float, ...], bool]:
-    """The features of a turbofan to which something happened, and whether it was learned."""
+def _wear(state: UnitState, life: Life, event: Reading) -> tuple[tuple[float, ...], str]:
+    """The features of a turbofan to which something happened, and a note where it was late."""
     inner = UnitState(state.time, state.cycle, state.offset, life.body)
-    learned = event.time > life.since and features.learns(inner, event)
-    row = features.advance(inner, event)
-    if learned:
-        state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
-        assert isinstance(inner.body, bytes)
-        life.body = inner.body
-    return row, learned
+    if event.time <= life.since:
+        inner.time = max(inner.time, event.time)  # of the life before: not learned
+        return features.advance(inner, event), NOT_LEARNED
+    row, state.recent, note = reorder.follow(inner, state.recent, event, features.advance)
+    state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
+    assert isinstance(inner.body, bytes)
+    life.body = inner.body
+    return row, note
 
 
 def _row(findings: Findings, silent_s: float) -> tuple[float, ...]:
@@ -113,11 +115,13 @@ def _happened(
             life.body, life.since = b"", event.time
             state.offset = -state.cycle  # its age begins again, whether its counter does or not
             state.time = max(state.time, event.time)
+            state.recent = None
     elif what.kind == "window":
         life.until = what.until
     elif what.kind == "sensor_replaced":
         forget: Callable[..., bytes] = features.forget if judge is None else anomalies.forget
         life.body = forget(life.body, what.sensor, event.time, event.unit)
+        state.recent = None
 
 
 def _window(until: int) -> Reason:

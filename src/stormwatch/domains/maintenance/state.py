@@ -33,6 +33,26 @@ class Alarm(msgspec.Struct, array_like=True):
     silence: Track = msgspec.field(default_factory=Track)
 
 
+class Known(msgspec.Struct, array_like=True, frozen=True):
+    """What was known of a unit at one place of its readings."""
+
+    time: int = 0
+    cycle: int = 0
+    offset: int = 0
+    body: bytes = b""
+
+
+class Recent(msgspec.Struct, array_like=True):
+    """The newest readings that were learned, so that a late one finds its place; see `reorder`."""
+
+    base: Known  # before the first of them
+    middle: Known  # after the first `split` of them
+    split: int = 0
+    readings: list[bytes] = []  # by event time
+    mark: Known | None = None  # after the first `marked` of them: of the last late one
+    marked: int = 0
+
+
 class UnitState(msgspec.Struct, array_like=True):
     """All that is known of one unit."""
 
@@ -41,3 +61,4 @@ class UnitState(msgspec.Struct, array_like=True):
     offset: int = 0  # cycles run before the counter was last reset
     body: bytes | Life = b""
     alarm: Alarm | None = None  # None: none is open
+    recent: Recent | None = None
