@@ -14,6 +14,7 @@ from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.maintenance import equipment
 from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.domains.maintenance.parse import Readings
+from stormwatch.named_texts import is_text
 from stormwatch.parsing.fields import from_ms
 from stormwatch.parsing.mapping import Mapped, Target, chosen, made, read, text_of
 from stormwatch.records import IGNORED, Rejection
@@ -84,7 +85,7 @@ class Outcome(NamedTuple):
 def ready(mapping: str) -> tuple[Mapped, str]:
     """A mapping by its file, preset or text, made ready, and the events it makes. Raises
     MappingError."""
-    event = read(text_of(mapping), "the mapping" if "\n" in mapping else mapping).event
+    event = read(text_of(mapping), "the mapping" if is_text(mapping) else mapping).event
     return made(mapping, TARGETS[event]), event
 
 

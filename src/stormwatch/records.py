@@ -160,6 +160,9 @@ class Decision(msgspec.Struct, frozen=True):
     its text. Left out of what came in a format of ours."""
     learned: Learned | msgspec.UnsetType = msgspec.UNSET
     """Of a label: what it says of which event. Left out of all else."""
+    interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
+    """Within which what `score` estimates lies in nine of ten cases, as the model's card was
+    calibrated; in its unit. Left out where the model gives none."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,6 @@ when the topology was submitted; secrets come from the worker's own environment 
 
 import json
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stormwatch import addresses
+from stormwatch import addresses, named_texts
 from stormwatch.errors import SettingsError
 
 PREFIX = "stormwatch."
@@ -355,7 +354,7 @@ def _resolve(
     out = {f.name: _found(f, layers, env) for f in fields(Settings)}
     if conf is None and root is not None:
         for f in (f for f in fields(Settings) if f.metadata["sent"]):
-            value = _in_folder(str(out[f.name].value), root)
+            value = named_texts.in_folder(str(out[f.name].value), root)
             out[f.name] = out[f.name]._replace(value=value)
     protocol = str(out["kafka_security_protocol"].value)
     _normalise(out, "kafka_bootstrap", lambda text: addresses.brokers(text, protocol))
@@ -363,17 +362,6 @@ def _resolve(
         out, "cassandra_contact_points", lambda text: addresses.hosts(text, "cassandra.port")
     )
     return out
-
-
-_WORD = re.compile(r"[\w:-]*", re.ASCII)
-
-
-def _in_folder(value: str, root: Path) -> str:
-    """Names of files as they are from `root`, wherever the process stands; words and texts stay."""
-    if "\n" in value:
-        return value
-    names = (name.strip() for name in value.split(","))
-    return ",".join(name if _WORD.fullmatch(name) else str(root / name) for name in names)
 
 
 _Layers = list[tuple[str, dict[str, Any]]]

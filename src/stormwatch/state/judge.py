@@ -51,6 +51,8 @@ class Verdict(NamedTuple):
     """Whether it is an alert; None: if its outcome is one of the domain's `alert_outcomes`."""
     learned: Learned | None = None
     """Of a label: what it says of which event."""
+    interval: tuple[float, float] | None = None
+    """Within which what the score estimates lies in nine of ten cases."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

@@ -107,7 +107,6 @@ def test_a_type_without_sensors_says_what_it_means() -> None:
     [
         ("submarine", "'submarine', which is neither a shipped type .*turbofan.* nor a file"),
         ("", "maintenance.equipment is empty"),
-        ("[1]", "no JSON list of texts"),
         ('name = "any"\nother_sensors = true', "that of a shipped type"),
         ('name = "jet"\nmodel = "turbofan"\nother_sensors = true\n', 'set model = "any"'),
     ],

@@ -172,6 +172,55 @@ def test_an_attempt_and_its_retries_are_one_payment(
         assert state.known is not None and len(state.known.attempts) <= ATTEMPTS
 
 
+@given(
+    STEPS, st.integers(1, 50_000),
+    st.lists(
+        st.tuples(st.integers(3 * MINUTE, 12 * DAY), st.integers(1, 50_000)),
+        min_size=1, max_size=ATTEMPTS - 1,
+    ),
+)  # fmt: skip
+def test_a_reversal_takes_its_original_out_of_the_windows(
+    before: list[tuple[int, int, bool]], amount: int, after: list[tuple[int, int]]
+) -> None:
+    """The windows are those of a customer who never made the payment."""
+    state, without, time = BY_RULES.new_state(), BY_RULES.new_state(), NOON
+    steps = [(f"b{n}", gap, paid) for n, (gap, paid, _) in enumerate(before)]
+    newest = time
+    for name, gap, paid in steps:
+        time += gap
+        newest = max(newest, time)
+        for each in (state, without):
+            BY_RULES.advance(each, pay(time, name, paid))
+    time = newest + 3 * MINUTE
+    BY_RULES.advance(state, pay(time, "x", amount))
+    for n, (gap, paid) in enumerate(after):
+        time += gap
+        for each in (state, without):
+            BY_RULES.advance(each, pay(time, f"a{n}", paid))
+    back = pay(time, "r", amount, kind="reversal", original="x")
+    for once in (back, msgspec.structs.replace(back, id="again")):
+        BY_RULES.advance(state, once)
+        assert msgspec.structs.replace(state, known=None) == msgspec.structs.replace(
+            without, known=None
+        )
+    assert state.known is not None and "x" not in {one.id for one in state.known.attempts}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": "refund"}, {"original": "y"}, {"amount": 999}, {"kind": "reversal", "original": ""}],
+)
+def test_what_is_no_reversal_of_a_remembered_payment_takes_nothing_out(
+    changes: dict[str, Any],
+) -> None:
+    state = BY_RULES.new_state()
+    BY_RULES.advance(state, pay(NOON, "x"))
+    before = msgspec.msgpack.encode(state)
+    event = {"amount": 1000, "kind": "reversal", "original": "x"} | changes
+    BY_RULES.advance(state, pay(NOON + MINUTE, "r", event.pop("amount"), **event))
+    assert msgspec.msgpack.encode(state) == before
+
+
 def test_what_makes_a_retry() -> None:
     first = pay(NOON, "a", card="k")
     for seconds, changes, is_retry in (

@@ -21,7 +21,7 @@ from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
 from stormwatch.domains.fraud.rules import DECLINE_FROM, REVIEW_FROM
 from stormwatch.domains.maintenance.domain import Maintenance
-from stormwatch.domains.maintenance.features import FEATURES
+from stormwatch.domains.maintenance.features import FEATURE_NAMES
 from stormwatch.models import NONE
 from stormwatch.records import Decision, Reason
 from stormwatch.state.alerts import standing
@@ -99,7 +99,7 @@ def test_maintenance_by_rules_alone_sees_wear_and_broken_sensors() -> None:
     ],
 )  # fmt: skip
 def test_each_outcome_of_maintenance_by_rules_alone(features, outcome, codes) -> None:
-    row = dict.fromkeys(FEATURES, 0.0) | features
+    row = dict.fromkeys(FEATURE_NAMES, 0.0) | features
     event = MAINTENANCE.event("1", "a/b/1", 1, 1, (), {})
     (verdict,) = MAINTENANCE.by_rules().decide([event], [tuple(row.values())], [None])
     assert (verdict.outcome, verdict.degraded) == (outcome, True)
@@ -109,7 +109,7 @@ def test_each_outcome_of_maintenance_by_rules_alone(features, outcome, codes) ->
 def test_the_model_folder_none_is_rules_alone() -> None:
     for domain in (Fraud.load(NONE), Maintenance.load(NONE)):
         assert domain.model_version == NONE
-    row = dict.fromkeys(FEATURES, 0.0) | {"usable": 14.0}
+    row = dict.fromkeys(FEATURE_NAMES, 0.0) | {"usable": 14.0}
     event = MAINTENANCE.event("1", "a/b/1", 1, 1, (), {})
     (verdict,) = Maintenance.load(NONE).decide([event], [tuple(row.values())], [None])
     assert verdict == Decided("healthy", UNSCORED, (), degraded=True)

@@ -8,6 +8,7 @@ from stormwatch.domains.maintenance.anomalies import Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.failures import Failures
+from stormwatch.domains.maintenance.reorder import Advance
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
 from stormwatch.records import NOT_LEARNED, Reason
@@ -30,14 +31,18 @@ class Carry(NamedTuple):
 
 
 def advance(
-    state: UnitState, event: Reading, equipment: Equipment, judge: Anomalies | None,
+    state: UnitState,
+    event: Reading,
+    equipment: Equipment,
+    judge: Anomalies | None,
+    learn: Advance,
     failures: Failures | None = None,
-) -> tuple[tuple[float, ...], Carry]:  # fmt: skip
+) -> tuple[tuple[float, ...], Carry]:
     """Learn a reading or what happened; return the features and what else the verdict needs.
 
-    `judge` is None for a type that the remaining-life model judges; `failures` is of a type whose
-    failures a model tells. Raises StateError for a state that another version wrote in another
-    layout.
+    `judge` is None for a type that the remaining-life model judges, of which `learn` learns;
+    `failures` is of a type whose failures a model tells. Raises StateError for a state that another
+    version wrote in another layout.
     """
     life = state.body
     if isinstance(life, bytes):
@@ -71,7 +76,7 @@ def advance(
     if event.event is not None:
         return (), carry
     if judge is None:
-        row, note = _wear(state, life, event)
+        row, note = _wear(state, life, event, learn)
         return row, carry._replace(note=note)
     life.body, findings = judge.advance(life.body, event, life.since)
     if findings.learned:
@@ -85,13 +90,15 @@ def advance(
     return inputs, carry._replace(inputs=inputs)
 
 
-def _wear(state: UnitState, life: Life, event: Reading) -> tuple[tuple[float, ...], str]:
+def _wear(
+    state: UnitState, life: Life, event: Reading, learn: Advance
+) -> tuple[tuple[float, ...], str]:
     """The features of a turbofan to which something happened, and a note where it was late."""
     inner = UnitState(state.time, state.cycle, state.offset, life.body)
     if event.time <= life.since:
         inner.time = max(inner.time, event.time)  # of the life before: not learned
-        return features.advance(inner, event), NOT_LEARNED
-    row, state.recent, note = reorder.follow(inner, state.recent, event, features.advance)
+        return learn(inner, event), NOT_LEARNED
+    row, state.recent, note = reorder.follow(inner, state.recent, event, learn)
     state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
     assert isinstance(inner.body, bytes)
     life.body = inner.body

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.features import learns
 from stormwatch.domains.maintenance.sensors import ALL
 from stormwatch.domains.maintenance.state import Known, Recent, UnitState
 from stormwatch.records import NOT_LEARNED, REORDERED
@@ -41,9 +42,12 @@ def follow(
 
     `state` holds its body as bytes.
     """
-    if not state.time or event.time > state.time:
+    if learns(state, event):
         if recent is None:
-            recent = Recent(_known(state), _known(state))
+            begun = _known(state)
+            if not begun.body:  # of a life that begins: what is older than its end is not asked for
+                begun = msgspec.structs.replace(begun, time=min(begun.time, event.time - 1))
+            recent = Recent(begun, begun)
         row = advance(state, event)
         recent.readings.append(_packed(event))
         recent.mark, recent.marked = None, 0
