@@ -77,8 +77,9 @@ def test_without_all_that_it_takes_the_model_does_not_judge(variant: float | Non
 
 def test_a_healthy_reading_has_a_small_probability_and_nothing_to_tell() -> None:
     verdict = judged()
-    assert (verdict.outcome, verdict.reasons) == ("healthy", ())
-    assert 0 <= verdict.score < 0.05
+    assert verdict.outcome == "healthy"
+    assert [reason.text for reason in verdict.reasons] == ["the probability of a failure is 0.00"]
+    assert 0 <= verdict.score < 0.005
     assert verdict.by in versions_of(DOMAIN) or verdict.by == (
         feature_set(MILLING), verdict.by[1], MILLING.label
     )  # fmt: skip
@@ -154,6 +155,12 @@ def test_out_of_distribution_the_model_alone_warns_of_nothing() -> None:
     assert (far.outcome, far.noted) == ("healthy", OUT_OF_DISTRIBUTION)
     assert far.reasons[-1].code == "out_of_distribution"
     assert (limit.outcome, limit.noted) == ("service", OUT_OF_DISTRIBUTION)
+
+
+def test_a_reading_unlike_the_training_is_counted() -> None:
+    verdict = judged(tool_wear=9000.0, torque=0.5)
+    assert verdict.noted == OUT_OF_DISTRIBUTION
+    assert verdict.reasons[-1].code == "out_of_distribution"
 
 
 def test_a_row_is_judged_by_itself() -> None:

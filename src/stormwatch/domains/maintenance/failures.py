@@ -29,6 +29,8 @@ Row = tuple[float, ...]
 
 SHIPPED = Path(__file__).with_name("equipment") / "models"
 TRAIN = "./stormwatch train milling"
+TOLD = "failure_probability"
+"""The code of the reason that each decision with such a score has."""
 _MOST_TOLD = 5
 
 
@@ -160,14 +162,15 @@ class Failures:
             broken = any(code.startswith("sensor_") for code in codes)
             outcome = "sensor_fault" if broken else "no_data" if "gap" in codes else "healthy"
         outcome = "healthy" if outcome == "learning" else outcome
+        said = f"the probability of a failure is {p:.2f}"
         if not is_told:
-            return Verdict(outcome, p, others)
+            return Verdict(outcome, p, (*others, Reason(TOLD, said, p)))
         level, limit = "watch", limits.watch
         if p >= limits.service:
             level, limit = "service", limits.service
         outcome = level if level == "service" or outcome == "healthy" else outcome
-        text = f"the probability of a failure is {p:.2f}; {level} from {limit:g} on"
-        return Verdict(outcome, p, (Reason("failure_probability", text, p), *warning, *others))
+        text = f"{said}; {level} from {limit:g} on"
+        return Verdict(outcome, p, (Reason(TOLD, text, p), *warning, *others))
 
     def _explained(self, rows: Sequence[Row]) -> list[list[tuple[int, float]]]:
         """Of each row its modes, the likeliest first: at what place, and the probability that is
