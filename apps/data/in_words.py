@@ -57,9 +57,8 @@ def score_in_words(topology: str, row: DecisionRow) -> str:
             return "after a silence"
         case "sensor_fault":
             return "a sensor is broken"
-    if f'"{PROBABILITY}"'.encode() in bytes(row.body):
-        return f"probability {row.score:.2f}"
-    return f"{row.score:.0f} cycles left"
+    is_probability = f'"{PROBABILITY}"'.encode() in bytes(row.body)
+    return f"probability {row.score:.2f}" if is_probability else f"{row.score:.0f} cycles left"
 
 
 def record_in_words(events: str, value: bytes) -> str:

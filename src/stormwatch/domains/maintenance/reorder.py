@@ -17,7 +17,7 @@ import msgspec
 
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import learns
-from stormwatch.domains.maintenance.sensors import ALL
+from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.domains.maintenance.state import Known, Recent, UnitState
 from stormwatch.records import NOT_LEARNED, REORDERED
 
@@ -28,10 +28,13 @@ Row = tuple[float, ...]
 Advance = Callable[[UnitState, Reading], Row]
 """Learns a reading that is newer than what the state has learned, and gives its features."""
 
-_NAMES = tuple(sensor.name for sensor in ALL)
+_NAMES = tuple(sensor.name for sensor in WEARING)
+_SCALE = 1e4
+"""A value with up to four decimals is kept as a whole number of these parts: half the bytes."""
+_MOST = 1e9
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(
-    tuple[int, tuple[float, ...], tuple[float | None, ...]]
+    tuple[int, tuple[float, ...], tuple[int | float | None, ...]]
 ).decode  # cycle, settings, sensors in the order of _NAMES
 
 
@@ -112,10 +115,18 @@ def _known(state: UnitState) -> Known:
 
 
 def _packed(event: Reading) -> bytes:
-    values = tuple(map(event.sensors.get, _NAMES))
+    values = [None if value is None else _short(value) for value in map(event.sensors.get, _NAMES)]
     return event.time.to_bytes(8, "little", signed=True) + _encode(
         (event.cycle, event.settings, values)
     )
+
+
+def _short(value: float) -> int | float:
+    if -_MOST < value < _MOST:
+        parts = round(value * _SCALE)
+        if parts / _SCALE == value:
+            return parts
+    return value
 
 
 def _time(packed: bytes) -> int:
@@ -125,6 +136,8 @@ def _time(packed: bytes) -> int:
 def _unpacked(packed: bytes, unit: str) -> Reading:
     cycle, settings, values = _decode(packed[8:])
     sensors = {
-        name: value for name, value in zip(_NAMES, values, strict=False) if value is not None
+        name: value if isinstance(value, float) else value / _SCALE
+        for name, value in zip(_NAMES, values, strict=False)
+        if value is not None
     }
     return Reading("", unit, _time(packed), cycle, settings, sensors)
