@@ -21,7 +21,9 @@ from stormwatch.state.judge import Verdict
 from stormwatch.state.processor import Contract, Policy
 
 MINUTE = 60_000
-PUMP = read('name = "pump"\nsilent_after_s = 600\n[sensors.x]\n', "pump.toml")
+PUMP = read(
+    'name = "pump"\nsilent_after_s = 600\n[sensors.x]\nplausible = [0.0, 200.0]\n', "pump.toml"
+)
 TYPES = default_types()
 DOMAIN = Maintenance.load(types=Types(TYPES.default, {**TYPES.by_name, "pump": PUMP}))
 OUTCOMES = ["healthy", "watch", "service", "sensor_fault", "anomaly", "no_data", "learning"]
@@ -155,6 +157,14 @@ def test_a_broken_sensor_beside_worse_trouble_keeps_its_alarm_open() -> None:
     assert not is_alert(unit.step("sensor_fault"))
 
 
+def test_what_is_odd_still_and_was_told_before_calms_nothing() -> None:
+    unit = Alarmed()
+    unit.step("anomaly", "anomaly_x")
+    for _ in range(2 * CALM):
+        unit.step("healthy", "anomaly_x")
+    assert unit.alerts("anomaly") == [False]
+
+
 def test_a_reading_that_comes_late_calms_nothing() -> None:
     unit = Alarmed()
     unit.step("service")
@@ -205,9 +215,8 @@ def troubled() -> list[Reading]:
     """A pump with two episodes, a window between them, and a silence at the end."""
     time, made = 10**12, list[Reading]()
     for nth in range(120):
-        odd = nth in range(60, 70) or nth in range(90, 94)
         time += MINUTE
-        value = 90.0 if odd else 50.0 + nth % 5
+        value = 90.0 if 60 <= nth < 70 else 300.0 if 90 <= nth < 94 else 50.0 + nth % 5
         made.append(Reading(f"{nth}", "u", time, 0, (), {"x": value}, "pump"))
         if nth == 75:
             window = UnitEvent("window", until=time + 5 * MINUTE)

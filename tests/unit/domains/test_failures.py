@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from stormwatch.domains.maintenance import Maintenance
+from stormwatch.domains.maintenance.anomalies import FEATURE_SET
 from stormwatch.domains.maintenance.equipment import EquipmentError, read, shipped
 from stormwatch.domains.maintenance.equipment.derived import derive
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.failures import Failures, Limits, feature_set
+from stormwatch.domains.maintenance.judging_any import MODEL
 from stormwatch.errors import ModelError
 from stormwatch.models import NoModel
 from stormwatch.records import OUT_OF_DISTRIBUTION
@@ -71,7 +73,7 @@ def test_derived_values_are_what_their_names_say(
 @pytest.mark.parametrize("variant", [0.0, 4.0, 1.5, None])
 def test_without_all_that_it_takes_the_model_does_not_judge(variant: float | None) -> None:
     verdict = judged(variant=variant, torque=70.0)
-    assert verdict.by == ("any-1", "any-1", MILLING.label)
+    assert verdict.by == (FEATURE_SET, MODEL, MILLING.label)
     assert verdict.reasons[-1].code == "life_unknown"
 
 

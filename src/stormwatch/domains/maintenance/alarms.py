@@ -69,7 +69,8 @@ def _levels(
     """Of each track how bad this verdict is; None where it does not tell."""
     outcome = verdict.outcome
     is_calm = outcome in _QUIET or outcome == "no_data"
-    machine = None if is_check else 0 if is_calm else LEVELS.get(outcome)
+    is_odd = any(each.startswith("anomaly") for each in codes)  # and was told of before
+    machine = None if is_check or (is_calm and is_odd) else 0 if is_calm else LEVELS.get(outcome)
     yield "machine", alarm.machine, machine
     for name, track, telling, code in (
         ("sensor", alarm.sensor, "sensor_fault", "sensor"),

@@ -158,7 +158,8 @@ class Failures:
         others = _others(base)
         codes = {reason.code for reason in others}
         outcome = base.outcome
-        if outcome == "anomaly" and not {c for c in codes if c.startswith("anomaly_")} - self._seen:
+        unseen = {code for code in codes if code.startswith("anomaly_")} - self._seen
+        if outcome in ("anomaly", "watch") and not unseen:
             broken = any(code.startswith("sensor_") for code in codes)
             outcome = "sensor_fault" if broken else "no_data" if "gap" in codes else "healthy"
         outcome = "healthy" if outcome == "learning" else outcome
