@@ -45,7 +45,7 @@ def in_words(row: DecisionRow) -> str:
 def score_in_words(topology: str, row: DecisionRow) -> str:
     """What an alert's score says: of machines it is cycles left, or sigmas from what is normal."""
     if row.score == UNSCORED:
-        return "by rules alone"
+        return "life unknown" if row.outcome == "unknown_regime" else "by rules alone"
     if topology != "maintenance":
         return f"{row.score:.2f}"
     match row.outcome:

@@ -106,8 +106,8 @@ def test_with_and_without_masks_the_same_bits_are_learned(data) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     count = data.draw(st.integers(1, 60))
     normal = Normal()
-    memory = features._Memory(bytes(28), 0.0, 0.0, features._BLANK_ROWS)
-    masked = features._Memory(bytes(28), 0.0, 0.0, features._BLANK_ROWS)
+    memory = features._Memory()
+    masked = features._Memory()
     values = np.array([s.nominal for s in WEARING])
     for _ in range(count):
         values = np.where(rng.random(14) < 0.3, values, values + rng.normal(size=14))
@@ -135,7 +135,7 @@ def test_a_state_of_the_feature_set_before_carries_on() -> None:
     assert state.body == body, "it is not newer, so nothing is learned"
     newer = msgspec.structs.replace(late, time=2000, cycle=41)
     assert advance(state, newer, Normal())[FEATURE_NAMES.index("known")] == 1
-    assert isinstance(state.body, bytes) and len(state.body) == 832
+    assert isinstance(state.body, bytes) and len(state.body) == 896
     assert OLD_FEATURES[-4:] == ("age", "usable", "stuck_run", "stuck_sensor")
     assert len(OLD_FEATURES) == 55
 
