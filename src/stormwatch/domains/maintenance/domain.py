@@ -60,9 +60,9 @@ class Maintenance:
     UNSCORED, where the unit works in conditions that the model does not know. Where the model has
     no score the same outcomes come of how far the sensors have drifted (WATCH_WEAR, SERVICE_WEAR).
 
-    With the model `any` it is how many sigmas the oddest sensor is from its normal, 0 to SCORE_MAX.
-    Outcomes: `anomaly`, `sensor_fault`, `no_data` after a gap, `learning` as long as no normal is
-    known, else `healthy`.
+    With the model `any` it is how surprising the reading is, in decades, see `surprise`. Outcomes:
+    `anomaly`, `watch` while it stays as far off as was told, `sensor_fault`, `no_data` after a gap,
+    `learning` as long as no normal is known, else `healthy`.
 
     In a maintenance window what would be an alert is `silenced`; an event of a unit is `noted`.
     """
@@ -73,7 +73,8 @@ class Maintenance:
     feature_names = FEATURE_NAMES
     feature_set = FEATURE_SET
     other_features: ClassVar = {
-        anomalies.FEATURE_SET: anomalies.FEATURES, EVENT_FEATURES: (), OLD_SET: OLD_FEATURES,
+        anomalies.FEATURE_SET: anomalies.NAMES, **anomalies.FEATURES_BEFORE, EVENT_FEATURES: (),
+        OLD_SET: OLD_FEATURES,
     }  # fmt: skip
     """Names of features by their set, where these are others than the domain's own."""
     rules_version = "sensors-1"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stormwatch.domains.maintenance import anomalies, features
-from stormwatch.domains.maintenance.anomalies import Anomalies, Findings
+from stormwatch.domains.maintenance import features, normals
+from stormwatch.domains.maintenance.anomalies import BROKEN, Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.features import Normal
@@ -12,6 +12,8 @@ from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
 from stormwatch.records import NOT_LEARNED, Reason
 
+TOLD_FOR = 10
+"""Readings for which nothing as far off as what was told is news."""
 WORN = "turbofan"
 """The type, and the model, that a body of plain bytes is of."""
 
@@ -26,6 +28,7 @@ class Carry(NamedTuple):
     reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
     silent_s: float = 0.0  # nothing was heard of the unit for longer than its type allows
     is_window: bool = False
+    is_again: bool = False  # no more surprising than what was told a few readings before
 
 
 def advance(
@@ -73,12 +76,26 @@ def advance(
     if judge is None:
         row, learned = _wear(state, life, event, normal)
         return row, carry if learned else carry._replace(note=NOT_LEARNED)
-    life.body, findings = judge.advance(life.body, event, life.since)
+    life.body, findings = judge.advance(life.body, event, life.since, is_usual=not is_window)
     if findings.learned:
         state.time = max(state.time, event.time)
     elif event.time <= state.time:
         carry = carry._replace(note=NOT_LEARNED)
-    return _row(findings, silent_s), carry._replace(findings=findings)
+    if silent_s >= 0 and event.time - silent_s * 1000 < life.until <= event.time:
+        life.told = 0.0  # what a window silenced is news after it
+    is_again = findings.learned and _again(life, findings.score)
+    return _row(findings, silent_s), carry._replace(findings=findings, is_again=is_again)
+
+
+def _again(life: Life, score: float) -> bool:
+    """Whether it was told within the last TOLD_FOR readings that the unit is so far off."""
+    life.quiet += 1
+    if life.quiet > TOLD_FOR:
+        life.told = 0.0
+    if score <= life.told:
+        return True
+    life.told, life.quiet = score, 0
+    return False
 
 
 def _wear(
@@ -100,7 +117,7 @@ def _row(findings: Findings, silent_s: float) -> tuple[float, ...]:
     learning, odd = kinds.count("learning"), kinds.count("odd")
     return (
         findings.score, float(findings.judged), float(learning), float(odd),
-        float(len(kinds) - learning - odd), round(silent_s, 3),
+        float(sum(map(kinds.count, BROKEN))), round(silent_s, 3), *findings.distances,
     )  # fmt: skip
 
 
@@ -115,7 +132,7 @@ def _happened(
     elif what.kind == "window":
         life.until = what.until
     elif what.kind == "sensor_replaced":
-        forget: Callable[..., bytes] = features.forget if judge is None else anomalies.forget
+        forget: Callable[..., bytes] = features.forget if judge is None else normals.forget
         life.body = forget(life.body, what.sensor, event.time, event.unit)
 
 
