@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 
 def run(data: Path | None, say: Say) -> Sequence[Figure]:
-    """Marked readings and silences of simulated fleets, and of C-MAPSS sets of several conditions."""
+    """Marked readings and silences of simulated fleets and C-MAPSS sets of several conditions."""
     domain = Maintenance.load()
     found = []
     for seed in SEEDS:

@@ -46,6 +46,9 @@ BASELINE = 15
 """Readings that make a unit's own baseline; also the weight of the nominal noise in its sigma."""
 STUCK_AFTER = 16
 """The same value so often in a row is a stuck sensor (100 healthy engines of FD001: at most 11)."""
+FARTHEST = 100.0
+"""Farther than so many sigmas from what is normal in its condition no sensor can be believed: a
+sensor that sticks shows it at the first reading in another condition."""
 ELSEWHERE_SPAN = 30
 """Readings that the share of unknown conditions looks back on."""
 
@@ -144,7 +147,6 @@ class Normal:
         made = conditions or _OF_TYPE
         places = [made.sensors.index(name) for name in _NAMES]
         self.known = made.known
-        self.is_any = conditions is None
         self.digest = made.digest
         centre = np.array([each.nominal for each in made.known])[:, places]
         scale = _WEAR / np.array([each.noise for each in made.known])[:, places]
@@ -153,7 +155,7 @@ class Normal:
 
     def find(self, reading: Reading) -> int:
         """Number of the reading's condition, or UNKNOWN."""
-        return 0 if self.is_any else find(self.known, reading.settings)
+        return find(self.known, reading.settings)
 
     def z(self, values: Floats, condition: int) -> Floats:
         """Distances from what is normal in a known condition."""
@@ -187,6 +189,9 @@ def advance(state: UnitState, reading: Reading, normal: Normal) -> tuple[float, 
     """
     values, works = _read(reading.sensors)
     condition = normal.find(reading)
+    if condition != UNKNOWN:
+        z = normal.z(values, condition)
+        works = _believed(z, works)
     memory = _unpacked(state.body, values, normal, reading.unit)
     if learns(state, reading):
         memory.known = min(memory.known + 1.0, _MOST)
@@ -194,7 +199,7 @@ def advance(state: UnitState, reading: Reading, normal: Normal) -> tuple[float, 
         weight = max(2.0 / (ELSEWHERE_SPAN + 1), 1.0 / memory.known)
         memory.elsewhere += weight * (away - memory.elsewhere)
         if condition != UNKNOWN:
-            _learn(memory, values, works, normal.z(values, condition))
+            _learn(memory, values, works, z)
         if reading.cycle < state.cycle:
             state.offset += state.cycle
         state.time, state.cycle = reading.time, reading.cycle
@@ -212,6 +217,14 @@ def _read(sensors: dict[str, float]) -> tuple[Floats, Flags | None]:
     if all(map(le, _LOW, told)) and all(map(le, told, _HIGH)):
         return values, None
     return values, (values >= _LOW) & (values <= _HIGH)
+
+
+def _believed(z: Floats, works: Flags | None) -> Flags | None:
+    """`works`, without sensors that are farther from normal than wear ever brings them."""
+    if works is None:
+        told = z.tolist()
+        return None if max(told) <= FARTHEST and min(told) >= -FARTHEST else abs(z) <= FARTHEST
+    return works & (abs(z) <= FARTHEST)
 
 
 def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
