@@ -29,6 +29,7 @@ class Model(StrEnum):
 
     FRAUD = "fraud"
     MAINTENANCE = "maintenance"
+    MILLING = "milling"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -98,7 +99,7 @@ def bench(
 
 
 def train(
-    model: Annotated[Model, typer.Argument(help="fraud or maintenance")],
+    model: Annotated[Model, typer.Argument(help="fraud, maintenance (remaining life) or milling")],
     data: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Public data; by default generated events."),
@@ -109,7 +110,15 @@ def train(
     ] = None,
 ) -> None:
     """Train a model and write it with a card: its features, metrics, seed and data."""
-    folder = out or shared.ROOT / "src" / "stormwatch" / "domains" / model.value / "model"
+    domains = shared.ROOT / "src" / "stormwatch" / "domains"
+    shipped = domains / model.value / "model"
+    if model is Model.MILLING:
+        shipped = domains / "maintenance" / "equipment" / "models" / "milling"
+    folder = out or shipped
+    if data is not None and model is Model.MILLING:
+        raise StormwatchError(
+            "The milling model is trained on generated products: leave out --data."
+        )
     if data is not None and not data.is_dir():
         raise StormwatchError(
             f"--data {data} is not a folder. Name the folder that holds the data."
@@ -120,6 +129,10 @@ def train(
         from apps.build.training.fraud import train_fraud
 
         card = train_fraud(folder, seed, data)
+    elif model is Model.MILLING:
+        from apps.build.training.milling import train_milling
+
+        card = train_milling(folder, seed)
     else:
         from apps.build.training.maintenance import train_maintenance
 

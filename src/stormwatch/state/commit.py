@@ -75,7 +75,7 @@ class StoreStep:
             found = []
             if outcomes.replayed:
                 found = store.find_decisions(domain, outcomes.replayed)
-                alerts += (row for row in found if row.outcome in self._alert_outcomes)
+                alerts += (row for row in found if row.alert)
             bodies = _in_order(fragment, outcomes.decisions, found) if self._tells else []
             decided.append(Decided(domain, bodies) if bodies else None)
         told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
