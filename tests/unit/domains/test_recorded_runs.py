@@ -43,7 +43,9 @@ def digest(domain: Any, values: list[bytes]) -> str:
         pytest.param(
             Fraud.load, transactions.feed, "d01ea077dac647a1", "9368c9ff24910428", id="payments"
         ),
-        pytest.param(Maintenance.load, readings.feed, "2b1349dfb6513b3d", "", id="readings"),
+        pytest.param(
+            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "cad3a4c41a61bfe0", id="readings"
+        ),
     ],
 )
 def test_fifty_thousand_records_come_to_what_they_came_to(
