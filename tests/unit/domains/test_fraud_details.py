@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from stormwatch.domains.fraud import Fraud, rules
 from stormwatch.domains.fraud.details import ATTEMPTS, Told, distance_km
 from stormwatch.domains.fraud.event import AUTHORISATIONS, KINDS, Details, Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.parse import parse, to_wire
-from stormwatch.domains.fraud.state import FEATURE_NAMES, CustomerState
+from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.errors import SettingsError
 from stormwatch.models import NONE
 from stormwatch.records import RETRY, TAKEN_BACK, Rejection

@@ -21,9 +21,9 @@ from stormwatch.domains.fraud.details import NUMBERS, TEXTS
 from stormwatch.errors import SettingsError
 
 REVIEW_FROM, DECLINE_FROM = 0.5, 1.0
-MONEY = ("amount", "sum_", "mean_")
+MONEY = ("amount", "sum_", "mean_", "usual_mean", "usual_std", "max_30d")
 """How features that are money begin: texts get these as text."""
-FRACTIONS = ("ratio_", "z_")
+FRACTIONS = ("ratio_", "z_", "usual_ratio", "usual_z", "known_days", "terminal_risk")
 """How features begin that texts get with decimals; all others are whole numbers."""
 ZONE = "zone"
 """What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
