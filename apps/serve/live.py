@@ -95,6 +95,11 @@ class Live(Thread):
         """The points of the last hour."""
         return answers.History({name: list(points) for name, points in self._points.items()})
 
+    @property
+    def newest(self) -> dict[str, Look]:
+        """The last look at each domain whose topic exists."""
+        return {domain: looks[-1] for domain, looks in list(self._looks.items()) if looks}
+
     async def newer(self, known: dict[str, int], within: float) -> dict[str, Part]:
         """The parts whose version is not the one in `known`, once there are any; none after
         `within` seconds. To be called on one event loop."""

@@ -160,6 +160,9 @@ class Decision(msgspec.Struct, frozen=True):
     its text. Left out of what came in a format of ours."""
     learned: Learned | msgspec.UnsetType = msgspec.UNSET
     """Of a label: what it says of which event. Left out of all else."""
+    interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
+    """Within which what `score` estimates lies in nine of ten cases, as the model's card was
+    calibrated; in its unit. Left out where the model gives none."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -230,6 +233,7 @@ NOT_LEARNED = "not_learned"
 LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
 OUT_OF_DISTRIBUTION = "out_of_distribution"
+SHADOW_RULE = "shadow_rule"
 LABELLED = "labelled"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
@@ -238,6 +242,7 @@ NOTES = {
     "of the entity: what comes out of order of time teaches it nothing",
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
+    SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",
     LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",

@@ -99,7 +99,8 @@ def train_fraud(
         data=words, data_hash=_digest(rows), seed=seed, parameters=PARAMETERS,
         libraries=libraries(),
         distribution=describe(
-            train.features, np.asarray(booster.predict(train.features)), Domain.settled
+            train.features, np.asarray(booster.predict(train.features)), Domain.settled,
+            train.label > 0,
         ),
         notes=(
             "recall_* count what is reviewed or declined by the model alone. A compromised "

@@ -401,6 +401,7 @@ class _Batch(Generic[E, S]):
                 True if verdict.degraded else msgspec.UNSET,
                 self._mapping,
                 learned=verdict.learned or msgspec.UNSET,
+                interval=verdict.interval or msgspec.UNSET,
             )
         )
         if len(body) > BODY_MAX:

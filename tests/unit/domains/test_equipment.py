@@ -276,7 +276,7 @@ def test_each_shipped_machine_knows_its_normal_and_tells_what_is_not(name: str) 
     assert told.reasons[0].code == f"anomaly_{odd.name}"
     assert odd.words in told.reasons[0].text
     assert told.reasons[-1].code == "life_unknown"
-    assert told.by == ("any-1", "any-1", kind.label)
+    assert told.by == ("any-2", "any-2", kind.label)
 
 
 def test_the_page_explains_each_key_and_its_example_is_a_type() -> None:

@@ -15,12 +15,12 @@ from apps.data.generate.transactions import Transactions
 from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
 from stormwatch.domains.fraud.domain import SHIPPED
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURE_SET
 from stormwatch.domains.fraud.money import money
-from stormwatch.domains.fraud.rules import RULES, RULES_VERSION
-from stormwatch.domains.fraud.state import FEATURE_NAMES, FEATURE_SET, CustomerState
+from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.errors import ModelError
 from stormwatch.models import Card
-from stormwatch.records import Rejection
+from stormwatch.records import OUT_OF_DISTRIBUTION, Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain, Verdict
 
@@ -60,7 +60,7 @@ def verdict(**features: float) -> Verdict:
 def test_it_is_a_domain() -> None:
     domain: Domain[Transaction, CustomerState] = FRAUD
     assert domain.feature_set == FEATURE_SET
-    assert domain.rules_version == RULES_VERSION
+    assert domain.rules_version.startswith("fraud-rules-")
     assert domain.model_version.startswith("fraud-")
     assert domain.alert_outcomes == ALERT_OUTCOMES == {"review", "decline"}
     assert domain.parse(domain.to_wire(EVENTS[0]), NOW) == EVENTS[0]
@@ -71,10 +71,16 @@ def test_outcomes_follow_scores_and_rules_and_only_alerts_have_reasons() -> None
     thresholds = FRAUD.model.card.thresholds
     assert {v.outcome for v in VERDICTS} == {"approve", "review", "decline"}
     for v in VERDICTS:
-        weight = sum(r.weight for r in v.reasons if r.code != "model")
+        weight = sum(r.weight for r in v.reasons if r.code not in ("model", OUT_OF_DISTRIBUTION))
         assert v.score == round(v.score, 6)
         assert 0 <= v.score <= 1
-        assert (v.outcome == "decline") == (v.score >= thresholds["decline"] or weight >= 1)
+        if v.noted == OUT_OF_DISTRIBUTION:
+            assert (v.outcome == "decline") == (weight >= 1)
+            assert (v.outcome == "approve") == (weight < 0.5)
+            continue
+        held = any("not declined for that alone" in r.text for r in v.reasons)
+        by_model = v.score >= thresholds["decline"] and not held
+        assert (v.outcome == "decline") == (by_model or weight >= 1)
         assert (v.outcome == "approve") == (v.score < thresholds["review"] and weight < 0.5)
         assert bool(v.reasons) == (v.outcome in FRAUD.alert_outcomes)
     assert sum(v.outcome == "approve" for v in VERDICTS) > 0.95 * len(VERDICTS)
@@ -95,11 +101,11 @@ GOLDEN = {
     "GBP": (3_000, "9b6e77b0d420d559636c7943c5054ae36531030eea9a8102a7fb59ff34b1f1d0"),
     "CHF": (3_000, "97d1bb6d4e9a3567d0318ecc4863797f8ca7315bd713da3d5a328613b4fdda79"),
 }
-"""Of features, outcomes, scores and reasons as af92a6c had them, where money had no currency."""
+"""Of features, outcomes, scores and reasons of fraud-2: recorded when it came."""
 
 
 @pytest.mark.parametrize("currency", GOLDEN)
-def test_who_uses_one_common_currency_is_decided_as_before(currency: str) -> None:
+def test_who_uses_one_common_currency_is_decided_as_recorded(currency: str) -> None:
     count, wanted = GOLDEN[currency]
     rows, verdicts = FEATURES, VERDICTS
     if currency != "EUR":
@@ -117,6 +123,16 @@ def test_who_uses_one_common_currency_is_decided_as_before(currency: str) -> Non
 
 def test_no_events_no_verdicts() -> None:
     assert FRAUD.decide([], [], []) == []
+
+
+LIMITS = {
+    "amount_far_above_own_mean": {"ratio_30d"},
+    "burst_1h": {"count_1h", "sum_1h"},
+    "large_burst_1h": {"count_1h", "ratio_30d", "count_30d", "amount"},
+    "first_transactions_large": {"seen", "amount"},
+    "large_at_night": {"hour", "amount", "ratio_30d"},
+}
+"""Features that are just at their limits in the test below."""
 
 
 @pytest.mark.parametrize(
@@ -143,10 +159,9 @@ def test_each_rule_fires_at_its_limits_with_the_numbers_in_words(
     found = verdict(**features)
     assert found.outcome in ALERT_OUTCOMES
     assert any(words in reason.text for reason in found.reasons if reason.code == code), found
-    rule = next(rule for rule in RULES if rule.code == code)
-    for condition in rule.conditions:
-        off = condition.value + (1 if condition.op == "<=" else -1)
-        assert code not in [r.code for r in verdict(**features | {condition.feature: off}).reasons]
+    for name in features.keys() & LIMITS[code]:
+        off = features[name] + (1 if name in ("seen", "hour") else -1)
+        assert code not in [r.code for r in verdict(**features | {name: off}).reasons]
 
 
 def test_rules_alone_can_decline() -> None:
@@ -156,7 +171,7 @@ def test_rules_alone_can_decline() -> None:
 
 
 def test_the_model_names_its_probability() -> None:
-    declined = max(VERDICTS, key=lambda v: v.score)
+    declined = max((v for v in VERDICTS if not v.noted), key=lambda v: v.score)
     reason = declined.reasons[-1]
     assert reason.code == "model"
     assert f"{declined.score:.1%}" in reason.text

@@ -4,7 +4,7 @@ Protocol: all payments in order of time, through the code of the bolts, with the
 customers' places but without the categories, whose mix drifts; labels seven days late.
 
 As shipped: the share of the genuine payments that are declined and that are alerted (reviewed or
-declined), by the model and the rules that a mapping comes with, each card's first days included.
+declined), by the model and the shipped rules, each card's first days included.
 Refitted: the cards in five parts; a model is trained on the features of four and
 scores the fifth; average precision of each part.
 """
@@ -23,7 +23,6 @@ from apps.build.training.metrics import average_precision, roc_auc
 from apps.build.training.payments import Core, Labelled
 from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
 from stormwatch.domains.fraud.event import Details, Transaction
-from stormwatch.domains.fraud.rules import WITH_DETAILS
 from stormwatch.errors import SettingsError
 
 PARTS, ROUNDS = 5, 200
@@ -53,7 +52,7 @@ def payments(data: Path) -> Iterator[Labelled]:
 def run(data: Path | None, say: Say) -> Sequence[Figure]:
     """See the module's text."""
     assert data is not None
-    shipped = Fraud.load(rule_set=WITH_DETAILS)
+    shipped = Fraud.load()
     core, made = Core(judge=shipped), list(payments(data))
     done = [core.advance(event, fraud=label > 0) for event, label in made]
     say(f"features of {len(made):,} payments")

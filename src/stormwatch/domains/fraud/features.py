@@ -51,11 +51,13 @@ def advance(
         travel = _travel(carry)
     kept = state.habits
     if kept is None:
-        kept = state.habits = Habits()
+        kept = Habits()
     elif state.currency != currency:  # after a month without payments: sums of another currency
-        kept = state.habits = Habits(labels=kept.labels, country=kept.country)
+        kept = Habits(labels=kept.labels, country=kept.country)
     if takes_back(event):
         kept = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Habits)
+    else:
+        state.habits = kept
     usual = habits.advance(kept, event, int(own[0]))
     return (*own, *usual, *travel, *second), carry
 

@@ -78,7 +78,7 @@ class Known(msgspec.Struct, array_like=True):
 
 class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     """Rings of buckets; bucket b stands at b modulo the ring's length. At most 0.6 KB encoded, and
-    0.4 KB more where payments have details."""
+    0.4 KB more where payments have details; `habits` come on top."""
 
     seen: int
     newest: int  # greatest event time, ms; means nothing while `seen` is 0
