@@ -46,7 +46,7 @@ _FLOOR = 1e-3
 """Least variance of a feature: of one that never varied as well."""
 NEARLY_ALL = 0.9995
 """Share of the training rows that are nearer than the distance that is allowed."""
-RARELY_MORE = 0.98
+RARELY_MORE = 0.99
 """The same of the rows of a rare class."""
 FIT_MAX = 200_000
 """Rows that a description is made of at most, evenly taken."""
@@ -64,6 +64,7 @@ class _Described(msgspec.Struct, frozen=True, array_like=True):
     center: bytes  # of the normal scores
     precision: bytes  # features x features: inverse of their covariance
     far: float  # squared distance
+    rare: bytes = b""  # features x 2: between which values the rows of a rare class were
 
 
 def describe(
@@ -99,13 +100,15 @@ def describe(
     precision = np.linalg.inv(covariance).astype("<f4")
     distance = _distance(z - center.astype("<f4"), precision)
     far = float(np.quantile(distance, NEARLY_ALL))
+    ends = b""
     if len(seldom):
+        ends = _bytes(np.array([seldom.min(axis=0), seldom.max(axis=0)]).T)
         own = _normal_scores(_curves(quantiles), seldom) - center.astype("<f4")
         far = max(far, float(np.quantile(_distance(own, precision), RARELY_MORE)))
     return msgspec.msgpack.encode(
         _Described(
             x.shape[1], _bytes(quantiles), _bytes(np.array(shares) / len(y[kept])), _bytes(score),
-            _bytes(center), _bytes(precision), far,
+            _bytes(center), _bytes(precision), far, ends,
         )
     )  # fmt: skip
 
@@ -150,6 +153,10 @@ class Distribution:
         self._curves = _curves(self._quantiles)
         spread = np.where(high > low, high - low, np.inf)
         self._low, self._high = low - spread, high + spread
+        if told.rare:
+            low, high = _array(told.rare, (n, 2)).T
+            self._low = np.minimum(self._low, low - (high - low))
+            self._high = np.maximum(self._high, high + (high - low))
 
     def outside(self, rows: ArrayLike) -> Flags:
         """Of each row (features in the order of the card) whether it is out of distribution."""

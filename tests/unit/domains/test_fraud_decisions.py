@@ -96,10 +96,10 @@ def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -
 
 
 GOLDEN = {
-    "EUR": (20_000, "24bf294298a04f7738877ba4e343df04b2bee42c350f823cbbdf041f41d7d634"),
-    "USD": (3_000, "e3dc2793bfede582abe60460f38be3bdbfe0e254c0d823c005994ecf80ceaaf1"),
-    "GBP": (3_000, "9b6e77b0d420d559636c7943c5054ae36531030eea9a8102a7fb59ff34b1f1d0"),
-    "CHF": (3_000, "97d1bb6d4e9a3567d0318ecc4863797f8ca7315bd713da3d5a328613b4fdda79"),
+    "EUR": (20_000, "e430c896504fd00bbcf66bd5af29918b6ef529a088fc6c1a0178dc7b74eccfe7"),
+    "USD": (3_000, "1486c227333f31503fb2d3817e7089ecc6c536dc54bee5c774927bbe429bf076"),
+    "GBP": (3_000, "f18d1cc9cf2176b3039c0a36d44776379e2c8d0e074dedcf52c0a26c7a825966"),
+    "CHF": (3_000, "474bb516295451a8f12e9ec224710bd8ddc85237cf6e245e38fbbc8c70a3e9cf"),
 }
 """Of features, outcomes, scores and reasons of fraud-2: recorded when it came."""
 

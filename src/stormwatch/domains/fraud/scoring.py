@@ -97,7 +97,7 @@ class Scorer:
         told = _Batch(events, rows, carries, back)
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
-            found[at] = UNSCORED
+            found[at], outside[at] = UNSCORED, False
         review, decline = self._by_rules(fired, len(rows))
         by_model = np.where(outside, UNSCORED, found)
         suspect = (by_model >= limits.review) | review
