@@ -29,6 +29,7 @@ class Model(StrEnum):
 
     FRAUD = "fraud"
     MAINTENANCE = "maintenance"
+    MILLING = "milling"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -98,7 +99,7 @@ def bench(
 
 
 def train(
-    model: Annotated[Model, typer.Argument(help="fraud or maintenance")],
+    model: Annotated[Model, typer.Argument(help="fraud, maintenance (remaining life) or milling")],
     data: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Public data; by default generated events."),
@@ -123,7 +124,15 @@ def train(
     ] = None,
 ) -> None:
     """Train a model and write it with a card: its features, metrics, seed and data."""
-    folder = out or shared.ROOT / "src" / "stormwatch" / "domains" / model.value / "model"
+    domains = shared.ROOT / "src" / "stormwatch" / "domains"
+    shipped = domains / model.value / "model"
+    if model is Model.MILLING:
+        shipped = domains / "maintenance" / "equipment" / "models" / "milling"
+    folder = out or shipped
+    if data is not None and model is Model.MILLING:
+        raise StormwatchError(
+            "The milling model is trained on generated products: leave out --data."
+        )
     if data is not None and not data.is_dir():
         raise StormwatchError(
             f"--data {data} is not a folder. Name the folder that holds the data."
@@ -141,6 +150,10 @@ def train(
         raise StormwatchError(
             "--reviews-a-day and --genuine-declined are of the fraud model. Leave them out."
         )
+    elif model is Model.MILLING:
+        from apps.build.training.milling import train_milling
+
+        card = train_milling(folder, seed)
     else:
         from apps.build.training.maintenance import train_maintenance
 
