@@ -233,6 +233,7 @@ NOT_LEARNED = "not_learned"
 LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
 OUT_OF_DISTRIBUTION = "out_of_distribution"
+SHADOW_RULE = "shadow_rule"
 LABELLED = "labelled"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
@@ -241,6 +242,7 @@ NOTES = {
     "of the entity: what comes out of order of time teaches it nothing",
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
+    SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",
     LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",

@@ -217,7 +217,9 @@ class Settings:
         "by rules until it can be read", choices=("stop", "rules"),
     )  # fmt: skip
     fraud_model: str = _option("fraud.model", "", "folder of another fraud model; none: rules only")
-    fraud_rules: str = _option("fraud.rules", "", "JSON file with other fraud rules")
+    fraud_rules: str = _option(
+        "fraud.rules", "", "file of other fraud rules (./stormwatch rules check FILE)", sent=True
+    )
     fraud_retry_s: int = _option(
         "fraud.retry_s", 120, "the same payment with another id within this time is a retry; 0: "
         "none is; only of payments with details (schema/transactions.md)", low=0, high=86_400,

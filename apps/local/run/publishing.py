@@ -52,6 +52,8 @@ def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, 
     from stormwatch.adapters import connect
 
     topic = asked.topic_in(settings)
+    if not asked.files:
+        mappings.expect_none(settings, asked.events, topic)
     stop = threading.Event()
 
     def interrupted(number: int, frame: FrameType | None) -> None:

@@ -19,10 +19,8 @@ A set is read whole or refused whole: by file, line, rule, and what is allowed.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from pathlib import Path
-from string import Formatter
 from typing import Annotated, Any, Literal, NamedTuple
 from zlib import crc32
 
@@ -105,13 +103,19 @@ class RuleSet(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What rules of a domain may ask of."""
+    """What rules of a domain may ask of, and say."""
 
     kinds: Mapping[str, Kind]
-    money: frozenset[str]
-    """Numbers that texts show as money: {amount} without a format."""
-    always: frozenset[str]
-    """Those that are always known: texts may show them without asking for them."""
+    wrong_reason: Callable[[str, frozenset[str]], str]
+    """What is wrong with the text of a reason, given what the rule asks of; "" if nothing is."""
+
+
+class RuleError(SettingsError):
+    """A rule that cannot be used: `key` of it is wrong, and why."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key} {why}")
+        self.key, self.why = key, why
 
 
 def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
@@ -129,20 +133,19 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
         if one.id in seen:
             raise _wrong(document, number, one.id, "id", "is there twice. Give each rule its own")
         seen.add(one.id)
-        rules.append(_checked(document, number, one, names))
-    made = msgspec.json.encode([file.review_from, file.decline_from, *map(_told, rules)])
-    return RuleSet(tuple(rules), file.review_from, file.decline_from, f"{prefix}-{crc32(made):08x}")
+        try:
+            rules.append(checked(one, names))
+            if bool(one.weight) is (one.outcome is not None):
+                raise RuleError("weight", "or an outcome is needed, one of the two")
+        except RuleError as error:
+            raise _wrong(document, number, one.id, error.key, error.why) from error
+    return made(rules, file.review_from, file.decline_from, prefix)
 
 
-def load(path: Path, names: Names, prefix: str) -> RuleSet:
-    """As `parse`, of a file. Raises SettingsError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} contains no rules: {error}. Fix it, or name another.") from (
-            error
-        )
-    return parse(text, str(path), names, prefix)
+def made(rules: Sequence[Rule], review_from: float, decline_from: float, prefix: str) -> RuleSet:
+    """The set, with its version."""
+    told = msgspec.json.encode([review_from, decline_from, *map(_told, rules)])
+    return RuleSet(tuple(rules), review_from, decline_from, f"{prefix}-{crc32(told):08x}")
 
 
 def _told(rule: Rule) -> tuple[Any, ...]:
@@ -152,18 +155,17 @@ def _told(rule: Rule) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _checked(document: Document, number: int, one: RuleText, names: Names) -> Rule:
+def checked(one: RuleText, names: Names) -> Rule:
+    """The rule, once its condition, its text and its examples hold. Raises RuleError."""
     try:
         predicate = read(one.when, names.kinds)
     except PredicateError as error:
-        raise _wrong(document, number, one.id, "when", f"cannot be read: {error}") from error
-    if bool(one.weight) is (one.outcome is not None):
-        raise _wrong(document, number, one.id, "weight", "or an outcome is needed, one of the two")
-    if why := _wrong_reason(one.reason, predicate.names, names):
-        raise _wrong(document, number, one.id, "reason", why)
+        raise RuleError("when", f"cannot be read: {error}") from error
+    if why := names.wrong_reason(one.reason, predicate.names):
+        raise RuleError("reason", why)
     for at, example in enumerate(one.example):
         if why := _wrong_example(example, predicate, names):
-            raise _wrong(document, number, one.id, f"example[{at}]", why)
+            raise RuleError(f"example[{at}]", why)
     return Rule(
         one.id, predicate, one.reason, one.weight, one.outcome or "", one.severity, one.owner,
         one.state, tuple(one.example),
@@ -182,36 +184,6 @@ def _wrong(document: Document, number: int, rule: str, key: str, why: str) -> Se
         line = document.text.count("\n", 0, starts[number] + (found.start() if found else 0)) + 1
     place = f"{document.where}, line {line}" if line else document.where
     return SettingsError(f"{place}: rule {rule!r}: {key} {why}.")
-
-
-_SPEC = re.compile(r"[<>^]?\d{0,2},?(\.\d{1,2})?[a-zA-Z%]?")
-
-
-def _wrong_reason(text: str, asked: frozenset[str], names: Names) -> str:
-    """What is wrong with a reason's text; "" if nothing is."""
-    try:
-        fields = [(field, spec or "", how) for _, field, spec, how in Formatter().parse(text)]
-    except ValueError as error:
-        return f"cannot be formatted ({error}). Write {{{{ for a brace"
-    for field, spec, how in fields:
-        if field is None:
-            continue
-        if field not in names.kinds:
-            return f"shows {{{field}}}, which is not known. Known: {', '.join(sorted(names.kinds))}"
-        if field not in names.always and field not in asked:
-            return f"shows {{{field}}}, which may not be known: ask for it in `when`"
-        plain = names.kinds[field] is Kind.TEXT or field in names.money
-        if how or not _SPEC.fullmatch(spec) or (plain and spec):
-            return (
-                f"has a format of {{{field}}} that cannot be: {{{field}}} for text and money, "
-                f"{{{field}:.1f}} for a number with one decimal"
-            )
-        if not plain:
-            try:
-                format(-2.5 if spec else 0, spec)
-            except ValueError as error:
-                return f"has a format of {{{field}}} that cannot be ({error})"
-    return ""
 
 
 def _wrong_example(example: Example, predicate: Predicate, names: Names) -> str:

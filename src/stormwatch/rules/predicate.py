@@ -67,7 +67,7 @@ def read(text: str, kinds: Mapping[str, Kind]) -> Predicate:
     if len(text) > TEXT_MAX:
         raise PredicateError(f"it has {len(text)} characters; at most {TEXT_MAX} are read")
     if not text.strip():
-        raise PredicateError("it is empty. Write a condition such as amount >= 100")
+        raise PredicateError("it has no condition. Write a condition such as amount >= 100")
     try:
         found = sqlglot.parse(text)
     except ParseError as error:

@@ -83,12 +83,15 @@ class Judge(Protocol, Generic[E, S]):
     event: type[E]
     state: type[S]
     feature_set: str  # name and version of the features, e.g. "fraud-1"
-    rules_version: str
     alert_outcomes: frozenset[str]
 
     @property
     def model_version(self) -> str:
         """Of the model that `decide` uses; may load it, so first asked off the heartbeat path."""
+
+    @property
+    def rules_version(self) -> str:
+        """Of the rules that `decide` uses."""
 
     def to_wire(self, event: E) -> bytes:
         """The event as JSON, to be kept of a record that is set aside; see `Domain.parse`."""

@@ -277,7 +277,7 @@ def test_distance_and_speed_are_from_the_payment_before() -> None:
 
 
 def test_a_payment_that_nobody_can_have_travelled_to_is_reviewed() -> None:
-    domain = Fraud(Path(NONE), rule_set=rules.WITH_DETAILS)
+    domain = Fraud(Path(NONE))
     for channel, outcome in (("pos", "review"), ("", "review"), ("online", "approve")):
         state = domain.new_state()
         judged(domain, state, pay(NOON, "a", place=(52.52, 13.4)))
@@ -289,10 +289,13 @@ def test_a_payment_that_nobody_can_have_travelled_to_is_reviewed() -> None:
             assert reason.code == "impossible_travel" and "km/h" in reason.text
 
 
-def test_payments_of_a_mapping_have_the_rules_on_details_and_no_others() -> None:
-    plain = Fraud.from_settings(Settings())
-    mapped = Fraud.from_settings(Settings(mapping_transactions="preset:sparkov"))
-    assert plain.rules_version == rules.RULES_VERSION != mapped.rules_version
+def test_a_native_payment_has_no_speed_so_no_rule_on_it_fires() -> None:
+    state = BY_RULES.new_state()
+    for name in ("a", "b"):
+        plain = Transaction(name, "c", "p", NOON, 500, "EUR")
+        row, carry = BY_RULES.advance(state, plain)
+        (verdict,) = BY_RULES.decide([plain], [row], [carry])
+        assert (verdict.outcome, verdict.reasons) == ("approve", ())
 
 
 def written(folder: Path, *conditions: list[Any], text: str = "x") -> Path:
@@ -313,7 +316,7 @@ def written(folder: Path, *conditions: list[Any], text: str = "x") -> Path:
 def test_a_rule_that_cannot_be_on_a_detail_is_refused(
     tmp_path: Path, condition: list[Any], text: str
 ) -> None:
-    with pytest.raises(SettingsError, match=r"rules\.json: rule 'r' has a"):
+    with pytest.raises(SettingsError, match=r"rules\.json: rule 'r': "):
         rules.read(written(tmp_path, condition, text=text), FEATURE_NAMES)
 
 

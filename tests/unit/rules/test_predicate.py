@@ -97,7 +97,7 @@ def test_a_result_that_is_no_number_is_not_known(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is empty"),
+        ("", "has no condition"),
         ("amonut > 1", "'amonut' is not known"),
         ("countri = 'DE'", "Did you mean country?"),
         ("a > 'x'", "not a number"),

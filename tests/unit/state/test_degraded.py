@@ -19,7 +19,7 @@ from apps.prove.verdict.judge import KINDS, PASS, Judgement, judge
 from apps.prove.verdict.tables import Tables, of_memory
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
-from stormwatch.domains.fraud.rules import DECLINE_FROM, REVIEW_FROM
+from stormwatch.domains.fraud.rules import shipped
 from stormwatch.domains.maintenance.domain import Maintenance
 from stormwatch.domains.maintenance.features import FEATURE_NAMES
 from stormwatch.models import NONE
@@ -32,6 +32,7 @@ from tests.models import steps as laws
 from tests.models.toy import Toy
 
 FRAUD, MAINTENANCE = Fraud.load(), Maintenance.load()
+RULES = shipped(Fraud.feature_names)
 NEVER_LATE = 10**13
 _decode = msgspec.json.Decoder(Decision).decode
 
@@ -62,8 +63,8 @@ def test_fraud_by_rules_alone_is_what_the_rules_weigh() -> None:
     for whole, half in zip(both, by_rules, strict=True):
         rules = tuple(reason for reason in whole.reasons if reason.code != "model")
         weight = sum(reason.weight for reason in rules)
-        outcome = "decline" if weight >= DECLINE_FROM else "review"
-        wanted = (outcome, rules) if weight >= REVIEW_FROM else ("approve", ())
+        outcome = "decline" if weight >= RULES.decline_from else "review"
+        wanted = (outcome, rules) if weight >= RULES.review_from else ("approve", ())
         assert half == Decided(wanted[0], UNSCORED, wanted[1], degraded=True)
     assert {"approve", "review", "decline"} == {verdict.outcome for verdict in by_rules}
 
