@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import ClassVar
 
-from stormwatch.domains.maintenance import anomalies, lives
+from stormwatch.domains.maintenance import findings, lives
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import Types, chosen, default_types
 from stormwatch.domains.maintenance.event import Reading
@@ -20,6 +20,7 @@ from stormwatch.domains.maintenance.features import (
     advance,
     learns,
 )
+from stormwatch.domains.maintenance.health import clock
 from stormwatch.domains.maintenance.judging import (
     Thresholds,
     is_elsewhere,
@@ -73,7 +74,7 @@ class Maintenance:
     feature_names = FEATURE_NAMES
     feature_set = FEATURE_SET
     other_features: ClassVar = {
-        anomalies.FEATURE_SET: anomalies.NAMES, **anomalies.FEATURES_BEFORE, EVENT_FEATURES: (),
+        findings.FEATURE_SET: findings.NAMES, **findings.FEATURES_BEFORE, EVENT_FEATURES: (),
         OLD_SET: OLD_FEATURES,
     }  # fmt: skip
     """Names of features by their set, where these are others than the domain's own."""
@@ -153,7 +154,7 @@ class Maintenance:
     def other_versions(self) -> frozenset[Versions]:
         """Model, rules and features of what the remaining-life model does not judge."""
         kinds = self._types.by_name.values()
-        judged = {(MODEL, kind.label, anomalies.FEATURE_SET) for kind in kinds}
+        judged = {(MODEL, kind.label, findings.FEATURE_SET) for kind in kinds}
         return frozenset(judged | {(NONE, kind.label, EVENT_FEATURES) for kind in kinds})
 
     def parse(self, value: bytes, timestamp: int) -> Reading | Rejection:
@@ -174,15 +175,19 @@ class Maintenance:
         The carry: what the verdict is to be noted as, if the reading is not learned; of other types
         and of events what else the verdict is made of.
         """
-        if (
-            event.event is None
-            and event.equipment in self._wearing
-            and isinstance(state.body, bytes)
-        ):
+        is_plain = event.equipment in self._wearing and isinstance(state.body, bytes)
+        skew_s = 0.0
+        if event.event is None and event.time > lives.since(state):
+            state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
+        if event.event is None and is_plain:
             note = None if learns(state, event) else NOT_LEARNED
-            return advance(state, event, self._normal), note
+            row = advance(state, event, self._normal)
+            if not skew_s:
+                return row, note
+            return row, Carry(self._types.of(event.equipment), note=note or "", skew_s=skew_s)
         kind = self._types.of(event.equipment)
-        return lives.advance(state, event, kind, self._judges[kind.name], self._normal)
+        row, carry = lives.advance(state, event, kind, self._judges[kind.name], self._normal)
+        return row, carry._replace(skew_s=skew_s) if skew_s else carry
 
     def decide(
         self,

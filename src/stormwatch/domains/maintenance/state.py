@@ -25,3 +25,4 @@ class UnitState(msgspec.Struct, array_like=True):
     cycle: int = 0  # its counter
     offset: int = 0  # cycles run before the counter was last reset
     body: bytes | Life = b""
+    clock: bytes = b""  # of its readings' times: see `health.clock`

@@ -8,6 +8,7 @@ hands them distances from it in sigmas.
 
 from stormwatch.domains.maintenance.health.suspects import (
     KINDS,
+    LONGEST,
     OUT,
     START,
     Look,
@@ -15,4 +16,4 @@ from stormwatch.domains.maintenance.health.suspects import (
     Suspects,
 )
 
-__all__ = ["KINDS", "OUT", "START", "Look", "Named", "Suspects"]
+__all__ = ["KINDS", "LONGEST", "OUT", "START", "Look", "Named", "Suspects"]

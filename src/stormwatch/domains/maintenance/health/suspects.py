@@ -19,7 +19,7 @@ readings: then what it shows is learned anew. MOST are watched at a time.
 from collections.abc import Sequence
 from math import sqrt
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stormwatch.domains.maintenance.health import units
 
@@ -30,9 +30,11 @@ START, OUT, CALM = 4.5, 3.5, 2.0
 """Sigmas: a new extreme that makes a suspect; one that is off; and less than that is as ever."""
 LONGEST = 300
 """Readings after which a sensor that is still at fault is learned anew."""
-DRIFTED = 1.5
+DRIFTED = 0.8
 """Sigmas that the mean of a sensor was off before it became a suspect: then it drifts."""
-_SLOWLY = 60  # readings as ever, after which a suspect is none, or one that comes and goes is healed
+_SLOWLY = (
+    60  # readings as ever, after which a suspect is none, or one that comes and goes is healed
+)
 _SOON = 12  # the same of one that stays off
 _ROW = Struct("<BBH12B5f")
 _FLOAT32 = Struct("<f")
@@ -71,12 +73,12 @@ class _Suspect:
         "zeros",
     )  # fmt: skip
 
-    def __init__(self, row: tuple[float, ...]) -> None:
+    def __init__(self, row: tuple[Any, ...]) -> None:
         (
             self.place, self.kind, self.age, self.outs, self.mids, self.returns, self.calm,
             self.unit, self.fits, self.swaps, self.zeros, self.tops, self.bottoms, self.was_out,
             self.partner, self.mean, self.squares, self.top, self.bottom, self.before,
-        ) = row  # type: ignore[assignment]  # fmt: skip
+        ) = row  # fmt: skip
 
     def packed(self) -> bytes:
         """As it is kept."""
@@ -91,6 +93,7 @@ class _Suspect:
 
     def meet(self, look: Look) -> None:
         """Count a reading."""
+        kind = KINDS[self.kind]
         z = _FLOAT32.unpack(_FLOAT32.pack(max(-1e6, min(look.z, 1e6))))[0]
         size = abs(z)
         if self.age < _FULL:  # later counts are of no use
@@ -108,15 +111,16 @@ class _Suspect:
                     self.unit = units.match(look.value, look.centre, look.sigma)
                 if self.unit and units.fits(self.unit, look.value, look.centre, look.sigma):
                     self.fits += 1
-            if z >= self.top or self.age == 1:
-                self.tops = self.tops + 1 if z == self.top else 1
-                self.top = z
-            if z <= self.bottom or self.age == 1:
-                self.bottoms = self.bottoms + 1 if z == self.bottom else 1
-                self.bottom = z
+            value = _FLOAT32.unpack(_FLOAT32.pack(look.value))[0]
+            if value >= self.top or self.age == 1:
+                self.tops = self.tops + 1 if value == self.top else 1
+                self.top = value
+            if value <= self.bottom or self.age == 1:
+                self.bottoms = self.bottoms + 1 if value == self.bottom else 1
+                self.bottom = value
         else:
             self.age += 1
-        is_pinned = z in (self.top, self.bottom) and KINDS[self.kind] == "clipping"
+        is_pinned = kind == "clipping" and look.value in (self.top, self.bottom)
         self.calm = 0 if size >= OUT or is_pinned else self.calm + 1
         self.was_out = int(size >= OUT)
 
@@ -129,30 +133,27 @@ class _Suspect:
         """What is wrong, as far as it can be told; `has_others`: sensors to compare it with."""
         age = self.age
         most = 0.8 * age
-        if self.zeros >= 2:
-            return "dropout"
-        if age >= 5 and self.swaps >= most:
-            return "swapped"
-        if age >= 5 and self.fits >= most:
-            return "unit"
-        if age >= 16 and self._is_clipped():
-            return "clipping"
-        if self.returns >= 3 and self.outs <= 0.4 * age and self.mids <= 0.15 * age:
-            return "spikes"
-        if not has_others:
-            return ""
         spread, off = self.spread, abs(self.mean)
-        if age >= 16 and self.mids >= 0.15 * age and self.outs >= 0.1 * age and spread >= 2.2:
-            return "noise" if off <= spread else ""
-        if age >= 10 and self.outs >= most and spread <= max(2.5, 0.25 * off):
-            return "drift" if abs(self.before) >= DRIFTED else "offset"
-        return ""
+        signs = {
+            "dropout": self.zeros >= 2,
+            "swapped": age >= 5 and self.swaps >= most,
+            "unit": age >= 5 and self.fits >= most,
+            "clipping": age >= 16 and self._is_clipped(),
+            "spikes": self.returns >= 3 and age >= 24 and self.outs <= 0.25 * age
+            and self.mids <= 0.1 * age,
+            "noise": age >= 16 and self.mids > 0.1 * age and self.outs >= 0.1 * age
+            and has_others and spread >= max(2.2, off),
+            "offset": age >= 10 and self.outs >= most
+            and has_others and spread <= max(2.5, 0.25 * off),
+        }  # fmt: skip
+        kind = next((kind for kind, is_it in signs.items() if is_it), "")
+        return "drift" if kind == "offset" and abs(self.before) >= DRIFTED else kind
 
     def _is_clipped(self) -> bool:
-        hits = max(
-            self.tops if self.top < OUT else 0, self.bottoms if self.bottom > -OUT else 0
-        )
-        return hits >= 4 and hits >= 0.08 * self.age
+        hits = 0 if self.top == self.bottom else max(
+            0 if self.top == 0 else int(self.tops), 0 if self.bottom == 0 else int(self.bottoms)
+        )  # fmt: skip
+        return hits >= 4 and hits >= 0.08 * self.age >= self.outs
 
     def is_over(self) -> bool:
         """Whether it reads as ever again, or was watched for long enough."""
