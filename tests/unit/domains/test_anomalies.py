@@ -261,6 +261,19 @@ def test_at_its_largest_it_is_below_two_kilobytes() -> None:
     assert 1700 < len(unit.body) < 1900
 
 
+def test_with_suspects_it_is_below_two_kilobytes_too() -> None:
+    unit = Unit()
+    draw = random.Random(2)
+    for nth in range(360):
+        sensors = {f"sensor_{n}": draw.gauss(50, 2) for n in range(20)}
+        if nth > 300:
+            sensors |= {"sensor_3": draw.gauss(99, 2), "sensor_4": draw.gauss(10, 2)}
+        unit.read(**sensors)
+    assert {one.kind for one in unit.read(**sensors).found} >= {"offset"}
+    state = UnitState(unit.time, 7, 7, Life("a" * 40, unit.body, 2**45, 2**45, 9.5, 10))
+    assert len(msgspec.msgpack.encode(state)) <= 2000
+
+
 def test_a_normal_of_the_fleet_judges_from_the_first_reading() -> None:
     toml = 'name = "c"\n[sensors.x]\nnominal = 50.0\nnoise = 2.0\n'
     judge = Anomalies(read(toml, "c.toml"))

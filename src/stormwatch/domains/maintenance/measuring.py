@@ -10,6 +10,8 @@ from stormwatch.domains.maintenance.health import LONGEST, OUT, START, Look, Sus
 from stormwatch.domains.maintenance.normals import (
     GONE,
     LEARNING,
+    MEANS,
+    MEANS_AT,
     ROW,
     SIZE,
     YOUNG,
@@ -41,7 +43,9 @@ _SURE = 100  # readings from which its longest run is believed
 MISSED = 4.0
 """Readings in a row that would have had a sensor, from which it is told that it is absent."""
 COMPARED = 3
-"""Sensors at least, of which one that drifts alone is told."""
+"""Sensors that a reading has to have: with fewer their faults and the unit's are not parted."""
+MORE = 0.25
+"""Of the width of all that was seen: so far outside of it is as never before."""
 
 _K, _C = 2.0, 2.52
 _SETTLED = round(1 / ALPHA) - 1  # readings from which the weight is ALPHA
@@ -103,11 +107,12 @@ class Measuring:
         """What there is to say, when all sensors were taken; their distances are put to others."""
         outer, known = self._outer, self._known
         parts = surprise(known.rare, outer.distances)
-        if self.judged >= COMPARED and (name := outer.drifter(parts)):
-            self._suspects.drifts(outer.farthest)
-            self._looks.setdefault(outer.farthest.place, (outer.farthest, name))
-        if self._looks:
-            self._look()
+        if self.judged >= COMPARED:
+            if name := outer.drifter(parts):
+                self._suspects.drifts(outer.farthest)
+                self._looks.setdefault(outer.farthest.place, (outer.farthest, name))
+            if self._looks:
+                self._look()
         score = round(sum(parts), 6)
         if score >= LIMIT:
             self.found += outer.leads(parts, {each.name for each in self.found})
@@ -119,7 +124,7 @@ class Measuring:
     def _look(self) -> None:
         """Tell what is wrong with which sensor."""
         looks = [look for look, _ in self._looks.values()]
-        named, anew = self._suspects.look(looks, self.judged, self._off)
+        named, anew, healed = self._suspects.look(looks, self.judged, self._off)
         for each in named:
             look, name = self._looks[each.place]
             _, partner = self._looks.get(each.partner, (look, ""))
@@ -130,6 +135,8 @@ class Measuring:
         for place in anew:
             at = place * SIZE
             self._known.clear(at, bytes(self._known.rows[at : at + 8]), self._time)
+        for place in healed:
+            MEANS.pack_into(self._known.rows, place * SIZE + MEANS_AT, 0.0, 0.0)
         self._known.watched = self._suspects.packed
         self.learned = True
 
@@ -141,12 +148,12 @@ class Measuring:
         for at in range(0, len(rows), SIZE):
             row = _unpack(rows, at)
             digest, seen, count, gone, share = row[0], row[1], row[2], row[-2], row[-1]
-            if digest in here or count < _SURE or not seen < self._time > self._since:
+            if digest in here or count < LEARNING or not seen < self._time > self._since:
                 continue
             gone = min(gone + 1.0, _MOST)
             GONE.pack_into(rows, at + SIZE - GONE.size, gone, share)
             self.learned = True
-            if (gone + 1.0) * share >= MISSED and gone <= LONGEST:
+            if count >= _SURE and (gone + 1.0) * share >= MISSED and gone <= LONGEST:
                 name = names.get(digest, "")
                 self.found.append(Finding("dropout", name, row[5], row[6], known=int(gone)))
 
@@ -218,14 +225,17 @@ class Measuring:
         if score >= ODD and value in SENTINELS and not column.is_counter:
             self.found.append(Finding("sentinel", column.name, value, centre, sigma, score))
             return
+        fault = False
         if count >= _SURE and is_new and not column.is_counter:
-            is_odd = (far_off >= START and not low <= distance <= high) or (
+            more = MORE * (high - low)
+            is_odd = (far_off >= START and not low - more <= distance <= high + more) or (
                 run > longest and run > 1 and step * _FINE < sigma
             )
-            if self._is_at_fault(look, column, is_odd=is_odd):
-                young = (digest, self._time, count, run, longest, raw, centre, step)
-                YOUNG.pack_into(self._known.rows, at, *young)
-                return
+            fault = self._is_at_fault(look, column, is_odd=is_odd)
+        young = (digest, self._time, count, run, longest, raw, centre, step)
+        if fault:
+            YOUNG.pack_into(self._known.rows, at, *young)
+            return
         if score >= ODD:
             self.found.append(Finding("odd", column.name, value, centre, sigma, score))
         unit = scale if scale > step else step
@@ -246,6 +256,9 @@ class Measuring:
         if not is_new:
             return
         self.learned = self._is_kept = True
+        if far_off >= OUT and look.place in self._suspects.by_place:
+            YOUNG.pack_into(self._known.rows, at, *young)
+            return
         weight = _WEIGHTS[count] if count < _SETTLED else ALPHA
         moved, spread = _learned(spread, sigma, z, weight)
         level += (LEVEL if count > _LEVELLED else weight) * rest - moved

@@ -30,6 +30,8 @@ _MARK = b"\xff\x02"  # no count of rows: the layout before had at most 64
 _HEAD = len(_MARK) + 2 + RARE.size
 YOUNG = Struct("<8sqHHHddf")
 """The beginning of a row; while a sensor is being learned its first values follow."""
+MEANS, MEANS_AT = Struct("<2f"), YOUNG.size + 6 * 4
+"""The near and far mean, and where in a row they are."""
 _KEPT = Struct("<f")
 _MEAN_OF_NORMAL = 0.8  # the mean distance of normal noise from its mean, in its deviations
 Young = tuple[bytes, int, int, int, int, float, float, float]

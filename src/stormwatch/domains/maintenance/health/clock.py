@@ -38,7 +38,7 @@ def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
     elif time <= covered:
         goes_on = is_even if back else step <= -interval
         back = min(back + 1, _FULL) if goes_on else 0
-        off = (time - covered) / 1000 if back >= SKEWED_AFTER else 0.0
+        off = time - covered - back * interval if back >= SKEWED_AFTER else 0.0
     else:
         back = 0
         if step > LEAP * interval and cycle and cycle == before + 1:
@@ -47,9 +47,9 @@ def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
             leapt = leapt + 1 if is_even and leapt < _BELIEVED else 0
         if not leapt and is_even and (covered == last or evens >= SKEWED_AFTER):
             covered = time
-        off = (time - covered) / 1000 if leapt >= SKEWED_AFTER else 0.0
+        off = time - covered - leapt * interval if leapt >= SKEWED_AFTER else 0.0
     evens = min(evens + 1, _FULL) if is_even else 0
     if is_even and not back:
         interval += max(_WEIGHT, 1 / (count + 1)) * (step - interval)
         count = min(count + 1, _MOST)
-    return _ROW.pack(time, covered, cycle, count, back, leapt, evens, interval), off
+    return _ROW.pack(time, covered, cycle, count, back, leapt, evens, interval), round(off) / 1000

@@ -17,7 +17,7 @@ readings: then what it shows is learned anew. MOST are watched at a time.
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from math import copysign, sqrt
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -32,11 +32,13 @@ LONGEST = 300
 """Readings after which a sensor that is still at fault is learned anew."""
 DRIFTED = 0.8
 """Sigmas that the mean of a sensor was off before it became a suspect: then it drifts."""
-_SLOWLY = (
-    60  # readings as ever, after which a suspect is none, or one that comes and goes is healed
-)
-_SOON = 12  # the same of one that stays off
-_ROW = Struct("<BBH12B5f")
+GROWN = 0.8
+"""Sigmas that its mean rises from its first readings as a suspect to the later ones: likewise."""
+_EARLY, _SURELY = 6, 30  # readings: the first ones, and how many are asked for near the limit
+_FAR = 6.0  # sigmas: what jumps so far does not drift
+_SLOWLY = 60  # readings as ever, after which a suspect is none, or one that comes and goes heals
+_SOON = 8  # the same of one that stays off
+_ROW = Struct("<BBH12B6f")
 _FLOAT32 = Struct("<f")
 _FULL = 255
 
@@ -68,16 +70,24 @@ class _Suspect:
     """Counts of a suspect's readings."""
 
     __slots__ = (
-        "age", "before", "bottom", "bottoms", "calm", "fits", "kind", "mean", "mids", "outs",
-        "partner", "place", "returns", "squares", "swaps", "top", "tops", "unit", "was_out",
+        "age", "before", "bottom", "bottoms", "calm", "early", "fits", "kind", "mean", "mids",
+        "outs", "partner", "place", "returns", "squares", "swaps", "top", "tops", "unit", "was_out",
         "zeros",
     )  # fmt: skip
+
+    age: int
+    outs: int
+    calm: int
+    kind: int
+    tops: int
+    bottoms: int
 
     def __init__(self, row: tuple[Any, ...]) -> None:
         (
             self.place, self.kind, self.age, self.outs, self.mids, self.returns, self.calm,
             self.unit, self.fits, self.swaps, self.zeros, self.tops, self.bottoms, self.was_out,
             self.partner, self.mean, self.squares, self.top, self.bottom, self.before,
+            self.early,
         ) = row  # fmt: skip
 
     def packed(self) -> bytes:
@@ -88,7 +98,7 @@ class _Suspect:
         )  # fmt: skip
         return _ROW.pack(
             self.place, self.kind, min(self.age, 65535), *(min(each, _FULL) for each in counts),
-            self.mean, self.squares, self.top, self.bottom, self.before,
+            self.mean, self.squares, self.top, self.bottom, self.before, self.early,
         )  # fmt: skip
 
     def meet(self, look: Look) -> None:
@@ -104,6 +114,8 @@ class _Suspect:
             step = z - self.mean
             self.mean += step / self.age
             self.squares += step * (z - self.mean)
+            if self.age == _EARLY:
+                self.early = self.mean
             if look.value == 0.0 and size >= OUT:
                 self.zeros += 1
             elif size >= OUT:
@@ -129,36 +141,38 @@ class _Suspect:
         """Standard deviation of its distances."""
         return sqrt(max(self.squares, 0.0) / max(min(self.age, _FULL) - 1, 1))
 
-    def name(self, has_others: bool) -> str:
-        """What is wrong, as far as it can be told; `has_others`: sensors to compare it with."""
+    def name(self) -> str:
+        """What is wrong, as far as it can be told."""
         age = self.age
         most = 0.8 * age
-        spread, off = self.spread, abs(self.mean)
+        spread, off, ins = self.spread, abs(self.mean), age - self.outs
         signs = {
             "dropout": self.zeros >= 2,
             "swapped": age >= 5 and self.swaps >= most,
             "unit": age >= 5 and self.fits >= most,
             "clipping": age >= 16 and self._is_clipped(),
-            "spikes": self.returns >= 3 and age >= 24 and self.outs <= 0.25 * age
-            and self.mids <= 0.1 * age,
-            "noise": age >= 16 and self.mids > 0.1 * age and self.outs >= 0.1 * age
-            and has_others and spread >= max(2.2, off),
-            "offset": age >= 10 and self.outs >= most
-            and has_others and spread <= max(2.5, 0.25 * off),
+            "spikes": self.returns >= 3 and age >= 24 and self.outs <= 0.3 * age
+            and self.mids < 0.2 * ins,
+            "noise": age >= 24 and self.outs >= max(3, 0.08 * age) and self.mids >= 0.2 * ins
+            and spread >= max(2.2, off),
+            "offset": ((age >= 10 and off >= _FAR) or age >= _SURELY) and self.outs >= most
+            and spread <= max(2.5, 0.25 * off),
         }  # fmt: skip
         kind = next((kind for kind, is_it in signs.items() if is_it), "")
-        return "drift" if kind == "offset" and abs(self.before) >= DRIFTED else kind
+        grown = (self.mean - self.early) * copysign(age / max(age - _EARLY, 1), self.mean)
+        came_slowly = abs(self.before) >= DRIFTED or grown >= GROWN
+        return "drift" if kind == "offset" and came_slowly else kind
 
     def _is_clipped(self) -> bool:
         hits = 0 if self.top == self.bottom else max(
             0 if self.top == 0 else int(self.tops), 0 if self.bottom == 0 else int(self.bottoms)
         )  # fmt: skip
-        return hits >= 4 and hits >= 0.08 * self.age >= self.outs
+        return hits >= max(4, 0.08 * self.age) and float(self.outs) <= 0.08 * self.age
 
     def is_over(self) -> bool:
         """Whether it reads as ever again, or was watched for long enough."""
         kind = KINDS[self.kind]
-        stays = kind in ("offset", "drift", "unit", "swapped", "noise")
+        stays = kind in ("offset", "drift", "unit", "swapped")
         return self.calm >= (_SOON if stays else _SLOWLY)
 
 
@@ -178,8 +192,11 @@ class Suspects:
         """Whether it is known what is wrong with a sensor."""
         return place in self.by_place and self.by_place[place].kind > 0
 
-    def look(self, looks: Sequence[Look], others: int, off: int) -> tuple[list[Named], list[int]]:
-        """Learn one reading; what is wrong with which sensor, and whose normal is to begin anew.
+    def look(
+        self, looks: Sequence[Look], others: int, off: int
+    ) -> tuple[list[Named], list[int], list[int]]:
+        """Learn one reading; what is wrong with which sensor, whose normal is to begin anew, and
+        which read as ever again.
 
         `looks`: of sensors that are suspects, or began to read as never before. `others`: sensors
         that were judged; `off`: how many of them are.
@@ -190,7 +207,7 @@ class Suspects:
             if suspect is None:
                 if is_machine or len(self.by_place) >= MOST:
                     continue
-                suspect = _Suspect((look.place, 0, *[0] * 13, *[0.0] * 4, look.before))
+                suspect = _Suspect((look.place, 0, *[0] * 13, *[0.0] * 4, look.before, 0.0))
                 self.by_place[look.place] = suspect
             suspect.meet(look)
         self._pair([look for look in looks if look.place in self.by_place])
@@ -199,26 +216,27 @@ class Suspects:
             for place in young:
                 del self.by_place[place]
         met = {look.place for look in looks}
-        named, anew = [], []
+        named, anew, healed = [], [], []
         for suspect in list(self.by_place.values()):
             if suspect.place not in met:
                 continue
             if not suspect.kind:
-                suspect.kind = KINDS.index(suspect.name(others >= 3))
+                suspect.kind = KINDS.index(suspect.name())
             if suspect.is_over():
                 del self.by_place[suspect.place]
+                healed.append(suspect.place)
             elif suspect.kind and suspect.age > LONGEST:
                 del self.by_place[suspect.place]
                 anew.append(suspect.place)
             elif suspect.kind:
                 named.append(self._named(suspect))
-        return named, anew
+        return named, anew, healed
 
     def drifts(self, look: Look) -> None:
         """Name a sensor that is off by degrees, alone of all, before it is far off."""
         if look.place not in self.by_place and len(self.by_place) < MOST:
             kind = KINDS.index("drift")
-            suspect = _Suspect((look.place, kind, *[0] * 13, *[0.0] * 4, look.before))
+            suspect = _Suspect((look.place, kind, *[0] * 13, *[0.0] * 4, look.before, 0.0))
             self.by_place[look.place] = suspect
 
     def _pair(self, looks: Sequence[Look]) -> None:
