@@ -83,7 +83,7 @@ def with_life(verdict: Verdict, carry: Carry, alerts: frozenset[str]) -> Verdict
         outcome = outcome if outcome in alerts else "sensor_fault"
     if carry.is_window and outcome in alerts:
         outcome = "silenced"
-    return verdict._replace(outcome=outcome, reasons=reasons, noted=carry.note)
+    return verdict._replace(outcome=outcome, reasons=reasons, noted=carry.note or verdict.noted)
 
 
 def _skew(seconds: float) -> Reason:
