@@ -1,5 +1,6 @@
 """docs/features.md: what each feature means, from the declarations that compute with them. Pure."""
 
+from stormwatch.domains.fraud import features as fraud
 from stormwatch.domains.maintenance import anomalies, features
 from stormwatch.features import table
 
@@ -16,6 +17,7 @@ the name of the set.
 def page() -> str:
     """The whole page."""
     sets = (
+        ("Payments", fraud.FEATURE_SET, fraud.FEATURES),
         ("Turbofans", features.FEATURE_SET, features.FEATURES),
         ("Machines of any type", anomalies.FEATURE_SET, anomalies.FEATURES),
     )
