@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.health.wearing import Expected
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import StateError
@@ -241,6 +242,28 @@ def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
     rows = np.ndarray(_SHAPE, np.float64, body, _HEAD.size).copy()
     rows[:, at] = _BLANK_ROWS[:, 0]
     return _Memory(_without(told, at, _COLUMNS + at), known, elsewhere, rows).packed(digest)
+
+
+def expected(body: object, reading: Reading, normal: Normal) -> Expected | None:
+    """What a unit's sensors are expected to read; None where that is not known.
+
+    `body`: of the unit before the reading.
+    """
+    if not isinstance(body, bytes) or len(body) != _SIZE:
+        return None
+    _, digest, _, _ = _HEAD.unpack_from(body)
+    condition = normal.find(reading)
+    if digest != normal.digest or min(body[:_N]) < BASELINE or condition == UNKNOWN:
+        return None
+    rows = np.frombuffer(body, offset=_HEAD.size).reshape(_SHAPE)[:, :_N]
+    centre, scale = normal.parts[condition]
+    base = rows[_BASE]
+    sigma = np.sqrt(rows[_SQUARES] / (2.0 * BASELINE))
+    return Expected(
+        (centre + rows[_SLOW] / scale).tolist(), (centre + base / scale).tolist(),
+        (sigma / np.abs(scale)).tolist(), rows[_LAST].tolist(),
+        ((rows[_MID] - base) / sigma).tolist(),
+    )  # fmt: skip
 
 
 def learns(state: UnitState, reading: Reading) -> bool:
