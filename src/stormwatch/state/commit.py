@@ -75,7 +75,8 @@ class StoreStep:
             found = []
             if outcomes.replayed:
                 found = store.find_decisions(domain, outcomes.replayed)
-                alerts += (row for row in found if row.alert)
+                of_a_kind = self._alert_outcomes
+                alerts += (row for row in found if row.alert and row.outcome in of_a_kind)
             bodies = _in_order(fragment, outcomes.decisions, found) if self._tells else []
             decided.append(Decided(domain, bodies) if bodies else None)
         told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]

@@ -27,7 +27,7 @@ PUMP = read(
 TYPES = default_types()
 DOMAIN = Maintenance.load(types=Types(TYPES.default, {**TYPES.by_name, "pump": PUMP}))
 OUTCOMES = ["healthy", "watch", "service", "sensor_fault", "anomaly", "no_data", "learning"]
-CODES = {"sensor_fault": ("sensor_stuck",), "no_data": ("gap",)}
+CODES = {"sensor_fault": ("sensor_stuck", "unknown_regime"), "no_data": ("gap",)}
 
 
 class Alarmed:
@@ -85,6 +85,7 @@ def test_an_episode_has_one_alert_and_what_follows_says_that_it_is_open() -> Non
         (("service", "anomaly", "watch"), [1, 0, 0]),
         (("sensor_fault", "service", "sensor_fault"), [1, 1, 0]),
         (("no_data", "no_data", "anomaly"), [1, 0, 1]),
+        (("unknown_regime", "unknown_regime", "sensor_fault", "unknown_regime"), [1, 0, 1, 0]),
         (("learning", "noted", "silenced", "healthy"), [0, 0, 0, 0]),
     ],
 )
