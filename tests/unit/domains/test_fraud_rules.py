@@ -17,6 +17,7 @@ from stormwatch.models import NONE
 from stormwatch.records import SHADOW_RULE
 from stormwatch.rules import document
 from stormwatch.rules.document import RuleText
+from stormwatch.rules.files import text_of
 from stormwatch.settings import Settings
 
 NOON = 1_796_040_000_000
@@ -172,13 +173,13 @@ def test_workers_get_the_text_and_read_the_same_rules(tmp_path: Path) -> None:
     for name, text in (("rules.toml", TOML), ("rules.json", JSON)):
         file = tmp_path / name
         file.write_text(text)
-        sent = rules.text_of(str(file))
+        sent = text_of(str(file))
         here = rules.chosen(Settings(fraud_rules=str(file)), FEATURE_NAMES)
         there = rules.chosen(Settings(fraud_rules=sent), FEATURE_NAMES)
         assert here.version == there.version
-        assert rules.text_of(sent) == sent
+        assert text_of(sent) == sent
     with pytest.raises(SettingsError, match="no.toml contains no rules"):
-        rules.text_of(str(tmp_path / "no.toml"))
+        text_of(str(tmp_path / "no.toml"))
 
 
 @pytest.mark.parametrize(
