@@ -1,6 +1,8 @@
 """docs/features.md: what each feature means, from the declarations that compute with them. Pure."""
 
 from stormwatch.domains.maintenance import anomalies, features
+from stormwatch.domains.maintenance.equipment import shipped, shipped_names
+from stormwatch.domains.maintenance.failures import feature_set
 from stormwatch.features import table
 
 _HEAD = """\
@@ -19,5 +21,8 @@ def page() -> str:
         ("Turbofans", features.FEATURE_SET, features.FEATURES),
         ("Machines of any type", anomalies.FEATURE_SET, anomalies.FEATURES),
     )
+    failing = [kind for kind in map(shipped, shipped_names()) if kind.failure is not None]
+    sets += tuple((kind.words.capitalize(), feature_set(kind), kind.failure_features)
+                  for kind in failing)  # fmt: skip
     parts = [f"## {title}: `{name}`\n\n{table(declared)}" for title, name, declared in sets]
     return "\n".join((_HEAD, *parts))

@@ -67,9 +67,9 @@ def train_milling(out: Path, seed: int) -> Card:
     return load(out, feature_set=feature_set(KIND), feature_names=NAMES).card
 
 
-def fit(rows: Floats, failed: Flags, seed: int) -> Any:
-    """A booster on rows in the order of NAMES."""
-    rising = {"monotone_constraints": [1] * len(NAMES)}
+def fit(rows: Floats, failed: Flags, seed: int, *, is_rising: bool = True) -> Any:
+    """A booster; `is_rising`: the danger rises with each column, as it does with those of NAMES."""
+    rising = {"monotone_constraints": [int(is_rising)] * rows.shape[1]}
     return lightgbm.train(
         PARAMETERS | rising | {"seed": seed}, lightgbm.Dataset(rows, failed.astype(float))
     )
