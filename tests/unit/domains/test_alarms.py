@@ -14,9 +14,10 @@ from stormwatch.domains.maintenance.alarms import CALM, settle
 from stormwatch.domains.maintenance.equipment import Types, default_types, read
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.state import UnitState
-from stormwatch.records import Fragment, Reason
+from stormwatch.records import DecisionKey, Fragment, LedgerRow, Outcomes, Reason
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.judge import Verdict
 from stormwatch.state.processor import Contract, Policy
 
@@ -232,6 +233,41 @@ def test_batches_cut_anywhere_give_the_same_alerts_and_states(cuts: set[int]) ->
     rows, known = decided(events, [])
     assert [row.id for row in rows if row.alert] == ["60", "90", "end"]
     assert decided(events, sorted(cuts)) == (rows, known)
+
+
+class Kept:
+    """A store and a sink in one, with decisions of a try before."""
+
+    def __init__(self, found: list[Any]) -> None:
+        self.found, self.sent = found, list[bytes]()
+
+    def find_decisions(self, domain: str, keys: Any) -> list[Any]:
+        return self.found
+
+    def write_outcomes(self, *outcomes: Any) -> None: ...
+
+    def flush(self, timeout: float) -> None: ...
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        self.sent.append(value)
+
+
+def test_a_replay_tells_again_of_alerts_and_not_of_what_followed_them() -> None:
+    rows, _ = decided(troubled(), [])
+    tried = [row for row in rows if row.outcome in ALERT_OUTCOMES]
+    assert {row.alert for row in tried} == {True, False}
+    kept = Kept(tried)
+    fragment = Fragment("readings", 0, 1, 0, 121, 1, 1)
+    outcomes = Outcomes(
+        fragment, "maintenance", 1, [], [], [], LedgerRow(fragment, "score", {}, 0),
+        [DecisionKey(row.stripe, row.entity, row.time, row.id) for row in tried], [],
+    )  # fmt: skip
+    step: Any = StoreStep(
+        lambda: kept, lambda: kept, Topics("alerts", "letters"), ALERT_OUTCOMES, 1.0,
+        lambda done: None,
+    )  # fmt: skip
+    step.work_all([(fragment, outcomes)])
+    assert [msgspec.json.decode(one)["id"] for one in kept.sent] == ["60", "90", "end"]
 
 
 def test_the_protocol_counts_the_rows_of_units_that_failed() -> None:
