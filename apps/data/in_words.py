@@ -57,7 +57,7 @@ def score_in_words(topology: str, row: DecisionRow) -> str:
     if row.outcome == "unknown_regime":
         return _MACHINES[row.outcome]
     if row.score == UNSCORED:
-        return "by rules alone"
+        return "life unknown" if row.outcome == "unknown_regime" else "by rules alone"
     if topology != "maintenance":
         return f"{row.score:.2f}"
     if row.outcome in _MACHINES:

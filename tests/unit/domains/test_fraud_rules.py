@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from stormwatch.domains.fraud import Fraud, rules
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.rules import TEXT_MAX, words
-from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import SettingsError
 from stormwatch.models import NONE
 from stormwatch.records import SHADOW_RULE
@@ -210,6 +210,7 @@ def test_words_have_one_type_each_whatever_came() -> None:
     for value in (1, 1.0):
         found = words(dict.fromkeys(FEATURE_NAMES, value), {"amount": "1.00 EUR"}, "UTC")
         assert {name for name, word in found.items() if isinstance(word, float)} == {
-            "ratio_1h", "ratio_1d", "ratio_7d", "ratio_30d", "z_30d",
+            "ratio_1h", "ratio_1d", "ratio_7d", "ratio_30d", "z_30d", "usual_ratio", "usual_z",
+            "known_days", "terminal_risk_1d", "terminal_risk_7d", "terminal_risk_30d",
         }  # fmt: skip
         assert type(found["count_1h"]) is int and found["amount"] == "1.00 EUR"

@@ -28,9 +28,9 @@ from stormwatch.settings import Settings
 
 PREFIX = "fraud-rules"
 SHIPPED = Path(__file__).with_name("rules.toml")
-MONEY = ("amount", "sum_", "mean_")
+MONEY = ("amount", "sum_", "mean_", "usual_mean", "usual_std", "max_30d")
 """How features that are money begin: texts get these as text."""
-FRACTIONS = ("ratio_", "z_")
+FRACTIONS = ("ratio_", "z_", "usual_ratio", "usual_z", "known_days", "terminal_risk")
 """How features begin that texts get with decimals; all others are whole numbers."""
 ZONE = "zone"
 """What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
