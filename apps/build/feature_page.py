@@ -3,7 +3,7 @@
 from stormwatch.domains.maintenance import anomalies, features
 from stormwatch.domains.maintenance.equipment import shipped, shipped_names
 from stormwatch.domains.maintenance.failures import feature_set
-from stormwatch.features import table
+from stormwatch.features import Feature, table
 
 _HEAD = """\
 # Features
@@ -17,12 +17,11 @@ the name of the set.
 
 def page() -> str:
     """The whole page."""
-    sets = (
+    failing = (kind for kind in map(shipped, shipped_names()) if kind.failure is not None)
+    sets: list[tuple[str, str, tuple[Feature, ...]]] = [
         ("Turbofans", features.FEATURE_SET, features.FEATURES),
         ("Machines of any type", anomalies.FEATURE_SET, anomalies.FEATURES),
-    )
-    failing = [kind for kind in map(shipped, shipped_names()) if kind.failure is not None]
-    sets += tuple((kind.words.capitalize(), feature_set(kind), kind.failure_features)
-                  for kind in failing)  # fmt: skip
+        *((kind.words.capitalize(), feature_set(kind), kind.failure_features) for kind in failing),
+    ]
     parts = [f"## {title}: `{name}`\n\n{table(declared)}" for title, name, declared in sets]
     return "\n".join((_HEAD, *parts))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.build.evaluate.cases.alarms import Step, lived
+from apps.build.evaluate.cases.alarms import Step, buffered, lived
 from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
 from stormwatch.domains.maintenance.alarms import CALM, settle
@@ -278,3 +278,8 @@ def test_the_protocol_counts_the_rows_of_units_that_failed() -> None:
         Step("b", 0, "service", True), Step("c", 5, "service", True),
     ]  # fmt: skip
     assert lived(made) == [(1, 2, True, True), (2, 2, False, False)]
+
+
+def test_a_buffer_has_its_newest_first() -> None:
+    life: Any = [(nth, 9 - nth) for nth in range(7)]
+    assert [nth for nth, _ in buffered(life, 3)] == [2, 0, 1, 5, 3, 4, 6]
