@@ -1,5 +1,6 @@
 """docs/features.md: what each feature means, from the declarations that compute with them. Pure."""
 
+from stormwatch.domains.fraud import features as fraud
 from stormwatch.domains.maintenance import anomalies, features
 from stormwatch.domains.maintenance.equipment import shipped, shipped_names
 from stormwatch.domains.maintenance.failures import feature_set
@@ -19,6 +20,7 @@ def page() -> str:
     """The whole page."""
     failing = (kind for kind in map(shipped, shipped_names()) if kind.failure is not None)
     sets: list[tuple[str, str, tuple[Feature, ...]]] = [
+        ("Payments", fraud.FEATURE_SET, fraud.FEATURES),
         ("Turbofans", features.FEATURE_SET, features.FEATURES),
         ("Machines of any type", anomalies.FEATURE_SET, anomalies.FEATURES),
         *((kind.words.capitalize(), feature_set(kind), kind.failure_features) for kind in failing),

@@ -62,7 +62,7 @@ def train_milling(out: Path, seed: int) -> Card:
             "The limits in its features are those that the description of AI4I 2020 gives: they "
             "know how that set, and the generator's products, were simulated.",
         ),
-        distribution=describe(rows, np.asarray(booster.predict(rows))),
+        distribution=describe(rows, np.asarray(booster.predict(rows)), rare=failed),
     )  # fmt: skip
     return load(out, feature_set=feature_set(KIND), feature_names=NAMES).card
 
