@@ -1,7 +1,7 @@
 """docs/features.md: what each feature means, from the declarations that compute with them. Pure."""
 
 from stormwatch.domains.fraud import features as fraud
-from stormwatch.domains.maintenance import anomalies, features
+from stormwatch.domains.maintenance import features, findings
 from stormwatch.domains.maintenance.equipment import shipped, shipped_names
 from stormwatch.domains.maintenance.failures import feature_set
 from stormwatch.features import Feature, table
@@ -22,7 +22,7 @@ def page() -> str:
     sets: list[tuple[str, str, tuple[Feature, ...]]] = [
         ("Payments", fraud.FEATURE_SET, fraud.FEATURES),
         ("Turbofans", features.FEATURE_SET, features.FEATURES),
-        ("Machines of any type", anomalies.FEATURE_SET, anomalies.FEATURES),
+        ("Machines of any type", findings.FEATURE_SET, findings.FEATURES),
         *((kind.words.capitalize(), feature_set(kind), kind.failure_features) for kind in failing),
     ]
     parts = [f"## {title}: `{name}`\n\n{table(declared)}" for title, name, declared in sets]

@@ -28,7 +28,7 @@ _WORDS = ("", *LEVELS)
 _QUIET = frozenset({"healthy", "learning", "noted", "silenced"})
 _ENDING = frozenset({"overhaul", "failure", "window"})
 _TELLING = {"sensor": "sensor_fault", "silence": "no_data", "regime": "unknown_regime"}
-_CODES = {"sensor": "sensor", "silence": "gap", "regime": "unknown_regime"}
+_CODES = {"sensor": ("sensor", "clock"), "silence": ("gap",), "regime": ("unknown_regime",)}
 """How the codes of reasons begin that tell of a track's trouble beside a worse outcome."""
 _TRACKS = {**{outcome: name for name, outcome in _TELLING.items()},
            **dict.fromkeys(LEVELS, "machine")}  # fmt: skip
