@@ -124,7 +124,8 @@ class KafkaBatchSpout(StrictComponent, Spout):
             raise TopicError(
                 f"the topics of {self.topic_setting} have different numbers of partitions "
                 f"({', '.join(map(str, sorted(widths)))}): an entity of several of them would have "
-                "two states. Say rekey = true in one of the mappings, or give them the same number."
+                "two states. Give them the same number (that of labels may be made again), or say "
+                "rekey = true in a mapping of one of them."
             )
 
     def _ask_to_end(self, number: int, frame: object) -> None:

@@ -90,6 +90,9 @@ class Settings:
     topic_transactions: str = _option(
         "topic.transactions", "transactions", "topic that fraud reads", named=True
     )
+    topic_labels: str = _option(
+        "topic.labels", "labels", 'topic of labels of payments, that fraud reads beside; none: ""'
+    )
     topic_readings: str = _option(
         "topic.readings", "readings", "topic that maintenance reads", named=True
     )

@@ -173,6 +173,13 @@ def advance_marks(
     marks[:] = [*kept[-MARKS_MAX + 1 :], (partition, epoch, offset)]
 
 
+def marks_of_others(
+    marks: list[tuple[int, int, int]], epoch: int
+) -> tuple[tuple[int, int, int], ...]:
+    """The marks of other logs than that of `epoch`."""
+    return tuple((p, e, o) for p, e, o in marks if not same_incarnation(e, epoch))
+
+
 def is_misplaced(marks: list[tuple[int, int, int]], partition: int, epoch: int) -> bool:
     """Whether the entity was last seen on another partition under the same partition count."""
     return bool(marks) and marks[-1][0] != partition and marks[-1][1] == epoch

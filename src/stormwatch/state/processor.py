@@ -88,6 +88,9 @@ class Policy(NamedTuple):
         )  # fmt: skip
 
 
+_After = tuple[tuple[int, int, int], ...] | None
+
+
 class _Broken(NamedTuple):
     """A record whose processing raised, and how."""
 
@@ -112,6 +115,7 @@ class Contract(Generic[E, S]):
         self._component = component
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state, domain.new_state)
         self._may_be_marked = "learn_only" in getattr(domain.event, "__struct_fields__", ())
+        self._may_be_beside = hasattr(domain.event, "is_beside")
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
@@ -160,6 +164,7 @@ class _Batch(Generic[E, S]):
         self._component = contract._component
         self._codec = contract._codec
         self._may_be_marked = contract._may_be_marked
+        self._may_be_beside = contract._may_be_beside
         self._fragment = fragment
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
@@ -173,7 +178,7 @@ class _Batch(Generic[E, S]):
         self._ends: dict[str, list[int]] = {}
         self._aside: list[SetAside] = []
         self._replayed: list[DecisionKey] = []
-        self._scored: list[tuple[int, int, E, bool]] = []
+        self._scored: list[tuple[int, int, E, bool, _After]] = []
         self._features: list[tuple[float, ...]] = []
         self.carries: list[Any] = []
         self._learned: set[int] = set()
@@ -216,7 +221,7 @@ class _Batch(Generic[E, S]):
                 age_of((timestamp for _, timestamp, _ in self._parsed.events), now),
             ),
             replayed=self._replayed,
-            timestamps=[timestamp for _, timestamp, _, _ in self._scored],
+            timestamps=[timestamp for _, timestamp, *_ in self._scored],
             degraded=sum(verdict.degraded for verdict in verdicts),
             noted=dict(self._noted),
         )
@@ -250,7 +255,7 @@ class _Batch(Generic[E, S]):
     def _verdicts(self, first: int = 0) -> list[Verdict]:
         """Of what was scored, from the `first` on: the domain's, but for what is learned only."""
         if not self._learned:
-            events = [event for _, _, event, _ in self._scored[first:]]
+            events = [event for _, _, event, *_ in self._scored[first:]]
             if not events:
                 return []
             return self._domain.decide(events, self._features[first:], self.carries[first:])
@@ -282,6 +287,8 @@ class _Batch(Generic[E, S]):
         misplaced = self._share is None and known.is_misplaced(
             copy.marks, fragment.partition, fragment.epoch
         )
+        is_beside = self._may_be_beside and event.is_beside  # type: ignore[attr-defined]
+        after = known.marks_of_others(copy.marks, fragment.epoch) if is_beside else None
         known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
         # After a repartition the fence orders writes alone: its stamps lie above all of these.
         stamp = state_stamp(fragment.epoch, offset) if self._share is None else 0
@@ -297,7 +304,7 @@ class _Batch(Generic[E, S]):
         found = known.find_id(copy.ids, digest)
         # Of the same time it is known as long as it is not late: decided again, it would get the
         # row that the first one has.
-        if found is not None and (found[1] >= oldest or found[1] == seconds):
+        if found is not None and (is_beside or found[1] >= oldest or found[1] == seconds):
             if found[0] == checksum:
                 self._end(EndState.DUPLICATE, offset)
             else:
@@ -306,14 +313,14 @@ class _Batch(Generic[E, S]):
                     f"id {event.id!r} was decided before with another content: the first stands",
                 )  # fmt: skip
             return
-        if event.time < newest - policy.lateness_ms:
+        if event.time < newest - policy.lateness_ms and not is_beside:
             self._set_aside(
                 offset, timestamp, event, EndState.LATE, "late",
                 f"{(newest - event.time) / 1000:.0f} s older than the newest event of "
                 f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s",
             )  # fmt: skip
             return
-        if seconds < copy.floor and event.time <= newest:
+        if seconds < copy.floor and event.time <= newest and not is_beside:
             self._set_aside(
                 offset, timestamp, event, EndState.LATE, "id_forgotten",
                 f"{name!r} had more than {policy.max_ids} events since then, whose ids fill its "
@@ -322,7 +329,7 @@ class _Batch(Generic[E, S]):
             )  # fmt: skip
             return
         features, carry = self._domain.advance(copy.body, event)
-        copy.newest = max(newest, event.time)
+        copy.newest = newest if is_beside else max(newest, event.time)
         copy.ids, given_up, floor = known.remember_id(
             copy.ids, digest, checksum, seconds,
             (copy.newest - policy.memory_ms) // 1000, policy.max_ids,
@@ -334,7 +341,7 @@ class _Batch(Generic[E, S]):
             self._may_be_marked and event.learn_only  # type: ignore[attr-defined]
         ):
             self._learned.add(len(self._scored))
-        self._scored.append((offset, timestamp, event, misplaced))
+        self._scored.append((offset, timestamp, event, misplaced, after))
         self._features.append(features)
         self.carries.append(carry)
         self._end(EndState.SCORED, offset)
@@ -372,6 +379,7 @@ class _Batch(Generic[E, S]):
         timestamp: int,
         event: E,
         misplaced: bool,
+        after: _After,
         features: tuple[float, ...],
         verdict: Verdict,
     ) -> DecisionRow:
@@ -400,6 +408,7 @@ class _Batch(Generic[E, S]):
                 misplaced,
                 True if verdict.degraded else msgspec.UNSET,
                 self._mapping,
+                msgspec.UNSET if after is None else after,
             )
         )
         if len(body) > BODY_MAX:

@@ -1,0 +1,137 @@
+"""A second key beside an event's entity: what is kept of a payment's terminal, say, to judge it.
+
+A domain that has one names it as `second`. Each parsed event goes two ways: to the bolt that
+decides, by its entity, and as visits to the bolt that keeps what is known of second keys
+(`stormwatch.state.learn`). The deciding side reads these states from the store, and what it read
+becomes part of the decision's features: between two logs, or two bolts, there is no order, so which
+visits a decision could see is known by what it recorded and by nothing else. Whoever decides again
+(`replay`, `verdict`, the oracles of `chaos`) takes the recorded values.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from stormwatch.ports import Store
+from stormwatch.state.cache import OVERHEAD
+from stormwatch.state.envelope import EnvelopeCodec
+from stormwatch.state.judge import Domain, Event
+
+E = TypeVar("E")
+V = TypeVar("V", bound=Event)
+S = TypeVar("S")
+
+HOUR = 3_600_000
+"""ms; states are read once an hour of event time."""
+DECODED = 4
+"""Bytes that a state takes in memory for each of its blob: lists of small numbers (measured)."""
+
+Values = tuple[float, ...]
+Told = Callable[[Any], Values]
+"""What an event is told of its second key."""
+
+
+class SecondKey(Protocol[E, V, S]):
+    """What is kept by a second key. Pure."""
+
+    name: str
+    """Under which states are stored, as of a domain of that name: "fraud.terminals"."""
+    visit: type[V]
+    """A frozen msgspec.Struct(array_like=True): an event, its `entity` the second key."""
+    state: type[S]
+    feature_names: tuple[str, ...]
+    """Of the values; they stand together in the domain's `feature_names`, in this order."""
+
+    def key(self, event: E) -> str:
+        """Whose state `values` asks for; "" for an event that is told nothing."""
+
+    def visits(self, event: E) -> Sequence[V]:
+        """What is learned of an event: each visit has another entity and an id of its own there."""
+
+    def new_state(self) -> S:
+        """The state of a key never seen."""
+
+    def learn(self, state: S, visit: V) -> None:
+        """Learn a visit, in place. Visits come in any order, and any order leads to one state."""
+
+    def values(self, state: S | None, event: E) -> Values:
+        """What the event is told, of hours that are closed for it alone; None: never seen."""
+
+
+def second_of(domain: Any) -> SecondKey[Any, Any, Any] | None:
+    """The second key of a domain, if it has one."""
+    found: SecondKey[Any, Any, Any] | None = getattr(domain, "second", None)
+    return found
+
+
+def place_in(domain: Domain[Any, Any], second: SecondKey[Any, Any, Any]) -> slice:
+    """Where the values stand in the domain's features."""
+    at = domain.feature_names.index(second.feature_names[0])
+    end = at + len(second.feature_names)
+    assert domain.feature_names[at:end] == second.feature_names
+    return slice(at, end)
+
+
+class SecondStates(Generic[E, S]):
+    """States of second keys as the deciding side reads them: from the store, once an hour.
+
+    What was read when the events had come to hour H of event time serves those of hours up to H:
+    `SecondKey.values` counts hours before the event's own, and for later events it is read again.
+    Bounded: the least recently used make room.
+    """
+
+    def __init__(
+        self,
+        second: SecondKey[E, Any, S],
+        stripe_of: Callable[[str], int],
+        store: Callable[[], Store],
+        max_bytes: int,
+    ) -> None:
+        self._second, self._stripe_of, self._store = second, stripe_of, store
+        self._codec: EnvelopeCodec[S] = EnvelopeCodec(second.state, second.new_state)
+        self._max = max_bytes
+        self._known: OrderedDict[str, tuple[int, S | None, int]] = OrderedDict()
+        self._hour = 0
+        self.size = 0
+
+    def look(self, events: Iterable[Any]) -> Told:
+        """What each of these events is told. Raises StoreUnavailable; StateError for a state of
+        another version."""
+        second, known = self._second, self._known
+        wanted: dict[str, int] = {}
+        for event in events:
+            key = second.key(event)
+            if key:
+                hour = event.time // HOUR
+                wanted[key] = max(hour, wanted.get(key, hour))
+        self._hour = max(self._hour, *wanted.values(), 0)
+        states: dict[str, S | None] = {}
+        missing: dict[int, list[str]] = {}
+        for key, hour in wanted.items():
+            entry = known.get(key)
+            if entry is not None and hour <= entry[0]:
+                known.move_to_end(key)
+                states[key] = entry[1]
+            else:
+                missing.setdefault(self._stripe_of(key), []).append(key)
+        if missing:
+            blobs = self._store().load_states(second.name, missing)
+            for keys in missing.values():
+                for key in keys:
+                    states[key] = self._keep(key, blobs.get(key))
+
+        def told(event: Any) -> Values:
+            key = second.key(event)
+            return second.values(states[key] if key else None, event)
+
+        return told
+
+    def _keep(self, key: str, blob: bytes | None) -> S | None:
+        state = None if blob is None else self._codec.decode(blob, key).body
+        cost = OVERHEAD + len(key) + DECODED * len(blob or b"")
+        before = self._known.pop(key, None)
+        self.size += cost - (before[2] if before else 0)
+        self._known[key] = self._hour, state, cost
+        while self.size > self._max and self._known:
+            self.size -= self._known.popitem(last=False)[1][2]
+        return state
