@@ -114,6 +114,7 @@ class Figures(msgspec.Struct):
 class Ledger(msgspec.Struct):
     """A topic's reconciliation: each offset has exactly one end state, or is told here."""
 
+    domain: str
     topic: str
     states: dict[str, int]
     unaccounted: int

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from apps.serve import answers
 from apps.serve.reader import summary
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.errors import InfrastructureError
+from stormwatch.ledger.reconcile import TopicLedger
 
 _log = logging.getLogger(__name__)
 EVERY_S, IDLE_S = 0.2, 2.0
@@ -53,7 +54,13 @@ class Part(NamedTuple):
 class Live(Thread):
     """Looks until `stop`. `parts` and `history` may be read at any time, from any thread."""
 
-    def __init__(self, streams: Sequence[Stream], outside: Connected) -> None:
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        outside: Connected,
+        reconciled: Callable[[], Mapping[str, TopicLedger]] = dict,
+    ) -> None:
+        """`reconciled`: the ledgers that somebody else in this process keeps, by topic."""
         super().__init__(name="live", daemon=True)
         self.watching = 0
         """Readers that wait for the newest."""
@@ -61,7 +68,7 @@ class Live(Thread):
         """By name: rates, alerts, ledgers, trouble."""
         self._streams = streams
         self._there: list[Stream] = []  # whose topic exists
-        self._outside = outside
+        self._outside, self._reconciled = outside, reconciled
         self._looks: dict[str, deque[Look]] = {s.topology: deque() for s in streams}
         self._points: dict[str, deque[answers.Point]] = {
             s.topology: deque(maxlen=POINTS) for s in streams
@@ -204,15 +211,21 @@ class Live(Thread):
         if began < self._reconcile_at:
             return
         outside = self._outside
-        self._there = [s for s in self._streams if outside.admin.describe(s.topic) is not None]
-        found = ledger.topics(
-            outside.settings, outside.admin, outside.store, [s.topic for s in self._there]
-        ) if self._there else []  # fmt: skip
-        self._tell("ledgers", answers.Ledgers([
-            answers.Ledger(
-                one.topic, one.states, one.unaccounted, one.in_flight, one.conflicting, one.sound
+        known = self._reconciled()
+        there = [
+            (stream, topic) for stream in self._streams for topic in stream.topics
+            if topic in known or outside.admin.describe(topic) is not None
+        ]  # fmt: skip
+        self._there = list(dict.fromkeys(stream for stream, _ in there))
+        told = []
+        for stream, topic in there:
+            one = known.get(topic) or ledger.topic(
+                outside.settings, outside.admin, outside.store, topic
             )
-            for one in found
-        ]))  # fmt: skip
+            told.append(answers.Ledger(
+                stream.topology, topic, one.states, one.unaccounted, one.in_flight,
+                one.conflicting, one.sound,
+            ))  # fmt: skip
+        self._tell("ledgers", answers.Ledgers(told))
         now = time.monotonic()
         self._reconcile_at = now + max(LEDGER_S, LEDGER_SHARE * (now - began))

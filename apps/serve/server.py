@@ -1,7 +1,7 @@
 """The server as a process has it: connections, the thread that looks, and uvicorn."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, Thread
@@ -18,6 +18,7 @@ from apps.serve.wiring import wiring
 from stormwatch.adapters import connect
 from stormwatch.archive import Archive
 from stormwatch.errors import SettingsError
+from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.ports import Admin, Source
 from stormwatch.settings import Settings
 
@@ -64,20 +65,30 @@ def address(listening: socket.socket) -> str:
 
 
 @contextmanager
-def served(root: Path, outside: Outside, say: Callable[[str], None]) -> Iterator[None]:
+def served(
+    root: Path,
+    outside: Outside,
+    say: Callable[[str], None],
+    reconciled: Callable[[], Mapping[str, TopicLedger]] = dict,
+) -> Iterator[None]:
     """The page beside something that runs: on PORT or, where that is taken, on a free one; `say`
-    is told where."""
+    is told where. `reconciled`: as `Live` takes it."""
     try:
         listening = listen(LOOPBACK[0], PORT)
     except SettingsError:
         listening = listen(LOOPBACK[0], 0)
-    with serving(root, outside, listening):
+    with serving(root, outside, listening, reconciled):
         say(f"See it live at {address(listening)}")
         yield
 
 
 @contextmanager
-def serving(root: Path, outside: Outside, listening: socket.socket) -> Iterator[None]:
+def serving(
+    root: Path,
+    outside: Outside,
+    listening: socket.socket,
+    reconciled: Callable[[], Mapping[str, TopicLedger]] = dict,
+) -> Iterator[None]:
     """A server that answers on `listening` until the end of the block, from a thread of its own.
 
     Raises StormwatchError where a topology file cannot be loaded.
@@ -91,7 +102,7 @@ def serving(root: Path, outside: Outside, listening: socket.socket) -> Iterator[
         return sources[topic]
 
     reader = Reader(outside.store, outside.settings, opened, Lock())
-    live = Live(streams, outside)
+    live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
     app = application(routes(reader, live, drawn), live, frozenset({*LOOPBACK, "[::1]"}))
     server = uvicorn.Server(uvicorn.Config(

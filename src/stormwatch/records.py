@@ -223,6 +223,7 @@ IDS_FORGOTTEN = "ids_forgotten"
 NOT_LEARNED = "not_learned"
 LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
+OUT_OF_DISTRIBUTION = "out_of_distribution"
 LABELLED = "labelled"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
@@ -231,6 +232,8 @@ NOTES = {
     "of the entity: what comes out of order of time teaches it nothing",
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
+    OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
+    "alone. Where they are many, train a model on data of your own: ./stormwatch train",
     LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",
     IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
 }

@@ -33,6 +33,7 @@ from stormwatch.domains.fraud.state import (
 )
 from stormwatch.errors import SettingsError
 from stormwatch.models import Card, load
+from stormwatch.models.distribution import describe
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,6 +100,7 @@ def train_fraud(out: Path, seed: int, data: Path | None = None, *, customers: in
         metrics=_metrics(np.asarray(booster.predict(test.features)), test, thresholds),
         data=words, data_hash=_digest(rows), seed=seed, parameters=PARAMETERS,
         libraries=libraries(),
+        distribution=describe(train.features, np.asarray(booster.predict(train.features))),
         notes=(
             "Sees the customer only: a fraud of a usual amount at a compromised terminal does "
             "not show. recall_* count what is reviewed or declined by the model alone.",

@@ -26,6 +26,7 @@ from stormwatch.domains.maintenance.sensors import ALL
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import SettingsError
 from stormwatch.models import Card, load
+from stormwatch.models.distribution import describe
 from stormwatch.records import Rejection
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,7 @@ def train_maintenance(out: Path, seed: int, data: Path | None = None) -> Card:
         feature_set=FEATURE_SET, feature_names=MODEL_FEATURES,
         thresholds={"service": 20.0, "watch": 50.0}, split=split, metrics=metrics, data=words,
         data_hash=_digest(engines), seed=seed, parameters=PARAMETERS, libraries=libraries(),
+        distribution=_described(engines, booster),
         notes=(
             f"nasa_score: mean over estimates x 100, d = estimate - truth, exp(-d/13)-1 or "
             f"exp(d/10)-1; truth capped at {LIFE_CAP:g} as in training.",
@@ -84,6 +86,11 @@ def train_maintenance(out: Path, seed: int, data: Path | None = None) -> Card:
         ),
     )  # fmt: skip
     return load(out, feature_set=FEATURE_SET, feature_names=MODEL_FEATURES).card
+
+
+def _described(engines: Sequence[Engine], booster: lightgbm.Booster) -> bytes:
+    rows = np.vstack([engine.rows for engine in engines])
+    return describe(rows, np.asarray(booster.predict(rows)))
 
 
 def _fit(engines: Sequence[Engine], seed: int) -> lightgbm.Booster:

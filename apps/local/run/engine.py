@@ -89,7 +89,8 @@ def _run(
         processes.start()
         watcher.start()
         try:
-            with served(root, Outside(outside.settings, outside.admin, outside.store), shown.page):
+            looked = Outside(outside.settings, outside.admin, outside.store)
+            with served(root, looked, shown.page, watcher.by_topic):
                 trouble = course.lead(options.seconds)
                 published = proof.ranges(before, proof.highs(outside.admin, chosen))
                 trouble = trouble or course.drain() or " ".join(watcher.alarms)

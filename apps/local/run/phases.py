@@ -165,7 +165,7 @@ class Course:
                 self._watcher.rates(s.topology),
                 self._processes.topologies[s.topology].restarts,
                 self._processes.sent(s.topology),
-                self._watcher.ledger(s.topology),
+                self._watcher.ledgers(s.topology),
                 self._watcher.records(s.topology),
             )
             for s in self._streams

@@ -41,7 +41,8 @@ class Panel(NamedTuple):
     rates: Rates | None
     restarts: int = 0
     published: int = 0
-    ledger: TopicLedger | None = None
+    ledgers: Sequence[TopicLedger] = ()
+    """Of its topics; none before the first reconciliation."""
     records: Mapping[tuple[str, str], str] = {}
     """What the records were that led to alerts, in words, by entity and id."""
 
@@ -88,7 +89,7 @@ def plain(screen: Screen) -> list[str]:
         memory = screen.memory.get(panel.topology, {}).get("total", 0.0)
         again = f", restarts {panel.restarts}" if panel.restarts else ""
         again += f", {_unread(look.unread)}" if look.unread else ""
-        if not look.decided and (panel.ledger is None or panel.ledger.sound):
+        if not look.decided and all(ledger.sound for ledger in panel.ledgers):
             head = f"{_when(screen)} {panel.topology}: nothing decided yet"
             lines.append(f"{head}, lag {look.lag}, {memory:,.0f} MB{again}")
             continue
@@ -98,7 +99,7 @@ def plain(screen: Screen) -> list[str]:
             f"out {_rate(rates.outgoing if rates else None)}/s, latency p50 "
             f"{_ms(latency and latency.p50)} p95 {_ms(latency and latency.p95)} "
             f"p99 {_ms(latency and latency.p99)} ms, lag {look.lag}, {_states(look)}, "
-            f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledger)}, {memory:,.0f} MB"
+            f"alerts {look.alerts}, unaccounted {_unaccounted(panel.ledgers)}, {memory:,.0f} MB"
         )
         line += f", degraded {look.degraded}" if look.degraded else ""
         line += "".join(f", {what.replace('_', ' ')} {n}" for what, n in sorted(look.noted.items()))
@@ -211,12 +212,13 @@ def _states(look: Look) -> str:
     return ", ".join(shown) or "nothing decided yet"
 
 
-def _unaccounted(ledger: TopicLedger | None) -> str:
+def _unaccounted(ledgers: Sequence[TopicLedger]) -> str:
     """Offsets that are lost, and those with two states if there are any."""
-    if ledger is None:
+    if not ledgers:
         return "–"
-    twice = f", {ledger.conflicting:,} twice" if ledger.conflicting else ""
-    return f"{ledger.unaccounted:,}{twice}"
+    conflicting = sum(ledger.conflicting for ledger in ledgers)
+    twice = f", {conflicting:,} twice" if conflicting else ""
+    return f"{sum(ledger.unaccounted for ledger in ledgers):,}{twice}"
 
 
 def _rate(value: float | None) -> str:
@@ -241,5 +243,5 @@ _ROWS: tuple[tuple[str, Callable[[Panel], str]], ...] = (
     ("published", lambda p: f"{p.published:,}"),
     ("lag", lambda p: f"{p.look.lag:,}" if p.look else "–"),
     ("alerts", lambda p: f"{p.look.alerts:,}" if p.look else "–"),
-    ("unaccounted", lambda p: _unaccounted(p.ledger)),
+    ("unaccounted", lambda p: _unaccounted(p.ledgers)),
 )

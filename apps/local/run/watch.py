@@ -106,10 +106,15 @@ class Watcher(threading.Thread):
         """What the records were that led to alerts, in words, by entity and id."""
         return self._records.words.get(topology, {})
 
-    def ledger(self, topology: str) -> TopicLedger | None:
-        """The newest of its first topic, None before the first."""
-        found = (self._ledgers.get(s.topic) for s in self._streams if s.topology == topology)
-        return next(found, None)
+    def ledgers(self, topology: str) -> list[TopicLedger]:
+        """The newest of its topics, none before the first."""
+        known = self.by_topic()
+        mine = (s for s in self._streams if s.topology == topology)
+        return [known[topic] for stream in mine for topic in stream.topics if topic in known]
+
+    def by_topic(self) -> Mapping[str, TopicLedger]:
+        """The newest ledgers; from any thread."""
+        return dict(self._ledgers)
 
     def stop(self) -> None:
         """End after the look in hand."""

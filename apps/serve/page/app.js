@@ -3,7 +3,7 @@ import { ask, follow } from "./api.js";
 import { h, put } from "./dom.js";
 import { at } from "./format.js";
 import { decisionView } from "./views/decision.js";
-import { learnTopics, now } from "./views/now.js";
+import { now } from "./views/now.js";
 import { quality } from "./views/quality.js";
 import { queue } from "./views/queue.js";
 
@@ -73,7 +73,6 @@ async function start() {
   addEventListener("hashchange", show);
   try {
     page.streams = await ask("streams");
-    learnTopics(page.streams);
     page.alerting = new Set(page.streams.flatMap((s) => s.alert_outcomes));
   } catch (error) {
     put(main, h("p", { class: "notice broken" }, error.message));

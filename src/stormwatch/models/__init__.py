@@ -4,6 +4,7 @@ Where a model has no score the rules alone decide, and the decision says so: `de
 of artefact is one class with `card` and `predict` and one line in `KINDS`.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from math import isfinite, nan
@@ -116,6 +117,11 @@ def load(
             f"{card.feature_set!r}; this version computes {len(wanted)} of {feature_set!r}. "
             f"Use the model trained for them, or {_TRAIN}"
         )
+    if not card.distribution:
+        logging.getLogger(__name__).warning(
+            "the card of model %s does not tell what it was trained on: no record is marked as "
+            "unlike that. %s", card.version, _TRAIN.capitalize(),
+        )  # fmt: skip
     try:
         model = KINDS[card.kind](card, artefact)
         model.predict([(0.0,) * len(card.feature_names)])

@@ -26,6 +26,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     parameters: dict[str, float | int | str]  # of the training
     libraries: dict[str, str]  # name -> version, of the training
     notes: tuple[str, ...] = ()  # limits a reader must know
+    distribution: bytes = b""
+    """Of the training rows, see `stormwatch.models.distribution`; empty: no row is ever marked."""
 
     def threshold(self, outcome: str, unit: str, command: str) -> float:
         """Of that outcome. Raises ModelError, with the unit and how to train, if there is none."""

@@ -93,22 +93,16 @@ function badly(figures, ledgers) {
       h("th", { class: "number" }, "offsets without an end state"))),
     h("tbody", {}, figures.map((f) => {
       const codes = Object.entries(f.rejected).sort((a, b) => b[1] - a[1]).slice(0, 3);
-      const ledger = ledgers.find((l) => l.topic === topicOf(f, ledgers));
-      const lost = ledger?.unaccounted ?? 0;
+      const own = ledgers.filter((l) => l.domain === f.domain);
+      const lost = own.reduce((sum, l) => sum + l.unaccounted, 0);
       return h("tr", {}, h("td", {}, h("a", { href: `#quality/${f.domain}` }, f.domain)),
         h("td", {}, codes.length ? codes.map(([c, n]) => `${c} ${count(n)}`).join(", ") : "none"),
         h("td", { class: "number" }, count(f.ends.late ?? 0)),
         h("td", { class: "number" }, count(f.ends.duplicate ?? 0)),
         h("td", { class: "number" }, count(f.degraded)),
-        h("td", { class: `number ${lost ? "word broken" : ""}` }, ledger ? count(lost) : "–"));
+        h("td", { class: `number ${lost ? "word broken" : ""}` }, own.length ? count(lost) : "–"));
     })));
 }
-
-let topics = {};
-export function learnTopics(streams) {
-  topics = Object.fromEntries(streams.map((s) => [s.domain, s.topic]));
-}
-const topicOf = (figures) => topics[figures.domain];
 
 // A box a component, a column a step; the rate on each edge is what the topology decides.
 function drawing(topology, figures) {

@@ -14,8 +14,9 @@ from stormwatch.domains.fraud.money import is_common, money, of_points, points
 from stormwatch.domains.fraud.rules import MONEY, SHIPPED, Condition, Rule, RuleSet, words
 from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import ModelError
-from stormwatch.models import NONE, Card, Model, scores
-from stormwatch.records import RETRY, TAKEN_BACK, Reason
+from stormwatch.models import NONE, Card, Model, distribution, scores
+from stormwatch.models.distribution import Distribution
+from stormwatch.records import OUT_OF_DISTRIBUTION, RETRY, TAKEN_BACK, Reason
 from stormwatch.state.judge import UNSCORED, Verdict
 
 _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
@@ -52,6 +53,7 @@ class Scorer:
         self._model = model
         self._rules = rules
         Thresholds.of(model.card)
+        distribution.of(model.card)
 
     def __call__(
         self,
@@ -64,11 +66,14 @@ class Scorer:
         The score is the model's probability; rules add to the outcome. A row of which the model
         has no score is decided by rules alone. Of a payment that only a reference rate could
         compare, with nothing of its customer to compare it with, the model alone declines nothing.
+        Of one that is out of distribution it decides nothing alone, and the verdict says so.
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
         rows = np.array(features, dtype=np.float64)
         found = scores(self._model, rows)
         limits = Thresholds.of(self._model.card)
+        trained_on = distribution.of(self._model.card)
+        outside = trained_on.outside(rows) if trained_on else np.zeros(len(rows), np.bool_)
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
@@ -77,17 +82,24 @@ class Scorer:
         for at in back:
             found[at] = UNSCORED
         weights = sum((rule.weight * hits for rule, hits in fired), np.zeros(len(rows)))
-        suspect = (np.array(found) >= limits.review) | (weights >= self._rules.review_from)
+        by_model = np.where(outside, UNSCORED, found)
+        suspect = (by_model >= limits.review) | (weights >= self._rules.review_from)
         for row in np.flatnonzero(suspect).tolist():
             rules = [rule for rule, hits in fired if hits[row]]
-            made = Found(events[row], features[row], carries[row], found[row], limits)
-            declined = (found[row] >= limits.decline and not made.is_unsure) or weights[
+            score = float(by_model[row])
+            made = Found(events[row], features[row], carries[row], score, limits)
+            declined = (score >= limits.decline and not made.is_unsure) or weights[
                 row
             ] >= self._rules.decline_from
             reasons = made.reasons(rules)
             verdicts[row] = verdicts[row]._replace(
                 outcome="decline" if declined else "review", reasons=reasons
             )
+        for row in np.flatnonzero(outside).tolist():
+            assert trained_on
+            made = Found(events[row], features[row], carries[row], found[row], limits)
+            reasons = (*verdicts[row].reasons, made.unlike(trained_on))
+            verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
         return verdicts
@@ -197,6 +209,18 @@ class Found(NamedTuple):
             told = text.format_map(known | {"score": score, "limit": limit})
             reasons.append(Reason("model", told, score))
         return tuple(reasons)
+
+    def unlike(self, trained_on: Distribution) -> Reason:
+        """Why the model decides nothing of this one alone."""
+        at = trained_on.oddest(self.features)
+        name, value = FEATURE_NAMES[at], self.features[at]
+        shown = self._money if name in _MONEY else "{:,.5g}".format
+        low, high = map(shown, trained_on.usual(at))
+        text = (
+            f"unlike the payments that the model was trained on, most of all by {name}: "
+            f"{shown(value)}, in training {low} to {high}; the model alone decides nothing"
+        )
+        return Reason(OUT_OF_DISTRIBUTION, text)
 
     def _details(self) -> dict[str, int | float | str]:
         """As texts of rules show them; numbers where they are known."""

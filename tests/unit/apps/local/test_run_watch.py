@@ -35,20 +35,20 @@ def test_the_ledger_is_looked_at_and_a_lasting_gap_is_an_alarm_once(
     watcher: tuple[Watcher, World],
 ) -> None:
     made, world = watcher
-    assert made.ledger("fraud") is None
+    assert made.ledgers("fraud") == []
     made._reconcile()
-    found = made.ledger("fraud")
-    assert found is not None and found.sound and not made.alarms
+    (found,) = made.ledgers("fraud")
+    assert found.sound and not made.alarms
     commit = {0: Committed(43, "")}
     MemorySource(world.broker, TOPIC, SETTINGS.kafka_group).commit(commit, wait=True)
     for _ in range(3):
         made._reconcile()
     (said,) = made.alarms
     assert "offsets 40 to 42 have had no end state" in said
-    panel = Panel("fraud", NOTHING, None, ledger=made.ledger("fraud"))
+    panel = Panel("fraud", NOTHING, None, ledgers=made.ledgers("fraud"))
     (line,) = plain(Screen("r", "running", 1.0, [panel], {}))
     assert "unaccounted 3," in line, "told although nothing was decided"
-    unread = panel._replace(look=NOTHING._replace(ends={"scored": 1}), ledger=None)
+    unread = panel._replace(look=NOTHING._replace(ends={"scored": 1}), ledgers=())
     assert "unaccounted –" in plain(Screen("r", "running", 1.0, [unread], {}))[0]
 
 
@@ -108,3 +108,16 @@ def test_alerts_of_the_run_before_are_not_shown_and_the_records_of_this_are_read
     reader.learn(stream, seen.newest)
     assert reader.words["fraud"] == {("C1", "i"): "1250.00 EUR at Shop\\x1b[2J"}
     reader.close()
+
+
+def test_all_topics_of_a_domain_count(watcher: tuple[Watcher, World]) -> None:
+    made, world = watcher
+    made._streams = [Stream("fraud", TOPIC, "transactions", ("mapped", "not-yet-there"))]
+    world.admin.ensure_topic("mapped", 1, {})
+    made._reconcile()
+    assert {one.topic for one in made.ledgers("fraud")} == {TOPIC, "mapped", "not-yet-there"}
+    lost = [msgspec.structs.replace(one, unaccounted=n, conflicting=1)
+            for n, one in enumerate(made.ledgers("fraud"), start=2)]  # fmt: skip
+    panel = Panel("fraud", NOTHING, None, ledgers=lost)
+    (line,) = plain(Screen("r", "running", 1.0, [panel], {}))
+    assert "unaccounted 9, 3 twice," in line

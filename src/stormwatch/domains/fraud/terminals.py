@@ -1,0 +1,212 @@
+"""What is remembered of a terminal, and what a payment there is told of it.
+
+A terminal sees the payments of all its customers, and the labels of those payments when they
+arrive. Both are counted by hours of event time, and a payment reads closed hours alone:
+
+- a label counts from the hour after its arrival;
+- the windows end LABEL_DELAY_H before the payment's hour, payments and frauds alike, so that a
+  share of frauds is one of payments whose labels have had the time to come.
+
+So what a payment is told does not depend on how far payments and labels of the same day have come,
+and `learn` gives the same state in whatever order visits are learned (state of one terminal, all
+visits within KEPT_H hours): its content is a function of the set of visits alone.
+"""
+
+from bisect import bisect_left, bisect_right
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from stormwatch.domains.fraud.event import TAKING_BACK, Transaction
+from stormwatch.domains.fraud.money import points
+from stormwatch.features import Feature, names
+
+HOUR = 3_600_000
+LABEL_DELAY_H = 7 * 24 + 1
+"""Chargebacks and confirmations are taken to be there after seven days, and the hour to close."""
+KEPT_H = 40 * 24
+"""So many hours up to the newest payment are kept: 37 days of windows, and three for lateness."""
+MOST_LABELS = 256
+"""Of a terminal, those of its newest payments."""
+BITS = 20
+"""Of an hour's entry, for the payments in it; the hour stands above them."""
+MOST = (1 << BITS) - 1
+LONG_AGO_H = 1_000.0
+"""The age of what never was, hours."""
+SMALL = 22_000
+"""Points: a fraud above it explains itself by its amount (the Handbook's first scenario)."""
+
+FEATURES = (
+    Feature("terminal_count_1d", "payments at the terminal", "", "1 d, ended 7 d before"),
+    Feature("terminal_risk_1d", "share of them known to be frauds", "", "1 d, ended 7 d before"),
+    Feature("terminal_count_7d", "payments at the terminal", "", "7 d, ended 7 d before"),
+    Feature("terminal_risk_7d", "share of them known to be frauds", "", "7 d, ended 7 d before"),
+    Feature("terminal_count_30d", "payments at the terminal", "", "30 d, ended 7 d before"),
+    Feature("terminal_risk_30d", "share of them known to be frauds", "", "30 d, ended 7 d before"),
+    Feature("terminal_frauds", "known frauds at the terminal", "", "35 d"),
+    Feature(
+        "terminal_fraud_age_h", "age of the newest payment there known to be a fraud", "h", "40 d",
+        LONG_AGO_H,
+    ),
+    Feature(
+        "terminal_frauds_small", "known frauds there of no large amount (220 EUR)", "", "35 d",
+        knows_simulator=True,
+    ),
+    Feature(
+        "terminal_run", "hours with payments, one after the other, all known to be frauds, up to "
+        "the last whose labels have come", "", "40 d, ended 7 d before", knows_simulator=True,
+    ),
+    Feature(
+        "terminal_run_age_h", "age of the first payment of that run", "h", "40 d", LONG_AGO_H,
+        knows_simulator=True,
+    ),
+    Feature(
+        "terminal_genuine_since", "payments there since the newest known fraud that were no "
+        "frauds", "", "40 d, ended 7 d before",
+    ),
+)  # fmt: skip
+NAMES = names(FEATURES)
+UNKNOWN = tuple(feature.default for feature in FEATURES)
+"""Of a terminal never seen."""
+
+
+class Visit(NamedTuple):
+    """What a payment, or the label of one, tells the payment's terminal."""
+
+    time: int  # of the payment, ms
+    points: int  # its amount (`money.points`, of a euro)
+    what: int = 0  # of a label: a digest of the payment's id
+    arrival: int = 0  # of a label, ms
+    fraud: bool | None = None  # None: the payment itself
+
+
+class Marked(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A label as it is kept: ordered by the payment's hour."""
+
+    hour: int  # of the payment, since the epoch
+    arrival: int  # ms
+    what: int
+    fraud: bool
+    points: int
+
+
+class TerminalState(msgspec.Struct, array_like=True):
+    """At most 9 KB encoded for the hours, of which a terminal with a payment a day uses 0.2, and
+    8 KB for labels, of which most have none."""
+
+    hours: list[int] = []  # hour << BITS | payments, ascending: those that had a payment
+    labels: list[Marked] = []  # ascending
+
+
+def new_state() -> TerminalState:
+    """Of a terminal never seen."""
+    return TerminalState([], [])
+
+
+def digest(payment: str) -> int:
+    """Of a payment's id: 56 bits."""
+    return int.from_bytes(blake2b(payment.encode(), digest_size=7).digest(), "little")
+
+
+def visit_of(event: Transaction) -> Visit | None:
+    """What the event tells its terminal; None of one that takes a payment back."""
+    amount = points(event.amount, event.currency, "EUR")
+    label = event.label
+    if label is not None:
+        what = digest(label.payment)
+        return Visit(label.payment_time, amount, what, event.time, label.is_fraud)
+    if event.more is not None and event.more.kind in TAKING_BACK:
+        return None
+    return Visit(event.time, amount)
+
+
+def learn(state: TerminalState, visit: Visit) -> None:
+    """Learn a payment or a label, in place. In any order; a label told twice counts once."""
+    hour, hours = visit.time // HOUR, state.hours
+    newest = hours[-1] >> BITS if hours else 0
+    if hour <= newest - KEPT_H:
+        return
+    if visit.fraud is not None:
+        mark = Marked(hour, visit.arrival, visit.what, visit.fraud, visit.points)
+        at = bisect_left(state.labels, mark)
+        if at == len(state.labels) or state.labels[at] != mark:
+            state.labels.insert(at, mark)
+            if len(state.labels) > MOST_LABELS:
+                del state.labels[0]
+        return
+    at = bisect_left(hours, hour << BITS) if hour != newest else len(hours) - 1
+    if at < len(hours) and hours[at] >> BITS == hour:
+        if hours[at] & MOST < MOST:
+            hours[at] += 1
+    else:
+        hours.insert(at, hour << BITS | 1)
+        if hour > newest:
+            _forget(state, hour - KEPT_H)
+
+
+def _forget(state: TerminalState, last: int) -> None:
+    """What is of that hour or an older one."""
+    if state.hours[0] >> BITS <= last:
+        del state.hours[: bisect_left(state.hours, last + 1 << BITS)]
+    if state.labels and state.labels[0].hour <= last:
+        state.labels[:] = [mark for mark in state.labels if mark.hour > last]
+
+
+def values(state: TerminalState | None, event: Transaction) -> tuple[float, ...]:
+    """What a payment is told of its terminal: FEATURES, in order. None: one never seen."""
+    if state is None or not (state.hours or state.labels):
+        return UNKNOWN
+    hour, hours = event.time // HOUR, state.hours
+    closed = hour - LABEL_DELAY_H
+    end = bisect_left(hours, closed + 1 << BITS)
+    day, week, month = (
+        bisect_left(hours, closed + 1 - span << BITS, 0, end) for span in (24, 168, 720)
+    )
+    in_day = _payments(hours, day, end)
+    in_week = in_day + _payments(hours, week, day)
+    in_month = in_week + _payments(hours, month, week)
+    frauds = _known(state, hour) if state.labels else []
+    if not frauds:
+        return (in_day, 0.0, in_week, 0.0, in_month, 0.0, *UNKNOWN[6:])
+    by_hour: dict[int, int] = {}
+    known = small = 0
+    for mark in frauds:
+        by_hour[mark.hour] = by_hour.get(mark.hour, 0) + 1
+        if mark.hour > hour - 35 * 24:
+            known += 1
+            small += mark.points <= SMALL
+    shares = []
+    for span, payments in ((24, in_day), (168, in_week), (720, in_month)):
+        count = sum(n for h, n in by_hour.items() if closed - span < h <= closed)
+        shares.append(min(1.0, count / payments) if payments else 0.0)
+    run, first = 0, hour
+    for at in range(end - 1, -1, -1):
+        h = hours[at] >> BITS
+        if by_hour.get(h, 0) < hours[at] & MOST:
+            break
+        run, first = run + 1, h
+    newest = max(by_hour)
+    since = _payments(hours, bisect_right(hours, newest << BITS | MOST, 0, end), end)
+    return (
+        in_day, shares[0], in_week, shares[1], in_month, shares[2],
+        known, float(hour - newest), small, run, float(hour - first) if run else LONG_AGO_H, since,
+    )  # fmt: skip
+
+
+def _payments(hours: list[int], start: int, end: int) -> int:
+    if start == end:
+        return 0
+    return sum([entry & MOST for entry in hours[start:end]])
+
+
+def _known(state: TerminalState, hour: int) -> list[Marked]:
+    """The labels that say fraud at that hour: of each payment the newest by arrival."""
+    before = hour * HOUR
+    newest: dict[int, Marked] = {}
+    for mark in state.labels:
+        if mark.arrival < before:
+            other = newest.get(mark.what)
+            if other is None or (other.arrival, other) < (mark.arrival, mark):
+                newest[mark.what] = mark
+    return [mark for mark in newest.values() if mark.fraud]
