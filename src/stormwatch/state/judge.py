@@ -100,7 +100,8 @@ class Judge(Protocol, Generic[E, S]):
 
         Mutates `state`. Score first, then learn: the features must not see the event's own
         contribution unless the feature says so. May be called out of event-time order within the
-        allowed lateness.
+        allowed lateness. Of a domain with a `second` key (`stormwatch.state.second_key`) it takes a
+        third argument: what the event is told of that key, which becomes part of its features.
         """
 
     def decide(

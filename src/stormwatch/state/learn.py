@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from stormwatch.codec import Parsed
-from stormwatch.dead_letters.rows import raw_of, trace
+from stormwatch.dead_letters.rows import raw_of, redacted, trace
 from stormwatch.errors import StormwatchError
 from stormwatch.ports import Store
 from stormwatch.records import EndState, Fragment, LedgerRow, SetAside, StateRow
@@ -19,7 +19,8 @@ from stormwatch.state import envelope as known
 from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
 from stormwatch.state.judge import Event
-from stormwatch.state.second_key import SecondKey
+from stormwatch.state.processor import Policy
+from stormwatch.state.second_key import PART, SecondKey
 from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import Fence, outcome_stamp
 
@@ -30,7 +31,6 @@ IDS_MAX = 128
 """Ids kept of a key, 16 bytes each: all its visits within the horizon, of a busy one the last. A
 payment that stands in its log twice with more visits of its terminal between counts twice there."""
 
-PART = "second"
 _Broken = set[tuple[Fragment, int, str]]
 
 
@@ -42,7 +42,7 @@ class LearnStep(Generic[V, S]):
     def __init__(
         self,
         second: SecondKey[Any, V, S],
-        horizon_ms: int,
+        policy: Policy,
         cache: StateCache,
         stripe_of: Callable[[str], int],
         store: Callable[[], Store],
@@ -50,9 +50,9 @@ class LearnStep(Generic[V, S]):
         component: str,
         committed: Callable[[Fragment, Parsed[V]], None],
     ) -> None:
-        """`horizon_ms`: how long ids are known; `to_wire` gives the bytes kept of what `learn`
-        raises on; `committed` is told of each batch."""
-        self._second, self._horizon_ms = second, horizon_ms
+        """`to_wire` gives the bytes kept of what `learn` raises on; `committed` is told of each
+        batch."""
+        self._second, self._policy = second, policy
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(second.state, second.new_state)
         self._cache, self._stripe_of, self._store = cache, stripe_of, store
         self._to_wire, self._component, self._committed = to_wire, component, committed
@@ -132,10 +132,9 @@ class LearnStep(Generic[V, S]):
             return
         self._second.learn(copy.body, visit)
         copy.newest = max(copy.newest, visit.time)
-        oldest = (copy.newest - self._horizon_ms) // 1000
-        copy.ids = known.remember_id(
-            copy.ids, digest, 0, visit.time // 1000, oldest, IDS_MAX
-        ).ids  # fmt: skip
+        oldest = (copy.newest - self._policy.horizon_ms) // 1000
+        seconds = visit.time // 1000
+        copy.ids = known.remember_id(copy.ids, digest, 0, seconds, oldest, IDS_MAX).ids
 
     def _find_broken(
         self, batches: Sequence[tuple[Fragment, Parsed[V]]], blobs: dict[str, bytes],
@@ -153,12 +152,13 @@ class LearnStep(Generic[V, S]):
                     now[name] = self._codec.encode(copy)
                 except Exception as error:  # whatever a domain's code raises: kept with its trace
                     broken.add((fragment, offset, name))
-                    found.setdefault(fragment, []).append(
-                        SetAside(
-                            offset, timestamp, EndState.DEAD_LETTERED, type(error).__name__,
-                            trace(), self._component, name.encode(), raw_of(self._to_wire, visit),
-                        )
+                    row = SetAside(
+                        offset, timestamp, EndState.DEAD_LETTERED, type(error).__name__, trace(),
+                        self._component, name.encode(), raw_of(self._to_wire, visit),
                     )  # fmt: skip
+                    policy = self._policy
+                    row = redacted(row, policy.max_bytes, policy.masked)
+                    found.setdefault(fragment, []).append(row)
         return found
 
     def _open(self, name: str, blob: bytes) -> Envelope[S]:

@@ -11,7 +11,7 @@ States hold no score, so only decisions differ: those of the later attempt stand
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -44,7 +44,8 @@ from stormwatch.settings import Settings
 from stormwatch.state import envelope as known
 from stormwatch.state.cache import Entry
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
-from stormwatch.state.judge import LEARNED, UNSCORED, Event, Judge, Verdict
+from stormwatch.state.judge import LEARNED, UNSCORED, Advanced, Event, Judge, Verdict
+from stormwatch.state.second_key import Told, advance_of
 from stormwatch.state.write_timestamps import outcome_stamp, state_stamp
 
 E = TypeVar("E", bound=Event)
@@ -118,22 +119,26 @@ class Contract(Generic[E, S]):
         self._may_be_beside = hasattr(domain.event, "is_beside")
 
     def apply(
-        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
-    ) -> Outcomes:
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
+        told: Told | None = None,
+    ) -> Outcomes:  # fmt: skip
         """Decide a batch.
 
         `states` holds for each entity of the batch its stripe and blob (empty: never seen). `now`
-        (ms) only dates the ledger row. A record that raises is isolated, set aside as
-        `dead_lettered` with its traceback and learned by no one; its mark still advances.
-        Raises StateError for a state of another version; never raises for data.
+        (ms) only dates the ledger row. `told`: what an event is told of its second key, where the
+        domain has one; without, what is told of a key never seen. A record that raises is isolated,
+        set aside as `dead_lettered` with its traceback and learned by no one; its mark still
+        advances. Raises StateError for a state of another version; never raises for data.
         """
-        return self.apply_with_carries(fragment, parsed, states, now)[0]
+        return self.apply_with_carries(fragment, parsed, states, now, told)[0]
 
     def apply_with_carries(
-        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
-    ) -> tuple[Outcomes, list[Any]]:
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
+        told: Told | None = None,
+    ) -> tuple[Outcomes, list[Any]]:  # fmt: skip
         """As `apply`; also the carry of each decision (`Judge.advance`)."""
-        batch = _Batch(self, fragment, parsed, states, {})
+        advance = advance_of(self.domain, told)
+        batch = _Batch(self, fragment, parsed, states, {}, advance)
         try:
             return batch.run(now), batch.carries
         except FatalError:
@@ -141,10 +146,10 @@ class Contract(Generic[E, S]):
         except Exception as error:  # one by one, to set aside just the record that raises
             if isinstance(error, StormwatchError):
                 raise
-            broken = _Batch(self, fragment, parsed, states, {}).find_broken()
+            broken = _Batch(self, fragment, parsed, states, {}, advance).find_broken()
             if not broken:
                 raise
-            batch = _Batch(self, fragment, parsed, states, broken)
+            batch = _Batch(self, fragment, parsed, states, broken, advance)
             return batch.run(now), batch.carries
 
 
@@ -158,8 +163,10 @@ class _Batch(Generic[E, S]):
         parsed: Parsed[E],
         states: Mapping[str, Entry],
         broken: Mapping[tuple[int, str], _Broken],
+        advance: Callable[[S, E], Advanced],
     ) -> None:
         self._domain = contract.domain
+        self._advance = advance
         self._policy = contract._policy
         self._component = contract._component
         self._codec = contract._codec
@@ -328,7 +335,7 @@ class _Batch(Generic[E, S]):
                 "dedup.max_ids.",
             )  # fmt: skip
             return
-        features, carry = self._domain.advance(copy.body, event)
+        features, carry = self._advance(copy.body, event)
         copy.newest = newest if is_beside else max(newest, event.time)
         copy.ids, given_up, floor = known.remember_id(
             copy.ids, digest, checksum, seconds,

@@ -10,17 +10,25 @@ visits a decision could see is known by what it recorded and by nothing else. Wh
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from functools import partial
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from stormwatch.codec import Parsed
+from stormwatch.dead_letters.rows import raw_of, trace
+from stormwatch.errors import StormwatchError
+from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Store
+from stormwatch.records import EndState, SetAside
 from stormwatch.state.cache import OVERHEAD
 from stormwatch.state.envelope import EnvelopeCodec
-from stormwatch.state.judge import Domain, Event
+from stormwatch.state.judge import Advanced, Domain, Event
 
-E = TypeVar("E")
+E_contra = TypeVar("E_contra", contravariant=True)
 V = TypeVar("V", bound=Event)
 S = TypeVar("S")
 
+PART = "second"
+"""`part` of ledger rows beside what is set aside of visits: they say nothing of any offset."""
 HOUR = 3_600_000
 """ms; states are read once an hour of event time."""
 DECODED = 4
@@ -31,7 +39,7 @@ Told = Callable[[Any], Values]
 """What an event is told of its second key."""
 
 
-class SecondKey(Protocol[E, V, S]):
+class SecondKey(Protocol[E_contra, V, S]):
     """What is kept by a second key. Pure."""
 
     name: str
@@ -42,11 +50,14 @@ class SecondKey(Protocol[E, V, S]):
     feature_names: tuple[str, ...]
     """Of the values; they stand together in the domain's `feature_names`, in this order."""
 
-    def key(self, event: E) -> str:
+    def key(self, event: E_contra) -> str:
         """Whose state `values` asks for; "" for an event that is told nothing."""
 
-    def visits(self, event: E) -> Sequence[V]:
+    def visits(self, event: E_contra) -> Sequence[V]:
         """What is learned of an event: each visit has another entity and an id of its own there."""
+
+    def to_wire(self, event: E_contra) -> bytes:
+        """The bytes kept of an event that `visits` raises on."""
 
     def new_state(self) -> S:
         """The state of a key never seen."""
@@ -54,7 +65,7 @@ class SecondKey(Protocol[E, V, S]):
     def learn(self, state: S, visit: V) -> None:
         """Learn a visit, in place. Visits come in any order, and any order leads to one state."""
 
-    def values(self, state: S | None, event: E) -> Values:
+    def values(self, state: S | None, event: E_contra) -> Values:
         """What the event is told, of hours that are closed for it alone; None: never seen."""
 
 
@@ -62,6 +73,17 @@ def second_of(domain: Any) -> SecondKey[Any, Any, Any] | None:
     """The second key of a domain, if it has one."""
     found: SecondKey[Any, Any, Any] | None = getattr(domain, "second", None)
     return found
+
+
+def advance_of(domain: Any, told: Told | None = None) -> Callable[[Any, Any], Advanced]:
+    """The domain's `advance`, with what each event is `told` of its second key, where it has one;
+    without, what is told of a key never seen."""
+    second = second_of(domain)
+    if second is None:
+        plain: Callable[[Any, Any], Advanced] = domain.advance
+        return plain
+    tell = told or partial(second.values, None)
+    return lambda state, event: domain.advance(state, event, tell(event))
 
 
 def place_in(domain: Domain[Any, Any], second: SecondKey[Any, Any, Any]) -> slice:
@@ -72,7 +94,37 @@ def place_in(domain: Domain[Any, Any], second: SecondKey[Any, Any, Any]) -> slic
     return slice(at, end)
 
 
-class SecondStates(Generic[E, S]):
+class Visits(NamedTuple):
+    """What goes to the bolt of second keys: by bucket, ascending; and visits that raised."""
+
+    by_bucket: list[tuple[int, Parsed[Any]]]
+    aside: list[SetAside]
+
+
+def visits_of(
+    parsed: Parsed[Any], second: SecondKey[Any, Any, Any], buckets: int, component: str
+) -> Visits:
+    """The visits of a batch, in offset order, by hash of their key. Never raises on data: an event
+    that `visits` raises on is told with its traceback, for it is decided nevertheless."""
+    shares: dict[int, list[tuple[int, int, Any]]] = {}
+    aside: list[SetAside] = []
+    for offset, timestamp, event in parsed.events:
+        try:
+            for visit in second.visits(event):
+                bucket = stripe_of(visit.entity, buckets) if buckets > 1 else 0
+                shares.setdefault(bucket, []).append((offset, timestamp, visit))
+        except StormwatchError:
+            raise
+        except Exception as error:  # a bug in a domain's code must not stop the partition
+            row = SetAside(
+                offset, timestamp, EndState.DEAD_LETTERED, type(error).__name__, trace(), component,
+                event.entity.encode(), raw_of(second.to_wire, event),
+            )  # fmt: skip
+            aside.append(row)
+    return Visits([(bucket, Parsed(shares[bucket], [], [])) for bucket in sorted(shares)], aside)
+
+
+class SecondStates(Generic[S]):
     """States of second keys as the deciding side reads them: from the store, once an hour.
 
     What was read when the events had come to hour H of event time serves those of hours up to H:
@@ -82,7 +134,7 @@ class SecondStates(Generic[E, S]):
 
     def __init__(
         self,
-        second: SecondKey[E, Any, S],
+        second: SecondKey[Any, Any, S],
         stripe_of: Callable[[str], int],
         store: Callable[[], Store],
         max_bytes: int,
