@@ -13,6 +13,7 @@ import msgspec
 
 from stormwatch.domains.maintenance.equipment import Equipment
 from stormwatch.parsing.mapping import Mapping
+from stormwatch.rules.document import File
 from stormwatch.settings import Settings
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,6 +25,7 @@ def schemas() -> dict[str, str]:
     made = {
         "mapping": of_struct(Mapping),
         "equipment": of_struct(Equipment),
+        "rules": of_struct(File),
         "stormwatch": of_settings(),
     }
     return {

@@ -22,6 +22,7 @@ from apps.cli import (
     new,
     proof,
     quality,
+    rules,
     run,
     serve,
     services,
@@ -65,6 +66,7 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
+app.add_typer(rules.app, name="rules")
 app.add_typer(equipment.app, name="equipment")
 
 

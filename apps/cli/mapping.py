@@ -82,11 +82,11 @@ def propose(
     )
     ask = sys.stdin.isatty() and not yes
     proposal = _answered(sample, answers, ask)
-    text = _text(proposal, sample, csv, file.name if file else f"topic {topic}")
+    text = _text(proposal, sample, csv, file.name if file else f"topic {topic}", target)
     mapped, made = mappings.ready(text)
     if topic:
         _on_topic(proposal, sample, mapped, topic)
-        text = _text(proposal, sample, csv, f"topic {topic}")
+        text = _text(proposal, sample, csv, f"topic {topic}", target)
         mapped, made = mappings.ready(text)
     for line in (*proposal.notes, *(f"{one.table}: {one.reason}" for one in proposal.guesses)):
         print(shown(line))
@@ -145,7 +145,9 @@ def _on_topic(proposal: "Proposal", sample: "Sample", mapped: "Mapped", topic: s
         proposal.top["rekey"] = True
 
 
-def _text(proposal: "Proposal", sample: "Sample", csv: "Csv", name: str) -> str:
+def _text(proposal: "Proposal", sample: "Sample", csv: "Csv", name: str, target: Path) -> str:
+    import os
+
     from apps.data.mapping_text import written
     from apps.data.proposal import Guess
 
@@ -156,7 +158,11 @@ def _text(proposal: "Proposal", sample: "Sample", csv: "Csv", name: str) -> str:
     if sample.envelope != "none":
         proposal.top["envelope"] = sample.envelope
     head = f"Proposed by ./stormwatch map for {name}, of {len(sample.records):,} records."
-    return written(proposal, head)
+    schema = shared.ROOT / "schema" / "mapping.schema.json"
+    inside = target.resolve().is_relative_to(shared.ROOT)
+    return written(
+        proposal, head, os.path.relpath(schema, target.resolve().parent) if inside else str(schema)
+    )
 
 
 def _tell(mapped: "Mapped", events: str, sample: "Sample", topic: str) -> int:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from math import hypot
 from statistics import median
 
-from stormwatch.domains.maintenance.anomalies import Anomalies, known_of
+from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import read, shipped
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.normals import known_of
 from stormwatch.errors import SettingsError
 
 SAMPLE = 100_000

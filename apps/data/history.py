@@ -5,20 +5,29 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from apps.data.publish import Event, Keyed
-from stormwatch.parsing.mapping import LEARN_ONLY
+from stormwatch.parsing.mapping import LEARN_ONLY, SPACE, Mapped
 
-OF_FORMAT = b'"learn_only":true'
-OF_MAPPING = b'"%s":"true"' % LEARN_ONLY.encode()
+_OF_FORMAT = b'"learn_only":true'
+_OF_MAPPING = b'"%s":"true"' % LEARN_ONLY.encode()
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def marked(events: Iterable[Keyed], mark: bytes) -> Iterator[Event]:
-    """The same records with one more field. What is no JSON object goes as it is: it is refused."""
+def marked(events: Iterable[Keyed], mapped: Mapped | None) -> Iterator[Event]:
+    """The same records with one more field, as their mapping reads it, or our own format."""
     for event in events:
-        yield Event(event.key, _marked(event.value, mark))
+        if mapped is not None and mapped.format == "csv":
+            yield Event(event.key, _line(event.value, mapped.csv.delimiter))
+        else:
+            yield Event(event.key, _object(event.value, _OF_MAPPING if mapped else _OF_FORMAT))
 
 
-def _marked(value: bytes, mark: bytes) -> bytes:
+def _line(value: bytes, delimiter: str) -> bytes:
+    between = " " if delimiter == SPACE else delimiter
+    return value.rstrip(b"\r\n") + between.encode() + LEARN_ONLY.encode()
+
+
+def _object(value: bytes, mark: bytes) -> bytes:
+    """What is no JSON object goes as it is: it is refused."""
     try:
         fields = _decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -9,9 +9,11 @@ from apps.data.proposal import Proposal
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
-def written(proposal: Proposal, head: str) -> str:
-    """The document; `head` says in a line of comment where it comes from."""
-    parts = [_commented(head), *(f"{name} = {toml(value)}" for name, value in proposal.top.items())]
+def written(proposal: Proposal, head: str, schema: str) -> str:
+    """The document; `head` says in a line of comment where it comes from, `schema` (a path) helps
+    editors to complete and check it."""
+    parts = [f"#:schema {schema}", _commented(head)]
+    parts += [f"{name} = {toml(value)}" for name, value in proposal.top.items()]
     for guess in proposal.guesses:
         parts += ["", _commented(guess.reason), f"[{guess.table}]"]
         parts += [f"{_key(name)} = {toml(value)}" for name, value in guess.keys.items()]

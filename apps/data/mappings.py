@@ -14,10 +14,12 @@ from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.maintenance import equipment
 from stormwatch.domains.maintenance.parse import TARGET as READING
 from stormwatch.domains.maintenance.parse import Readings
+from stormwatch.errors import SettingsError
+from stormwatch.named_texts import is_text
 from stormwatch.parsing.fields import from_ms
-from stormwatch.parsing.mapping import Mapped, Target, chosen, made, read, text_of
+from stormwatch.parsing.mapping import Mapped, Target, chosen, made, marks, read, text_of
 from stormwatch.records import IGNORED, Rejection
-from stormwatch.settings import Settings
+from stormwatch.settings import Settings, variable
 from stormwatch.state.judge import Domain
 
 TARGETS: dict[str, Target] = {TRANSACTION.event: TRANSACTION, READING.event: READING}
@@ -44,6 +46,18 @@ def target_of(settings: Settings, events: str) -> Target | None:
     if events == READING.event:
         return Readings(equipment.chosen(settings)).target
     return TARGETS.get(events)
+
+
+def expect_none(settings: Settings, events: str, topic: str) -> None:
+    """Raises SettingsError where generated events would go to a topic that has a mapping: these are
+    in our own format."""
+    if topic in marks(settings):
+        name = variable(f"mapping.{events}")
+        raise SettingsError(
+            f"The topic {topic} has a mapping (mapping.{events}), and generated events are in our "
+            f"own format: each would be refused. Publish a FILE of yours, and decide it with "
+            f"`sparse run`; or leave the mapping out this time: {name}= ./stormwatch …"
+        )
 
 
 def parser(settings: Settings, topic: str, domain: Domain[Any, Any]) -> Callable[..., Any]:
@@ -84,7 +98,7 @@ class Outcome(NamedTuple):
 def ready(mapping: str) -> tuple[Mapped, str]:
     """A mapping by its file, preset or text, made ready, and the events it makes. Raises
     MappingError."""
-    event = read(text_of(mapping), "the mapping" if "\n" in mapping else mapping).event
+    event = read(text_of(mapping), "the mapping" if is_text(mapping) else mapping).event
     return made(mapping, TARGETS[event]), event
 
 

@@ -37,6 +37,10 @@ class Look(NamedTuple):
     newest: Sequence[DecisionRow] = ()
     degraded: int = 0  # decisions by rules alone
     noted: Mapping[str, int] = MappingProxyType({})  # as `records.Outcomes` has it
+    labelled: Mapping[str, int] = MappingProxyType({})  # of `metrics.Labelled`
+    drift: Mapping[str, float] = MappingProxyType({})
+    """Feature, or "score" -> population stability index against the model's training: the greatest
+    of all tasks in their last windows."""
     unread: int = 0  # tasks whose meter was written by another version: not counted
 
     @property
@@ -81,6 +85,8 @@ def look(
     ends: Counter[str] = Counter()
     latency: Counter[int] = Counter()
     noted: Counter[str] = Counter()
+    labelled: Counter[str] = Counter()
+    drift: dict[str, float] = {}
     at = alerts = failed = tasks = degraded = unread = 0
     for body in meters.values():
         try:
@@ -93,6 +99,8 @@ def look(
         ends.update(reading.ends)
         latency.update(reading.latency)
         noted.update(reading.noted)
+        labelled.update(reading.labelled)
+        drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
         tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts
@@ -111,6 +119,8 @@ def look(
         tuple(newest),
         degraded,
         dict(noted),
+        dict(labelled),
+        drift,
         unread,
     )
 

@@ -103,11 +103,15 @@ class Figures(msgspec.Struct):
     outgoing: float  # records/s decided
     latency: Latency
     waiting: int  # records that are not committed
-    alerts: int  # since its processes began, as the next four
+    alerts: int  # since its processes began, as the next five
     decided: int
     degraded: int
     ends: dict[str, int]  # end state -> records
     rejected: dict[str, int]  # rejection code -> records
+    noted: dict[str, int]  # what a person should know -> how often
+    precision: float | None  # of the alerts of labelled events, the share that deserved one
+    recall: float | None  # of the labelled events that deserved an alert, the share that had one
+    drift: dict[str, float]  # feature, or "score" -> stability index against the training
     running: bool  # whether a component wrote its figures of late
 
 

@@ -23,6 +23,7 @@ from apps.serve.reader import summary
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger.reconcile import TopicLedger
+from stormwatch.metrics import precision_recall
 
 _log = logging.getLogger(__name__)
 EVERY_S, IDLE_S = 0.2, 2.0
@@ -93,6 +94,11 @@ class Live(Thread):
     def history(self) -> answers.History:
         """The points of the last hour."""
         return answers.History({name: list(points) for name, points in self._points.items()})
+
+    @property
+    def newest(self) -> dict[str, Look]:
+        """The last look at each domain whose topic exists."""
+        return {domain: looks[-1] for domain, looks in list(self._looks.items()) if looks}
 
     async def newer(self, known: dict[str, int], within: float) -> dict[str, Part]:
         """The parts whose version is not the one in `known`, once there are any; none after
@@ -203,7 +209,7 @@ class Live(Thread):
         return answers.Figures(
             domain, round(gained.incoming, 1), round(gained.outgoing, 1), latency, last.lag,
             last.alerts, last.decided, last.degraded, ends, rejected_by_code(last.ends),
-            last.tasks > 0,
+            dict(last.noted), *precision_recall(last.labelled), dict(last.drift), last.tasks > 0,
         )  # fmt: skip
 
     def _reconcile(self) -> None:

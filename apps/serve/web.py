@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route as Path_
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apps.serve import answers
+from apps.serve import answers, prometheus
 from apps.serve.live import Live
 from apps.serve.reader import BadCursor, NotFound
 from apps.serve.routes import Route, openapi
@@ -49,6 +49,7 @@ def application(routes: list[Route], live: Live, hosts: frozenset[str]) -> ASGIA
         Path_("/openapi.json", lambda _: Response(document, media_type=_JSON), methods=["GET"]),
         Path_("/healthz", lambda _: Response("ok", media_type="text/plain"), methods=["GET"]),
         Path_("/readyz", _ready(live), methods=["GET"]),
+        Path_("/metrics", _metrics(live), methods=["GET"]),
         Path_("/", _file("index.html"), methods=["GET"]),
     ]
     paths += [
@@ -147,6 +148,15 @@ def _ready(live: Live) -> Callable[[Request], Any]:
         if trouble.said:
             return _problem(503, trouble.said)
         return Response("ready", media_type="text/plain")
+
+    return answer
+
+
+def _metrics(live: Live) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        now = live.now
+        text = prometheus.text(live.newest, now.ledgers.ledgers, bool(now.trouble.said))
+        return Response(text, media_type=prometheus.CONTENT_TYPE, headers=_UNCACHED)
 
     return answer
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from streamparse import Bolt
 
@@ -22,6 +22,10 @@ T = TypeVar("T")
 
 GROUP_RECORDS = 200
 """Once so many are in hand no further batch is waited for: larger ones gain nothing together."""
+
+
+if TYPE_CHECKING:
+    from stormwatch.models.drift import Drift
 
 
 class Work(NamedTuple):
@@ -84,6 +88,8 @@ class BatchBolt(StrictComponent, Bolt):
 
     settings: Settings
     cache: StateCache | None = None
+    drift: "Drift | None" = None
+    """Of a bolt that scores by a model which tells what it was trained on."""
     """Of bolts that keep states; its size is reported."""
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:

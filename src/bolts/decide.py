@@ -1,17 +1,17 @@
 """Steps for bolts that decide: `score(domain)` and `store(domain)`, to be chained or spread."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
 from bolts.base import BatchBolt
+from bolts.observer import Observer
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.ledger.bitmap import count
+from stormwatch.models.drift import Drift
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
-from stormwatch.records import NOTES, Outcomes
+from stormwatch.records import Outcomes
 from stormwatch.settings import Settings
 from stormwatch.state.cache import StateCache
 from stormwatch.state.commit import StoreStep, Topics
@@ -40,6 +40,7 @@ def score(
 
         def contract_of() -> Contract[Any, Any]:
             domain = make(settings)
+            bolt.drift = Drift.of(domain)
             return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))
 
         contract = bolt.lazily(contract_of, "the model")
@@ -69,24 +70,13 @@ class _Store:
     writes: ClassVar[tuple[str, ...]] = STORED
 
     def __call__(self, bolt: BatchBolt) -> Step:
-        said: set[str] = set()
-
-        def committed(outcomes: Outcomes) -> None:
-            ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
-            alerts = sum(row.alert for row in outcomes.decisions)
-            metrics, now = bolt.connections.metrics, now_ms()
-            metrics.batch(ends, alerts, outcomes.timestamps, now, outcomes.degraded, outcomes.noted)
-            for what in sorted(outcomes.noted.keys() & NOTES.keys() - said):
-                bolt.logger.warning("counting from here on as %s: %s", what, NOTES[what])
-                said.add(what)
-
         return StoreStep(
             bolt.connections.store,
             bolt.connections.sink,
             Topics(bolt.settings.topic_alerts, bolt.settings.topic_dead_letters),
             self.alert_outcomes,
             bolt.settings.kafka_request_timeout_s,
-            committed,
+            Observer(bolt).committed,
             tells=bolt.is_read(DECISIONS),
         )
 

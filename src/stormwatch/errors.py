@@ -70,3 +70,15 @@ class StateError(FatalError):
 
 class ModelError(FatalError):
     """A model artefact cannot be used; the sentence names the file and the mend."""
+
+
+def lasting(told: str) -> str:
+    """The sentence of the SettingsError or TopicError in a traceback; "" where there is none.
+
+    A process that is started again ends with it again, until a person has acted.
+    """
+    heads = tuple(f"{kind.__module__}.{kind.__name__}: " for kind in (SettingsError, TopicError))
+    for line in reversed(told.splitlines()):
+        if line.startswith(heads):
+            return line.partition(": ")[2]
+    return ""

@@ -6,6 +6,7 @@ millisecond below 128 ms and to 1/64 above (log-linear buckets, as HdrHistogram 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType
 
 import msgspec
@@ -14,6 +15,9 @@ from stormwatch.records import NOTES
 
 REJECTED_CODE = "rejected:"
 """A rejection is counted under its code as well: `rejected:<code>`."""
+MUCH_DRIFT = 0.25
+"""A population stability index above this: much has changed since the training. Below 0.1 little
+has (Siddiqi, "Credit Risk Scorecards", 2006)."""
 _SUB = 64
 
 
@@ -33,6 +37,31 @@ def upper_edge(bucket: int) -> int:
     return ((bucket - shift * _SUB + 1) << shift) - 1
 
 
+class Labelled(StrEnum):
+    """What became of an event of which a label arrived."""
+
+    FOUND = "found"  # it deserved an alert and had one
+    MISSED = "missed"
+    FALSE_ALERT = "false_alert"
+    PASSED = "passed"  # it deserved none and had none
+    UNKNOWN = "unknown"  # no decision of it is stored (any more)
+
+
+def precision_recall(labelled: Mapping[str, int]) -> tuple[float | None, float | None]:
+    """Of alerts, the share that deserved to be one; of what deserved one, the share that had one.
+
+    Of labelled events alone. None where there is nothing to take a share of.
+    """
+    found, missed, false_alert = (
+        labelled.get(what, 0) for what in (Labelled.FOUND, Labelled.MISSED, Labelled.FALSE_ALERT)
+    )
+    return _share(found, found + false_alert), _share(found, found + missed)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
 class Snapshot(msgspec.Struct):
     """The figures of a process at one moment, as stored in the table `meters`."""
 
@@ -47,6 +76,8 @@ class Snapshot(msgspec.Struct):
     cached: int  # entities in the state cache
     degraded: int = 0  # decisions by rules alone
     noted: dict[str, int] = {}  # as `records.Outcomes` has it
+    labelled: dict[str, int] = {}  # of `Labelled`
+    drift: dict[str, float] = {}  # feature -> population stability index, of the last window
 
 
 class Metrics:
@@ -56,6 +87,8 @@ class Metrics:
         self.ends: Counter[str] = Counter()
         self.latency: Counter[int] = Counter()
         self.noted: Counter[str] = Counter()
+        self.drift: dict[str, float] = {}
+        self.labelled: Counter[str] = Counter()
         self.alerts = self.batches = self.failed = self.degraded = 0
 
     def batch(
@@ -79,6 +112,7 @@ class Metrics:
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
+            dict(self.labelled), dict(self.drift),
         )  # fmt: skip
 
 

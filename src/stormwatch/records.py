@@ -121,6 +121,14 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     weight: float = 0.0
 
 
+class Learned(msgspec.Struct, frozen=True):
+    """What became known of an earlier event of the same entity."""
+
+    id: str
+    time: int  # its event time, ms
+    positive: bool  # whether it deserved an alert
+
+
 class Decision(msgspec.Struct, frozen=True):
     """The outcome for one event: all that is needed to explain and to replay it.
 
@@ -154,6 +162,11 @@ class Decision(msgspec.Struct, frozen=True):
     """Of an event that comes by another log than its entity's others (`judge.Event.is_beside`):
     partition, epoch and offset of the last record of each other log that the entity's state had
     learned. Where it stands among them is known by nothing else. Left out of all others."""
+    learned: Learned | msgspec.UnsetType = msgspec.UNSET
+    """Of a label: what it says of which event. Left out of all else."""
+    interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
+    """Within which what `score` estimates lies in nine of ten cases, as the model's card was
+    calibrated; in its unit. Left out where the model gives none."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -224,6 +237,7 @@ NOT_LEARNED = "not_learned"
 LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
 OUT_OF_DISTRIBUTION = "out_of_distribution"
+SHADOW_RULE = "shadow_rule"
 LABELLED = "labelled"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
@@ -232,6 +246,7 @@ NOTES = {
     "of the entity: what comes out of order of time teaches it nothing",
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
+    SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",
     LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stormwatch import addresses
+from stormwatch import addresses, named_texts
 from stormwatch.errors import SettingsError
 
 PREFIX = "stormwatch."
@@ -42,8 +42,9 @@ def _option(  # a dataclass field that knows its key
     sent: bool = False,
 ) -> Any:
     """`named`: a text that must not be empty. `many`: a list of texts is accepted, too. `moment`: a
-    time in RFC 3339 with an offset from UTC, or nothing. `sent`: names files whose text goes to
-    workers with the topology; there it counts, whatever files their environment names."""
+    time in RFC 3339 with an offset from UTC, or nothing. `sent`: names files, relative to
+    the project's folder, whose text goes to workers with the topology; there it counts, whatever
+    files their environment names."""
     meta = {
         "key": key, "help": help, "low": low, "high": high, "choices": choices,
         "secret": secret, "named": named, "many": many, "moment": moment,
@@ -219,7 +220,9 @@ class Settings:
         "by rules until it can be read", choices=("stop", "rules"),
     )  # fmt: skip
     fraud_model: str = _option("fraud.model", "", "folder of another fraud model; none: rules only")
-    fraud_rules: str = _option("fraud.rules", "", "JSON file with other fraud rules")
+    fraud_rules: str = _option(
+        "fraud.rules", "", "file of other fraud rules (./stormwatch rules check FILE)", sent=True
+    )
     fraud_retry_s: int = _option(
         "fraud.retry_s", 120, "the same payment with another id within this time is a retry; 0: "
         "none is; only of payments with details (schema/transactions.md)", low=0, high=86_400,
@@ -355,8 +358,13 @@ def _resolve(
         layers = [("topology", {k[len(PREFIX) :]: v for k, v in conf.items()
                                 if isinstance(k, str) and k.startswith(PREFIX)})]  # fmt: skip
     else:
-        layers = _files(root or Path.cwd(), env)
+        root = (root or Path.cwd()).absolute()
+        layers = _files(root, env)
     out = {f.name: _found(f, layers, env) for f in fields(Settings)}
+    if conf is None and root is not None:
+        for f in (f for f in fields(Settings) if f.metadata["sent"]):
+            value = named_texts.in_folder(str(out[f.name].value), root)
+            out[f.name] = out[f.name]._replace(value=value)
     protocol = str(out["kafka_security_protocol"].value)
     _normalise(out, "kafka_bootstrap", lambda text: addresses.brokers(text, protocol))
     _normalise(

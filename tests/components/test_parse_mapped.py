@@ -9,6 +9,7 @@ from stormwatch import codec
 from stormwatch.adapters.storm.config import storm_config
 from stormwatch.codec import Parsed
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.named_texts import joined
 from stormwatch.parsing.mapping import text_of
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings
@@ -74,7 +75,7 @@ def test_what_a_mapping_ignores_has_an_end_state_and_is_kept_nowhere() -> None:
 
 def test_each_topic_has_its_own_mapping_and_another_none() -> None:
     other = 'topic = "payments.mobile"\n' + MOBILE
-    conf = {"stormwatch.mapping.transactions": "\x1e".join([text_of("preset:handbook"), other])}
+    conf = {"stormwatch.mapping.transactions": joined([text_of("preset:handbook"), other])}
     made = {}
     for topic in ("transactions", "payments.mobile"):
         sent = records(PAYSIM | ROW)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamparse import Grouping, Topology
 
+from stormwatch.errors import SettingsError, TopicError
 from stormwatch.runner.engine import RunFailed
 from stormwatch.runner.events import Died, Event, Faulted
 from stormwatch.runner.faults import FITTING, Act, Fault, Point
@@ -75,6 +76,29 @@ def test_one_that_always_dies_ends_the_run_with_its_traceback() -> None:
 
     with pytest.raises(RunFailed, match=r"(?s)collect died, the last of 4 .*boom in initialize"):
         run_until(engine(Two), lambda: False)
+
+
+@pytest.mark.parametrize("kind", [TopicError, SettingsError])
+def test_what_only_a_person_can_mend_ends_the_run_at_once_with_its_sentence(kind: type) -> None:
+    class Full(Numbers):
+        def next_tuple(self) -> None:
+            raise kind("all numbers are given out. Continue with another keyspace.")
+
+    spout, bolt, _ = fresh(spout=Full)
+
+    class Two(Topology):
+        numbers = spout.spec()
+        collect = bolt.spec(inputs=[numbers])
+
+    events: list[Event] = []
+    made = engine(Two)
+    made.watch = events.append
+    with pytest.raises(RunFailed) as ended:
+        run_until(made, lambda: False)
+    sentence = "all numbers are given out. Continue with another keyspace."
+    assert str(ended.value) == f"numbers cannot go on: {sentence}"
+    (died,) = [event for event in events if isinstance(event, Died)]
+    assert (died.why, died.again) == (sentence, False)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def test_the_walk_sees_the_code():
 @pytest.mark.parametrize("path", CORE, ids=shown)
 def test_the_core_imports_itself_the_standard_library_msgspec_and_numpy(path):
     roots = {name.split(".")[0] for name in imports(path)}
-    assert roots <= CORE_MAY, roots - CORE_MAY
+    room = path.relative_to(SRC / "stormwatch").parts[0]
+    may = CORE_MAY | {"sqlglot"} if room == "rules" else CORE_MAY  # which only parses
+    assert roots <= may, roots - may
     outward = {name for name in imports(path) if name.startswith("stormwatch.adapters")}
     assert not outward
 

@@ -34,6 +34,24 @@ def test_environment_over_file_over_running_services_over_default(tmp_path: Path
     assert found() == ("environment:1", "STORMWATCH_KAFKA_BOOTSTRAP")
 
 
+def test_files_whose_text_travels_are_of_the_project_s_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stormwatch.toml").write_text(
+        '[mapping]\ntransactions = ["preset:nab", "own/a.toml", "/b.toml"]\n'
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    environ = {"STORMWATCH_MAINTENANCE_EQUIPMENT": "milling, pump.toml"}
+    found = load(environ, root=tmp_path)
+    assert found.mapping_transactions == f"preset:nab,{tmp_path}/own/a.toml,/b.toml"
+    assert found.maintenance_equipment == f"milling,{tmp_path}/pump.toml"
+    assert load(to_environ(found), root=elsewhere) == found
+    text = 'event = "transactions"\n[fields.id]\npath = "a.b, c"\n'
+    assert load({"STORMWATCH_MAPPING_READINGS": text}).mapping_readings == text
+
+
 def test_environment_makes_the_same_settings_beside_conf_and_without(tmp_path: Path) -> None:
     """On a worker secrets come by environment alone."""
     here = replace(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.errors import ModelError
-from stormwatch.models import NoModel
+from stormwatch.models import NoModel, networks
 from stormwatch.models.card import Card
 from stormwatch.models.trees import Tree, Trees, TreesModel, encode
 
@@ -158,10 +158,18 @@ def save(folder: Path, trees: Trees, **card: Any) -> Card:
     The version is `name-` and eight digits of the artefact's hash: the same model has the same
     version wherever it was trained.
     """
-    artefact = encode(trees)
+    return _save(folder, "trees", encode(trees), card)
+
+
+def save_blend(folder: Path, blend: networks.Blend, **card: Any) -> Card:
+    """As `save`, of trees with networks: `blend.msgpack` and `card.json`."""
+    return _save(folder, "blend", networks.encode(blend), card)
+
+
+def _save(folder: Path, kind: str, artefact: bytes, card: dict[str, Any]) -> Card:
     digest = sha256(artefact).hexdigest()
     full = Card(
-        version=f"{card['name']}-{digest[:8]}", kind="trees", artefact="trees.msgpack",
+        version=f"{card['name']}-{digest[:8]}", kind=kind, artefact=f"{kind}.msgpack",
         sha256=digest, **card,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)

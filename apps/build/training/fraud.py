@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from apps.build.training.export import from_lightgbm, libraries, save
 from apps.build.training.metrics import average_precision, precision_at_top, roc_auc
 from apps.data.generate.transactions import DAY, START, Fraud, Transactions
+from stormwatch.domains.fraud import Fraud as Domain
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.state import (
     FEATURE_NAMES,
@@ -100,7 +101,9 @@ def train_fraud(out: Path, seed: int, data: Path | None = None, *, customers: in
         metrics=_metrics(np.asarray(booster.predict(test.features)), test, thresholds),
         data=words, data_hash=_digest(rows), seed=seed, parameters=PARAMETERS,
         libraries=libraries(),
-        distribution=describe(train.features, np.asarray(booster.predict(train.features))),
+        distribution=describe(
+            train.features, np.asarray(booster.predict(train.features)), Domain.settled
+        ),
         notes=(
             "Sees the customer only: a fraud of a usual amount at a compromised terminal does "
             "not show. recall_* count what is reviewed or declined by the model alone.",

@@ -11,9 +11,11 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+from stormwatch.parsing.fields import to_ms
 
 FALSE_POSITIVE = 0.11
 TWEETS = "realTweets/"
@@ -24,6 +26,7 @@ class Series(NamedTuple):
 
     values: list[float]
     windows: list[tuple[int, int]]
+    times: Sequence[int] = ()  # ms since the epoch, taken as UTC
 
 
 class Judged(NamedTuple):
@@ -50,7 +53,8 @@ def _series(path: Path, spans: Sequence[Sequence[str]]) -> Series:
         first, last = datetime.fromisoformat(low), datetime.fromisoformat(high)
         inside = [at for at, (time, _) in enumerate(rows) if first <= time <= last]
         windows.append((inside[0], inside[-1]))
-    return Series([value for _, value in rows], windows)
+    times = [to_ms(time.replace(tzinfo=UTC)) for time, _ in rows]
+    return Series([value for _, value in rows], windows, times)
 
 
 def judge(series: Series) -> list[Judged | None]:

@@ -7,7 +7,7 @@ time; one that failed is replaced by a new number. Nothing here depends on the c
 arguments give the same bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -53,14 +53,14 @@ _CONSTANT = {
 }  # fmt: skip
 _DECIMALS = {"BPR": 4, "W32": 4, "htBleed": 0}
 _NAMES = tuple(sensor.name for sensor in ALL)
-_CENTRE = np.array([_CONSTANT.get(s.name, s.nominal) for s in ALL])
-_NOISE = np.array([s.wear * s.noise for s in ALL])  # signed: up is worn; 0 for constants
+CENTRE = np.array([_CONSTANT.get(s.name, s.nominal) for s in ALL])
+NOISE = np.array([s.wear * s.noise for s in ALL])  # signed: up is worn; 0 for constants
 _GAIN, _SPREAD = np.array([_SHIFT.get(name, (0, 0)) for name in _NAMES]).T
 _TENS = 10.0 ** np.array([_DECIMALS.get(name, 2) for name in _NAMES])
 _FLAT = _NAMES.index("Nc"), _NAMES.index("NRc")
 
 
-class _Fleet:
+class Fleet:
     """What a simulator knows of its units, one row each."""
 
     def __init__(self, rng: np.random.Generator, units: int) -> None:
@@ -86,15 +86,18 @@ class _Fleet:
         self.gain[row, _FLAT] = self.gain[row, _FLAT[0]]  # the core speeds move together
         self.stick_from[row] = rng.integers(0, life) if rng.random() < STUCK_SHARE else life + 1
         self.stick_to[row] = self.stick_from[row] + rng.integers(30, 80)
-        self.stuck[row] = rng.choice(np.flatnonzero(_NOISE))
+        self.stuck[row] = rng.choice(np.flatnonzero(NOISE))
 
-    def run(self) -> Floats:
-        """One cycle of every unit; the sensors' values, a row a unit."""
+    def run(self, centre: Floats = CENTRE, noise: Floats = NOISE) -> Floats:
+        """One cycle of every unit; the sensors' values, a row a unit.
+
+        `centre` and signed `noise` of each sensor, of all units or a row each.
+        """
         self.age += 1
         worn = np.clip((self.age - self.onset) / (self.life - self.onset), 0, None)
         health = np.expm1(self.bend * worn) / np.expm1(self.bend)
         z = self.offset + self.gain * health[:, None] + self._rng.normal(size=self.gain.shape)
-        values: Floats = np.round((_CENTRE + _NOISE * z) * _TENS) / _TENS
+        values: Floats = np.round((centre + noise * z) * _TENS) / _TENS
         for row in np.flatnonzero(
             (self.age >= self.stick_from) & (self.age < self.stick_to)
         ).tolist():
@@ -121,13 +124,30 @@ def readings(
     if units < 1:
         raise ValueError(f"units is {units}; a fleet needs at least 1")
     rng = np.random.default_rng(seed)
-    state, newest, tick = _Fleet(rng, units), units, 0
+    return lives(rng, Fleet(rng, units), _at_sea_level, fleet, run, start, step)
+
+
+def _at_sea_level(rng: np.random.Generator, state: Fleet) -> tuple[list[list[float]], Floats]:
+    values = state.run()
+    flight = (rng.normal(size=(len(values), 2)) * (0.002, 0.0003)).round(4).tolist()
+    return [[*each, 100.0] for each in flight], values
+
+
+Fly = Callable[[np.random.Generator, Fleet], tuple[list[list[float]], Floats]]
+"""One cycle of each unit: its settings and its sensors' values."""
+
+
+def lives(
+    rng: np.random.Generator, state: Fleet, fly: Fly, fleet: str, run: str, start: int, step: int
+) -> Iterator[Generated]:
+    """As `readings`, of a fleet that flies as `fly` says."""
+    newest, tick = len(state.number), 0
     encode = msgspec.json.Encoder().encode
     while True:
         time = datetime.fromtimestamp((start + tick * step) / 1000, UTC)
         stamp = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        values = state.run().tolist()
-        flight = (rng.normal(size=(units, 2)) * (0.002, 0.0003)).round(4).tolist()
+        settings, found = fly(rng, state)
+        values = found.tolist()
         sticking = (state.age >= state.stick_from) & (state.age < state.stick_to)
         columns = (state.number, state.age, state.life - state.age, state.stuck, sticking)
         for row, (number, age, left, stuck, sticks) in enumerate(
@@ -136,7 +156,7 @@ def readings(
             unit = f"{fleet}/{run}/{number}"
             value = {
                 "type": "reading", "id": f"{run}-{number}-{age}", "unit": unit, "time": stamp,
-                "cycle": age, "settings": [*flight[row], 100.0],
+                "cycle": age, "settings": settings[row],
                 "sensors": dict(zip(_NAMES, values[row], strict=True)),
             }  # fmt: skip
             yield Generated(unit.encode(), encode(value), left, _NAMES[stuck] if sticks else "")

@@ -39,7 +39,7 @@ class Options(NamedTuple):
 
 def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
     """Run it; the exit code: 0, 130 after Ctrl-C, 1 if an offset has no end state."""
-    with world.environment():
+    with world.environment(world.GENERATED):
         settings = load(root=root)
         for topology in TOPOLOGIES:
             BY_TOPOLOGY[topology].make(settings)  # a bad file is told before anything starts

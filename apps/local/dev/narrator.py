@@ -49,7 +49,8 @@ class Narrator:
             case Died():
                 why = lines_shown(event.why.strip())
                 self._say(f"{self._now()} {topology}: {event.component} died: {why}")
-                self._say(f"{self._now()} {topology}: starting it again")
+                if event.again:
+                    self._say(f"{self._now()} {topology}: starting it again")
             case Logged() if event.level >= _WARNING:
                 self._say(f"{self._now()} {topology}: {event.component}: {lines_shown(event.text)}")
             case Faulted():

@@ -25,6 +25,7 @@ from apps.local.run import prepare
 from apps.local.run.events import generated
 from apps.local.run.signals import Signals
 from stormwatch.errors import SettingsError, StormwatchError
+from stormwatch.parsing.mapping import marks
 from stormwatch.records import Outcomes, SetAside
 from stormwatch.runner.events import Died, Event, Faulted, Logged, Settled
 from stormwatch.settings import Settings, load, to_environ
@@ -119,7 +120,10 @@ def once(
         )
     watch = Watch(say)
     # Components read no file: passwords of stormwatch.toml reach them as environment only.
-    with world.environment(to_environ(settings) if found.real else world.MEMORY):
+    if not found.real and not file and marks(settings):
+        say(f"{name}: generated events are in our own format, so no mapping is applied to them")
+    in_memory = world.MEMORY if file else world.GENERATED
+    with world.environment(to_environ(settings) if found.real else in_memory):
         settings = load(root=ROOT)
         with _outside(found.real, settings, watch, name, file) as feeds, Signals() as signals:
             signals.only_ask()

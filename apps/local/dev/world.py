@@ -10,10 +10,13 @@ from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.kafka import MemoryAdmin
 from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.parsing.mapping import SETTINGS as MAPPINGS
 from stormwatch.records import LedgerRow, Outcomes, SetAside
 from stormwatch.settings import Settings, variable
 
 MEMORY = {variable("kafka.client"): "memory", variable("store"): "memory"}
+GENERATED = MEMORY | {variable(name.replace("_", ".", 1)): "" for name in MAPPINGS}
+"""As MEMORY, for generated events: these are in our own format, whatever mappings there are."""
 
 
 Aside = Callable[[Sequence[SetAside]], None]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from apps.data import mappings
 from apps.data.streams import ALL, Stream, streams
 from apps.local.run import proof, report
 from apps.local.run.phases import Course
@@ -38,6 +39,8 @@ def execute(options: Options, settings: Settings, root: Path, shown: Presenter) 
     StormwatchError when it cannot start. Whatever it started is stopped when it returns.
     """
     chosen = streams(settings, options.topology)
+    for stream in chosen:
+        mappings.expect_none(settings, stream.events, stream.topic)
     with Signals() as signals:
         try:
             with RunServices(settings, root, shown.step) as outside:

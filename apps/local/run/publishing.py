@@ -52,6 +52,8 @@ def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, 
     from stormwatch.adapters import connect
 
     topic = asked.topic_in(settings)
+    if not asked.files:
+        mappings.expect_none(settings, asked.events, topic)
     stop = threading.Event()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
@@ -106,14 +108,7 @@ def _events(
         events = mappings.events_of(settings, asked.files, asked.events, run, stopped, topic)
         if not asked.learn_only:
             return events
-        mapped = mappings.of(settings, asked.events, topic)
-        if mapped and mapped.format != "json":
-            raise SettingsError(
-                f"Records of {topic} are {mapped.format} by their mapping: none of them can say "
-                "that it is history. Leave --learn-only out and set the time from which on records "
-                "count: fraud.live_from or maintenance.live_from."
-            )
-        return history.marked(events, history.OF_MAPPING if mapped else history.OF_FORMAT)
+        return history.marked(events, mappings.of(settings, asked.events, topic))
     source = connect.source(settings, topic)
     try:
         newest = newest_time(source)

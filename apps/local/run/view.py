@@ -12,6 +12,7 @@ from apps.data.moments import moment
 from apps.data.printable import shown
 from apps.operate.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
+from stormwatch.metrics import MUCH_DRIFT, precision_recall
 from stormwatch.records import DecisionRow, EndState
 
 RUNNING = "running"
@@ -119,6 +120,21 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def _by_labels(labelled: Mapping[str, int]) -> str:
+    shares = precision_recall(labelled)
+    return " ".join("–" if share is None else f"{share:.0%}" for share in shares)
+
+
+def _drift(topology: str, look: Look) -> Text | None:
+    """Which features are no longer as in the model's training; None where none is."""
+    much = sorted((-index, name) for name, index in look.drift.items() if index > MUCH_DRIFT)
+    if not much:
+        return None
+    told = ", ".join(f"{name} {-index:.2f}" for index, name in much[:3])
+    told += f" and {len(much) - 3} more" if len(much) > 3 else ""
+    return _line(Text.assemble((f"{topology} is unlike the model's training: ", "yellow"), told))
+
+
 def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
     """The table, and lines that belong below it."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
@@ -133,6 +149,9 @@ def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
             table.add_row(state.replace("_", " "), *(f"{count:,}" for count in counts))
     if any(panel.restarts for panel in panels):
         table.add_row("restarts", *(Text(str(p.restarts), style="yellow") for p in panels))
+    labelled = [panel.look.labelled if panel.look else {} for panel in panels]
+    if any(labelled):
+        table.add_row("precision, recall by labels", *map(_by_labels, labelled))
     degraded = [panel.look.degraded if panel.look else 0 for panel in panels]
     if any(degraded):
         told = Text("by rules alone (degraded)", style="bold red")
@@ -141,12 +160,13 @@ def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
     for what in sorted({what for noted in notes for what in noted}):
         note = Text(what.replace("_", " "), style="bold")
         table.add_row(note, *(f"{noted.get(what, 0):,}" for noted in notes))
-    more = []
+    drifts = [_drift(panel.topology, panel.look) for panel in panels if panel.look]
+    more = [line for line in drifts if line is not None]
     for panel in panels:
         codes = rejected_by_code(panel.look.ends) if panel.look else {}
         if codes:
-            told = Text(", ".join(f"{code} {count:,}" for code, count in codes.items()))
-            more.append(_line(Text.assemble((f"rejected by {panel.topology}: ", "dim"), told)))
+            listed = ", ".join(f"{code} {count:,}" for code, count in codes.items())
+            more.append(_line(Text.assemble((f"rejected by {panel.topology}: ", "dim"), listed)))
         if panel.look and panel.look.unread:
             more.append(_line(Text(f"{panel.topology}: {_unread(panel.look.unread)}", "yellow")))
     return table, more

@@ -19,6 +19,7 @@ from apps.local.storm.flux import Topology
 from apps.local.storm.journal import Follower, Journal
 from apps.local.storm.local import LocalCluster, alive
 from apps.local.storm.restarts import LIMIT, WINDOW_S, Restarts
+from stormwatch.errors import lasting
 
 SPARSE_PID = "STORMWATCH_SPARSE_PID"
 """Environment variable: who wants this run, as the parent is a shell that survives a kill -9."""
@@ -86,6 +87,10 @@ class Supervisor:
                 incident = self._look(cluster, journal, time.monotonic() - started) or incident
             finally:
                 cluster.stop()
+            if sentence := lasting(incident.why):
+                given_up = f"a restart would not mend that; giving up. Storm's log: {self._log}"
+                self._say([f"{incident.what}: {sentence}", given_up])
+                return 1
             self._say([incident.what, *filter(None, [incident.why])])
             if not incident.restart or not restarts.allow(time.monotonic()):
                 return self._give_up(incident)

@@ -39,7 +39,7 @@ export function isOddity(decision) {
 export function score(decision) {
   if (decision.degraded || decision.score < 0) return "–";
   if (decision.outcome === "noted") return "–";
-  if (isOddity(decision)) return `${decision.score.toFixed(1)} sigmas`;
+  if (isOddity(decision)) return `${decision.score.toFixed(1)} surprise`;
   if (decision.domain === "maintenance") return `${short.format(decision.score)} cycles`;
   return decision.score.toFixed(3);
 }

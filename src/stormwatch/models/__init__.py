@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["KINDS", "NONE", "Card", "Model", "NoModel", "Supply", "load", "now", "round6", "scores"]
+__all__ = [
+    "KINDS", "NONE", "Card", "Model", "NoModel", "Supply", "card_of", "load", "now", "round6",
+    "scores",
+]  # fmt: skip
 
 
 class Model(Protocol):
@@ -82,7 +85,13 @@ def _trees(card: Card, artefact: bytes) -> Model:
     return trees.TreesModel(card, trees.decode(artefact))
 
 
-KINDS: dict[str, Callable[[Card, bytes], Model]] = {"trees": _trees}
+def _blend(card: Card, artefact: bytes) -> Model:
+    from stormwatch.models import networks
+
+    return networks.BlendModel(card, networks.decode(artefact))
+
+
+KINDS: dict[str, Callable[[Card, bytes], Model]] = {"trees": _trees, "blend": _blend}
 """By `card.kind`. A loader imports its engine itself and raises ValueError for a bad artefact."""
 
 
@@ -97,7 +106,7 @@ def load(
     """
     if str(folder) == NONE:
         return NoModel()
-    card = _card(folder / "card.json")
+    card = card_of(folder)
     path = folder / card.artefact
     artefact = _read(path)
     if sha256(artefact).hexdigest() != card.sha256:
@@ -143,7 +152,11 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _card(path: Path) -> Card:
+def card_of(folder: Path) -> Card:
+    """The card of the model in `folder`; of NONE that of no model. Raises ModelError."""
+    if str(folder) == NONE:
+        return NoModel.card
+    path = folder / "card.json"
     try:
         return msgspec.json.decode(_read(path), type=Card)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -3,6 +3,8 @@
 import msgspec
 
 from stormwatch.errors import ModelError
+from stormwatch.models.conditions import Conditions
+from stormwatch.models.interval import Interval
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +28,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     parameters: dict[str, float | int | str]  # of the training
     libraries: dict[str, str]  # name -> version, of the training
     notes: tuple[str, ...] = ()  # limits a reader must know
+    conditions: Conditions | None = None  # the working conditions that it knows; None: any
+    interval: Interval | None = None  # around its estimates; None: it gives none
     distribution: bytes = b""
     """Of the training rows, see `stormwatch.models.distribution`; empty: no row is ever marked."""
 

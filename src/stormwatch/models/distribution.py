@@ -16,6 +16,7 @@ share of rows now (a) and in training (e). Below 0.1 little has changed, above 0
 (Siddiqi, "Credit Risk Scorecards", 2006).
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -47,9 +48,6 @@ NEARLY_ALL = 0.9995
 """Share of the training rows that are nearer than the distance that is allowed."""
 FIT_MAX = 200_000
 """Rows that a description is made of at most, evenly taken."""
-LITTLE, MUCH = 0.1, 0.25
-"""Population stability indices: below the first all is as in training; above the second it is
-not."""
 _LEAST_SHARE = 1e-4
 """Of a bin, so that an empty one does not make an index infinite."""
 
@@ -66,20 +64,24 @@ class _Described(msgspec.Struct, frozen=True, array_like=True):
     far: float  # squared distance
 
 
-def describe(rows: ArrayLike, scores: ArrayLike) -> bytes:
+def describe(
+    rows: ArrayLike, scores: ArrayLike, settled: Callable[[Floats], Flags] | None = None
+) -> bytes:
     """For `Card.distribution`: of the training rows and of the model's scores of them.
 
+    `settled` says which rows the stability index is of: those of entities known for long enough.
     Raises ValueError for rows that are not finite, or fewer than 1,000.
     """
     x, y = np.asarray(rows, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if len(x) < 1_000 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("a distribution is described from 1,000 finite rows or more")
     x, y = (a[:: -(-len(a) // FIT_MAX)] for a in (x, y))
+    kept = slice(None) if settled is None else settled(x)
     quantiles = np.quantile(x, _AT, axis=0).T.astype("<f4").astype(np.float64)
-    score = np.quantile(y, [_AT[at] for at in _DECILES]).astype("<f4").astype(np.float64)
+    score = np.quantile(y[kept], [_AT[at] for at in _DECILES]).astype("<f4").astype(np.float64)
     edges = quantiles[:, _DECILES]
-    shares = [_counts(own, column) for own, column in zip(edges, x.T, strict=True)]
-    shares.append(_counts(score, y))
+    shares = [_counts(own, column) for own, column in zip(edges, x[kept].T, strict=True)]
+    shares.append(_counts(score, y[kept]))
     z = _normal_scores(_curves(quantiles), x)
     center = z.mean(axis=0)
     covariance = np.cov(z - center, rowvar=False).reshape(x.shape[1], -1)
@@ -89,7 +91,7 @@ def describe(rows: ArrayLike, scores: ArrayLike) -> bytes:
     distance = _distance(z - center.astype("<f4"), precision)
     return msgspec.msgpack.encode(
         _Described(
-            x.shape[1], _bytes(quantiles), _bytes(np.array(shares) / len(x)), _bytes(score),
+            x.shape[1], _bytes(quantiles), _bytes(np.array(shares) / len(y[kept])), _bytes(score),
             _bytes(center), _bytes(precision), float(np.quantile(distance, NEARLY_ALL)),
         )
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from random import Random
 
-from stormwatch.errors import StormwatchError
+from stormwatch.errors import StormwatchError, lasting
 from stormwatch.runner.acker import Acker, Tree
 from stormwatch.runner.bolts import Bolts
 from stormwatch.runner.clock import Clock
@@ -29,7 +29,8 @@ _PRINTED = (
 
 
 class RunFailed(StormwatchError):
-    """A component died too often; the text ends with its traceback."""
+    """A component died too often, then the text ends with its traceback; or of what lasts until a
+    person acts, then it is that sentence."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,12 @@ class Engine:
     def _bury(self, task: int, why: str) -> None:
         now, part = self.clock.now(), self.plan.owner(task)
         self._died = [*(t for t in self._died if t > now - self._rules.window_s), now]
-        again = len(self._died) <= self._rules.deaths
-        self.watch(Died(part.name, task, why, again))
+        sentence = lasting(why)
+        again = len(self._died) <= self._rules.deaths and not sentence
+        self.watch(Died(part.name, task, sentence or why, again))
+        if sentence:
+            self._end()
+            raise RunFailed(f"{part.name} cannot go on: {sentence}")
         if not again:
             self._end()
             raise RunFailed(

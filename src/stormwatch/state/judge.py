@@ -7,7 +7,7 @@ event is, what is learned from it and what is decided.
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from stormwatch.records import Reason, Rejection
+from stormwatch.records import Learned, Reason, Rejection
 
 
 class Event(Protocol):
@@ -50,6 +50,10 @@ class Verdict(NamedTuple):
     noted: str = ""  # a key of `records.NOTES` that this event counts under
     by: tuple[str, str, str] | None = None
     """Feature set, model and rules, where these are others than the domain's own."""
+    learned: Learned | None = None
+    """Of a label: what it says of which event."""
+    interval: tuple[float, float] | None = None
+    """Within which what the score estimates lies in nine of ten cases."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999
@@ -82,12 +86,15 @@ class Judge(Protocol, Generic[E, S]):
     event: type[E]
     state: type[S]
     feature_set: str  # name and version of the features, e.g. "fraud-1"
-    rules_version: str
     alert_outcomes: frozenset[str]
 
     @property
     def model_version(self) -> str:
         """Of the model that `decide` uses; may load it, so first asked off the heartbeat path."""
+
+    @property
+    def rules_version(self) -> str:
+        """Of the rules that `decide` uses."""
 
     def to_wire(self, event: E) -> bytes:
         """The event as JSON, to be kept of a record that is set aside; see `Domain.parse`."""

@@ -415,7 +415,9 @@ class _Batch(Generic[E, S]):
                 misplaced,
                 True if verdict.degraded else msgspec.UNSET,
                 self._mapping,
-                msgspec.UNSET if after is None else after,
+                after=msgspec.UNSET if after is None else after,
+                learned=verdict.learned or msgspec.UNSET,
+                interval=verdict.interval or msgspec.UNSET,
             )
         )
         if len(body) > BODY_MAX:

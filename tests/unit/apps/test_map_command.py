@@ -84,6 +84,7 @@ def test_on_a_terminal_the_unknown_is_asked(
     said = capsys.readouterr().out
     assert "whose clock is it?" in said and "which one is it (ISO 4217" in said
     written = Path("payments.toml").read_text()
+    assert written.startswith(f"#:schema {mapping.shared.ROOT}/schema/mapping.schema.json\n")
     assert 'zone = "Europe/Berlin"' in written and 'constant = "EUR"' in written
 
 

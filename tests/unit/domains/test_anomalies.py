@@ -1,6 +1,8 @@
 """What is normal of any sensor is learned in one pass, and what is odd is told."""
 
+import math
 import random
+import struct
 from collections import Counter
 from collections.abc import Iterable
 from statistics import NormalDist, stdev
@@ -11,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormwatch.domains.maintenance import anomalies
-from stormwatch.domains.maintenance.anomalies import LEARNING, LIMIT, Anomalies, Findings
+from stormwatch.domains.maintenance import normals
+from stormwatch.domains.maintenance.anomalies import LIMIT, STAYS, Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import read, shipped
 from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.normals import LEARNING, Normals, digest_of
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.errors import StateError
 
@@ -35,7 +38,7 @@ class Unit:
         return findings
 
     def known(self) -> tuple[int, float, float]:
-        return next(anomalies.known(self.body, "u"))
+        return next(normals.known(self.body, "u"))
 
 
 def lived(values: Iterable[float], unit: Unit | None = None) -> Unit:
@@ -87,18 +90,48 @@ def test_a_healthy_sensor_is_hardly_ever_odd_and_a_spike_is() -> None:
         odd += unit.read(x=value).score >= LIMIT
     assert odd <= 2
     told = unit.read(x=70.0)
+    assert told.score > LIMIT
     (found,) = told.found
     assert (found.kind, found.name, found.value) == ("odd", "x", 70.0)
-    assert 8 < told.score < 12
+    assert 8 < found.score < 12
     assert abs(found.centre - 50) < 1
     assert unit.read(x=51.0).found == ()
 
 
 def test_a_new_level_is_odd_until_it_is_learned() -> None:
     unit = lived(noise(1000))
-    odd = [unit.read(x=value).score >= LIMIT for value in noise(1000, 2, centre=70.0)]
-    assert all(odd[:20])
-    assert not any(odd[-300:])
+    found = [unit.read(x=value) for value in noise(1000, 2, centre=70.0)]
+    assert all(one.score >= LIMIT for one in found[:5])
+    assert all(one.found[0].kind == "odd" for one in found[:20])
+    stays = [one.distances[0] >= STAYS[0] and one.distances[1] >= STAYS[1] for one in found]
+    assert all(stays[20:50]), "it is not normal for being no surprise any more"
+    assert not any(stays[-300:]) and not any(one.score >= LIMIT for one in found[-300:])
+
+
+def test_what_a_unit_does_often_is_no_surprise() -> None:
+    draw = random.Random(6)
+    unit, odd, told = Unit(), 0, 0
+    for nth, value in enumerate(noise(4000, 5)):
+        findings = unit.read(x=value + 40 * (draw.random() < 0.02))
+        if nth >= 1000:
+            odd += any(each.kind == "odd" for each in findings.found)
+            told += findings.score >= LIMIT
+    assert odd > 40
+    assert told <= 3
+    assert unit.read(x=5000.0).score > LIMIT, "what is farther off than ever is"
+
+
+def test_a_day_has_a_wave_and_what_is_out_of_its_time_is_told() -> None:
+    unit, day = Unit(), 144
+    draw = random.Random(8)
+    told = []
+    for nth in range(day * 14):
+        value = 100 + 30 * math.sin(math.tau * nth / day) + draw.gauss(0, 1)
+        told.append(unit.read(nth * 600_000 + 600_000, x=value).score >= LIMIT)
+    assert sum(told[day * 3 :]) <= 2
+    found = [unit.read(nth * 600_000 + 600_000, x=70.0 + draw.gauss(0, 1))
+             for nth in range(day * 14, day * 14 + 40)]  # fmt: skip
+    assert max(one.score for one in found) >= LIMIT, "70 is a value of the night, not of the noon"
 
 
 def test_what_is_learning_says_how_far_it_is() -> None:
@@ -155,7 +188,7 @@ def test_a_counter_is_judged_by_its_rate_and_may_wrap_or_begin_again() -> None:
     plain = Unit(Anomalies(read(toml.replace("wrap = 1000.0", ""), "c.toml")))
     for value in (*range(0, 3000, 100), 5, *range(100, 3000, 100)):
         assert plain.read(x=float(value)).score < LIMIT
-    assert sum(1 for _ in anomalies.known(plain.body, "u")) == 1, "a state is not judged"
+    assert sum(1 for _ in normals.known(plain.body, "u")) == 1, "a state is not judged"
 
 
 def test_one_sensor_a_record_comes_to_the_same_as_all_in_one() -> None:
@@ -164,14 +197,14 @@ def test_one_sensor_a_record_comes_to_the_same_as_all_in_one() -> None:
         whole.read(nth * 1000 + 1, x=x, y=y)
         single.read(nth * 1000 + 1, x=x)
         single.read(nth * 1000 + 1, y=y)
-    assert whole.body == single.body
+    assert Normals(whole.body, "u").rows == Normals(single.body, "u").rows
 
 
 def test_sensors_of_other_rates_go_on_by_their_own_count() -> None:
     unit = Unit()
     for nth, value in enumerate(noise(120)):
         unit.read(x=value, **({"slow": value} if nth % 10 == 0 else {}))
-    counts = [count for count, _, _ in anomalies.known(unit.body, "u")]
+    counts = [count for count, _, _ in normals.known(unit.body, "u")]
     assert counts == [120, 12]
 
 
@@ -188,7 +221,7 @@ def test_the_least_recently_seen_sensor_leaves() -> None:
     unit = Unit()
     for nth in range(MOST_SENSORS + 10):
         unit.read(**{"s0": 1.0, f"s{nth}": 1.0})
-    assert sum(1 for _ in anomalies.known(unit.body, "u")) == MOST_SENSORS
+    assert sum(1 for _ in normals.known(unit.body, "u")) == MOST_SENSORS
     assert unit.known()[0] == MOST_SENSORS + 10, "it was in every reading"
     assert unit.read(s5=1.0).found[0].known == 0, "it had left"
 
@@ -210,7 +243,7 @@ def test_the_state_of_twenty_sensors_is_two_kilobytes_at_most(
     unit = Unit()
     for nth, row in enumerate(rows):
         findings = unit.read(nth + 1, **row)
-        assert 0 <= findings.score <= anomalies.SCORE_MAX
+        assert 0 <= findings.score < 30
         state = UnitState(unit.time, 7, 7, Life("a" * 40, unit.body, 2**45, 2**45))
         blob = msgspec.msgpack.encode(state)
         assert len(blob) <= 2000
@@ -236,10 +269,10 @@ def test_a_normal_of_the_fleet_judges_from_the_first_reading() -> None:
 def test_a_replaced_sensor_begins_again() -> None:
     unit = lived(noise(100))
     unit.read(y=3.0)
-    unit.body = anomalies.forget(unit.body, "x", unit.time, "u")
+    unit.body = normals.forget(unit.body, "x", unit.time, "u")
     assert not unit.read(unit.time, x=1.0).learned, "what is older is the old one's"
     assert unit.read(x=1000.0).found[0].known == 0
-    assert [count for count, _, _ in anomalies.known(unit.body, "u")] == [1, 1]
+    assert [count for count, _, _ in normals.known(unit.body, "u")] == [1, 1]
 
 
 def test_a_state_of_another_layout_is_refused() -> None:
@@ -253,3 +286,21 @@ def test_kinds_of_findings_are_those_that_are_counted() -> None:
     for _ in range(300):
         kinds.update(each.kind for each in unit.read(x=draw.gauss(0, 1)).found)
     assert kinds == {"learning": LEARNING}
+
+
+def test_a_state_of_the_layout_before_carries_on() -> None:
+    known = struct.pack("<8sqHHHddff", digest_of("x"), 7, 300, 2, 3, 51.0, 50.0, 2.0, 0.5)
+    young = struct.pack("<8sqHHHddff", digest_of("y"), 7, 3, 1, 1, 9.0, 7.0, 0.0, 1.0)
+    body = b"\2\1" + known + young + struct.pack("<3f", 0.0, 1.0, 2.0)
+    assert next(normals.known(body, "u")) == (300, 50.0, 2.0)
+    assert normals.known_of(body, "y", "u") is None
+    unit = Unit()
+    unit.body = body
+    told = unit.read(8, x=90.0, y=8.0)
+    assert [(one.kind, one.name, one.known) for one in told.found] == [
+        ("odd", "x", 0), ("learning", "y", 3),
+    ]  # fmt: skip
+    assert [count for count, _, _ in normals.known(unit.body, "u")] == [301, 4]
+    assert normals.forget(body, "x", 9, "u") != body
+    with pytest.raises(StateError, match="another version wrote it"):
+        ANY.advance(body[:-1], Reading("1", "u", 9, 0, (), {"x": 1.0}), 0)

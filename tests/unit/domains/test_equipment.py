@@ -107,7 +107,6 @@ def test_a_type_without_sensors_says_what_it_means() -> None:
     [
         ("submarine", "'submarine', which is neither a shipped type .*turbofan.* nor a file"),
         ("", "maintenance.equipment is empty"),
-        ("[1]", "no JSON list of texts"),
         ('name = "any"\nother_sensors = true', "that of a shipped type"),
         ('name = "jet"\nmodel = "turbofan"\nother_sensors = true\n', 'set model = "any"'),
     ],
@@ -277,7 +276,7 @@ def test_each_shipped_machine_knows_its_normal_and_tells_what_is_not(name: str) 
     assert told.reasons[0].code == f"anomaly_{odd.name}"
     assert odd.words in told.reasons[0].text
     assert told.reasons[-1].code == "life_unknown"
-    assert told.by == ("any-1", "any-1", kind.label)
+    assert told.by == ("any-2", "any-2", kind.label)
 
 
 def test_the_page_explains_each_key_and_its_example_is_a_type() -> None:

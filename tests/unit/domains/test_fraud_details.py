@@ -172,6 +172,55 @@ def test_an_attempt_and_its_retries_are_one_payment(
         assert state.known is not None and len(state.known.attempts) <= ATTEMPTS
 
 
+@given(
+    STEPS, st.integers(1, 50_000),
+    st.lists(
+        st.tuples(st.integers(3 * MINUTE, 12 * DAY), st.integers(1, 50_000)),
+        min_size=1, max_size=ATTEMPTS - 1,
+    ),
+)  # fmt: skip
+def test_a_reversal_takes_its_original_out_of_the_windows(
+    before: list[tuple[int, int, bool]], amount: int, after: list[tuple[int, int]]
+) -> None:
+    """The windows are those of a customer who never made the payment."""
+    state, without, time = BY_RULES.new_state(), BY_RULES.new_state(), NOON
+    steps = [(f"b{n}", gap, paid) for n, (gap, paid, _) in enumerate(before)]
+    newest = time
+    for name, gap, paid in steps:
+        time += gap
+        newest = max(newest, time)
+        for each in (state, without):
+            BY_RULES.advance(each, pay(time, name, paid))
+    time = newest + 3 * MINUTE
+    BY_RULES.advance(state, pay(time, "x", amount))
+    for n, (gap, paid) in enumerate(after):
+        time += gap
+        for each in (state, without):
+            BY_RULES.advance(each, pay(time, f"a{n}", paid))
+    back = pay(time, "r", amount, kind="reversal", original="x")
+    for once in (back, msgspec.structs.replace(back, id="again")):
+        BY_RULES.advance(state, once)
+        assert msgspec.structs.replace(state, known=None) == msgspec.structs.replace(
+            without, known=None
+        )
+    assert state.known is not None and "x" not in {one.id for one in state.known.attempts}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": "refund"}, {"original": "y"}, {"amount": 999}, {"kind": "reversal", "original": ""}],
+)
+def test_what_is_no_reversal_of_a_remembered_payment_takes_nothing_out(
+    changes: dict[str, Any],
+) -> None:
+    state = BY_RULES.new_state()
+    BY_RULES.advance(state, pay(NOON, "x"))
+    before = msgspec.msgpack.encode(state)
+    event = {"amount": 1000, "kind": "reversal", "original": "x"} | changes
+    BY_RULES.advance(state, pay(NOON + MINUTE, "r", event.pop("amount"), **event))
+    assert msgspec.msgpack.encode(state) == before
+
+
 def test_what_makes_a_retry() -> None:
     first = pay(NOON, "a", card="k")
     for seconds, changes, is_retry in (
@@ -228,7 +277,7 @@ def test_distance_and_speed_are_from_the_payment_before() -> None:
 
 
 def test_a_payment_that_nobody_can_have_travelled_to_is_reviewed() -> None:
-    domain = Fraud(Path(NONE), rule_set=rules.WITH_DETAILS)
+    domain = Fraud(Path(NONE))
     for channel, outcome in (("pos", "review"), ("", "review"), ("online", "approve")):
         state = domain.new_state()
         judged(domain, state, pay(NOON, "a", place=(52.52, 13.4)))
@@ -240,10 +289,13 @@ def test_a_payment_that_nobody_can_have_travelled_to_is_reviewed() -> None:
             assert reason.code == "impossible_travel" and "km/h" in reason.text
 
 
-def test_payments_of_a_mapping_have_the_rules_on_details_and_no_others() -> None:
-    plain = Fraud.from_settings(Settings())
-    mapped = Fraud.from_settings(Settings(mapping_transactions="preset:sparkov"))
-    assert plain.rules_version == rules.RULES_VERSION != mapped.rules_version
+def test_a_native_payment_has_no_speed_so_no_rule_on_it_fires() -> None:
+    state = BY_RULES.new_state()
+    for name in ("a", "b"):
+        plain = Transaction(name, "c", "p", NOON, 500, "EUR")
+        row, carry = BY_RULES.advance(state, plain)
+        (verdict,) = BY_RULES.decide([plain], [row], [carry])
+        assert (verdict.outcome, verdict.reasons) == ("approve", ())
 
 
 def written(folder: Path, *conditions: list[Any], text: str = "x") -> Path:
@@ -264,7 +316,7 @@ def written(folder: Path, *conditions: list[Any], text: str = "x") -> Path:
 def test_a_rule_that_cannot_be_on_a_detail_is_refused(
     tmp_path: Path, condition: list[Any], text: str
 ) -> None:
-    with pytest.raises(SettingsError, match=r"rules\.json: rule 'r' has a"):
+    with pytest.raises(SettingsError, match=r"rules\.json: rule 'r': "):
         rules.read(written(tmp_path, condition, text=text), FEATURE_NAMES)
 
 

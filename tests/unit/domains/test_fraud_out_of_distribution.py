@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.rules import shipped
 from stormwatch.domains.fraud.scoring import Scorer
 from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.models import NoModel
@@ -11,6 +12,7 @@ from stormwatch.models.card import Card
 from stormwatch.models.distribution import describe
 from stormwatch.records import OUT_OF_DISTRIBUTION
 
+RULES = shipped(FEATURE_NAMES)
 EVENT = Transaction("1", "c", "t", 0, 1_000, "EUR")
 
 
@@ -35,12 +37,12 @@ def row(**changed: float) -> tuple[float, ...]:
 
 
 def test_a_payment_like_those_of_the_training_is_declined_by_the_model() -> None:
-    (verdict,) = Scorer(Certain())([EVENT], [row()], ["EUR"])
+    (verdict,) = Scorer(Certain(), RULES)([EVENT], [row()], ["EUR"])
     assert (verdict.outcome, verdict.noted) == ("decline", "")
 
 
 def test_one_unlike_them_is_left_to_the_rules_and_says_by_what() -> None:
-    (verdict,) = Scorer(Certain())([EVENT], [row(seen=5_000.0)], ["EUR"])
+    (verdict,) = Scorer(Certain(), RULES)([EVENT], [row(seen=5_000.0)], ["EUR"])
     assert (verdict.outcome, verdict.score, verdict.noted) == (
         "approve", 0.99, OUT_OF_DISTRIBUTION,
     )  # fmt: skip
@@ -51,8 +53,8 @@ def test_one_unlike_them_is_left_to_the_rules_and_says_by_what() -> None:
 
 def test_rules_decide_of_it_as_where_there_is_no_model() -> None:
     far = row(amount=50_000.0)
-    (verdict,) = Scorer(Certain())([EVENT], [far], ["EUR"])
-    (by_rules,) = Scorer(NoModel())([EVENT], [far], ["EUR"])
+    (verdict,) = Scorer(Certain(), RULES)([EVENT], [far], ["EUR"])
+    (by_rules,) = Scorer(NoModel(), RULES)([EVENT], [far], ["EUR"])
     assert verdict.outcome == by_rules.outcome == "decline"
     assert verdict.reasons[:-1] == by_rules.reasons
     assert verdict.reasons[-1].code == OUT_OF_DISTRIBUTION

@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from stormwatch.domains.fraud import Fraud, rules
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.rules import RULES, SHIPPED, TEXT_MAX, words
+from stormwatch.domains.fraud.rules import TEXT_MAX, words
 from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import SettingsError
 from stormwatch.models import NONE
+from stormwatch.records import SHADOW_RULE
+from stormwatch.rules import document
+from stormwatch.rules.document import RuleText
+from stormwatch.settings import Settings
 
 NOON = 1_796_040_000_000
 
@@ -42,7 +46,7 @@ def written(folder: Path, *texts: str, **others: Any) -> Path:
 def test_a_text_that_some_payment_could_not_be_told_with_is_refused(
     tmp_path: Path, text: str
 ) -> None:
-    with pytest.raises(SettingsError, match=r"rules\.json: rule 'r0' has a text"):
+    with pytest.raises(SettingsError, match=r"rules\.json: rule 'r0': reason"):
         rules.read(written(tmp_path, text), FEATURE_NAMES)
 
 
@@ -55,8 +59,9 @@ GOOD = [
 
 @given(st.lists(st.tuples(st.integers(0, 40 * 86_400_000), st.integers(1, 10**9)), max_size=9))
 def test_a_text_that_is_taken_can_be_told_of_any_payment(steps: list[tuple[int, int]]) -> None:
-    made = rules.RuleSet(
-        tuple(rules.Rule(t, 0.5, (rules.Condition("amount", ">=", 0),), t) for t in GOOD), 0.5, 1.0
+    known = rules.names(FEATURE_NAMES)
+    made = document.made(
+        [document.checked(RuleText(t, "amount >= 0", t, 0.5), known) for t in GOOD], 0.5, 1.0, "r"
     )
     domain = Fraud(Path(NONE), rule_set=made)
     state, time = domain.new_state(), NOON
@@ -71,14 +76,109 @@ def test_a_text_that_is_taken_can_be_told_of_any_payment(steps: list[tuple[int, 
 
 def test_good_texts_are_taken(tmp_path: Path) -> None:
     found = rules.read(written(tmp_path, *GOOD), FEATURE_NAMES)
-    assert [rule.text for rule in found.rules] == GOOD
+    assert [rule.reason for rule in found.rules] == GOOD
 
 
-def test_the_shipped_rules_pass_what_a_file_must(tmp_path: Path) -> None:
-    made = [rule._asdict() for rule in RULES]
+def test_the_shipped_rules_are_a_file_as_any_other() -> None:
+    assert rules.read(rules.SHIPPED, FEATURE_NAMES).version == Fraud().rules_version
+    assert all(rule.examples for rule in rules.shipped(FEATURE_NAMES).rules)
+
+
+JSON = """{"rules": [
+ {"code": "large", "weight": 0.6, "conditions": [["amount", ">=", 9000], ["hour", "<=", 5]],
+  "text": "{amount}"},
+ {"code": "odd", "weight": 0.5, "text": "{kind}",
+  "conditions": [["kind", "in", ["refund", "it's"]], ["channel", "not in", ["pos", ""]]]}
+], "decline_from": 2.0}"""
+
+
+def test_the_json_of_earlier_versions_means_what_it_meant(tmp_path: Path) -> None:
     file = tmp_path / "rules.json"
-    file.write_text(json.dumps({"rules": made}))
-    assert rules.read(file, FEATURE_NAMES) == SHIPPED
+    file.write_text(JSON)
+    found = rules.read(file, FEATURE_NAMES)
+    assert [rule.predicate.text for rule in found.rules] == [
+        "amount >= 9000.0 AND hour <= 5.0",
+        "kind IN ('refund', 'it''s') AND channel NOT IN ('pos')",
+    ]
+    assert (found.review_from, found.decline_from) == (0.5, 2.0)
+    assert [(rule.id, rule.weight) for rule in found.rules] == [("large", 0.6), ("odd", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("op", "listed", "fires"),
+    [
+        ("in", ["pos"], [True, False, False]), ("in", ["pos", ""], [True, False, True]),
+        ("not in", ["pos"], [False, True, True]), ("not in", ["pos", ""], [False, True, False]),
+        ("in", [""], [False, False, True]), ("not in", [""], [True, True, False]),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_not_known_was_the_empty_one(
+    tmp_path: Path, op: str, listed: list[str], fires: list[bool]
+) -> None:
+    file = tmp_path / "rules.json"
+    rule = {"code": "r", "weight": 1, "conditions": [["channel", op, listed]], "text": "x"}
+    file.write_text(json.dumps({"rules": [rule]}))
+    (found,) = rules.read(file, FEATURE_NAMES).rules
+    rows: list[dict[str, float | str]] = [{"channel": "pos"}, {"channel": "web"}, {}]
+    columns = document.columns_of(rows, rules.names(FEATURE_NAMES).kinds)
+    assert found.predicate.holds(columns).tolist() == fires
+
+
+TOML = """
+[[rule]]
+id = "large"
+when = "amount >= 9000"
+outcome = "decline"
+reason = "{amount} at once"
+
+[[rule]]
+id = "looked_at"
+when = "amount >= 5000"
+outcome = "review"
+reason = "{amount}"
+state = "shadow"
+
+[[rule]]
+id = "given_up"
+when = "amount >= 1"
+outcome = "decline"
+reason = "{amount}"
+state = "off"
+"""
+
+
+@pytest.mark.parametrize(
+    ("amount", "outcome", "codes", "noted"),
+    [
+        (9_000, "decline", ["large", "shadow:looked_at"], SHADOW_RULE),
+        (5_000, "approve", ["shadow:looked_at"], SHADOW_RULE),
+        (4_999, "approve", [], ""),
+    ],
+)
+def test_a_rule_decides_outright_or_is_noted_or_is_off(
+    tmp_path: Path, amount: int, outcome: str, codes: list[str], noted: str
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(TOML)
+    domain = Fraud(Path(NONE), rule_set=rules.read(file, FEATURE_NAMES))
+    event = Transaction("i", "c", "t", NOON, amount, "EUR")
+    row, carry = domain.advance(domain.new_state(), event)
+    (verdict,) = domain.decide([event], [row], [carry])
+    assert (verdict.outcome, verdict.noted) == (outcome, noted)
+    assert [reason.code for reason in verdict.reasons] == codes
+
+
+def test_workers_get_the_text_and_read_the_same_rules(tmp_path: Path) -> None:
+    for name, text in (("rules.toml", TOML), ("rules.json", JSON)):
+        file = tmp_path / name
+        file.write_text(text)
+        sent = rules.text_of(str(file))
+        here = rules.chosen(Settings(fraud_rules=str(file)), FEATURE_NAMES)
+        there = rules.chosen(Settings(fraud_rules=sent), FEATURE_NAMES)
+        assert here.version == there.version
+        assert rules.text_of(sent) == sent
+    with pytest.raises(SettingsError, match="no.toml contains no rules"):
+        rules.text_of(str(tmp_path / "no.toml"))
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from apps.data.generate.readings import readings
 from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
-from stormwatch.domains.maintenance.anomalies import LEARNING
 from stormwatch.domains.maintenance.equipment import Types, default_types, read
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
-from stormwatch.domains.maintenance.features import FEATURES
+from stormwatch.domains.maintenance.features import FEATURE_NAMES
+from stormwatch.domains.maintenance.normals import LEARNING
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.records import NOT_LEARNED, Decision, Fragment
 from stormwatch.settings import Settings
@@ -165,14 +165,14 @@ def test_an_overhaul_of_a_turbofan_begins_its_age_and_baseline_anew() -> None:
     unit, events = Unit(""), turbofan()
     for event in events[:40]:
         unit.step(event)
-    assert unit.row[FEATURES.index("age")] == 40
+    assert unit.row[FEATURE_NAMES.index("age")] == 40
     unit.time = events[39].time
     done = unit.step(
         Reading("shop", events[0].unit, unit.time, 0, (), {}, "", UnitEvent("overhaul"))
     )
     assert "a shop visit after which the engine is as new" in done.reasons[0].text
     unit.step(events[40])
-    assert unit.row[FEATURES.index("age")] == 1
+    assert unit.row[FEATURE_NAMES.index("age")] == 1
     assert max(map(abs, unit.row[14:28])) == 0, "drifts are from a baseline that begins here"
     assert isinstance(unit.state.body, Life)
     before = unit.blob
@@ -243,7 +243,7 @@ def test_each_decision_names_what_judged_it_and_proofs_know_all_of_them() -> Non
         for one in map(msgspec.json.Decoder(Decision).decode, bodies)
     }
     assert found <= versions_of(domain())
-    assert {features for _, _, features in found} == {"maintenance-1", "any-1", "event-1"}
+    assert {features for _, _, features in found} == {"maintenance-2", "any-2", "event-1"}
     assert {rules for _, rules, _ in found} == {"sensors-1", "pump-1", "any-1", "turbofan-1"}
 
 

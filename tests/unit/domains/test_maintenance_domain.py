@@ -14,8 +14,8 @@ from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance.domain import LIFE_CAP, SHIPPED, Maintenance
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import (
+    FEATURE_NAMES,
     FEATURE_SET,
-    FEATURES,
     MODEL_FEATURES,
     STUCK_AFTER,
     UnitState,
@@ -59,7 +59,7 @@ def lived(domain) -> Lived:
 
 def row(**features: float) -> tuple[float, ...]:
     """A healthy row with some features changed."""
-    values = dict.fromkeys(FEATURES, 0.0) | {"age": 20.0, "usable": 14.0, "stuck_run": 1.0}
+    values = dict.fromkeys(FEATURE_NAMES, 0.0) | {"age": 20.0, "usable": 14.0, "stuck_run": 1.0}
     return tuple((values | features).values())
 
 
@@ -110,8 +110,11 @@ def test_outcomes_follow_the_thresholds_and_say_why(domain, lived):
         elif verdict.outcome == "service":
             assert verdict.score <= 20
     for outcome, limit in (("service", 20), ("watch", 50)):
-        life, *drifts = found[outcome].reasons
-        assert life.code == "life"
+        life, *drifts, waiting = found[outcome].reasons
+        assert (life.code, waiting.code) == ("life", "waiting")
+        low, high = found[outcome].interval
+        assert low <= found[outcome].score <= high
+        assert f"(in nine of ten cases {low:.0f} to {high:.0f})" in life.text
         assert f"{outcome} at {limit} or fewer" in life.text
         assert 1 <= len(drifts) <= 3
         weights = [reason.weight for reason in drifts]
@@ -123,7 +126,7 @@ def test_a_drift_is_told_in_the_direction_that_the_sensor_shows():
     assert next(s for s in WEARING if s.name == "phi").wear == -1
     service = Maintenance(Constant(10.0))
     reasons = one(service, row(drift_phi=5.0, drift_T50=4.0, drift_T24=-3.0, drift_W31=1.9)).reasons
-    assert [reason.text.partition(" is ")[2][:30] for reason in reasons[1:]] == [
+    assert [reason.text.partition(" is ")[2][:30] for reason in reasons[1:4]] == [
         "5.0 standard deviations below ", "4.0 standard deviations above ",
         "3.0 standard deviations below ",
     ]  # fmt: skip

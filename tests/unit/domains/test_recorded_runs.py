@@ -44,7 +44,7 @@ def digest(domain: Any, values: list[bytes]) -> str:
             Fraud.load, transactions.feed, "d01ea077dac647a1", "9368c9ff24910428", id="payments"
         ),
         pytest.param(
-            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "f6ce2b8fcd71858f", id="readings"
+            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "aab0487bd9134733", id="readings"
         ),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stormwatch.errors import ModelError
+from stormwatch.metrics import MUCH_DRIFT
 from stormwatch.models import NoModel, distribution
 from stormwatch.models.card import Card
 from stormwatch.models.distribution import Distribution
@@ -78,7 +79,7 @@ def test_stability_is_low_for_the_same_world_and_high_where_a_feature_moved(
     assert max(*features, score) < 0.01
     moved = now * [1, 1.8, 1, 1]
     features, _ = trained.stability(moved, now[:, 0])
-    assert features[1] > distribution.MUCH
+    assert features[1] > MUCH_DRIFT
     assert max(features[0], features[2], features[3]) < 0.01
 
 

@@ -254,7 +254,7 @@ def test_another_kind_of_artefact_is_refused(tmp_path: Path) -> None:
     written = save_model(tmp_path, GOOD)
     other = msgspec.structs.replace(written, kind="pickle")
     (tmp_path / "card.json").write_bytes(msgspec.json.encode(other))
-    with pytest.raises(ModelError, match="kind 'pickle'; this version scores trees"):
+    with pytest.raises(ModelError, match="kind 'pickle'; this version scores blend, trees"):
         load(tmp_path)
 
 

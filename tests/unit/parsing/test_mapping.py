@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormwatch.parsing.fields import from_ms
 from stormwatch.parsing.mapping import MappingError, Target, compiled, read
 from stormwatch.records import Rejection
 
@@ -16,7 +17,9 @@ EXPONENTS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3, "MRU": 2}
 
 
 def make(found: dict[str, Any], value: bytes, timestamp: int, skew: int) -> dict[str, Any]:
-    return {**found, "time": found["time"].astimezone(UTC), "seen": value}
+    time = found["time"]
+    time = from_ms(time) if isinstance(time, int) else time.astimezone(UTC)
+    return {**found, "time": time, "seen": value}
 
 
 TARGET = Target(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stormwatch.adapters.storm.config import storm_config
 from stormwatch.domains.fraud.parse import TARGET
 from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping import (
@@ -71,3 +72,17 @@ def test_what_shares_entities_between_partitions_needs_the_chain(tmp_path: Path)
             Settings(mapping_transactions="rekey = true\n" + PAYSIM, topology_chain=False),
             "transactions",
         )
+
+
+def test_the_text_travels_of_a_file_beside_the_settings_wherever_the_process_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for folder in (project, elsewhere):
+        folder.mkdir()
+    (project / "own.toml").write_text(PAYSIM)
+    (project / "stormwatch.toml").write_text('[mapping]\ntransactions = "own.toml"\n')
+    monkeypatch.chdir(elsewhere)
+    found = load({}, root=project)
+    assert text_of(found.mapping_transactions) == PAYSIM
+    assert storm_config(found)["stormwatch.mapping.transactions"] == PAYSIM

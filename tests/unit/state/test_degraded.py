@@ -19,9 +19,9 @@ from apps.prove.verdict.judge import KINDS, PASS, Judgement, judge
 from apps.prove.verdict.tables import Tables, of_memory
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
-from stormwatch.domains.fraud.rules import DECLINE_FROM, REVIEW_FROM
+from stormwatch.domains.fraud.rules import shipped
 from stormwatch.domains.maintenance.domain import Maintenance
-from stormwatch.domains.maintenance.features import FEATURES
+from stormwatch.domains.maintenance.features import FEATURE_NAMES
 from stormwatch.models import NONE
 from stormwatch.records import Decision, Reason
 from stormwatch.state.alerts import standing
@@ -32,6 +32,7 @@ from tests.models import steps as laws
 from tests.models.toy import Toy
 
 FRAUD, MAINTENANCE = Fraud.load(), Maintenance.load()
+RULES = shipped(Fraud.feature_names)
 NEVER_LATE = 10**13
 _decode = msgspec.json.Decoder(Decision).decode
 
@@ -62,8 +63,8 @@ def test_fraud_by_rules_alone_is_what_the_rules_weigh() -> None:
     for whole, half in zip(both, by_rules, strict=True):
         rules = tuple(reason for reason in whole.reasons if reason.code != "model")
         weight = sum(reason.weight for reason in rules)
-        outcome = "decline" if weight >= DECLINE_FROM else "review"
-        wanted = (outcome, rules) if weight >= REVIEW_FROM else ("approve", ())
+        outcome = "decline" if weight >= RULES.decline_from else "review"
+        wanted = (outcome, rules) if weight >= RULES.review_from else ("approve", ())
         assert half == Decided(wanted[0], UNSCORED, wanted[1], degraded=True)
     assert {"approve", "review", "decline"} == {verdict.outcome for verdict in by_rules}
 
@@ -99,7 +100,7 @@ def test_maintenance_by_rules_alone_sees_wear_and_broken_sensors() -> None:
     ],
 )  # fmt: skip
 def test_each_outcome_of_maintenance_by_rules_alone(features, outcome, codes) -> None:
-    row = dict.fromkeys(FEATURES, 0.0) | features
+    row = dict.fromkeys(FEATURE_NAMES, 0.0) | features
     event = MAINTENANCE.event("1", "a/b/1", 1, 1, (), {})
     (verdict,) = MAINTENANCE.by_rules().decide([event], [tuple(row.values())], [None])
     assert (verdict.outcome, verdict.degraded) == (outcome, True)
@@ -109,7 +110,7 @@ def test_each_outcome_of_maintenance_by_rules_alone(features, outcome, codes) ->
 def test_the_model_folder_none_is_rules_alone() -> None:
     for domain in (Fraud.load(NONE), Maintenance.load(NONE)):
         assert domain.model_version == NONE
-    row = dict.fromkeys(FEATURES, 0.0) | {"usable": 14.0}
+    row = dict.fromkeys(FEATURE_NAMES, 0.0) | {"usable": 14.0}
     event = MAINTENANCE.event("1", "a/b/1", 1, 1, (), {})
     (verdict,) = Maintenance.load(NONE).decide([event], [tuple(row.values())], [None])
     assert verdict == Decided("healthy", UNSCORED, (), degraded=True)

@@ -38,7 +38,7 @@ export async function detail(element, asked, page) {
     d.reasons.length
       ? h("ul", { class: "reasons" }, d.reasons.map((r) => h("li", {}, r.text)))
       : h("p", { class: "quiet" }, "No reasons: nothing stood out."),
-    h("h2", {}, domain === "maintenance" && isOddity(d) ? "How far from normal, sigmas" : TITLES[domain] ?? `Scores of ${entity}`),
+    h("h2", {}, domain === "maintenance" && isOddity(d) ? "How surprising, decades" : TITLES[domain] ?? `Scores of ${entity}`),
     chart,
     h("p", { class: "quiet small" }, caption(domain, others.decisions, measured)),
     sensors,
@@ -89,7 +89,7 @@ function plot(element, domain, decisions, chosen) {
   }
   const times = ordered.map((d) => d.time);
   if (domain === "maintenance") {
-    curves(element, times, [{ label: isOddity(chosen) ? "sigmas" : "remaining life", values: ordered.map((d) => d.score) }]);
+    curves(element, times, [{ label: isOddity(chosen) ? "surprise" : "remaining life", values: ordered.map((d) => d.score) }]);
     return;
   }
   const value = (d) => (d.features.amount === undefined ? d.score : d.features.amount / 100);

@@ -1,6 +1,8 @@
 """What the details of a payment change in what is learned of it, and what rules may ask of them.
 
 - A refund or reversal is compared with the windows and learned into none: it is no spending.
+- A reversal of the whole amount also takes its original out of the windows, while that is one of
+  the payments that are remembered for retries: what was called back was not spent.
 - A retry, the same payment once more (terminal, amount, currency and card) within a stated time and
   with another id, is compared with what there was before the attempt that it repeats, and takes
   that one's place in the windows: together they are one payment.
@@ -15,7 +17,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from stormwatch.domains.fraud.event import PURCHASE, TAKING_BACK, Details, Place, Transaction
+from stormwatch.domains.fraud.event import (
+    PURCHASE,
+    REVERSAL,
+    TAKING_BACK,
+    Details,
+    Place,
+    Transaction,
+)
 from stormwatch.domains.fraud.state import (
     BITS,
     SUM,
@@ -71,6 +80,8 @@ def advance_with(
         away = distance_km(more.customer_place, more.place)
     if takes_back(event):
         features, currency = advance(_copy(state), event)
+        if more.kind == REVERSAL and known is not None:
+            _reverse(state, known, more.original, int(features[0]))
         return features, Told(currency, "", 0.0, distance, speed, away)
 
     if known is None:
@@ -132,6 +143,15 @@ def _attempt(known: Known, event: Transaction, what: int, retry_ms: int) -> Atte
         if one.what == what and abs(event.time - one.time) <= retry_ms and one.id != event.id:
             return one
     return None
+
+
+def _reverse(state: CustomerState, known: Known, original: str, amount: int) -> None:
+    """Forget the payment that a reversal of so many points takes back, if it is remembered."""
+    for one in known.attempts:
+        if one.id == original and one.points == amount:
+            _take_out(state, one)
+            known.attempts = [each for each in known.attempts if each is not one]
+            return
 
 
 def _remember(known: Known, before: Attempt | None, attempt: Attempt) -> None:

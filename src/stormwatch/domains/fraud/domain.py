@@ -5,11 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from stormwatch.domains.fraud import labels, rules
+from stormwatch.domains.fraud import labels
 from stormwatch.domains.fraud.details import Carry, advance_with
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.parse import parse, to_wire
-from stormwatch.domains.fraud.rules import RULES_VERSION, RuleSet
 from stormwatch.domains.fraud.state import (
     FEATURE_NAMES,
     FEATURE_SET,
@@ -17,16 +16,20 @@ from stormwatch.domains.fraud.state import (
     advance,
     new_state,
 )
-from stormwatch.models import NONE, Model, Supply, load, now
+from stormwatch.models import NONE, Card, Model, Supply, load, now
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
 
 if TYPE_CHECKING:
     from stormwatch.domains.fraud.scoring import Scorer
+    from stormwatch.models.distribution import Flags, Floats
+    from stormwatch.rules.document import RuleSet
 
 ALERT_OUTCOMES = frozenset({"review", "decline"})
 RETRY_MS = 120_000
+SETTLED = 50
+"""Payments from which on a customer is known: about a month of them."""
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -45,22 +48,20 @@ class Fraud:
     feature_set = FEATURE_SET
     other_features: ClassVar[dict[str, tuple[str, ...]]] = {labels.FEATURE_SET: ()}
     """Of labels."""
-    rules_version: str = RULES_VERSION
     alert_outcomes = ALERT_OUTCOMES
 
     def __init__(
         self,
         model_folder: Path | None = None,
         *,
-        rule_set: RuleSet = rules.SHIPPED,
+        rule_set: "RuleSet | None" = None,
         future_skew_ms: int = 300_000,
         retry_ms: int = RETRY_MS,
         supply: Supply = now,
     ) -> None:
         """Of payments with details those within `retry_ms` of the same one are its retries."""
         self._folder = model_folder or SHIPPED
-        self._rules = rule_set
-        self.rules_version = rule_set.version
+        self._rule_set = rule_set
         self._future_skew_ms, self._retry_ms = future_skew_ms, retry_ms
         self._supply = supply
 
@@ -69,7 +70,7 @@ class Fraud:
         cls,
         folder: Path | str = "",
         *,
-        rule_set: RuleSet = rules.SHIPPED,
+        rule_set: "RuleSet | None" = None,
         future_skew_ms: int = 300_000,
         retry_ms: int = RETRY_MS,
         supply: Supply = now,
@@ -85,11 +86,11 @@ class Fraud:
     @classmethod
     def from_settings(cls, settings: Settings, supply: Supply = now) -> "Fraud":
         """As the settings say, its model loaded. Raises ModelError, SettingsError for rules."""
-        file = settings.fraud_rules
-        shipped = rules.WITH_DETAILS if settings.mapping_transactions else rules.SHIPPED
+        from stormwatch.domains.fraud import rules
+
         return cls.load(
             settings.fraud_model,
-            rule_set=rules.read(Path(file), FEATURE_NAMES) if file else shipped,
+            rule_set=rules.chosen(settings, FEATURE_NAMES),
             future_skew_ms=settings.future_skew_s * 1000,
             retry_ms=settings.fraud_retry_s * 1000,
             supply=supply,
@@ -98,9 +99,21 @@ class Fraud:
     def by_rules(self) -> "Fraud":
         """The same without a model: every decision is degraded."""
         return type(self)(
-            Path(NONE), rule_set=self._rules, future_skew_ms=self._future_skew_ms,
+            Path(NONE), rule_set=self._rule_set, future_skew_ms=self._future_skew_ms,
             retry_ms=self._retry_ms,
         )  # fmt: skip
+
+    @cached_property
+    def _rules(self) -> "RuleSet":
+        """Read at the first use: what reads their conditions is not loaded by who only parses."""
+        from stormwatch.domains.fraud import rules
+
+        return self._rule_set or rules.shipped(FEATURE_NAMES)
+
+    @property
+    def rules_version(self) -> str:
+        """Of the rules in use."""
+        return self._rules.version
 
     @cached_property
     def model(self) -> Model:
@@ -123,6 +136,18 @@ class Fraud:
     def other_versions(self) -> frozenset[Versions]:
         """Of labels, which no model judges."""
         return frozenset({(NONE, self.rules_version, labels.FEATURE_SET)})
+
+    @property
+    def card(self) -> Card:
+        """Of the model in use. Raises ModelError."""
+        return self.model.card
+
+    @staticmethod
+    def settled(rows: "Floats") -> "Flags":
+        """Of feature rows, which are of customers known for long enough to be compared with those
+        of the training."""
+        kept: Flags = rows[:, FEATURE_NAMES.index("seen")] >= SETTLED
+        return kept
 
     @cached_property
     def _scorer(self) -> "Scorer":

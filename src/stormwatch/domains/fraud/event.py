@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta
 
 PURCHASE = "purchase"
-TAKING_BACK = ("refund", "reversal")
+REVERSAL = "reversal"
+TAKING_BACK = ("refund", REVERSAL)
 KINDS = (PURCHASE, *TAKING_BACK, "withdrawal", "transfer", "top_up")
 AUTHORISATIONS = ("approved", "declined")
 

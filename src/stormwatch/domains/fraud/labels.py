@@ -10,7 +10,7 @@ from stormwatch.domains.fraud.event import CHARGEBACK, CLEARED, FRAUD, Label, Tr
 from stormwatch.models import NONE
 from stormwatch.parsing.fields import Id, Time, check_time, from_ms
 from stormwatch.parsing.rejections import refuse
-from stormwatch.records import LABELLED, Reason
+from stormwatch.records import LABELLED, Learned, Reason
 from stormwatch.state.judge import UNSCORED, Verdict
 
 KIND = "label"
@@ -74,4 +74,5 @@ def verdict(label: Label, rules_version: str) -> Verdict:
     text = f"payment {label.payment} of {made} {_WORDS[label.kind]}"
     reasons = (Reason(label.kind, text),)
     by = (FEATURE_SET, NONE, rules_version)
-    return Verdict(OUTCOME, UNSCORED, reasons, noted=LABELLED, by=by)
+    learned = Learned(label.payment, label.payment_time, label.kind != CLEARED)
+    return Verdict(OUTCOME, UNSCORED, reasons, noted=LABELLED, by=by, learned=learned)

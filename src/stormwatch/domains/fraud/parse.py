@@ -22,7 +22,16 @@ from stormwatch.domains.fraud.event import (
 )
 from stormwatch.domains.fraud.iso import COUNTRIES, CURRENCIES, WITHDRAWN
 from stormwatch.domains.fraud.money import LIMITS, digits, money
-from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, utc_offset
+from stormwatch.parsing.fields import (
+    SOME_TIME,
+    Id,
+    Time,
+    check_ids,
+    check_ms,
+    check_time,
+    from_ms,
+    utc_offset,
+)
 from stormwatch.parsing.mapping import Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
@@ -134,9 +143,12 @@ def of_mapping(
     found: dict[str, Any], value: bytes, timestamp: int, future_skew_ms: int
 ) -> Transaction:
     """The event of fields that a mapping found in a record. Raises what `explain` takes."""
+    timed: bytes | int = b""
+    if (time := found["time"]).__class__ is int:
+        timed, found["time"] = time, SOME_TIME
     wire = msgspec.convert(found, _Wire)
     rest = None if _RARE.isdisjoint(found) else msgspec.convert(found, _Rest)
-    return _event(wire, rest, value, b"", timestamp, future_skew_ms)
+    return _event(wire, rest, value, timed, timestamp, future_skew_ms)
 
 
 def _rest(wire: _Wire, value: bytes) -> _Rest | None:
@@ -161,23 +173,32 @@ def _check_card(wire: _Wire | labels.Wire, value: bytes) -> None:
 
 
 def _event(
-    wire: _Wire, rest: _Rest | None, value: bytes, timed: bytes, timestamp: int, future_skew_ms: int
+    wire: _Wire,
+    rest: _Rest | None,
+    value: bytes,
+    timed: bytes | int,
+    timestamp: int,
+    future_skew_ms: int,
 ) -> Transaction:
-    """`timed` is the JSON that `wire.time` was read from; nothing, where it is exact already."""
+    """`timed` is the JSON that `wire.time` was read from; nothing, where it is exact already; or
+    the time itself, ms, and `wire.time` means nothing."""
     merchant, country = wire.merchant or "", wire.country or ""
     if card_numbers.holds_card(value):
         _check_card(wire, value)
     ids = f"{wire.id}{wire.customer}{wire.terminal}"
     if " " in ids or not ids.isprintable():
         check_ids(id=wire.id, customer=wire.customer, terminal=wire.terminal)
-    time = check_time(wire.time, timed, timestamp, future_skew_ms)
+    if isinstance(timed, int):
+        time, offset = check_ms(timed, timestamp, future_skew_ms), 0
+    else:
+        time = check_time(wire.time, timed, timestamp, future_skew_ms)
+        offset = 0 if wire.time.tzinfo is UTC else utc_offset(wire.time)
     _check_amount(wire.amount, wire.currency, time)
     if country and country not in COUNTRIES:
         why = "is not an ISO 3166 alpha-2 code, in capitals"
         raise refuse("unknown_country", "country", why, country)
     if not (merchant.isascii() and merchant.isprintable()):
         merchant = _normalised(merchant)
-    offset = 0 if wire.time.tzinfo is UTC else utc_offset(wire.time)
     if rest is None:
         return Transaction(
             wire.id, wire.customer, wire.terminal, time, wire.amount, wire.currency, merchant,

@@ -1,152 +1,104 @@
-"""Rules of the fraud domain, as data: conditions on feature columns, a weight and a reason.
+"""Rules of the fraud domain: conditions on features and details, a weight and a reason.
 
-A rule fires where all its conditions hold. One on a detail of a payment (`details.NUMBERS`,
-`details.TEXTS`) holds only where that is known; a refund or reversal is judged by those rules alone
-that ask for `kind`. The weights of the rules that fire are added: from
-REVIEW_FROM a person looks at the transaction, from DECLINE_FROM it is declined, whatever the model
-says; the model alone may do the same.
+A rule fires where its condition is true (`stormwatch.rules.predicate`). What is not known of a
+payment is NULL; a refund or reversal is judged by those rules alone that ask for `kind`. The
+weights of the rules that fire are added: from `review_from` a person looks at the payment, from
+`decline_from` it is declined, whatever the model says; a rule may also decide outright, and the
+model alone may do the same. The shipped rules: rules.toml beside this file.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from string import Formatter
-from typing import Literal, NamedTuple
-from zlib import crc32
+from typing import Literal
 
 import msgspec
 
+from stormwatch import named_texts
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS
 from stormwatch.errors import SettingsError
+from stormwatch.rules import document
+from stormwatch.rules.document import Names, Rule, RuleError, RuleSet, RuleText
+from stormwatch.rules.predicate import Kind
+from stormwatch.settings import Settings
 
-REVIEW_FROM, DECLINE_FROM = 0.5, 1.0
+PREFIX = "fraud-rules"
+SHIPPED = Path(__file__).with_name("rules.toml")
 MONEY = ("amount", "sum_", "mean_")
 """How features that are money begin: texts get these as text."""
 FRACTIONS = ("ratio_", "z_")
 """How features begin that texts get with decimals; all others are whole numbers."""
 ZONE = "zone"
 """What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
-LISTED = ("in", "not in")
 TEXT_MAX = 500
 """Characters of a text."""
 
 
-class Condition(NamedTuple):
-    """`feature op value`; amounts in points, which are about cents of a euro (`money.points`). Of
-    the texts among the details `in` and `not in`, with a list of texts; "" is one not known."""
+def read(path: Path, features: Sequence[str]) -> RuleSet:
+    """The rules of a file: TOML (`stormwatch.rules.document`), or the JSON of earlier versions.
 
-    feature: str
-    op: Literal["<=", ">=", "in", "not in"]
-    value: float | tuple[str, ...]
-
-
-class Rule(NamedTuple):
-    """`text` is formatted with `words`."""
-
-    code: str
-    weight: float
-    conditions: tuple[Condition, ...]
-    text: str
+    `features` are those of the feature set: rules may use these and the details. A set is taken
+    whole or not at all. Raises SettingsError that names the file, the rule and what is wrong with
+    it.
+    """
+    return _parsed(_text(path), str(path), features)
 
 
-RULES = (
-    Rule(
-        "amount_far_above_own_mean",
-        0.6,
-        (
-            Condition("ratio_30d", ">=", 5),
-            Condition("z_30d", ">=", 5),
-            Condition("count_30d", ">=", 5),
-            Condition("amount", ">=", 10_000),
-        ),
-        "{amount} is {ratio_30d:.1f} times the customer's mean of the last 30 days ({mean_30d}) "
-        "and {z_30d:.1f} standard deviations above it",
-    ),
-    Rule(
-        "burst_1h",
-        0.5,
-        (Condition("count_1h", ">=", 4), Condition("sum_1h", ">=", 10_000)),
-        "{count_1h:.0f} transactions of together {sum_1h} in the hour before",
-    ),
-    Rule(
-        "large_burst_1h",
-        0.6,
-        (
-            Condition("count_1h", ">=", 3),
-            Condition("ratio_30d", ">=", 3),
-            Condition("count_30d", ">=", 5),
-            Condition("amount", ">=", 5_000),
-        ),
-        "after {count_1h:.0f} transactions in the hour before, {amount} is {ratio_30d:.1f} times "
-        "the customer's mean of the last 30 days",
-    ),
-    Rule(
-        "first_transactions_large",
-        0.5,
-        (Condition("seen", "<=", 2), Condition("amount", ">=", 40_000)),
-        "{amount} with only {seen:.0f} transactions known of the customer",
-    ),
-    Rule(
-        "large_at_night",
-        0.5,
-        (
-            Condition("hour", "<=", 5),
-            Condition("amount", ">=", 20_000),
-            Condition("ratio_30d", ">=", 3),
-        ),
-        "{amount} at {hour:.0f} h ({zone}), {ratio_30d:.1f} times the customer's mean of the last "
-        "30 days",
-    ),
-)
+def chosen(settings: Settings, features: Sequence[str]) -> RuleSet:
+    """Those of the setting fraud.rules: a file, on workers its text. Raises SettingsError."""
+    value = settings.fraud_rules
+    if not value:
+        return shipped(tuple(features))
+    if named_texts.is_text(value):
+        return _parsed(value, "the rules", features)
+    return read(Path(value), features)
 
 
-class RuleSet(NamedTuple):
-    """All rules together, and the sums of weights from which they count."""
+def text_of(value: str) -> str:
+    """The value of the setting fraud.rules as it travels to workers: these do not have the file.
 
-    rules: tuple[Rule, ...]
-    review_from: float
-    decline_from: float
-
-    @property
-    def version(self) -> str:
-        """Changes with any rule."""
-        return f"fraud-rules-{crc32(repr(tuple(self)).encode()):08x}"
+    Raises SettingsError for a file that cannot be read; whether it holds rules is said where they
+    are used.
+    """
+    if not value or named_texts.is_text(value):
+        return value
+    return f"{_text(Path(value))}\n"
 
 
-SHIPPED = RuleSet(RULES, REVIEW_FROM, DECLINE_FROM)
-WITH_DETAILS = RuleSet(
-    (
-        *RULES,
-        Rule(
-            "impossible_travel",
-            0.5,
-            (
-                Condition("speed_kmh", ">=", 1_000),
-                Condition("distance_km", ">=", 500),
-                Condition("channel", "not in", ("online", "ecommerce")),
-            ),
-            "{distance_km:.0f} km from the customer's payment before, that is {speed_kmh:.0f} km/h",
-        ),
-    ),
-    REVIEW_FROM,
-    DECLINE_FROM,
-)
-"""Those for payments that a mapping makes: it may give them details."""
-RULES_VERSION = SHIPPED.version
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} contains no rules: {error}. Fix it, or name another."
+        ) from error
 
 
-class _RuleFile(msgspec.Struct, forbid_unknown_fields=True):
-    code: str
-    weight: float
-    conditions: tuple[Condition, ...]  # ["amount", ">=", 10000]
-    text: str
+def _parsed(text: str, where: str, features: Sequence[str]) -> RuleSet:
+    if text.lstrip().startswith("{"):
+        return _from_json(text, where, names(features))
+    return document.parse(text, where, names(features), PREFIX)
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    rules: list[_RuleFile]
-    review_from: float = REVIEW_FROM
-    decline_from: float = DECLINE_FROM
+@cache
+def shipped(features: tuple[str, ...]) -> RuleSet:
+    """The rules that ship with Stormwatch."""
+    return read(SHIPPED, features)
+
+
+def names(features: Sequence[str]) -> Names:
+    """What rules may ask of, and say."""
+    kinds = dict.fromkeys((*features, *NUMBERS), Kind.NUMBER)
+    kinds |= dict.fromkeys(TEXTS, Kind.TEXT)
+
+    def wrong_reason(text: str, asked: frozenset[str]) -> str:
+        # A number that may be missing has to be one that the rule asks for.
+        return _wrong_text(text, (*features, *(name for name in NUMBERS if name in asked)))
+
+    return Names(kinds, wrong_reason)
 
 
 def words(
@@ -160,70 +112,19 @@ def words(
     return {**plain, **texts, ZONE: zone}
 
 
-def read(path: Path, features: Sequence[str]) -> RuleSet:
-    """The rules of a JSON file: `{"rules": [{"code", "weight", "conditions", "text"}, …]}`.
-
-    `features` are those of the feature set: rules may use these and the details. A set is taken
-    whole or not at all. Raises SettingsError that names the file, the rule and what is wrong with
-    it.
-    """
+def _wrong_text(text: str, shown: Sequence[str]) -> str:
+    """What is wrong with a text that may show these features; "" if nothing is."""
+    if len(text) > TEXT_MAX:
+        return f"has {len(text)} characters; at most {TEXT_MAX} are shown"
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path} contains no rules: {error}. Fix it, or name another."
-        ) from error
-    for rule in found.rules:
-        if wrong := _wrong(rule, features):
-            raise SettingsError(f"{path}: rule {rule.code!r} {wrong}")
-    if len({rule.code for rule in found.rules}) < len(found.rules):
-        raise SettingsError(f"{path} has two rules of one code. Give each its own.")
-    if not 0 < found.review_from <= found.decline_from < float("inf"):
-        raise SettingsError(
-            f"{path} has review_from {found.review_from:g} and decline_from "
-            f"{found.decline_from:g}: the sum of weights that is reviewed has to be above 0, and "
-            "the one that is declined no smaller."
-        )
-    rules = tuple(Rule(r.code, r.weight, r.conditions, r.text) for r in found.rules)
-    return RuleSet(rules, found.review_from, found.decline_from)
-
-
-def _wrong(rule: _RuleFile, features: Sequence[str]) -> str:
-    """What is wrong with a rule; "" if nothing is."""
-    known = [*features, *NUMBERS, *TEXTS]
-    asked = {c.feature for c in rule.conditions}
-    if unknown := asked - set(known):
-        return f"has unknown features: {', '.join(sorted(unknown))}. Known: {', '.join(known)}."
-    if not rule.conditions:
-        return f"has no condition. Known: {', '.join(known)}."
-    if why := _wrong_number(rule):
-        return why
-    if len(rule.text) > TEXT_MAX:
-        return f"has a text of {len(rule.text)} characters; at most {TEXT_MAX} are shown."
-    try:
-        # A number that may be missing has to be one that the rule asks for.
-        shown = (*features, *(name for name in NUMBERS if name in asked))
-        _check_fields(rule.text, {*shown, *TEXTS, ZONE})
+        _check_fields(text, {*shown, *TEXTS, ZONE})
         for each in _samples(shown):
-            rule.text.format_map(each)
+            text.format_map(each)
     except (LookupError, ValueError, OverflowError) as error:
         return (
-            f"has a text that cannot be formatted ({error}). Use {{amount}} and {{mean_30d}} for "
-            "money, {count_1h} for whole numbers, {ratio_30d:.1f} for those with decimals, {zone}."
+            f"cannot be formatted ({error}). Use {{amount}} and {{mean_30d}} for money, "
+            "{count_1h} for whole numbers, {ratio_30d:.1f} for those with decimals, {zone}"
         )
-    return ""
-
-
-def _wrong_number(rule: _RuleFile) -> str:
-    for name, op, value in rule.conditions:
-        if (name in TEXTS) != (op in LISTED) or (op in LISTED) != isinstance(value, tuple):
-            return (
-                f"has a condition on {name} that cannot be: {', '.join(TEXTS)} are compared by in "
-                "and not in with a list of texts, all others by <= and >= with a number."
-            )
-    numbers = (c.value for c in rule.conditions if not isinstance(c.value, tuple))
-    if not all(map(isfinite, (rule.weight, *numbers))):
-        return "has a weight or a value that is no finite number."
     return ""
 
 
@@ -247,3 +148,70 @@ def _samples(features: Sequence[str]) -> Iterable[dict[str, int | float | str]]:
         texts = {name: "1.00 EUR (about 1.00 USD)" for name in features if name.startswith(MONEY)}
         texts |= dict.fromkeys(TEXTS, "a text")
         yield words(dict.fromkeys(features, value), texts, "UTC-08:00")
+
+
+class _JsonRule(msgspec.Struct, forbid_unknown_fields=True):
+    code: str
+    weight: float
+    conditions: tuple[tuple[str, Literal["<=", ">=", "in", "not in"], float | list[str]], ...]
+    text: str
+
+    def as_text(self) -> RuleText:
+        """As it is written today. A condition on a text that lists "" held of one not known."""
+        when = " AND ".join(
+            _compared(name, op, value)
+            if isinstance(value, list) == (op in ("in", "not in"))
+            else _refused(name)
+            for name, op, value in self.conditions
+        )
+        return RuleText(self.code, when, self.text, self.weight)
+
+
+class _JsonFile(msgspec.Struct, forbid_unknown_fields=True):
+    rules: list[_JsonRule]
+    review_from: float = 0.5
+    decline_from: float = 1.0
+
+
+def _compared(name: str, op: str, value: float | list[str]) -> str:
+    if not isinstance(value, list):
+        return f"{name} {op} {value!r}"
+    listed = ", ".join("'" + one.replace("'", "''") + "'" for one in value if one)
+    known = f"{name} {op.upper()} ({listed})" if listed else ""
+    if ("" in value) == (op == "in"):
+        return f"({name} IS NULL OR {known})" if known else f"{name} IS NULL"
+    return known or f"{name} IS NOT NULL"
+
+
+def _refused(name: str) -> str:
+    raise RuleError(
+        "conditions",
+        f"compare {name} in a way that cannot be: texts by in and not in with a list of texts, all "
+        "others by <= and >= with a number",
+    )
+
+
+def _from_json(text: str, where: str, known: Names) -> RuleSet:
+    try:
+        found = msgspec.json.decode(text, type=_JsonFile)
+    except msgspec.DecodeError as error:
+        raise SettingsError(
+            f"{where} contains no rules: {error}. Fix it, or name another."
+        ) from error
+    rules: list[Rule] = []
+    for one in found.rules:
+        try:
+            if not isfinite(one.weight):
+                raise RuleError("weight", "is no finite number")
+            rules.append(document.checked(one.as_text(), known))
+        except RuleError as error:
+            raise SettingsError(f"{where}: rule {one.code!r}: {error}.") from error
+    if len({rule.id for rule in rules}) < len(rules):
+        raise SettingsError(f"{where} has two rules of one code. Give each its own.")
+    if not 0 < found.review_from <= found.decline_from < float("inf"):
+        raise SettingsError(
+            f"{where} has review_from {found.review_from:g} and decline_from "
+            f"{found.decline_from:g}: the sum of weights that is reviewed has to be above 0, and "
+            "the one that is declined no smaller."
+        )
+    return document.made(rules, found.review_from, found.decline_from, PREFIX)

@@ -1,9 +1,8 @@
 """Model and rules over a batch: from feature rows to verdicts."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from math import inf, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +10,13 @@ from numpy.typing import NDArray
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.money import is_common, money, of_points, points
-from stormwatch.domains.fraud.rules import MONEY, SHIPPED, Condition, Rule, RuleSet, words
+from stormwatch.domains.fraud.rules import MONEY, words
 from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card, Model, distribution, scores
 from stormwatch.models.distribution import Distribution
-from stormwatch.records import OUT_OF_DISTRIBUTION, RETRY, TAKEN_BACK, Reason
+from stormwatch.records import OUT_OF_DISTRIBUTION, RETRY, SHADOW_RULE, TAKEN_BACK, Reason
+from stormwatch.rules.document import Rule, RuleSet
 from stormwatch.state.judge import UNSCORED, Verdict
 
 _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
@@ -49,11 +49,25 @@ class Thresholds(NamedTuple):
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
-    def __init__(self, model: Model, rules: RuleSet = SHIPPED) -> None:
+    def __init__(self, model: Model, rules: RuleSet) -> None:
         self._model = model
         self._rules = rules
         Thresholds.of(model.card)
         distribution.of(model.card)
+
+    def _by_rules(
+        self, fired: Sequence[tuple[Rule, NDArray[np.bool_]]], size: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of each row whether rules alone have it reviewed, and declined."""
+        weights = np.zeros(size)
+        outright = {name: np.zeros(size, np.bool_) for name in ("review", "decline")}
+        for rule, hits in fired:
+            if rule.state == "live":
+                weights += rule.weight * hits
+                if rule.outcome:
+                    outright[rule.outcome] |= hits
+        decline = outright["decline"] | (weights >= self._rules.decline_from)
+        return decline | outright["review"] | (weights >= self._rules.review_from), decline
 
     def __call__(
         self,
@@ -78,23 +92,24 @@ class Scorer:
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
         told = _Batch(events, rows, carries, back)
-        fired = [(rule, told.fires(rule)) for rule in self._rules.rules]
+        fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at] = UNSCORED
-        weights = sum((rule.weight * hits for rule, hits in fired), np.zeros(len(rows)))
+        review, decline = self._by_rules(fired, len(rows))
         by_model = np.where(outside, UNSCORED, found)
-        suspect = (by_model >= limits.review) | (weights >= self._rules.review_from)
+        suspect = (by_model >= limits.review) | review
         for row in np.flatnonzero(suspect).tolist():
-            rules = [rule for rule, hits in fired if hits[row]]
+            rules = [rule for rule, hits in fired if hits[row] and rule.state == "live"]
             score = float(by_model[row])
             made = Found(events[row], features[row], carries[row], score, limits)
-            declined = (score >= limits.decline and not made.is_unsure) or weights[
-                row
-            ] >= self._rules.decline_from
-            reasons = made.reasons(rules)
+            declined = (score >= limits.decline and not made.is_unsure) or decline[row]
             verdicts[row] = verdicts[row]._replace(
-                outcome="decline" if declined else "review", reasons=reasons
+                outcome="decline" if declined else "review", reasons=made.reasons(rules)
             )
+        for rule, hits in fired:
+            for row in np.flatnonzero(hits).tolist() if rule.state == "shadow" else ():
+                made = Found(events[row], features[row], carries[row], UNSCORED, limits)
+                verdicts[row] = _in_shadow(verdicts[row], made.reasons([rule]))
         for row in np.flatnonzero(outside).tolist():
             assert trained_on
             made = Found(events[row], features[row], carries[row], found[row], limits)
@@ -103,6 +118,12 @@ class Scorer:
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
         return verdicts
+
+
+def _in_shadow(verdict: Verdict, reasons: Iterable[Reason]) -> Verdict:
+    """The verdict, saying what a rule that is not acted on found."""
+    told = (Reason(f"shadow:{reason.code}", reason.text) for reason in reasons)
+    return verdict._replace(reasons=(*verdict.reasons, *told), noted=SHADOW_RULE)
 
 
 def _with_note(verdict: Verdict, event: Transaction, carry: Carry) -> Verdict:
@@ -121,8 +142,9 @@ def _with_note(verdict: Verdict, event: Transaction, carry: Carry) -> Verdict:
     return noted._replace(reasons=(*verdict.reasons, reason))
 
 
-class _Batch:
-    """Payments with their features and details, as the conditions of rules look at them."""
+class _Batch(dict[str, NDArray[Any]]):
+    """Payments as the conditions of rules see them: a column for each feature, and for a detail
+    once it is asked for."""
 
     def __init__(
         self,
@@ -132,35 +154,25 @@ class _Batch:
         back: list[int],
     ) -> None:
         """`back`: the rows that take a payment back."""
-        self._events, self._rows, self._carries, self._back = events, rows, carries, back
+        super().__init__(zip(FEATURE_NAMES, rows.T, strict=True))
+        self._events, self._carries, self._back = events, carries, back
 
     def fires(self, rule: Rule) -> NDArray[np.bool_]:
-        """Of each row whether all conditions of the rule hold."""
-        hits = np.ones(len(self._rows), dtype=np.bool_)
-        for condition in rule.conditions:
-            hits &= self._holds(condition)
-        if self._back and "kind" not in (c.feature for c in rule.conditions):
+        """Of each row whether the rule's condition is true."""
+        hits = rule.predicate.holds(self)
+        if self._back and "kind" not in rule.predicate.names:
+            hits = hits.copy()
             hits[self._back] = False
         return hits
 
-    def _holds(self, condition: Condition) -> NDArray[np.bool_]:
-        name, op, value = condition
-        if isinstance(value, tuple):
-            found = (text_of(event, name) in value for event in self._events)
-            listed = np.fromiter(found, np.bool_, len(self._events))
-            return listed if op == "in" else ~listed
-        column = self._rows[:, _COLUMN[name]] if name in _COLUMN else self._details[name]
-        holds: NDArray[np.bool_] = column <= value if op == "<=" else column >= value
-        return holds
-
-    @cached_property
-    def _details(self) -> dict[str, NDArray[np.float64]]:
-        return {
-            name: np.array([
-                getattr(carry, name) if isinstance(carry, Told) else nan for carry in self._carries
-            ])
-            for name in NUMBERS
-        }  # fmt: skip
+    def __missing__(self, name: str) -> NDArray[Any]:
+        if name in TEXTS:
+            found = np.array([text_of(event, name) for event in self._events], dtype=object)
+        else:
+            told = (getattr(c, name) if isinstance(c, Told) else nan for c in self._carries)
+            found = np.fromiter(told, np.float64, len(self._carries))
+        self[name] = found
+        return found
 
 
 class Found(NamedTuple):
@@ -192,7 +204,7 @@ class Found(NamedTuple):
             about = points(event.amount, event.currency, self.currency)
             amounts["amount"] += f" (about {self._money(about)})"
         known = words(values, amounts, _zone(event.utc_offset)) | self._details()
-        reasons = [Reason(rule.code, rule.text.format_map(known), rule.weight) for rule in rules]
+        reasons = [Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules]
         if score >= limits.review:
             declines = score >= limits.decline and not self.is_unsure
             limit = limits.decline if declines else limits.review

@@ -1,106 +1,220 @@
-"""What is remembered of a unit and the features read from it: one pass, 364 bytes a unit.
+"""What is remembered of a unit and the features read from it: one pass, 832 bytes a unit.
 
-Every value is first written in its sensor's own noise, z = wear * (value - nominal) / noise, so
-that 1 is one standard deviation of a healthy sensor and up always means worn. Of z each of the 14
-wearing sensors keeps three exponentially weighted means (spans 4, 10 and 30 readings,
-alpha = 2 / (span + 1), plain means while fewer readings are known) and the mean and sum of squares
-of the unit's own first 15 readings (Welford, Technometrics 1962). The packed float32 bytes *are*
-the memory: storing and loading cannot change a bit.
+Every value is first written as a distance from what is normal in the working condition of its
+reading, z = wear * (value - nominal) / noise, so that 1 is one standard deviation of a healthy
+machine there and up always means worn; `Normal` holds the conditions, which are the model's. Of z
+each of the 14 wearing sensors keeps exponentially weighted means (SPANS readings, alpha = 2 / (span
++ 1), plain means while fewer readings are known) and the mean and sum of squares of the unit's own
+first 15 readings (Welford, Technometrics 1962). All is float64 and the packed bytes *are* the
+memory: storing and loading cannot change a bit.
 
 A reading is a measurement, not a label: it is part of the features of its own decision. Then:
 - a sensor that is absent, unbelievable or stuck is not learned; what was known of it stays, and
   one never seen has neutral features (0);
+- a reading in a condition that the model does not know is counted, and no sensor learns from it;
 - a reading not newer than the newest one (late within the allowed lateness) is scored by what is
   known and not learned: means and baseline go forward in time only;
 - a cycle counter that jumps back while time goes on was reset: the age goes on from where it was.
+
+Of the feature set before (`maintenance-1`, 364 bytes) means and baselines carry on, if the model
+knows one condition; the long mean begins as the slow one, and what is counted only now (`known`,
+`elsewhere`) at nothing. Where the normal is another than the one that a state was learned by, the
+unit's memory begins again.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, compress
-from math import fsum, sqrt
+from math import fsum, nan
+from operator import itemgetter, le
 from struct import Struct
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import StateError
+from stormwatch.features import Feature, names
+from stormwatch.models.conditions import UNKNOWN, Condition, Conditions, find
 from stormwatch.state.envelope import MENDS
 
-SPANS = (4, 10, 30)
-"""Readings that the three means look back on."""
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+SPANS = (4, 10, 30, 80)
+"""Readings that the means look back on: fast, mid, slow and long."""
 BASELINE = 15
 """Readings that make a unit's own baseline; also the weight of the nominal noise in its sigma."""
 STUCK_AFTER = 16
 """The same value so often in a row is a stuck sensor (100 healthy engines of FD001: at most 11)."""
+ELSEWHERE_SPAN = 30
+"""Readings that the share of unknown conditions looks back on."""
 
 _NAMES = tuple(sensor.name for sensor in WEARING)
 _N = len(WEARING)
+_FAST, _MID, _SLOW, _LONG = (f"last {span} readings" for span in SPANS)
+_OWN = f"first {BASELINE} readings"
 
-FEATURE_SET = "maintenance-1"
-MODEL_FEATURES = (
-    *(f"level_{name}" for name in _NAMES),  # mid mean from nominal, in the sensor's noise
-    *(f"drift_{name}" for name in _NAMES),  # mid mean from the unit's own baseline, in its sigmas
-    *(f"slope_{name}" for name in _NAMES),  # fast mean minus slow mean, in sigmas
-    "index_fast", "index_mid", "index_slow",  # the means, averaged over all sensors seen
-    "index_fast_drift", "index_mid_drift", "index_slow_drift",
-    "index_fast_slow", "index_mid_slow", "index_fast_mid",
-    "age",  # operating cycles
+FEATURE_SET = "maintenance-2"
+_MODEL = (
+    *(Feature(f"level_{s}", f"mean of {s}, up is worn", "σ from normal", _MID) for s in _NAMES),
+    *(Feature(f"drift_{s}", f"mean of {s} from the unit's own baseline", "own σ", f"{_MID}; {_OWN}")
+      for s in _NAMES),
+    *(Feature(f"slope_{s}", f"fast minus slow mean of {s}", "own σ", f"{_FAST}; {_SLOW}")
+      for s in _NAMES),
+    Feature("index_fast", "mean of all sensors seen", "σ from normal", _FAST),
+    Feature("index_mid", "mean of all sensors seen", "σ from normal", _MID),
+    Feature("index_slow", "mean of all sensors seen", "σ from normal", _SLOW),
+    Feature("index_fast_drift", "index_fast from the unit's own baseline", "σ", _FAST),
+    Feature("index_mid_drift", "index_mid from the unit's own baseline", "σ", _MID),
+    Feature("index_slow_drift", "index_slow from the unit's own baseline", "σ", _SLOW),
+    Feature("index_fast_slow", "index_fast minus index_slow", "σ"),
+    Feature("index_mid_slow", "index_mid minus index_slow", "σ"),
+    Feature("index_fast_mid", "index_fast minus index_mid", "σ"),
+    Feature("index_long", "mean of all sensors seen", "σ from normal", _LONG),
+    Feature("index_mid_long", "index_mid minus index_long", "σ"),
+    Feature("index_slow_long", "index_slow minus index_long", "σ"),
+    Feature("age", "operating cycles since the unit was new", "cycles"),
 )  # fmt: skip
+_TOLD = (
+    Feature("usable", "wearing sensors of this reading that work"),
+    Feature("stuck_run", "longest run of one value among them", "readings"),
+    Feature("stuck_sensor", "index among the wearing sensors of the one that has that run"),
+    Feature("condition", "number of the working condition; -1: the model does not know it"),
+    Feature("elsewhere", "share of readings in unknown conditions", "",
+            f"{ELSEWHERE_SPAN} readings"),
+    Feature("known", "readings learned by the normal and the features in use, at most 65535",
+            "readings"),
+)  # fmt: skip
+FEATURES = (*_MODEL, *_TOLD)
+"""All features, rounded to 4 decimals. Those of `_TOLD` are not of the model."""
+FEATURE_NAMES = names(FEATURES)
+MODEL_FEATURES = names(_MODEL)
 """What the model sees, in order."""
-FEATURES = (*MODEL_FEATURES, "usable", "stuck_run", "stuck_sensor")
-"""All features, rounded to 4 decimals. The last three are of this reading: how many wearing
-sensors work, the longest run of one value, and the index in WEARING of the sensor that has it."""
+OLD_SET = "maintenance-1"
+_ADDED = frozenset({"index_long", "index_mid_long", "index_slow_long"})
+OLD_FEATURES = tuple(n for n in (*MODEL_FEATURES, *names(_TOLD[:3])) if n not in _ADDED)
+"""Names of the set before, of decisions that are stored."""
 DRIFTS = slice(_N, 2 * _N)
 """Where the drifts are, in the order of WEARING."""
 
-_SENSORS = tuple((s.name, s.nominal, s.wear / s.noise, *s.plausible) for s in WEARING)
-_SETTLED = max(*SPANS, BASELINE)  # a larger count changes nothing
-_ALPHAS = [[max(2 / (s + 1), 1 / (n + 1)) for s in SPANS] for n in range(_SETTLED + 1)]
-_BODY = Struct(f"<{2 * _N}B{6 * _N}f")  # in eights: see `_learn`
-_BLANK = bytes(_BODY.size)
-_FLOATS = Struct(f"<{_N}f")
+_LOW, _HIGH = zip(*(sensor.plausible for sensor in WEARING), strict=True)
+_TAKE = itemgetter(*_NAMES)
+_WEAR = np.array([float(sensor.wear) for sensor in WEARING])
+_OF_TYPE = Conditions(
+    _NAMES,
+    (Condition((), (), tuple(s.nominal for s in WEARING), tuple(s.noise for s in WEARING), 1.0),),
+)  # fmt: skip
+_SETTLED = max(BASELINE, *((span + 1) // 2 for span in SPANS))  # a larger count changes nothing
+_ALPHAS = np.array([[max(2 / (s + 1), 1 / (n + 1)) for n in range(_SETTLED + 1)] for s in SPANS])
+_STEADY = np.ascontiguousarray(_ALPHAS[:, -1:])
+_ALL_SETTLED = bytes([_SETTLED]) * _N
+_MOST = 65535.0  # readings known
+_LONGEST = 255  # run
+_ONES = bytes([1]) * _N
+_TENTHS = 10_000.0  # features are rounded to these
+
+_COUNTS = _N  # bytes of counts, then of runs
+_HEAD = Struct(f"<{2 * _N}sI2d")  # counts and runs, digest of the normal, known, elsewhere
+_LAST, _MEANS, _LONG_MEAN, _BASE, _SQUARES, _ROWS = 0, slice(1, 5), 4, 5, 6, 7
+_SIZE = _HEAD.size + _ROWS * _N * 8
+_OLD = Struct(f"<{2 * _N}s{6 * _N}f")  # last to squares, all as z of the type's normal
+_BLANK_ROWS = np.zeros((_ROWS, _N))
+_BLANK_ROWS[_LAST] = nan
+_BLANK_ROWS.flags.writeable = False
 
 
-def advance(state: UnitState, reading: Reading) -> tuple[float, ...]:
+class Normal:
+    """The conditions of a model, made ready; without any, what the type says is normal anywhere."""
+
+    def __init__(self, conditions: Conditions | None = None) -> None:
+        """Raises ValueError for conditions that lack a wearing sensor."""
+        made = conditions or _OF_TYPE
+        places = [made.sensors.index(name) for name in _NAMES]
+        self.known = made.known
+        self.is_any = conditions is None
+        self.digest = made.digest
+        centre = np.array([each.nominal for each in made.known])[:, places]
+        scale = _WEAR / np.array([each.noise for each in made.known])[:, places]
+        self.parts = tuple(zip(centre, scale, strict=True))
+        """Of each condition: what is normal, and what a distance is multiplied by."""
+
+    def find(self, reading: Reading) -> int:
+        """Number of the reading's condition, or UNKNOWN."""
+        return 0 if self.is_any else find(self.known, reading.settings)
+
+    def z(self, values: Floats, condition: int) -> Floats:
+        """Distances from what is normal in a known condition."""
+        centre, scale = self.parts[condition]
+        found: Floats = (values - centre) * scale
+        return found
+
+
+class _Memory:
+    """A unit's sensors, unpacked."""
+
+    __slots__ = ("counts", "elsewhere", "known", "rows", "runs")
+
+    def __init__(self, runs: bytes, known: float, elsewhere: float, rows: Floats) -> None:
+        self.counts, self.runs = runs[:_N], runs[_N:]
+        self.known, self.elsewhere, self.rows = known, elsewhere, rows
+
+    def packed(self, digest: int) -> bytes:
+        """As it is kept."""
+        head = _HEAD.pack(self.counts + self.runs, digest, self.known, self.elsewhere)
+        return head + self.rows.tobytes()
+
+
+_NOTHING = bytes(2 * _N)
+
+
+def advance(state: UnitState, reading: Reading, normal: Normal) -> tuple[float, ...]:
     """Learn `reading`; return the unit's features with it, in the order of FEATURES.
 
     Raises StateError where a version with another layout wrote the state.
     """
-    body = state.body or _BLANK
-    if not isinstance(body, bytes):
-        raise TypeError("a state with a Life is advanced by its body")
-    if len(body) != _BODY.size:
-        raise StateError(
-            f"the state of {reading.unit} has {len(body)} bytes where {FEATURE_SET} has "
-            f"{_BODY.size}: another version wrote it. {MENDS}"
-        )
-    present = reading.sensors.get
-    values, usable = [], []
-    for name, nominal, scale, low, high in _SENSORS:
-        value = present(name)
-        works = value is not None and low <= value <= high
-        usable.append(works)
-        values.append((value - nominal) * scale if works else 0.0)  # type: ignore[operator]
-    known: Sequence[Any] = _BODY.unpack(body)
+    values, works = _read(reading.sensors)
+    condition = normal.find(reading)
+    memory = _unpacked(state.body, values, normal, reading.unit)
     if learns(state, reading):
-        known = _learn(known, _FLOATS.unpack(_FLOATS.pack(*values)), usable)
+        memory.known = min(memory.known + 1.0, _MOST)
+        away = 1.0 if condition == UNKNOWN else 0.0
+        weight = max(2.0 / (ELSEWHERE_SPAN + 1), 1.0 / memory.known)
+        memory.elsewhere += weight * (away - memory.elsewhere)
+        if condition != UNKNOWN:
+            _learn(memory, values, works, normal.z(values, condition))
         if reading.cycle < state.cycle:
             state.offset += state.cycle
-        state.time, state.cycle, state.body = reading.time, reading.cycle, _BODY.pack(*known)
-    return _features(known, usable, state.offset + reading.cycle)
+        state.time, state.cycle = reading.time, reading.cycle
+        state.body = memory.packed(normal.digest)
+    return _features(memory, works, state.offset + reading.cycle, condition)
+
+
+def _read(sensors: dict[str, float]) -> tuple[Floats, Flags | None]:
+    """The wearing sensors' values, and which of them work; None: all."""
+    try:
+        told = _TAKE(sensors)
+    except KeyError:
+        told = tuple(sensors.get(name, nan) for name in _NAMES)
+    values = np.array(told)
+    if all(map(le, _LOW, told)) and all(map(le, told, _HIGH)):
+        return values, None
+    return values, (values >= _LOW) & (values <= _HIGH)
 
 
 def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
     """`body` as if nothing had been learned of a sensor."""
     if not body or name not in _NAMES:
         return body
-    known = [list(column) for column in _columns(_BODY.unpack(body))]
-    for column in known:
-        column[_NAMES.index(name)] = 0
-    return _BODY.pack(*chain.from_iterable(known))
+    at = _NAMES.index(name)
+    if len(body) == _OLD.size:
+        runs, *known = _OLD.unpack(body)
+        known[at::_N] = [0.0] * 6
+        return _OLD.pack(_without(runs, at), *known)
+    _check(body, unit)
+    runs, digest, known, elsewhere = _HEAD.unpack_from(body)
+    rows = np.frombuffer(body, offset=_HEAD.size).reshape(_ROWS, _N).copy()
+    rows[:, at] = _BLANK_ROWS[:, 0]
+    return _Memory(_without(runs, at), known, elsewhere, rows).packed(digest)
 
 
 def learns(state: UnitState, reading: Reading) -> bool:
@@ -108,53 +222,130 @@ def learns(state: UnitState, reading: Reading) -> bool:
     return not state.body or reading.time > state.time
 
 
-def _columns(known: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Counts, runs, last values, fast, mid and slow means, baseline means and squares."""
-    return (known[i : i + _N] for i in range(0, 8 * _N, _N))
+def _without(runs: bytes, at: int) -> bytes:
+    left = bytearray(runs)
+    left[at] = left[_N + at] = 0
+    return bytes(left)
 
 
-def _learn(known: Sequence[Any], values: Sequence[float], usable: Sequence[bool]) -> list[Any]:
-    sensors = []
-    for value, works, sensor in zip(
-        values, usable, zip(*_columns(known), strict=True), strict=True
-    ):
-        if not works:
-            sensors.append(sensor)
-            continue
-        count, run, last, fast, mid, slow, mean, squares = sensor
-        run = min(run + 1, 255) if value == last else 1
-        if run < STUCK_AFTER:
-            a_fast, a_mid, a_slow = _ALPHAS[count]
-            fast += a_fast * (value - fast)
-            mid += a_mid * (value - mid)
-            slow += a_slow * (value - slow)
-            if count < BASELINE:
-                step = value - mean
-                mean += step / (count + 1)
-                squares += step * (value - mean)
-            if count < _SETTLED:
-                count += 1
-        sensors.append((count, run, value, fast, mid, slow, mean, squares))
-    return list(chain.from_iterable(zip(*sensors, strict=True)))
+def _unpacked(body: object, values: Floats, normal: Normal, unit: str) -> _Memory:
+    if not isinstance(body, bytes):
+        raise TypeError("a state with a Life is advanced by its body")
+    if not body:
+        return _Memory(_NOTHING, 0.0, 0.0, _BLANK_ROWS)
+    if len(body) == _OLD.size:
+        return _of_old(body, values, normal)
+    _check(body, unit)
+    runs, digest, known, elsewhere = _HEAD.unpack_from(body)
+    if digest != normal.digest:
+        return _Memory(_NOTHING, 0.0, 0.0, _BLANK_ROWS)
+    rows = np.frombuffer(body, offset=_HEAD.size).reshape(_ROWS, _N)
+    return _Memory(runs, known, elsewhere, rows)
 
 
-def _features(known: Sequence[Any], usable: Sequence[bool], age: int) -> tuple[float, ...]:
-    counts, runs, _, fasts, mids, slows, bases, squares = _columns(known)
-    sigmas = [
-        sqrt((BASELINE + total) / (BASELINE + min(count, BASELINE)))
-        for total, count in zip(squares, counts, strict=True)
-    ]
-    seen = _N - counts.count(0) or 1
-    fast, mid, slow, base = (fsum(column) / seen for column in (fasts, mids, slows, bases))
-    told = [run if works else 0 for run, works in zip(runs, usable, strict=True)]
-    longest = max(told)  # of what this reading tells: a sensor that is gone is not stuck any more
-    working = sum(map(STUCK_AFTER.__gt__, compress(runs, usable)))
-    row = [
-        *mids,
-        *((m - b) / s for m, b, s in zip(mids, bases, sigmas, strict=True)),
-        *((f - s) / sigma for f, s, sigma in zip(fasts, slows, sigmas, strict=True)),
-        fast, mid, slow, fast - base, mid - base, slow - base,
-        fast - slow, mid - slow, fast - mid, age,
-        working, longest, told.index(longest),
-    ]  # fmt: skip
-    return tuple(np.array(row).round(4).tolist())
+def _check(body: bytes, unit: str) -> None:
+    if len(body) != _SIZE:
+        raise StateError(
+            f"the state of {unit} has {len(body)} bytes where {FEATURE_SET} has {_SIZE}: another "
+            f"version wrote it. {MENDS}"
+        )
+
+
+def _of_old(body: bytes, values: Floats, normal: Normal) -> _Memory:
+    """What `maintenance-1` knew, in one condition; of several it mixed what cannot be parted.
+
+    It kept the last value as a z of float32, so only whether it has come again can be told.
+    """
+    if len(normal.known) > 1:
+        return _Memory(_NOTHING, 0.0, 0.0, _BLANK_ROWS)
+    runs, *known = _OLD.unpack(body)
+    theirs = np.array(known, dtype=np.float64).reshape(_ROWS - 1, _N)
+    theirs = np.insert(theirs, _LONG_MEAN, theirs[_LONG_MEAN - 1], axis=0)
+    of_type = Normal()
+    came = of_type.z(values, 0).astype(np.float32) == theirs[_LAST]
+    centre, theirs_scale = of_type.parts[0]
+    scale = normal.parts[0][1] / theirs_scale
+    rows = theirs * scale
+    rows[1:_SQUARES] += normal.z(centre, 0)
+    rows[_SQUARES] = theirs[_SQUARES] * scale**2
+    rows[_LAST] = np.where(came, values, nan)
+    rows[:, np.frombuffer(runs[:_N], np.uint8) == 0] = _BLANK_ROWS[:, :1]
+    return _Memory(runs, 0.0, 0.0, rows)
+
+
+def _learn(memory: _Memory, values: Floats, works: Flags | None, z: Floats) -> None:
+    """The usual case, that all sensors work and none is stuck, needs no masks: it is the fast one.
+
+    Both ways give the same bits.
+    """
+    old, counts = memory.rows, memory.counts
+    same = values == old[_LAST]
+    if works is None:
+        memory.runs = bytes([
+            1 if not again else run + 1 if run < _LONGEST else run
+            for run, again in zip(memory.runs, same.tolist(), strict=True)
+        ]) if np.count_nonzero(same) else _ONES  # fmt: skip
+        learned = None
+    else:
+        memory.runs = bytes([
+            run if not has else 1 if not again else run + 1 if run < _LONGEST else run
+            for run, again, has in zip(memory.runs, same.tolist(), works.tolist(), strict=True)
+        ])  # fmt: skip
+        learned = works
+    if max(memory.runs) >= STUCK_AFTER:
+        moves = np.frombuffer(memory.runs, np.uint8) < STUCK_AFTER
+        learned = moves if learned is None else moves & learned
+    rows = old.copy()
+    rows[_LAST] = values if works is None else np.where(works, values, old[_LAST])
+    step = z - old[_MEANS]
+    if learned is not None:
+        step = np.where(learned, step, 0.0)
+    if counts == _ALL_SETTLED:
+        step *= _STEADY
+        rows[_MEANS] += step
+        memory.rows = rows
+        return
+    count = np.frombuffer(counts, np.uint8)
+    step *= _ALPHAS[:, count]
+    rows[_MEANS] += step
+    if min(counts) < BASELINE:
+        young = count < BASELINE if learned is None else learned & (count < BASELINE)
+        away = np.where(young, z - old[_BASE], 0.0)
+        rows[_BASE] += away / (count + 1.0)
+        rows[_SQUARES] += away * np.where(young, z - rows[_BASE], 0.0)
+    grown = count + (1 if learned is None else learned.astype(np.uint8))
+    memory.counts = np.minimum(grown, _SETTLED).astype(np.uint8).tobytes()
+    memory.rows = rows
+
+
+def _features(memory: _Memory, works: Flags | None, age: int, condition: int) -> tuple[float, ...]:
+    rows, counts, runs = memory.rows, memory.counts, memory.runs
+    fast, mid, slow, base = rows[1], rows[2], rows[3], rows[_BASE]
+    if counts == _ALL_SETTLED:
+        sigma, seen = np.sqrt((rows[_SQUARES] + BASELINE) / (2.0 * BASELINE)), _N
+    else:
+        own = np.minimum(np.frombuffer(counts, np.uint8), BASELINE)
+        sigma = np.sqrt((rows[_SQUARES] + BASELINE) / (own + float(BASELINE)))
+        seen = _N - counts.count(0) or 1
+    f, m, s, g, b = (fsum(row) / seen for row in rows[1 : _BASE + 1].tolist())
+    if works is not None:  # of what this reading tells: a sensor that is gone is not stuck any more
+        runs = bytes([run if has else 0 for run, has in zip(runs, works.tolist(), strict=True)])
+    longest = max(runs)
+    usable = _N if works is None else int(np.count_nonzero(works))
+    if longest >= STUCK_AFTER:
+        usable -= sum(run >= STUCK_AFTER for run in runs)
+    row = np.empty(len(FEATURES))
+    row[:_N] = mid
+    drift, slope = row[_N : 2 * _N], row[2 * _N : 3 * _N]
+    np.subtract(mid, base, out=drift)
+    np.divide(drift, sigma, out=drift)
+    np.subtract(fast, slow, out=slope)
+    np.divide(slope, sigma, out=slope)
+    row[3 * _N :] = (
+        f, m, s, f - b, m - b, s - b, f - s, m - s, f - m, g, m - g, s - g, age,
+        usable, longest, runs.index(longest), condition, memory.elsewhere, memory.known,
+    )  # fmt: skip
+    row *= _TENTHS
+    np.rint(row, out=row)
+    row /= _TENTHS
+    return tuple(row.tolist())

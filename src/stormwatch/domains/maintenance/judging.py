@@ -4,11 +4,20 @@ from collections.abc import Iterator
 from heapq import nlargest
 from typing import NamedTuple
 
+from stormwatch.domains.maintenance.advice import advice, left_in_words
+from stormwatch.domains.maintenance.equipment import Costs
 from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.features import DRIFTS, FEATURES, STUCK_AFTER
+from stormwatch.domains.maintenance.features import (
+    BASELINE,
+    DRIFTS,
+    ELSEWHERE_SPAN,
+    FEATURE_NAMES,
+    STUCK_AFTER,
+)
 from stormwatch.domains.maintenance.sensors import ALL, WEARING
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card
+from stormwatch.models.conditions import UNKNOWN
 from stormwatch.records import Reason
 from stormwatch.state.judge import UNSCORED, Verdict
 
@@ -20,8 +29,14 @@ WATCH_WEAR, SERVICE_WEAR = 1.8, 3.5
 """Mean drift of all sensors, standard deviations, from which a unit is watched or due for service
 where the model has no score (held against simulated units in test_degraded.py)."""
 
-_USABLE, _RUN, _STUCK = (FEATURES.index(n) for n in ("usable", "stuck_run", "stuck_sensor"))
-_WEAR = FEATURES.index("index_mid_drift")
+ELSEWHERE = 0.2
+"""From this share of a unit's last readings in conditions that the model does not know, its
+estimate is withheld in those that it knows, too: they tell too little of the unit."""
+
+_USABLE, _RUN, _STUCK = (FEATURE_NAMES.index(n) for n in ("usable", "stuck_run", "stuck_sensor"))
+_WEAR, _AGE = FEATURE_NAMES.index("index_mid_drift"), FEATURE_NAMES.index("age")
+_CONDITION, _ELSEWHERE = FEATURE_NAMES.index("condition"), FEATURE_NAMES.index("elsewhere")
+_KNOWN = FEATURE_NAMES.index("known")
 
 
 class Thresholds(NamedTuple):
@@ -47,22 +62,49 @@ class Thresholds(NamedTuple):
         return limits
 
 
-def judge(event: Reading, row: tuple[float, ...], life: float, limits: Thresholds) -> Verdict:
-    """By the model's estimate of the remaining life, cycles, and broken sensors."""
+def is_elsewhere(row: tuple[float, ...]) -> bool:
+    """Whether the unit works where the model has not been, now or often of late."""
+    return row[_CONDITION] == UNKNOWN or row[_ELSEWHERE] >= ELSEWHERE
+
+
+def withheld(event: Reading, row: tuple[float, ...], degraded: bool) -> Verdict:
+    """Of a unit in conditions that the model does not know: there is no estimate of its life."""
+    now = row[_CONDITION] == UNKNOWN
+    settings = ", ".join(f"{value:g}" for value in event.settings) or "none told"
+    where = (
+        f"the settings of this reading ({settings}) are none that the model was trained in"
+        if now
+        else f"{row[_ELSEWHERE]:.0%} of the unit's last {ELSEWHERE_SPAN} readings were in "
+        "conditions that the model was not trained in"
+    )
+    said = Reason("unknown_regime", f"{where}: how long the unit still runs is not known")
+    faults = tuple(_faults(event, row))
+    outcome = "sensor_fault" if faults else "unknown_regime"
+    return Verdict(outcome, UNSCORED, (*faults, said), degraded=degraded)
+
+
+def judge(
+    event: Reading, row: tuple[float, ...], life: float, limits: Thresholds,
+    interval: tuple[float, float] | None = None, costs: Costs | None = None,
+) -> Verdict:  # fmt: skip
+    """By the model's estimate of the remaining life, cycles, and broken sensors.
+
+    `interval`: of the estimate; advice is given of it by `costs`.
+    """
     faults = tuple(_faults(event, row))
     trusted = row[_USABLE] >= FEWEST_SENSORS
     if trusted and life <= limits.service:
         outcome, limit = "service", limits.service
     elif faults:
-        return Verdict("sensor_fault", life, faults)
+        return Verdict("sensor_fault", life, faults, interval=interval)
     elif life <= limits.watch:
         outcome, limit = "watch", limits.watch
     else:
-        return Verdict("healthy", life, ())
-    left = Reason(
-        "life", f"about {life:.0f} operating cycles left; {outcome} at {limit:g} or fewer", life
-    )
-    return Verdict(outcome, life, (left, *_drifts(row), *faults))
+        return Verdict("healthy", life, (), interval=interval)
+    text = f"{left_in_words(life, interval)}; {outcome} at {limit:g} or fewer"
+    advised = [advice(life, interval, costs)] if interval and costs else []
+    reasons = (Reason("life", text, life), *_drifts(row), *advised, *_young(row), *faults)
+    return Verdict(outcome, life, reasons, interval=interval)
 
 
 def judge_by_rules(event: Reading, row: tuple[float, ...]) -> Verdict:
@@ -109,6 +151,17 @@ def _faults(event: Reading, row: tuple[float, ...]) -> Iterator[Reason]:
             "sensors_missing",
             f"only {row[_USABLE]:.0f} of {len(WEARING)} sensors tell something; "
             f"{FEWEST_SENSORS} are needed",
+        )
+
+
+def _young(row: tuple[float, ...]) -> Iterator[Reason]:
+    """Where the unit has run for longer than its features go back."""
+    known, age = row[_KNOWN], row[_AGE]
+    if known < BASELINE and known < age:
+        yield Reason(
+            "little_known",
+            f"of its {age:.0f} cycles {known:.0f} are known to this version's features: what the "
+            "unit was like when new is not",
         )
 
 

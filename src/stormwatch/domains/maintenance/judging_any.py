@@ -1,15 +1,25 @@
 """From what the judge `any` found of a reading to a verdict."""
 
 from collections.abc import Iterator
+from operator import ge
 
-from stormwatch.domains.maintenance.anomalies import FEATURE_SET, LEARNING, Finding
+from stormwatch.domains.maintenance.anomalies import (
+    BROKEN,
+    FAR_OFF,
+    FEATURE_SET,
+    LIMIT,
+    STAYS,
+    Finding,
+    Findings,
+)
 from stormwatch.domains.maintenance.equipment import Equipment
 from stormwatch.domains.maintenance.lives import Carry, told
+from stormwatch.domains.maintenance.normals import LEARNING
 from stormwatch.models import NONE
 from stormwatch.records import Reason
 from stormwatch.state.judge import Verdict
 
-MODEL = "any-1"
+MODEL = "any-2"
 """The version of how normals are learned and judged, as decisions have it."""
 EVENT_FEATURES = "event-1"
 """The feature set of a decision about an event of a unit: there are none."""
@@ -18,31 +28,38 @@ MOST_TOLD = 8
 
 
 def judge_any(carry: Carry) -> Verdict:
-    """The score is that of the oddest sensor, sigmas from its normal; 0 where none was judged."""
+    """The score is how surprising the reading is, decades; 0 where that was told just before."""
     findings, kind = carry.findings, carry.equipment
     assert findings is not None
-    odd = sorted(
-        (each for each in findings.found if each.kind == "odd"), key=lambda each: -each.score
-    )
-    broken = [each for each in findings.found if each.kind not in ("odd", "learning")]
-    young = [each for each in findings.found if each.kind == "learning"]
+    odd = sorted(_of(findings, "odd"), key=lambda each: -each.score)
+    broken = _of(findings, *BROKEN)
     gap = list(_gap(carry))
-    if odd:
+    is_surprising = findings.score >= LIMIT
+    stays = all(map(ge, findings.distances, STAYS))
+    if is_surprising and not carry.is_again:
         outcome = "anomaly"
     elif broken:
         outcome = "sensor_fault"
     elif gap:
         outcome = "no_data"
+    elif is_surprising or stays:
+        outcome = "watch"
     else:
         outcome = "healthy" if findings.judged else "learning"
     reasons = [*(_odd(kind, each) for each in odd[:MOST_TOLD]),
+               *(_far_off(kind, each) for each in _of(findings, *FAR_OFF)),
                *(_broken(kind, each) for each in broken[:MOST_TOLD]), *gap]  # fmt: skip
-    if young:
+    if young := _of(findings, "learning"):
         reasons.append(_young(young))
     elif not findings.judged and not broken:
         reasons.append(Reason("not_judged", "no sensor of this reading is one that is judged"))
     reasons.append(_unknown_life(kind))
-    return Verdict(outcome, findings.score, tuple(reasons), by=(FEATURE_SET, MODEL, kind.label))
+    score = 0.0 if carry.is_again else findings.score
+    return Verdict(outcome, score, tuple(reasons), by=(FEATURE_SET, MODEL, kind.label))
+
+
+def _of(findings: Findings, *kinds: str) -> list[Finding]:
+    return [each for each in findings.found if each.kind in kinds]
 
 
 def noted(carry: Carry) -> Verdict:
@@ -96,6 +113,22 @@ def _odd(kind: Equipment, each: Finding) -> Reason:
         f"sigmas {side} its normal of {each.centre:.6g} (sigma {each.sigma:.3g})",
         round(each.score, 6),
     )
+
+
+def _far_off(kind: Equipment, each: Finding) -> Reason:
+    called, value = _called(kind, each.name), _measured(kind, each.name, each.value)
+    if each.kind == "beyond":
+        text = (
+            f"{called} is {value}, outside all that was seen of it: {each.centre:.6g} to "
+            f"{each.sigma:.6g}"
+        )
+    else:
+        newest = "newest few" if each.kind == "near" else "last 50 or so"
+        text = (
+            f"{called} is {value}; its {newest} readings were on average {each.score:.1f} times "
+            f"its usual distance from what is normal at this time, {each.centre:.6g}"
+        )
+    return Reason(f"anomaly_{each.name}", text, round(each.score, 6))
 
 
 def _broken(kind: Equipment, each: Finding) -> Reason:

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stormwatch.domains.maintenance import anomalies, features
-from stormwatch.domains.maintenance.anomalies import Anomalies, Findings
+from stormwatch.domains.maintenance import features, normals
+from stormwatch.domains.maintenance.anomalies import BROKEN, Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
+from stormwatch.domains.maintenance.features import Normal
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
 from stormwatch.records import NOT_LEARNED, Reason
 
+TOLD_FOR = 10
+"""Readings for which nothing as far off as what was told is news."""
 WORN = "turbofan"
 """The type, and the model, that a body of plain bytes is of."""
 
@@ -25,15 +28,20 @@ class Carry(NamedTuple):
     reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
     silent_s: float = 0.0  # nothing was heard of the unit for longer than its type allows
     is_window: bool = False
+    is_again: bool = False  # no more surprising than what was told a few readings before
 
 
 def advance(
-    state: UnitState, event: Reading, equipment: Equipment, judge: Anomalies | None
+    state: UnitState,
+    event: Reading,
+    equipment: Equipment,
+    judge: Anomalies | None,
+    normal: Normal,
 ) -> tuple[tuple[float, ...], Carry]:
     """Learn a reading or what happened; return the features and what else the verdict needs.
 
-    `judge` is None for a type that the remaining-life model judges. Raises StateError for a state
-    that another version wrote in another layout.
+    `judge` is None for a type that the remaining-life model judges, by `normal`. Raises StateError
+    for a state that another version wrote in another layout.
     """
     life = state.body
     if isinstance(life, bytes):
@@ -66,21 +74,37 @@ def advance(
     if event.event is not None:
         return (), carry
     if judge is None:
-        row, learned = _wear(state, life, event)
+        row, learned = _wear(state, life, event, normal)
         return row, carry if learned else carry._replace(note=NOT_LEARNED)
-    life.body, findings = judge.advance(life.body, event, life.since)
+    life.body, findings = judge.advance(life.body, event, life.since, is_usual=not is_window)
     if findings.learned:
         state.time = max(state.time, event.time)
     elif event.time <= state.time:
         carry = carry._replace(note=NOT_LEARNED)
-    return _row(findings, silent_s), carry._replace(findings=findings)
+    if silent_s >= 0 and event.time - silent_s * 1000 < life.until <= event.time:
+        life.told = 0.0  # what a window silenced is news after it
+    is_again = findings.learned and _again(life, findings.score)
+    return _row(findings, silent_s), carry._replace(findings=findings, is_again=is_again)
 
 
-def _wear(state: UnitState, life: Life, event: Reading) -> tuple[tuple[float, ...], bool]:
+def _again(life: Life, score: float) -> bool:
+    """Whether it was told within the last TOLD_FOR readings that the unit is so far off."""
+    life.quiet += 1
+    if life.quiet > TOLD_FOR:
+        life.told = 0.0
+    if score <= life.told:
+        return True
+    life.told, life.quiet = score, 0
+    return False
+
+
+def _wear(
+    state: UnitState, life: Life, event: Reading, normal: Normal
+) -> tuple[tuple[float, ...], bool]:
     """The features of a turbofan to which something happened, and whether it was learned."""
     inner = UnitState(state.time, state.cycle, state.offset, life.body)
     learned = event.time > life.since and features.learns(inner, event)
-    row = features.advance(inner, event)
+    row = features.advance(inner, event, normal)
     if learned:
         state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
         assert isinstance(inner.body, bytes)
@@ -93,7 +117,7 @@ def _row(findings: Findings, silent_s: float) -> tuple[float, ...]:
     learning, odd = kinds.count("learning"), kinds.count("odd")
     return (
         findings.score, float(findings.judged), float(learning), float(odd),
-        float(len(kinds) - learning - odd), round(silent_s, 3),
+        float(sum(map(kinds.count, BROKEN))), round(silent_s, 3), *findings.distances,
     )  # fmt: skip
 
 
@@ -108,7 +132,7 @@ def _happened(
     elif what.kind == "window":
         life.until = what.until
     elif what.kind == "sensor_replaced":
-        forget: Callable[..., bytes] = features.forget if judge is None else anomalies.forget
+        forget: Callable[..., bytes] = features.forget if judge is None else normals.forget
         life.body = forget(life.body, what.sensor, event.time, event.unit)
 
 

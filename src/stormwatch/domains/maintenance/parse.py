@@ -10,7 +10,16 @@ from stormwatch.domains.maintenance.equipment import Equipment, Types, default_t
 from stormwatch.domains.maintenance.equipment.document import MOST_SENSORS
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.sensors import SENTINELS
-from stormwatch.parsing.fields import Id, Time, check_ids, check_time, from_ms, to_ms
+from stormwatch.parsing.fields import (
+    SOME_TIME,
+    Id,
+    Time,
+    check_ids,
+    check_ms,
+    check_time,
+    from_ms,
+    to_ms,
+)
 from stormwatch.parsing.mapping import OTHERS, Target, values
 from stormwatch.parsing.rejections import UNPARSABLE, check_kind, check_rest, explain, refuse
 from stormwatch.records import Rejection
@@ -165,15 +174,20 @@ class Readings:
     ) -> Reading:
         """The event of fields that a mapping found in a record. Raises what `explain` takes."""
         if "event" in found:
-            event = msgspec.convert(found, _Event)
+            times = {name: from_ms(found[name]) for name in ("time", "until")
+                     if isinstance(found.get(name), int)}  # fmt: skip
+            event = msgspec.convert(found | times, _Event)
             return self._checked_event(event, b"", timestamp, future_skew_ms)
         if not found["sensors"]:
             raise refuse("missing_field", "sensors", "have no value, not one of them", value)
+        timed: bytes | int = b""
+        if (time := found["time"]).__class__ is int:
+            timed, found["time"] = time, SOME_TIME
         wire = msgspec.convert(found, _Wire)
         rules = self._of(wire.equipment or "")
         if rules.needs_cycle and not wire.cycle:
             raise refuse("missing_field", "cycle", f"is what a {wire.equipment} needs", value)
-        return self._checked(rules, wire, b"", timestamp, future_skew_ms)
+        return self._checked(rules, wire, timed, timestamp, future_skew_ms)
 
     def _of(self, name: str) -> _Rules:
         if not name:
@@ -203,12 +217,16 @@ class Readings:
         return self._checked(rules, wire, value, timestamp, future_skew_ms)
 
     def _checked(
-        self, rules: _Rules, wire: _Wire, timed: bytes, timestamp: int, future_skew_ms: int
+        self, rules: _Rules, wire: _Wire, timed: bytes | int, timestamp: int, future_skew_ms: int
     ) -> Reading:
-        """`timed`: the JSON that `wire.time` was read from; nothing, where it is exact already."""
+        """`timed`: the JSON that `wire.time` was read from; nothing, where it is exact already; or
+        the time itself, ms, and `wire.time` means nothing."""
         check_ids(id=wire.id)
         rules.check_unit(wire.unit)
-        time = check_time(wire.time, timed, timestamp, future_skew_ms)
+        if isinstance(timed, int):
+            time = check_ms(timed, timestamp, future_skew_ms)
+        else:
+            time = check_time(wire.time, timed, timestamp, future_skew_ms)
         rules.check_sensors(wire.sensors)
         return Reading(
             wire.id, wire.unit, time, wire.cycle or 0, wire.settings or (), wire.sensors,

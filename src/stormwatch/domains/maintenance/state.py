@@ -14,6 +14,8 @@ class Life(msgspec.Struct, array_like=True):
     body: bytes = b""  # of its sensors, packed by the type's judge; empty: nothing was learned
     since: int = 0  # ms: what is not after it is of a life before, and is not learned
     until: int = 0  # ms: a maintenance window lasts so long
+    told: float = 0.0  # the score that was told last; 0: a while ago
+    quiet: int = 0  # readings since then
 
 
 class UnitState(msgspec.Struct, array_like=True):

@@ -16,8 +16,8 @@ from stormwatch.parsing.mapping.choice import (
     text_of,
     topics,
 )
+from stormwatch.parsing.mapping.decoding import LEARN_ONLY
 from stormwatch.parsing.mapping.document import SPACE, Csv, Mapping, MappingError, read
-from stormwatch.parsing.mapping.sensors import LEARN_ONLY
 
 __all__ = [
     "FAULT",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stormwatch.parsing.mapping import values
-from stormwatch.parsing.mapping.decoding import DECODERS, quotes_in, unwrapped
+from stormwatch.parsing.mapping.decoding import DECODERS, LEARN_ONLY, quotes_in, unwrapped
 from stormwatch.parsing.mapping.document import (
     TIMES,
     Csv,
@@ -18,7 +18,7 @@ from stormwatch.parsing.mapping.document import (
     paths_of,
 )
 from stormwatch.parsing.mapping.quick import Parts, written_out
-from stormwatch.parsing.mapping.sensors import LEARN_ONLY, measured_by
+from stormwatch.parsing.mapping.sensors import measured_by
 from stormwatch.parsing.mapping.taking import Absent, Take, getter, taken
 from stormwatch.parsing.mapping.values import Unusable
 from stormwatch.parsing.rejections import (

@@ -1,11 +1,13 @@
 """Which mappings the settings name, if any: one a topic."""
 
 from dataclasses import fields
+from functools import lru_cache
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from stormwatch import named_texts
 from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping.apply import Mapped, Target, compiled
 from stormwatch.parsing.mapping.document import Mapping, MappingError, read
@@ -15,8 +17,6 @@ PRESET = "preset:"
 SETTINGS = tuple(f.name for f in fields(Settings) if f.name.startswith("mapping_"))
 _LABELS = {"transactions": "topic_labels"}
 """Of which events there are labels: the setting of their topic."""
-_BETWEEN = "\x1e"
-"""Between the texts of several mappings; no TOML has this character."""
 
 
 class _Named(NamedTuple):
@@ -40,12 +40,12 @@ def text_of(value: str) -> str:
     It is the name of a file or `preset:NAME`, or several of them with commas between, or the TOML
     itself: so it travels to workers, which do not have the files. Raises MappingError.
     """
-    return value if "\n" in value else _BETWEEN.join(map(_text, _names(value)))
+    return named_texts.joined(_text(part) for part in named_texts.parts(value))
 
 
 def made(value: str, target: Target) -> Mapped:
     """One mapping by its file, preset or text, ready for use. Raises MappingError."""
-    return _ready(_named(text_of(value), "the mapping" if "\n" in value else value), target)
+    return _ready(_named(text_of(value), _where(value)), target)
 
 
 def chosen(settings: Settings, target: Target) -> dict[str, Mapped]:
@@ -107,9 +107,8 @@ def is_rekeyed(settings: Settings, events: str) -> bool:
 def _by_topic(settings: Settings, events: str) -> dict[str, _Named]:
     value: str = getattr(settings, f"mapping_{events}", "")
     found: dict[str, _Named] = {}
-    names = [] if "\n" in value else _names(value)
-    for nth, text in enumerate(text_of(value).split(_BETWEEN) if value else ()):
-        one = _named(text, names[nth] if names else "the mapping")
+    for part in named_texts.parts(value):
+        one = _named(_text(part), _where(part))
         topic = one.mapping.topic or getattr(settings, f"topic_{events}")
         if topic in found:
             raise MappingError(
@@ -121,6 +120,7 @@ def _by_topic(settings: Settings, events: str) -> dict[str, _Named]:
     return found
 
 
+@lru_cache(maxsize=64)
 def _named(text: str, where: str) -> _Named:
     mapping = read(text, where)
     digest = blake2b(text.encode(), digest_size=4).hexdigest()
@@ -131,11 +131,13 @@ def _ready(one: _Named, target: Target) -> Mapped:
     return compiled(one.mapping, target, one.where, one.text)._replace(mark=one.mark)
 
 
-def _names(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",") if name.strip()]
+def _where(part: str) -> str:
+    return "the mapping" if named_texts.is_text(part) else part
 
 
 def _text(name: str) -> str:
+    if named_texts.is_text(name):
+        return name
     if name.startswith(PRESET):
         preset = name.removeprefix(PRESET)
         if preset not in presets():

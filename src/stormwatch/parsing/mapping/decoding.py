@@ -10,6 +10,10 @@ from stormwatch.parsing.mapping.document import SPACE, Mapping
 from stormwatch.parsing.rejections import DEPTH_MAX, Refused, refuse
 from stormwatch.records import Rejection
 
+LEARN_ONLY = "_learn_only"
+"""The field, "true", in which a producer says that a row is history, to be learned only; of a line
+of CSV, one more cell at its end."""
+
 
 def _csv_line(mapping: Mapping) -> Callable[[bytes], dict[str, Any]]:
     """A record's value as one row: its cells by the names of the columns. Raises Refused."""
@@ -32,11 +36,15 @@ def _csv_line(mapping: Mapping) -> Callable[[bytes], dict[str, Any]]:
                 rows = list(csv.reader(StringIO(line, newline=""), **how))
         except csv.Error as error:
             raise refuse("wrong_type", "", f"is no line of CSV: {error}", value) from error
+        history: dict[str, str] = {}
+        if len(rows) == 1 and rows[0][-1] == LEARN_ONLY:  # a cell more, that no column has
+            rows[0].pop()
+            history[LEARN_ONLY] = "true"
         if len(rows) != 1 or len(rows[0]) != len(names):
             cells = f"{len(rows)} lines" if len(rows) != 1 else f"{len(rows[0])} cells"
             why = f"has {cells}, and the mapping names {len(names)} columns of one line"
             raise refuse("wrong_type", "", why, value)
-        return dict(zip(names, rows[0], strict=True))
+        return dict(zip(names, rows[0], strict=True)) | history
 
     return take
 

@@ -6,7 +6,6 @@ refused) is given to `apply` whole, which alone says what is wrong.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -54,7 +53,7 @@ def written_out(parts: Parts) -> Callable[..., Any]:
         "decode": msgspec.json.Decoder(dict[str, str]).decode, "fault": parts.fault,
         "history": parts.history,
         "make": parts.make, "slow": parts.slow, "unusual": _UNUSUAL, "measured": parts.measured,
-        "moment": datetime.fromtimestamp, "utc": UTC, "stable_id": values.stable_id,
+        "stable_id": values.stable_id,
         "constants": dict(parts.constants), "Unusable": Unusable,
     }  # fmt: skip
     lines = ["found = constants.copy()"]
@@ -91,7 +90,7 @@ def _reading(parts: Parts, name: str, nth: int) -> list[str]:
     plainly = f"found[{name!r}] = read_{nth}(text)"
     if field.form == "epoch_s":
         simple = "len(text) == 10 and text.isascii() and text.isdecimal()"
-        return [f"if {simple}: found[{name!r}] = moment(int(text), utc)", f"else: {plainly}"]
+        return [f"if {simple}: found[{name!r}] = int(text) * 1000", f"else: {plainly}"]
     if name == "amount" and field.unit == "major" and field.decimal_sign == ".":
         simple = f"whole and len(rest) == {parts.digits} and len(text) < {values.DIGITS}"
         simple += " and text.isascii() and (whole := whole + rest).isdecimal()"

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from stormwatch.parsing.mapping import values
+from stormwatch.parsing.mapping.decoding import LEARN_ONLY
 from stormwatch.parsing.mapping.document import Field, Long, Mapping, Sensor, paths_of
 from stormwatch.parsing.mapping.taking import Absent, getter, taken
 from stormwatch.parsing.mapping.values import Unusable
@@ -15,8 +16,6 @@ from stormwatch.parsing.rejections import refuse
 
 Sensors = Callable[[dict[str, Any]], dict[str, float]]
 Measured = Callable[[dict[str, Any]], dict[str, Any]]
-LEARN_ONLY = "_learn_only"
-"""The field, "true", in which a producer says that a row is history, to be learned only."""
 
 
 def measured_by(mapping: Mapping, absent: Absent) -> Measured:

@@ -166,8 +166,9 @@ def _money_text(value: Any, sign: str, thousands: str) -> str:
     return written
 
 
-def time(field: Field) -> Callable[[Any], datetime]:
-    """A reader of times: value to an aware datetime, in whole milliseconds, what is finer is cut.
+def time(field: Field) -> Callable[[Any], datetime | int]:
+    """A reader of times: value to an aware datetime, in whole milliseconds, what is finer is cut;
+    of the forms epoch_… to the milliseconds themselves.
 
     Raises Unusable where the zone is unknown, when it is made.
     """
@@ -197,8 +198,8 @@ def _rfc3339(value: Any) -> datetime:
         raise Unusable("bad_time", "is no moment that exists") from error
 
 
-def _epoch(per_s: int) -> Callable[[Any], datetime]:
-    def take(value: Any) -> datetime:
+def _epoch(per_s: int) -> Callable[[Any], int]:
+    def take(value: Any) -> int:
         if value.__class__ is int:
             ms = value * 1000 // per_s
         elif value.__class__ is str and _is_whole(value):
@@ -208,7 +209,7 @@ def _epoch(per_s: int) -> Callable[[Any], datetime]:
             ms = floor(exact * 1000 / per_s)
         if not -LEAST_MS <= ms <= MOST_MS:
             raise Unusable("out_of_range", "is no time of this calendar: is its unit another?")
-        return _ZERO + timedelta(milliseconds=ms)
+        return ms
 
     return take
 

@@ -17,11 +17,11 @@ def test_the_same_seed_gives_the_same_model(tmp_path, monkeypatch):
     monkeypatch.setattr(maintenance, "ENGINES", 9)
     cards = [maintenance.train_maintenance(tmp_path / name, 5) for name in ("a", "b")]
     assert cards[0] == cards[1]
-    assert (tmp_path / "a/trees.msgpack").read_bytes() == (
-        tmp_path / "b/trees.msgpack"
+    assert (tmp_path / "a/blend.msgpack").read_bytes() == (
+        tmp_path / "b/blend.msgpack"
     ).read_bytes()
     assert Maintenance.load(tmp_path / "a").model_version == cards[0].version
-    assert cards[0].split.startswith("3 held-out engines")
+    assert cards[0].split.startswith("engines in 4 folds")
     assert cards[0].metrics["rmse"] > 0
 
 

@@ -7,7 +7,7 @@ from apps.cli.__main__ import main
 from apps.data import history
 from apps.data.publish import Event
 from stormwatch.domains.fraud.parse import TARGET, parse
-from stormwatch.parsing.mapping import made
+from stormwatch.parsing.mapping import Mapped, made
 
 OURS = (
     b'{"id":"a","customer":"c","terminal":"p","time":"2026-01-01T00:00:00Z","amount":1,'
@@ -16,8 +16,22 @@ OURS = (
 THEIRS = b'{"tx_id":"7","t":"31","customer":"596","terminal":"3156","amount":"57.16"}'
 
 
-def marked(value: bytes, mark: bytes = history.OF_FORMAT) -> bytes:
-    (event,) = history.marked([Event(b"k", value)], mark)
+LINE = """
+event = "transactions"
+format = "csv"
+csv = { names = ["no", "who", "at", "paid"], delimiter = "%s" }
+[fields]
+id = { path = "no" }
+customer = { path = "who" }
+terminal = { constant = "t1" }
+time = { path = "at", form = "epoch_s" }
+amount = { path = "paid", unit = "major" }
+currency = { constant = "EUR" }
+"""
+
+
+def marked(value: bytes, mapped: Mapped | None = None) -> bytes:
+    (event,) = history.marked([Event(b"k", value)], mapped)
     assert event.key == b"k"
     return event.value
 
@@ -30,8 +44,7 @@ def test_a_record_of_ours_is_read_as_history() -> None:
 def test_a_row_of_another_format_is_read_as_history() -> None:
     mapped = made("preset:handbook", TARGET)
     event, live = (
-        mapped.parse(value, -1, future_skew_ms=0)
-        for value in (marked(THEIRS, history.OF_MAPPING), THEIRS)
+        mapped.parse(value, -1, future_skew_ms=0) for value in (marked(THEIRS, mapped), THEIRS)
     )
     assert event.learn_only and event == msgspec.structs.replace(live, learn_only=True)
 
@@ -47,6 +60,19 @@ def test_a_row_of_another_format_is_read_as_history() -> None:
 )  # fmt: skip
 def test_what_else_a_record_says_stays(value: bytes, told: bytes) -> None:
     assert marked(value) == told
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "space"])
+def test_a_line_of_csv_is_read_as_history(delimiter: str) -> None:
+    mapped = made(LINE % delimiter, TARGET)
+    line = {"space": " "}.get(delimiter, delimiter).join(["7", "c1", "1767225600", "12.50"])
+    event, live = (
+        mapped.parse(value, -1, future_skew_ms=0)
+        for value in (marked(line.encode() + b"\r\n", mapped), line.encode())
+    )
+    assert event.learn_only and event == msgspec.structs.replace(live, learn_only=True)
+    short = mapped.parse(marked(line.encode()[:-6], mapped), -1, future_skew_ms=0)
+    assert short.code == "wrong_type" and "3 cells" in short.reason, "the mark is no column"
 
 
 @pytest.mark.parametrize("events", [["transactions"], ["posts", __file__]])

@@ -90,7 +90,7 @@ def test_readings_are_proposed_with_a_sensor_for_each_column_of_numbers() -> Non
 @pytest.mark.parametrize("records", [PAYMENTS, PUMPS], ids=["payments", "pumps"])
 def test_what_is_written_is_read_and_used(records: list[dict[str, Any]]) -> None:
     proposal = proposed(records)
-    text = written(proposal, "of three\nrecords")
+    text = written(proposal, "of three\nrecords", "schema/mapping.schema.json")
     mapping = read(text, "m.toml")
     assert mapping.event == proposal.event
     assert {f"fields.{name}" for name in mapping.fields} <= set(tables(proposal))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.data import mappings
 from apps.data.publish import CHUNK, CHUNK_BYTES, CONFIRM_EVERY_S, TICK_S, Event, publish
 from apps.local.run import publishing
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink, MemorySource
@@ -185,3 +186,11 @@ def test_a_topic_that_a_mapping_names_may_be_asked_for_and_no_other() -> None:
     assert asked._replace(topic="mobile").topic_in(settings) == "mobile"
     with pytest.raises(SettingsError, match="The topics are: transactions, mobile"):
         asked._replace(topic="mobil").topic_in(settings)
+
+
+def test_generated_events_are_not_sent_to_a_topic_that_has_a_mapping() -> None:
+    settings = Settings(mapping_transactions=text_of("preset:paysim"))
+    asked = publishing.Asked("transactions", 0, None, 0, 1, 1, ())
+    with pytest.raises(SettingsError, match="STORMWATCH_MAPPING_TRANSACTIONS= ./stormwatch"):
+        publishing.by_hand(settings, asked, lambda *_: None)
+    mappings.expect_none(settings, "readings", "readings")

@@ -1,5 +1,6 @@
 """Storm's log read for what it says of the components, and the number of restarts."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,33 @@ def test_the_one_that_died_is_named(
     incident = supervisor._look(ended, journal(*lines), 1.0)
     assert incident is not None
     assert incident.what.startswith(said)
+
+
+def test_what_a_restart_cannot_mend_ends_the_run_at_once_with_its_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launched: list[Ended] = []
+
+    def launch() -> Any:
+        launched.append(Ended(1))
+        return launched[-1]
+
+    sentence = "all incarnations of this keyspace are given out. Continue with another one."
+    why = f"Traceback (most recent call last):\n  File x\nstormwatch.errors.TopicError: {sentence}"
+    monkeypatch.setattr(Ended, "stop", lambda self: None, raising=False)
+    supervisor = supervise.Supervisor(
+        flux.Topology("tiny", 2), launch, tmp_path / "log", tmp_path / "out"
+    )
+    incident = supervise.Incident("component ticks (pid 7) died with code 1", why)
+    monkeypatch.setattr(supervisor, "_look", lambda *_: incident)
+    monkeypatch.setattr(supervisor, "_finish", lambda *_: None)
+    before = {number: signal.getsignal(number) for number in (2, 15, 1)}
+    try:
+        assert supervisor.run(10) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    said = capsys.readouterr().err
+    assert len(launched) == 1 and "Traceback" not in said
+    assert f"tiny: component ticks (pid 7) died with code 1: {sentence}\n" in said
+    assert "a restart would not mend that; giving up" in said

@@ -213,7 +213,7 @@ def test_new_rules_are_judged_by_what_they_would_change(world: World, tmp_path: 
         for row in world.store.tables["decisions"].values()
     )
     assert change.gained["any"] == change.decisions
-    assert change.rules != Fraud.rules_version and change.score_max == 0.0
+    assert change.rules != Fraud().rules_version and change.score_max == 0.0
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_bad_rule_set_is_refused_whole(tmp_path: Path, text: str, why: str) ->
 
 
 def test_the_shipped_rules_keep_their_version() -> None:
-    assert Fraud().rules_version == Fraud.rules_version == "fraud-rules-2a27daba"
+    assert Fraud().rules_version == "fraud-rules-2475bb80"
 
 
 def test_what_maintenance_has_no_rules_for_is_said(world: World, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from stormwatch.domains.maintenance.equipment.choice import (
 )
 from stormwatch.domains.maintenance.equipment.document import (
     EVENTS,
+    Costs,
     Equipment,
     EquipmentError,
     Sensor,
@@ -21,6 +22,6 @@ from stormwatch.domains.maintenance.equipment.document import (
 )
 
 __all__ = [
-    "EVENTS", "Equipment", "EquipmentError", "Sensor", "Types", "chosen", "default_types", "read",
-    "shipped", "shipped_names", "texts_of",
+    "EVENTS", "Costs", "Equipment", "EquipmentError", "Sensor", "Types", "chosen", "default_types",
+    "read", "shipped", "shipped_names", "texts_of",
 ]  # fmt: skip

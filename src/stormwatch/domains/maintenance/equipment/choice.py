@@ -5,8 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
+from stormwatch import named_texts
 from stormwatch.domains.maintenance.equipment.document import Equipment, EquipmentError, read
 from stormwatch.settings import Settings
 
@@ -48,10 +47,7 @@ def texts_of(value: str) -> str:
 
     These do not have the files: the text of each stands in its place. Raises EquipmentError.
     """
-    parts = _parts(value)
-    if all(part in shipped_names() for part in parts):
-        return value
-    return msgspec.json.encode([_text(part)[0] for part in parts]).decode()
+    return named_texts.joined(_text(part).text for part in named_texts.parts(value))
 
 
 def chosen(settings: Settings) -> Types:
@@ -59,19 +55,24 @@ def chosen(settings: Settings) -> Types:
 
     Raises EquipmentError.
     """
-    return made(settings.maintenance_equipment)
+    return _made(tuple(map(_text, named_texts.parts(settings.maintenance_equipment))))
+
+
+class _Part(NamedTuple):
+    """A type of the setting: its text, or the name of a shipped one; and where that is from."""
+
+    text: str
+    where: str
 
 
 @cache
-def made(value: str) -> Types:
-    """As `chosen`, by the setting's value. Raises EquipmentError."""
+def _made(parts: tuple[_Part, ...]) -> Types:
     types = {name: shipped(name) for name in shipped_names()}
     default: Equipment | None = None
-    for part in _parts(value):
-        if part in types:
-            one = types[part]
+    for text, where in parts:
+        if text in types:
+            one = types[text]
         else:
-            text, where = _text(part)
             one = read(text, where)
             if one.name in shipped_names():
                 raise EquipmentError(f"{where}: `name` is {one.name!r}, that of a shipped type.")
@@ -96,26 +97,14 @@ def default_types() -> Types:
     return chosen(Settings())
 
 
-def _parts(value: str) -> list[str]:
-    if value.startswith("["):
-        try:
-            return msgspec.json.decode(value, type=list[str])
-        except msgspec.MsgspecError as error:
-            raise EquipmentError(
-                f"maintenance.equipment begins with [ and is no JSON list of texts ({error}); name "
-                "types and files, separated by commas."
-            ) from error
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _text(part: str) -> tuple[str, str]:
-    """The TOML of a type that is named by its own or its file's name, or is a text; and where."""
-    if "\n" in part:
-        return part, "the equipment type"
+def _text(part: str) -> _Part:
+    """Raises EquipmentError."""
+    if named_texts.is_text(part):
+        return _Part(part, "the equipment type")
     if part in shipped_names():
-        return part, part
+        return _Part(part, part)
     try:
-        return Path(part).read_text(encoding="utf-8"), part
+        return _Part(Path(part).read_text(encoding="utf-8"), part)
     except (OSError, UnicodeDecodeError) as error:
         raise EquipmentError(
             f"maintenance.equipment names {part!r}, which is neither a shipped type "

@@ -61,6 +61,16 @@ class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     hour: _Words = ""
 
 
+class Costs(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What a planned service and a failure cost, in `unit`, to say what waiting costs."""
+
+    unit: Annotated[str, Meta(min_length=1, max_length=40)] = "planned services"
+    service: Annotated[float, Meta(ge=0)] = 1.0
+    failure: Annotated[float, Meta(ge=0)] = 5.0
+    wait_cycles: Annotated[int, Meta(ge=1)] = 10
+    """How long a wait the advice looks at."""
+
+
 class Equipment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """An equipment type as it stands in its file."""
 
@@ -76,6 +86,7 @@ class Equipment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
     silent_after_s: Annotated[float, Meta(gt=0)] | None = None
     """A longer time between two readings of a unit is told."""
     sampling: Sampling = Sampling()
+    costs: Costs = Costs()
     events: dict[str, _Words] = {}
     """What an event means for this machine, in words, by its kind."""
     sensors: dict[_Name, Sensor] = {}

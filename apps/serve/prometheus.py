@@ -1,0 +1,131 @@
+"""The figures of all topologies in Prometheus' text format: `GET /metrics`.
+
+Labels are the domain and what is counted, never a customer, a machine or a record. Counts are sums
+over the processes that run: they fall when one starts again, which Prometheus takes for a reset.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from apps.operate.figures import Look, rejected_by_code
+from apps.serve import answers
+from stormwatch.metrics import upper_edge
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+BUCKETS_MS = (
+    5, 10, 25, 50, 75, 100, 150, 250, 500, 750, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
+    300_000,
+)  # fmt: skip
+"""Upper edges of the latency histogram."""
+
+_COUNTS: tuple[tuple[str, str, str], ...] = (
+    ("records", "state", "Records by end state"),
+    ("rejected", "code", "Rejected records by code"),
+    ("noted", "what", "Decisions that a person should know something of, by what"),
+    ("labelled", "became", "Labelled events by whether an alert was raised: found, missed …"),
+)
+
+
+def text(looks: Mapping[str, Look], ledgers: Iterable[answers.Ledger], trouble: bool) -> bytes:
+    """Of the newest looks, by domain, and ledgers."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(list(_families(looks, ledgers, trouble))))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def _families(
+    looks: Mapping[str, Look], ledgers: Iterable[answers.Ledger], trouble: bool
+) -> Iterator[Metric]:
+    for name, label, says in _COUNTS:
+        family = CounterMetricFamily(f"stormwatch_{name}", says, labels=["domain", label])
+        for domain, look in looks.items():
+            for what, count in sorted(_counted(name, look).items()):
+                family.add_metric([domain, what], count)
+        yield family
+    for name, says in (("alerts", "Alerts"), ("degraded", "Decisions by rules alone"),
+                       ("failed", "Batches given back to be tried again")):  # fmt: skip
+        family = CounterMetricFamily(f"stormwatch_{name}", says, labels=["domain"])
+        for domain, look in looks.items():
+            family.add_metric([domain], getattr(look, name))
+        yield family
+    yield _latency(looks)
+    lag = GaugeMetricFamily(
+        "stormwatch_lag_records", "Records that are not committed yet", labels=["domain"]
+    )
+    tasks = GaugeMetricFamily(
+        "stormwatch_tasks", "Tasks that have written their figures of late", labels=["domain"]
+    )
+    drift = GaugeMetricFamily(
+        "stormwatch_drift_index",
+        "Population stability index against the model's training; above 0.25 much has changed",
+        labels=["domain", "feature"],
+    )
+    for domain, look in looks.items():
+        lag.add_metric([domain], look.lag)
+        tasks.add_metric([domain], look.tasks)
+        for feature, index in sorted(look.drift.items()):
+            drift.add_metric([domain, feature], index)
+    yield from (lag, tasks, drift)
+    yield from _of_ledgers(list(ledgers))
+    away = GaugeMetricFamily("stormwatch_trouble", "1 while Kafka or the store does not answer")
+    away.add_metric([], float(trouble))
+    yield away
+
+
+def _counted(name: str, look: Look) -> Mapping[str, int]:
+    if name == "records":
+        return {state: count for state, count in look.ends.items() if ":" not in state}
+    if name == "rejected":
+        return rejected_by_code(look.ends)
+    counts: Mapping[str, int] = getattr(look, name)
+    return counts
+
+
+def _latency(looks: Mapping[str, Look]) -> Metric:
+    family = HistogramMetricFamily(
+        "stormwatch_decision_latency_seconds",
+        "From a record's Kafka time to its committed decision",
+        labels=["domain"],
+    )
+    for domain, look in looks.items():
+        counts, total = [0] * (len(BUCKETS_MS) + 1), 0.0
+        for bucket, count in look.latency.items():
+            edge = upper_edge(bucket)
+            counts[bisect_left(BUCKETS_MS, edge)] += count
+            total += edge / 1000 * count
+        buckets, seen = [], 0
+        for ms, count in zip((*BUCKETS_MS, None), counts, strict=True):
+            seen += count
+            buckets.append(("+Inf" if ms is None else str(ms / 1000), float(seen)))
+        family.add_metric([domain], buckets, sum_value=total)
+    return family
+
+
+def _of_ledgers(ledgers: list[answers.Ledger]) -> Iterator[Metric]:
+    for name, says in (("unaccounted", "Offsets without an end state"),
+                       ("in_flight", "Offsets that are in work"),
+                       ("conflicting", "Offsets with two end states")):  # fmt: skip
+        family = GaugeMetricFamily(
+            f"stormwatch_ledger_{name}", f"{says}, of a topic", labels=["domain", "topic"]
+        )
+        for one in ledgers:
+            family.add_metric([one.domain, one.topic], getattr(one, name))
+        yield family

@@ -1,0 +1,105 @@
+"""Whether what is decided is still like what the model was trained on: counted while it runs.
+
+Of every tenth decision features and score are kept; each full window gives the population
+stability index of every feature and of the score (`stormwatch.models.distribution`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from stormwatch.metrics import MUCH_DRIFT
+from stormwatch.models import distribution
+from stormwatch.models.card import Card
+from stormwatch.models.distribution import Distribution, Flags, Floats
+
+EVERY = 10
+"""One decision in so many is looked at."""
+WINDOW = 2_000
+"""Of those, so many make a window: then they are compared, and the next window begins."""
+SCORE = "score"
+"""The name of the score among the indices."""
+SHOWN = 3
+
+
+class _Sampled(msgspec.Struct):
+    features: tuple[float, ...]
+    model: str
+    score: float
+
+
+_decode = msgspec.json.Decoder(_Sampled).decode
+
+
+class Found(NamedTuple):
+    """Of one window."""
+
+    indices: Mapping[str, float]  # by feature, and SCORE
+    told: str  # a sentence where much has changed in two windows in a row, else ""
+
+
+class Drift:
+    """Of one model in one process. Observes only: no decision depends on it."""
+
+    def __init__(
+        self, card: Card, trained_on: Distribution, settled: Any = None, *, window: int = WINDOW
+    ) -> None:
+        """`settled`: of feature rows, which are of an entity known for long enough to be compared:
+        a new installation knows nobody, its model was trained on entities that it knew."""
+        self._card, self._trained_on, self._settled = card, trained_on, settled
+        self._window = window
+        self._rows: list[_Sampled] = []
+        self._skip = 0
+        self._before: set[str] = set()
+        self._told: set[str] = set()
+
+    @classmethod
+    def of(cls, domain: Any) -> "Drift | None":
+        """Of a domain whose model tells what it was trained on; else None. Raises ModelError."""
+        card = getattr(domain, "card", None)
+        trained_on = distribution.of(card) if card is not None else None
+        if card is None or trained_on is None:
+            return None
+        return cls(card, trained_on, getattr(domain, "settled", None))
+
+    def look(self, bodies: Sequence[bytes]) -> Found | None:
+        """Of the stored decisions of one batch; what was found where they fill a window."""
+        chosen = bodies[self._skip :: EVERY]
+        self._skip = (self._skip - len(bodies)) % EVERY
+        for body in chosen:
+            one = _decode(body)
+            if one.model == self._card.version:
+                self._rows.append(one)
+        if len(self._rows) < self._window:
+            return None
+        sampled, self._rows = self._rows[: self._window], self._rows[self._window :]
+        width = len(self._card.feature_names)
+        rows = np.array([one.features[:width] for one in sampled])
+        return self._compare(rows, np.array([one.score for one in sampled]))
+
+    def _compare(self, rows: Floats, scores: Floats) -> Found | None:
+        if self._settled is not None:
+            kept: Flags = self._settled(rows)
+            rows, scores = rows[kept], scores[kept]
+        if len(rows) < self._window // 2:
+            return None
+        features, score = self._trained_on.stability(rows, scores)
+        names = (*self._card.feature_names, SCORE)
+        indices = dict(zip(names, (round(one, 4) for one in (*features, score)), strict=True))
+        much = {name for name, index in indices.items() if index > MUCH_DRIFT}
+        lasting, self._before = much & self._before, much
+        told = self._sentence(indices, lasting) if lasting - self._told else ""
+        self._told = lasting
+        return Found(indices, told)
+
+    def _sentence(self, indices: Mapping[str, float], lasting: Iterable[str]) -> str:
+        most = sorted(lasting, key=lambda name: -indices[name])
+        named = ", ".join(f"{name} {indices[name]:.2f}" for name in most[:SHOWN])
+        more = f" and {len(most) - SHOWN} more" if len(most) > SHOWN else ""
+        return (
+            f"What is decided is no longer like what the model {self._card.version} was trained on "
+            f"(population stability index above {MUCH_DRIFT}: {named}{more}). Look at whether the "
+            "source changed; else train a model on data of your own: ./stormwatch train"
+        )

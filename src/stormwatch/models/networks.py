@@ -1,0 +1,129 @@
+"""Small feed-forward networks as plain arrays, scored by numpy, and their mean with trees.
+
+Sums of floats depend on their order, and the order in which a matrix product adds depends on the
+size of the batch and on the machine. Here it cannot: inputs and what goes from layer to layer are
+cut to a range and rounded to multiples of STEP, weights are multiples of GRAIN, and a network is
+refused whose sums could leave the range in which such products add exactly in float64. So every
+order gives the same bits.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stormwatch.models.card import Card
+from stormwatch.models.trees import Trees, TreesModel
+
+Floats = NDArray[np.float64]
+
+STEP = 2.0**-12
+"""Inputs and hidden values are multiples of it."""
+GRAIN = 2.0**-20
+"""Weights and biases are multiples of it."""
+INPUT_MAX, HIDDEN_MAX = 8.0, 256.0
+"""Standardised inputs, and hidden values, are cut here."""
+_SUM_MAX = 2.0**20  # multiples of STEP * GRAIN below it are exact: 20 + 12 + 20 bits
+
+
+class Layer(msgspec.Struct, frozen=True, array_like=True):
+    """`inputs @ weights + bias`; then, but for the last layer, what is below 0 becomes 0."""
+
+    weights: list[list[float]]  # a row an input
+    bias: list[float]
+
+
+class Blend(msgspec.Struct, frozen=True, array_like=True):
+    """`share` of the trees and the rest of the networks' mean, each cut to `low` and `high`."""
+
+    trees: Trees
+    centre: list[float]  # of each input: taken off before it is divided by `scale`
+    scale: list[float]
+    networks: list[list[Layer]]  # each with one output, a multiple of `unit`
+    unit: float
+    share: float
+    low: float
+    high: float
+
+
+class BlendModel:
+    """Scores a blend. Raises ValueError for one that is not sound or whose sums could round."""
+
+    def __init__(self, card: Card, blend: Blend) -> None:
+        self.card = card
+        self._trees = TreesModel(card, blend.trees)
+        width = blend.trees.features
+        self._centre, self._scale = np.array(blend.centre), np.array(blend.scale)
+        sound = (
+            self._centre.shape == self._scale.shape == (width,)
+            and bool(np.isfinite(self._centre).all())
+            and bool((self._scale > 0).all() and np.isfinite(self._scale).all())
+            and len(blend.networks) > 0
+            and 0 <= blend.share <= 1
+            and blend.low < blend.high
+        )
+        if not sound:
+            raise ValueError("the parts of the blend do not fit together")
+        self._networks = [_arrays(layers, width) for layers in blend.networks]
+        self._unit, self._share = blend.unit, blend.share
+        self._low, self._high = blend.low, blend.high
+
+    def predict(self, rows: Sequence[tuple[float, ...]] | Floats) -> list[float]:
+        """One score a row, in order; each depends on its own row alone. NaN counts as 0.
+
+        Raises ValueError where a row has another number of values.
+        """
+        if not len(rows):
+            return []
+        found = np.nan_to_num(np.asarray(rows, dtype=np.float64))
+        grown = np.clip(self._trees.predict(found), self._low, self._high)
+        inputs = _stepped((found - self._centre) / self._scale, -INPUT_MAX, INPUT_MAX)
+        total = np.zeros(len(found))
+        for layers in self._networks:
+            total += np.clip(_run(inputs, layers) * self._unit, self._low, self._high)
+        mean = total / len(self._networks)
+        scores: list[float] = (self._share * grown + (1.0 - self._share) * mean).tolist()
+        return scores
+
+
+_Arrays = list[tuple[Floats, Floats]]
+
+
+def _run(inputs: Floats, layers: _Arrays) -> Floats:
+    for weights, bias in layers[:-1]:
+        inputs = _stepped(inputs @ weights + bias, 0.0, HIDDEN_MAX)
+    weights, bias = layers[-1]
+    return (inputs @ weights + bias)[:, 0]
+
+
+def _stepped(values: Floats, low: float, high: float) -> Floats:
+    return np.rint(np.clip(values, low, high) / STEP) * STEP
+
+
+def _arrays(layers: list[Layer], width: int) -> _Arrays:
+    made: _Arrays = []
+    bound = INPUT_MAX
+    for layer in layers:
+        weights, bias = np.array(layer.weights), np.array(layer.bias)
+        if weights.shape != (width, len(bias)):
+            raise ValueError(f"a layer of {width} inputs has weights of the shape {weights.shape}")
+        weights, bias = np.rint(weights / GRAIN) * GRAIN, np.rint(bias / GRAIN) * GRAIN
+        most = float((np.abs(weights).sum(axis=0) * bound + np.abs(bias)).max())
+        if not most < _SUM_MAX:
+            raise ValueError(f"a layer's sums reach {most:g}; must be below {_SUM_MAX:g}")
+        made.append((weights, bias))
+        width, bound = len(bias), HIDDEN_MAX
+    if width != 1:
+        raise ValueError(f"a network has {width} outputs; must be 1")
+    return made
+
+
+def decode(artefact: bytes) -> Blend:
+    """A blend from an artefact's bytes. Raises msgspec.DecodeError."""
+    return msgspec.msgpack.decode(artefact, type=Blend)
+
+
+def encode(blend: Blend) -> bytes:
+    """A blend as an artefact's bytes."""
+    return msgspec.msgpack.encode(blend)
