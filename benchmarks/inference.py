@@ -162,10 +162,10 @@ def prepare(folder: Path, trees: int, leaves: int) -> None:
     import numpy as np
 
     from apps.build.training.export import from_lightgbm
-    from apps.build.training.fraud import _rows, _simulated
+    from apps.build.training.payments import rows_of, simulated
     from stormwatch.models.trees import encode
 
-    rows = _rows(islice(_simulated(3, 2_000, 100), 120_000))
+    rows = rows_of(islice(simulated(3, 2_000, 100), 120_000))
     options = {
         "objective": "binary", "num_leaves": leaves, "use_missing": False, "verbose": -1,
         "num_threads": 1, "learning_rate": 0.05, "min_child_samples": 20,

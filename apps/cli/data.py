@@ -17,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 schema = typer.Typer(
     help="Cassandra's tables, and JSON Schemas of TOML files.",
-    epilog=shared.example("schema status", "schema apply", "schema json"),
+    epilog=shared.example("schema status", "schema apply", "schema json", "schema features"),
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -233,6 +233,15 @@ def schema_apply() -> None:
 
     prepare.ensure_tables(shared.answered("cassandra"), shared.ROOT, shared.steps())
     print("The tables are up to date.")
+
+
+@schema.command("features", epilog=shared.example("schema features"))
+def schema_features() -> None:
+    """Write docs/features.md: what each feature means, from the code that computes them."""
+    from apps.build.feature_page import page
+
+    (shared.ROOT / "docs" / "features.md").write_text(page())
+    print("docs/features.md is written.")
 
 
 @schema.command("json", epilog=shared.example("schema json"))

@@ -29,6 +29,7 @@ class Model(StrEnum):
 
     FRAUD = "fraud"
     MAINTENANCE = "maintenance"
+    MILLING = "milling"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -98,7 +99,7 @@ def bench(
 
 
 def train(
-    model: Annotated[Model, typer.Argument(help="fraud or maintenance")],
+    model: Annotated[Model, typer.Argument(help="fraud, maintenance (remaining life) or milling")],
     data: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Public data; by default generated events."),
@@ -107,9 +108,31 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="By default the folder that the bolts load.")
     ] = None,
+    reviews_a_day: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="fraud: payments that the model alone may send to people a day."
+        ),
+    ] = None,
+    genuine_declined: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="fraud: share of the genuine payments that the model may decline.",
+        ),
+    ] = None,
 ) -> None:
     """Train a model and write it with a card: its features, metrics, seed and data."""
-    folder = out or shared.ROOT / "src" / "stormwatch" / "domains" / model.value / "model"
+    domains = shared.ROOT / "src" / "stormwatch" / "domains"
+    shipped = domains / model.value / "model"
+    if model is Model.MILLING:
+        shipped = domains / "maintenance" / "equipment" / "models" / "milling"
+    folder = out or shipped
+    if data is not None and model is Model.MILLING:
+        raise StormwatchError(
+            "The milling model is trained on generated products: leave out --data."
+        )
     if data is not None and not data.is_dir():
         raise StormwatchError(
             f"--data {data} is not a folder. Name the folder that holds the data."
@@ -117,9 +140,20 @@ def train(
     print(f"training the {model.value} model with seed {seed}", file=sys.stderr)
     expect_lightgbm()
     if model is Model.FRAUD:
-        from apps.build.training.fraud import train_fraud
+        from apps.build.training.fraud import Budget, train_fraud
 
-        card = train_fraud(folder, seed, data)
+        budget = Budget(reviews_a_day)
+        if genuine_declined is not None:
+            budget = budget._replace(genuine_declined=genuine_declined)
+        card = train_fraud(folder, seed, data, budget=budget)
+    elif reviews_a_day is not None or genuine_declined is not None:
+        raise StormwatchError(
+            "--reviews-a-day and --genuine-declined are of the fraud model. Leave them out."
+        )
+    elif model is Model.MILLING:
+        from apps.build.training.milling import train_milling
+
+        card = train_milling(folder, seed)
     else:
         from apps.build.training.maintenance import train_maintenance
 

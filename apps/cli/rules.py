@@ -36,6 +36,48 @@ def check(
     print(f"{file} is good: {states}; {examples} examples hold. Its version: {found.version}")
 
 
+@app.command("backtest", epilog=shared.example("rules backtest my-rules.toml --at-most 120"))
+def backtest(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML, or JSON of before.")],
+    at_most: Annotated[
+        float | None, typer.Option(metavar="N", help="Alerts a day; exit code 1 above them.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what these rules would have done with the payments that are stored.
+
+    Asked of the stored features and scores: alerts gained and lost, a day and in all, and how many
+    of them labels call deserved.
+    """
+    from apps.cli.connect import stored
+    from apps.operate import backtest as backtests
+    from stormwatch.domains.fraud import Fraud, rules
+
+    found = rules.read(file, Fraud.feature_names)
+    backtests.check(found)
+    settings = shared.settings()
+    review = Fraud.from_settings(settings).card.thresholds.get("review", float("inf"))
+    with stored(settings) as archive:
+        bodies = (bytes(one.row.body) for one in archive.all_decisions(Fraud.name))
+        made = backtests.run(bodies, found, review)
+    if as_json:
+        shared.print_json(made)
+    else:
+        print(f"{made.decisions:,} payments of {made.days:.1f} days ({made.left_out:,} left out)")
+        print(f"alerts a day: {made.a_day(made.alerts):,.1f} as decided, "
+              f"{made.a_day(made.alerts_then):,.1f} by {found.version}")  # fmt: skip
+        print(f"gained {made.gained:,}: {_labelled(made.gained_true, made.gained_false)}")
+        print(f"lost   {made.lost:,}: {_labelled(made.lost_true, made.lost_false)}")
+        for rule, fired in made.by_rule.items():
+            print(f"  {rule:<32} fires on {fired:,}")
+    if at_most is not None and made.a_day(made.alerts_then) > at_most:
+        raise typer.Exit(1)
+
+
+def _labelled(true: int, false: int) -> str:
+    return f"{true:,} labelled as fraud, {false:,} as genuine"
+
+
 @app.command("show", epilog=shared.example("rules show"))
 def show() -> None:
     """The rules that the settings name, and what conditions may ask of."""

@@ -6,6 +6,7 @@ import msgspec
 
 from apps.data.printable import shown
 from stormwatch.domains.fraud.money import money
+from stormwatch.domains.maintenance.failures import TOLD as PROBABILITY
 from stormwatch.records import Decision, DecisionRow, Reason
 from stormwatch.state.judge import UNSCORED
 
@@ -43,7 +44,8 @@ def in_words(row: DecisionRow) -> str:
 
 
 def score_in_words(topology: str, row: DecisionRow) -> str:
-    """What an alert's score says: of machines it is cycles left, or sigmas from what is normal."""
+    """What an alert's score says: of machines it is cycles left, sigmas from what is normal, or the
+    probability of a failure."""
     if row.score == UNSCORED:
         return "by rules alone"
     if topology != "maintenance":
@@ -55,7 +57,8 @@ def score_in_words(topology: str, row: DecisionRow) -> str:
             return "after a silence"
         case "sensor_fault":
             return "a sensor is broken"
-    return f"{row.score:.0f} cycles left"
+    is_probability = f'"{PROBABILITY}"'.encode() in bytes(row.body)
+    return f"probability {row.score:.2f}" if is_probability else f"{row.score:.0f} cycles left"
 
 
 def record_in_words(events: str, value: bytes) -> str:

@@ -73,7 +73,11 @@ class _Store:
         return StoreStep(
             bolt.connections.store,
             bolt.connections.sink,
-            Topics(bolt.settings.topic_alerts, bolt.settings.topic_dead_letters),
+            Topics(
+                bolt.settings.topic_alerts,
+                bolt.settings.topic_dead_letters,
+                bolt.settings.topic_decisions,
+            ),
             self.alert_outcomes,
             bolt.settings.kafka_request_timeout_s,
             Observer(bolt).committed,

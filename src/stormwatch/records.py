@@ -234,6 +234,7 @@ class LedgerRow(msgspec.Struct, frozen=True, array_like=True):
 
 IDS_FORGOTTEN = "ids_forgotten"
 NOT_LEARNED = "not_learned"
+REORDERED = "reordered"
 LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
 OUT_OF_DISTRIBUTION = "out_of_distribution"
@@ -244,6 +245,7 @@ NOTES = {
     "--learn-only or older than the setting <domain>.live_from",
     NOT_LEARNED: "decided by what was known before, for the state had learned a younger event "
     "of the entity: what comes out of order of time teaches it nothing",
+    REORDERED: "came after younger events of the entity, and learned in their place by event time",
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
     SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",

@@ -104,6 +104,9 @@ class Settings:
     topic_alerts: str = _option(
         "topic.alerts", "alerts", "topic of decisions that need a person", named=True
     )
+    topic_decisions: str = _option(
+        "topic.decisions", "", "topic that all decisions go to, as alerts do; by default none"
+    )
     topic_dead_letters: str = _option(
         "topic.dead_letters",
         "dead-letters",

@@ -179,6 +179,21 @@ def test_a_replay_writes_nothing_but_publishes_alerts_again(store, broker):
     assert {record.value for record in log[alerts:]} == {record.value for record in log[:alerts]}
 
 
+def test_all_decisions_go_to_a_topic_where_that_is_wanted(store, broker):
+    drive(fraud.FraudBolt, *messages("fraud"))
+    assert broker.topic("decisions") is None
+    store.tables.clear()
+    drive(fraud.FraudBolt, *messages("fraud"), conf={"stormwatch.topic.decisions": "decisions"})
+    log = broker.topic("decisions").logs[0].records
+    told = {msgspec.json.decode(record.value)["id"]: record for record in log}
+    assert len(told) == len(log) == 120
+    for row in values(store, "decisions").values():
+        stored = msgspec.json.decode(row["body"])
+        record = told[stored["id"]]
+        assert record.key == stored["entity"].encode()
+        assert msgspec.json.decode(record.value) == {"domain": "fraud", **stored}
+
+
 def test_the_meter_is_written_on_a_tick(store, broker):
     drive(fraud.FraudBolt, *messages("fraud"), TICK)
     [body] = store.meters("test").values()

@@ -18,4 +18,10 @@ def in_turn(domain: Any, events: Sequence[Any]) -> Iterator[tuple[Any, tuple[flo
             row, carry = domain.advance(states[event.entity], event)
             rows.append(row)
             carries.append(carry)
-        yield from zip(batch, rows, domain.decide(batch, rows, carries), strict=True)
+        verdicts = domain.decide(batch, rows, carries)
+        if hasattr(domain, "settle"):
+            verdicts = [
+                domain.settle(states[event.entity], event, verdict)
+                for event, verdict in zip(batch, verdicts, strict=True)
+            ]
+        yield from zip(batch, rows, verdicts, strict=True)

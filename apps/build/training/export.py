@@ -5,7 +5,7 @@ linear leaves, another link, several classes) is refused by name, and every expo
 its booster on rows made of what its trees ask about, before anything is written.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stormwatch.errors import ModelError
 from stormwatch.models import NoModel, networks
 from stormwatch.models.card import Card
-from stormwatch.models.trees import Tree, Trees, TreesModel, encode
+from stormwatch.models.trees import ZERO, Tree, Trees, TreesModel, encode
 
 OBJECTIVES: dict[str, frozenset[str]] = {
     "logistic": frozenset({"binary", "cross_entropy"}),
@@ -48,8 +48,60 @@ def from_lightgbm(booster: Any, link: Literal["logistic", "identity"]) -> Trees:
     trees = [_tree(info["tree_structure"], at) for at, info in enumerate(dump["tree_info"])]
     features = dump["max_feature_idx"] + 1
     made: Trees = msgspec.convert([link, 0.0, features, trees], Trees)
-    _compare(booster, made)
+    _compare(booster.predict, made, _COMMON, "booster")
     return made
+
+
+def from_forest(forest: Any) -> Trees:
+    """The trees of a scikit-learn RandomForestClassifier of two classes: the probability of the
+    second, the mean of the trees'.
+
+    scikit-learn compares a value rounded to 32 bits: the thresholds are moved so that the value as
+    it is goes the same way. Raises ModelError for another forest, for a tree of more leaves than
+    can be scored, and where the export scores any row otherwise than the forest.
+    """
+    known = type(forest).__name__ == "RandomForestClassifier"
+    if not known or forest.n_outputs_ != 1 or len(forest.classes_) != 2:
+        raise ModelError(
+            f"The model cannot be exported: it is a {type(forest).__name__}, no "
+            "RandomForestClassifier of one output with two classes. Train one."
+        )
+    count = len(forest.estimators_)
+    trees = [_grown(each.tree_, count) for each in forest.estimators_]
+    made = Trees("identity", 0.0, int(forest.n_features_in_), trees)
+    common = [0.0, -0.0, 1.0, -1.0, 1e30, -1e30]
+    _compare(lambda rows: forest.predict_proba(rows)[:, 1], made, common, "forest")
+    return made
+
+
+def _grown(of: Any, count: int) -> Tree:
+    """One tree of a forest of `count`."""
+    tree = Tree([], [], [], [], [])
+    places: dict[int, int] = {}
+    for node in range(of.node_count):
+        if of.children_left[node] < 0:
+            places[node] = -1 - len(tree.value)
+            tree.value.append(float(of.value[node, 0, 1]) / count)
+        else:
+            places[node] = len(tree.feature)
+            tree.feature.append(int(of.feature[node]))
+            tree.threshold.append(_of_doubles(float(of.threshold[node])))
+    for node in range(of.node_count):
+        if of.children_left[node] >= 0:
+            tree.left.append(places[int(of.children_left[node])])
+            tree.right.append(places[int(of.children_right[node])])
+    return tree
+
+
+def _of_doubles(threshold: float) -> float:
+    """The greatest double that is not above `threshold` once it is rounded to 32 bits."""
+    single = np.float32(threshold)
+    if float(single) > threshold:
+        single = np.nextafter(single, np.float32(-np.inf))
+    middle = (float(single) + float(np.nextafter(single, np.float32(np.inf)))) / 2
+    if np.float32(middle) > single:
+        middle = float(np.nextafter(middle, -np.inf))
+    return middle if abs(middle) > ZERO else 0.0  # what is nearer to 0 is scored as 0
 
 
 def _check(dump: dict[str, Any], link: str) -> None:
@@ -76,8 +128,9 @@ def _check(dump: dict[str, Any], link: str) -> None:
         raise _refused("its objective is of square roots (reg_sqrt)", "Train with reg_sqrt=false")
 
 
-def _refused(why: str, mend: str) -> ModelError:
-    return ModelError(f"The LightGBM model cannot be exported: {why}. {mend}.")
+def _refused(why: str, mend: str, who: str = "booster") -> ModelError:
+    what = "LightGBM model" if who == "booster" else who
+    return ModelError(f"The {what} cannot be exported: {why}. {mend}.")
 
 
 def _tree(root: dict[str, Any], number: int) -> Tree:
@@ -111,31 +164,34 @@ def _tree(root: dict[str, Any], number: int) -> Tree:
     return tree
 
 
-def _compare(booster: Any, trees: Trees) -> None:
-    """Raises ModelError where the export has another score than the booster."""
+def _compare(predict: Callable[[Floats], Any], trees: Trees, common: list[float], who: str) -> None:
+    """Raises ModelError where the export has another score than `who`, by `predict`."""
     try:
         model = TreesModel(NoModel.card, trees)
     except ValueError as error:
-        raise _refused(str(error), "Train with num_leaves of 64 or fewer and a smaller rate") from (
-            error
-        )
-    rows = _telling_rows(trees)
-    theirs = np.asarray(booster.predict(rows), dtype=np.float64)
+        mend = "Train with 64 leaves a tree or fewer (num_leaves, max_leaf_nodes), a smaller rate"
+        raise _refused(str(error), mend, who) from error
+    rows = _telling_rows(trees, common)
+    theirs = np.asarray(predict(rows), dtype=np.float64)
     apart = np.abs(np.array(model.predict(rows)) - theirs) / np.maximum(1.0, np.abs(theirs))
     worst = int(np.argmax(apart))
     if not apart[worst] <= TOLERANCE:
         row = ", ".join(f"{value:g}" for value in rows[worst].tolist())
         raise _refused(
             f"of {len(rows)} rows {int((apart > TOLERANCE).sum())} get another score than the "
-            f"booster's, most of all ({row}): the booster gives {theirs[worst]:.9g}, the export "
+            f"{who}'s, most of all ({row}): the {who} gives {theirs[worst]:.9g}, the export "
             f"{model.predict(rows[worst : worst + 1])[0]:.9g}",
             "Train trees of a supported kind, or report this as a bug",
+            who,
         )
 
 
-def _telling_rows(trees: Trees) -> Floats:
-    """Rows in which each feature takes, in turn, all that can tell: zeros, NaN, the thresholds of
-    its own splits and their neighbours, and extremes."""
+_COMMON = [0.0, -0.0, np.nan, 1e300, -1e300, np.inf, -np.inf, 1e-40, -1e-40, 1.0, -1.0]
+
+
+def _telling_rows(trees: Trees, common: list[float] = _COMMON) -> Floats:
+    """Rows in which each feature takes, in turn, all that can tell: `common`, such as zeros, NaN
+    and extremes, the thresholds of its own splits and their neighbours."""
     rng = np.random.default_rng(0)
     tests: list[set[float]] = [set() for _ in range(trees.features)]
     for tree in trees.trees:
@@ -144,7 +200,6 @@ def _telling_rows(trees: Trees) -> Floats:
                 threshold, float(np.nextafter(threshold, -np.inf)),
                 float(np.nextafter(threshold, np.inf)),
             }  # fmt: skip
-    common = [0.0, -0.0, np.nan, 1e300, -1e300, np.inf, -np.inf, 1e-40, -1e-40, 1.0, -1.0]
     pools = [np.array([*common, *sorted(own)]) for own in tests]
     count = max(ROWS, *map(len, pools))
     columns = [rng.permutation(np.resize(pool, count)) for pool in pools]

@@ -2,12 +2,19 @@
 
 Our own simulator, of the kind of Le Borgne et al., "Reproducible Machine Learning for Credit Card
 Fraud Detection", chapter 3: each customer has a mean amount, a rate and a home; terminals are
-numbered along a street, and one pays near home. Three frauds are planted and labelled:
+numbered along a street, and one pays near home. Under half a percent of the payments are frauds,
+planted and labelled:
 
 - LARGE: a single large amount;
 - TERMINAL: for 28 days half of what passes through a compromised terminal, somewhat larger;
-- LEAKED: for 14 days a third of a card's transactions have five times the amount, and now and then
-  the card is used several times within the hour, anywhere.
+- LEAKED: for 14 days a third of a card's payments have five times the amount, and now and then
+  the card is used several times within the hour, anywhere;
+- TESTING: a stolen card is tried with many tiny payments, and then used for one or two large ones;
+- TRAVEL: minutes after its owner paid at home, the card pays far away;
+- TAKEOVER: within hours an account makes a row of larger payments at terminals where it never was;
+- MULE: many customers are talked into larger payments to one account, which is new.
+
+`apps.data.generate.labels` makes the records that tell of them, LABEL_DELAY later.
 
 Nothing here depends on the clock: the same arguments give the same bytes.
 """
@@ -26,6 +33,8 @@ from numpy.typing import NDArray
 from apps.data.kinds import FeedOptions
 
 DAY = 86_400_000
+LABEL_DELAY = 7 * DAY
+"""After so long a fraud is known, ms."""
 START = 1_262_304_000_000
 """2010-01-01T00:00Z, ms. Simulated time runs faster than the wall's: start far in the past."""
 BLOCK = 4096  # transactions made at once
@@ -41,6 +50,10 @@ class Fraud(IntEnum):
     LARGE = 1
     TERMINAL = 2
     LEAKED = 3
+    TESTING = 4
+    TRAVEL = 5
+    TAKEOVER = 6
+    MULE = 7
 
 
 class Generated(NamedTuple):
@@ -61,14 +74,22 @@ class Block(NamedTuple):
     label: Ints
 
 
-_LARGE_SHARE = 0.0006
-_BURSTS = 1.0  # a block
-_LEAKS = 3 / 5000  # cards newly leaked a day, of all
-_TAPPED = 1 / 10_000  # terminals newly compromised a day, of all
+_LARGE_SHARE = 0.0003
+_BURSTS = {  # a block, on average
+    Fraud.LEAKED: 0.12, Fraud.TESTING: 0.2, Fraud.TRAVEL: 0.5, Fraud.TAKEOVER: 0.25,
+    Fraud.MULE: 0.12,
+}  # fmt: skip
+_LEAKS = 1 / 5000  # cards newly leaked a day, of all
+_TAPPED = 0.5 / 10_000  # terminals newly compromised a day, of all
 _NEAR = 50  # terminals to either side of home
 _COUNTRIES = ("BE", "DE", "ES", "FR", "IT", "LU", "NL", "PT")
 _SHOPS = ("Bakery", "Books", "Cinema", "Electronics", "Fuel", "Garden", "Grocery", "Hotel",
           "Pharmacy", "Railway", "Restaurant", "Shoes", "Sports", "Toys")  # fmt: skip
+
+_ATTACKS = {  # payments from and below, and seconds between them at most
+    Fraud.LEAKED: (4, 11, 300), Fraud.TESTING: (6, 13, 120), Fraud.TRAVEL: (2, 4, 2_400),
+    Fraud.TAKEOVER: (5, 10, 2_400), Fraud.MULE: (8, 20, 1_800),
+}  # fmt: skip
 
 # The day's profile: a tenth spread evenly, the rest normal around noon (deviation 20,000 s).
 _GRID = np.linspace(0, DAY, 289)
@@ -127,7 +148,8 @@ class Transactions:
         ]
         while True:
             block = self.block()
-            kind = block.terminal * len(_COUNTRIES) // self._terminals * len(_SHOPS)
+            place = block.terminal % self._terminals
+            kind = place * len(_COUNTRIES) // self._terminals * len(_SHOPS)
             kind += block.terminal % len(_SHOPS)
             stamps = np.datetime_as_string(block.time.astype("datetime64[ms]"), unit="ms")
             head = f'{{"type":"transaction","id":"{self._run}-'
@@ -142,6 +164,11 @@ class Transactions:
                     f'"time":"{stamp}Z","amount":{amount},{shops[shop]}'
                 )
                 yield Generated(name.encode(), value.encode(), label)
+
+    def countries(self, terminals: Ints) -> list[str]:
+        """Where they stand."""
+        place = terminals % self._terminals * len(_COUNTRIES) // self._terminals
+        return [_COUNTRIES[at] for at in place.tolist()]
 
     def block(self) -> Block:
         """The next transactions as columns. `time` is then the event time of the last one."""
@@ -164,14 +191,15 @@ class Transactions:
         mean = self._mean[customer]
         amount = rng.normal(mean, mean / 2)
         amount = np.where(amount > 0, amount, rng.uniform(0, 2 * mean))
-        label = self._plant(rng, int(time[0] // DAY), customer, terminal, amount)
+        label = self._plant(rng, time, customer, terminal, amount)
         cents = np.maximum(amount.round(), 1).astype(np.int64)
         return Block(time, customer, terminal, cents, label)
 
     def _plant(
-        self, rng: np.random.Generator, day: int, customer: Ints, terminal: Ints, amount: Cents
+        self, rng: np.random.Generator, time: Ints, customer: Ints, terminal: Ints, amount: Cents
     ) -> Ints:
         """Turn some transactions into frauds, in place; the labels of all."""
+        day = int(time[0] // DAY)
         label = np.zeros(BLOCK, np.int64)
         large = rng.random(BLOCK) < _LARGE_SHARE
         amount[large] = rng.uniform(22_000, 150_000, BLOCK)[large]
@@ -185,21 +213,52 @@ class Transactions:
         used = leaked[customer] & (rng.random(BLOCK) < 1 / 3)
         amount[used] *= 5
         label[used] = Fraud.LEAKED
-        for card in rng.choice(np.flatnonzero(leaked), rng.poisson(_BURSTS)):
-            at = rng.integers(BLOCK) + np.cumsum(rng.integers(1, 40, rng.integers(4, 11)))
-            at = at[at < BLOCK]
-            customer[at] = card
-            terminal[at] = rng.integers(self._terminals, size=len(at))
-            amount[at] = self._mean[card] * rng.uniform(0.5, 5, len(at))
-            label[at] = Fraud.LEAKED
+        for kind, a_block in _BURSTS.items():
+            for nth in range(rng.poisson(a_block)):
+                self._burst(rng, kind, nth, time, customer, terminal, amount, label)
         return label
+
+    def _burst(
+        self, rng: np.random.Generator, kind: Fraud, nth: int, time: Ints, customer: Ints,
+        terminal: Ints, amount: Cents, label: Ints,
+    ) -> None:  # fmt: skip
+        """One attack: rows near its moments become its payments, in place."""
+        least, most, apart_s = _ATTACKS[kind]
+        first = int(rng.integers(BLOCK))
+        gaps = rng.uniform(apart_s / 4, apart_s, int(rng.integers(least, most))) * 1000
+        at = np.unique(time.searchsorted(time[first] + np.cumsum(gaps).astype(np.int64)))
+        at = at[at < BLOCK]
+        size = len(at)
+        if not size:
+            return
+        victim = int(rng.integers(self._customers))
+        if kind == Fraud.TRAVEL:
+            victim = int(customer[first])
+            where = self._home[victim] + self._terminals // 2 + rng.integers(-_NEAR, _NEAR, size)
+            times = rng.uniform(0.5, 3, size)
+        elif kind == Fraud.TESTING:
+            where = np.repeat(rng.integers(self._terminals), size)
+            times = rng.uniform(50, 300, size) / self._mean[victim]
+            times[-2:] = rng.uniform(3, 8, size)[-2:]
+        else:
+            where = rng.integers(self._terminals, size=size)
+            times = rng.uniform(*(0.5, 5) if kind == Fraud.LEAKED else (1.5, 5), size)
+        if kind == Fraud.MULE:
+            customer[at] = rng.integers(self._customers, size=size)
+            where = np.repeat(self._terminals + int(time[first] // DAY) * 8 + nth, size)
+            times = rng.uniform(2.5, 6, size)
+        else:
+            customer[at] = victim
+        terminal[at] = where if kind == Fraud.MULE else where % self._terminals
+        amount[at] = self._mean[customer[at]] * times
+        label[at] = kind
 
     def _draw(self, what: int, day: int, days: int, size: int, a_day: float) -> NDArray[np.bool_]:
         """What was drawn on `day` or one of the `days` before it, the same in every run."""
         marked = np.zeros(size, np.bool_)
         for drawn in range(day - days + 1, day + 1):
             rng = np.random.default_rng([self._seed, what, drawn])
-            marked[rng.integers(size, size=max(1, round(size * a_day)))] = True
+            marked[rng.integers(size, size=rng.poisson(size * a_day))] = True
         return marked
 
 

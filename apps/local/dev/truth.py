@@ -7,7 +7,11 @@ from apps.data.generate.readings import Generated as Reading
 from apps.data.generate.transactions import Fraud
 from apps.data.generate.transactions import Generated as Transaction
 
-PLANTED = {Fraud.LARGE: "large amount", Fraud.TERMINAL: "bad terminal", Fraud.LEAKED: "leaked card"}
+PLANTED = {
+    Fraud.LARGE: "large amount", Fraud.TERMINAL: "bad terminal", Fraud.LEAKED: "leaked card",
+    Fraud.TESTING: "card testing", Fraud.TRAVEL: "impossible travel",
+    Fraud.TAKEOVER: "account take-over", Fraud.MULE: "mule account",
+}  # fmt: skip
 
 
 class Marks(NamedTuple):

@@ -18,11 +18,10 @@ SCHEMA = "schema/cql"
 
 def topics(settings: Settings) -> dict[str, tuple[int, Mapping[str, str]]]:
     """Topic -> (partitions, configuration)."""
-    named = [
-        name
-        for f in fields(settings)
-        if f.name.startswith("topic_") and (name := getattr(settings, f.name))
-    ]
+    every_name = (
+        getattr(settings, f.name) for f in fields(settings) if f.name.startswith("topic_")
+    )
+    named = [name for name in every_name if name]
     more = [topic for stream in every(settings) for topic in stream.more]
     return {
         **dict.fromkeys(more, (settings.kafka_partitions, {})),

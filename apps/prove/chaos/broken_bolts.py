@@ -14,6 +14,7 @@ from stormwatch.adapters.threads.model_guard import supply
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.state import CustomerState
+from stormwatch.domains.fraud.terminals import UNKNOWN
 from stormwatch.models import Model
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Domain
@@ -57,10 +58,15 @@ POISON = "C-poison"
 class Poisoned(Fraud):
     """Raises where a record of such a customer is learned."""
 
-    def advance(self, state: CustomerState, event: Transaction) -> Advanced:
+    def advance(
+        self,
+        state: CustomerState,
+        event: Transaction,
+        second: tuple[float, ...] = UNKNOWN,
+    ) -> Advanced:
         if event.customer.startswith(POISON):
             raise ArithmeticError(f"{event.customer} cannot be learned")
-        return super().advance(state, event)
+        return super().advance(state, event, second)
 
 
 class PoisonedBolt(fraud.FraudBolt):

@@ -30,9 +30,16 @@ export function outcome(word, alert) {
   return h("span", { class: `word ${kind}` }, word.replaceAll("_", " "));
 }
 
+const has = (decision, code) => (decision.reasons ?? []).some((reason) => reason.code === code);
+
 /** Whether a score says how odd a machine is: there is no model of its remaining life. */
 export function isOddity(decision) {
-  return (decision.reasons ?? []).some((reason) => reason.code === "life_unknown");
+  return has(decision, "life_unknown");
+}
+
+/** Whether a machine's score is the probability that it fails. */
+export function isProbability(decision) {
+  return has(decision, "failure_probability");
 }
 
 /** A score in its domain's unit. */
@@ -40,6 +47,7 @@ export function score(decision) {
   if (decision.degraded || decision.score < 0) return "–";
   if (decision.outcome === "noted") return "–";
   if (isOddity(decision)) return `${decision.score.toFixed(1)} surprise`;
+  if (isProbability(decision)) return `${(100 * decision.score).toFixed(1)} %`;
   if (decision.domain === "maintenance") return `${short.format(decision.score)} cycles`;
   return decision.score.toFixed(3);
 }

@@ -46,6 +46,8 @@ _FLOOR = 1e-3
 """Least variance of a feature: of one that never varied as well."""
 NEARLY_ALL = 0.9995
 """Share of the training rows that are nearer than the distance that is allowed."""
+RARELY_MORE = 0.99
+"""The same of the rows of a rare class."""
 FIT_MAX = 200_000
 """Rows that a description is made of at most, evenly taken."""
 _LEAST_SHARE = 1e-4
@@ -62,20 +64,28 @@ class _Described(msgspec.Struct, frozen=True, array_like=True):
     center: bytes  # of the normal scores
     precision: bytes  # features x features: inverse of their covariance
     far: float  # squared distance
+    rare: bytes = b""  # features x 2: between which values the rows of a rare class were
 
 
 def describe(
-    rows: ArrayLike, scores: ArrayLike, settled: Callable[[Floats], Flags] | None = None
+    rows: ArrayLike,
+    scores: ArrayLike,
+    settled: Callable[[Floats], Flags] | None = None,
+    rare: Flags | None = None,
 ) -> bytes:
     """For `Card.distribution`: of the training rows and of the model's scores of them.
 
     `settled` says which rows the stability index is of: those of entities known for long enough.
+    `rare` marks the rows of a class that is rare, and nearly always unusual: frauds. So many of
+    them as RARELY_MORE says are in distribution too, for the model has learned of them.
     Raises ValueError for rows that are not finite, or fewer than 1,000.
     """
     x, y = np.asarray(rows, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if len(x) < 1_000 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("a distribution is described from 1,000 finite rows or more")
-    x, y = (a[:: -(-len(a) // FIT_MAX)] for a in (x, y))
+    step = -(-len(x) // FIT_MAX)
+    seldom = x[:0] if rare is None else x[rare]
+    x, y = x[::step], y[::step]
     kept = slice(None) if settled is None else settled(x)
     quantiles = np.quantile(x, _AT, axis=0).T.astype("<f4").astype(np.float64)
     score = np.quantile(y[kept], [_AT[at] for at in _DECILES]).astype("<f4").astype(np.float64)
@@ -89,10 +99,16 @@ def describe(
     covariance = (1 - _SHRINK) * covariance + np.diag(_SHRINK * own + _FLOOR)
     precision = np.linalg.inv(covariance).astype("<f4")
     distance = _distance(z - center.astype("<f4"), precision)
+    far = float(np.quantile(distance, NEARLY_ALL))
+    ends = b""
+    if len(seldom):
+        ends = _bytes(np.array([seldom.min(axis=0), seldom.max(axis=0)]).T)
+        own = _normal_scores(_curves(quantiles), seldom) - center.astype("<f4")
+        far = max(far, float(np.quantile(_distance(own, precision), RARELY_MORE)))
     return msgspec.msgpack.encode(
         _Described(
             x.shape[1], _bytes(quantiles), _bytes(np.array(shares) / len(y[kept])), _bytes(score),
-            _bytes(center), _bytes(precision), float(np.quantile(distance, NEARLY_ALL)),
+            _bytes(center), _bytes(precision), far, ends,
         )
     )  # fmt: skip
 
@@ -137,6 +153,10 @@ class Distribution:
         self._curves = _curves(self._quantiles)
         spread = np.where(high > low, high - low, np.inf)
         self._low, self._high = low - spread, high + spread
+        if told.rare:
+            low, high = _array(told.rare, (n, 2)).T
+            self._low = np.minimum(self._low, low - (high - low))
+            self._high = np.maximum(self._high, high + (high - low))
 
     def outside(self, rows: ArrayLike) -> Flags:
         """Of each row (features in the order of the card) whether it is out of distribution."""
@@ -209,11 +229,16 @@ def _curves(quantiles: Floats) -> list[_Curve]:
 def _normal_scores(curves: list[_Curve], x: Floats) -> Floats:
     """0 for a feature that never varied."""
     z = np.zeros_like(x)
-    for feature, known, normal, slope in curves:
-        column = x[:, feature]
-        beyond = column - np.clip(column, known[0], known[-1])
-        z[:, feature] = np.interp(column, known, normal) + slope * beyond
-    return np.clip(z, -_FARTHEST, _FARTHEST)
+    if curves:
+        at = [curve.feature for curve in curves]
+        columns = np.ascontiguousarray(x[:, at].T)
+        ends = np.array([(curve.known[0], curve.known[-1]) for curve in curves])
+        slopes = np.array([[curve.slope] for curve in curves])
+        found = (columns - np.clip(columns, ends[:, :1], ends[:, 1:])) * slopes
+        for nth, curve in enumerate(curves):
+            found[nth] += np.interp(columns[nth], curve.known, curve.normal)
+        z[:, at] = np.clip(found, -_FARTHEST, _FARTHEST).T
+    return z
 
 
 def _distance(z: Floats, precision: NDArray[Any]) -> Floats:

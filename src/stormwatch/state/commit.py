@@ -5,7 +5,7 @@ stored decisions, which are published again (they carry the decision's id).
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -23,10 +23,13 @@ class Topics(NamedTuple):
 
     alerts: str
     dead_letters: str
+    decisions: str = ""
+    """Of all decisions; "" where nobody wants them there."""
 
 
 class StoreStep:
-    """Commits outcomes; publishes dead letters to Kafka before the commit, and alerts after it."""
+    """Commits outcomes; publishes dead letters to Kafka before the commit, and alerts, or all
+    decisions too, after it."""
 
     commits = True
 
@@ -54,7 +57,7 @@ class StoreStep:
         """Write, commit, publish: each kind of write in one go for all batches (of one domain).
 
         Raises StoreUnavailable (the states may be written in part) or BrokerUnavailable (they are
-        written; the replay publishes the alerts again).
+        written; the replay publishes alerts, and decisions, again).
         """
         store = self._store()
         for _, outcomes in batches:
@@ -67,19 +70,19 @@ class StoreStep:
         states = [row for _, outcomes in batches for row in outcomes.states]
         if states:
             store.write_states(domain, states)  # the commit point
-        alerts: list[DecisionRow] = []
+        everything: list[DecisionRow] = []
         decided: list[Decided | None] = []
         for fragment, outcomes in batches:
             self._committed(outcomes)
-            alerts += (row for row in outcomes.decisions if row.alert)
             found = []
             if outcomes.replayed:
                 found = store.find_decisions(domain, outcomes.replayed)
-                alerts += (row for row in found if row.outcome in self._alert_outcomes)
+            everything += (*outcomes.decisions, *found)
             bodies = _in_order(fragment, outcomes.decisions, found) if self._tells else []
             decided.append(Decided(domain, bodies) if bodies else None)
-        told = [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in alerts]
-        self._publish(self._topics.alerts, told)
+        self._publish(self._topics.alerts, _told(domain, (r for r in everything if r.alert)))
+        if self._topics.decisions:
+            self._publish(self._topics.decisions, _told(domain, everything))
         return decided
 
     def _own(self, row: LedgerRow) -> LedgerRow:
@@ -99,6 +102,11 @@ class StoreStep:
         for key, value in records:
             sink.send(topic, key, value)
         sink.flush(self._timeout)
+
+
+def _told(domain: str, rows: Iterable[DecisionRow]) -> list[tuple[bytes | None, bytes]]:
+    """Keys and values of the records that tell of decisions."""
+    return [(row.entity.encode(), alert_message(domain, bytes(row.body))) for row in rows]
 
 
 def _in_order(

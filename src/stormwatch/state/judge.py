@@ -50,6 +50,8 @@ class Verdict(NamedTuple):
     noted: str = ""  # a key of `records.NOTES` that this event counts under
     by: tuple[str, str, str] | None = None
     """Feature set, model and rules, where these are others than the domain's own."""
+    alert: bool | None = None
+    """Whether it is an alert; None: if its outcome is one of the domain's `alert_outcomes`."""
     learned: Learned | None = None
     """Of a label: what it says of which event."""
     interval: tuple[float, float] | None = None
@@ -120,6 +122,20 @@ class Judge(Protocol, Generic[E, S]):
         """Model and rules, once for the batch.
 
         Row i depends on event i, features i and carry i alone.
+        """
+
+
+class Settles(Protocol):
+    """What a judge may have besides: the last word on a verdict, and what is remembered of it."""
+
+    def settle(self, state: Any, event: Any, verdict: Verdict) -> Verdict:
+        """The verdict of an event that was judged, such as whether it is an alert while another
+        one is open.
+
+        Called for each in the order of offsets, after `decide`, and maybe after `advance` of later
+        events: what it changes in `state` is its own, and `advance` neither reads nor changes it.
+        Where a model had no score in time of one of two tries these states may differ, as the
+        decisions do.
         """
 
 

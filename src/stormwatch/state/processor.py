@@ -7,7 +7,8 @@ then states (the commit point), then caches the blobs; see `stormwatch.state.com
 
 Two attempts at the same offsets from the same states give the same bytes, whatever the batches;
 but where the model has no score in time one may decide by rules alone what the other did not.
-States hold no score, so only decisions differ: those of the later attempt stand.
+States hold no score, so only decisions differ: those of the later attempt stand. What a domain
+remembers of its verdicts (`judge.Settles`: which alarms are open) may differ with them.
 """
 
 from collections import Counter
@@ -117,6 +118,7 @@ class Contract(Generic[E, S]):
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state, domain.new_state)
         self._may_be_marked = "learn_only" in getattr(domain.event, "__struct_fields__", ())
         self._may_be_beside = hasattr(domain.event, "is_beside")
+        self._settle = getattr(domain, "settle", None)
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
@@ -172,6 +174,7 @@ class _Batch(Generic[E, S]):
         self._codec = contract._codec
         self._may_be_marked = contract._may_be_marked
         self._may_be_beside = contract._may_be_beside
+        self._settle = contract._settle
         self._fragment = fragment
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
@@ -260,6 +263,20 @@ class _Batch(Generic[E, S]):
         return found
 
     def _verdicts(self, first: int = 0) -> list[Verdict]:
+        """Of what was scored, from the `first` on, with the domain's last word on each."""
+        verdicts = self._decided(first)
+        settle = self._settle
+        if settle is None:
+            return verdicts
+        return [
+            verdict if first + nth in self._learned
+            else settle(self._copies[event.entity].body, event, verdict)
+            for nth, (verdict, (_, _, event, *_)) in enumerate(
+                zip(verdicts, self._scored[first:], strict=True)
+            )
+        ]  # fmt: skip
+
+    def _decided(self, first: int) -> list[Verdict]:
         """Of what was scored, from the `first` on: the domain's, but for what is learned only."""
         if not self._learned:
             events = [event for _, _, event, *_ in self._scored[first:]]
@@ -422,7 +439,8 @@ class _Batch(Generic[E, S]):
         )
         if len(body) > BODY_MAX:
             raise ValueError(f"its decision takes {len(body)} bytes, more than {BODY_MAX}")
+        alert = verdict.outcome in domain.alert_outcomes if verdict.alert is None else verdict.alert
         return DecisionRow(
             self._states[name].stripe, name, event.time, event.id, verdict.outcome,
-            verdict.score, body, timestamp, verdict.outcome in domain.alert_outcomes,
+            verdict.score, body, timestamp, alert,
         )  # fmt: skip

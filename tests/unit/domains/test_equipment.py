@@ -23,7 +23,7 @@ from stormwatch.domains.maintenance.equipment import (
     shipped_names,
     texts_of,
 )
-from stormwatch.domains.maintenance.equipment.document import Sampling
+from stormwatch.domains.maintenance.equipment.document import Derived, Failure, Sampling
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.records import Rejection
@@ -235,6 +235,7 @@ def test_a_mapping_makes_readings_and_events_of_any_type(types: Types) -> None:
     assert made.event == UnitEvent("maintenance", words="comp2")
 
 
+TURNING = "[sensors.torque]\n[sensors.rotational_speed]\n"
 MACHINES = [name for name in shipped_names() if name not in ("turbofan", "any")]
 
 
@@ -281,9 +282,11 @@ def test_each_shipped_machine_knows_its_normal_and_tells_what_is_not(name: str) 
 
 def test_the_page_explains_each_key_and_its_example_is_a_type() -> None:
     page = (Path(__file__).parents[3] / "docs" / "equipment-types.md").read_text()
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    example, part = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    made = read(f'name = "mill"\n{part}[sensors.tool_wear]\n{TURNING}', "page")
+    assert made.failure is not None
     assert set(read(example, "page").sensors) == {"vibration", "rpm", "starts"}
-    for struct in (Equipment, Sensor, Sampling):
+    for struct in (Equipment, Sensor, Sampling, Derived, Failure):
         for key in struct.__struct_fields__:
             assert re.search(rf"`{key}`|^{key} = |`sensors\.NAME`", page, re.MULTILINE), key
     for name in shipped_names():

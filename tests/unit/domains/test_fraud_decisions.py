@@ -15,11 +15,12 @@ from apps.data.generate.transactions import Transactions
 from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
 from stormwatch.domains.fraud.domain import SHIPPED
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURE_SET
 from stormwatch.domains.fraud.money import money
-from stormwatch.domains.fraud.state import FEATURE_NAMES, FEATURE_SET, CustomerState
+from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.errors import ModelError
 from stormwatch.models import Card
-from stormwatch.records import Rejection
+from stormwatch.records import OUT_OF_DISTRIBUTION, Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain, Verdict
 
@@ -70,10 +71,16 @@ def test_outcomes_follow_scores_and_rules_and_only_alerts_have_reasons() -> None
     thresholds = FRAUD.model.card.thresholds
     assert {v.outcome for v in VERDICTS} == {"approve", "review", "decline"}
     for v in VERDICTS:
-        weight = sum(r.weight for r in v.reasons if r.code != "model")
+        weight = sum(r.weight for r in v.reasons if r.code not in ("model", OUT_OF_DISTRIBUTION))
         assert v.score == round(v.score, 6)
         assert 0 <= v.score <= 1
-        assert (v.outcome == "decline") == (v.score >= thresholds["decline"] or weight >= 1)
+        if v.noted == OUT_OF_DISTRIBUTION:
+            assert (v.outcome == "decline") == (weight >= 1)
+            assert (v.outcome == "approve") == (weight < 0.5)
+            continue
+        held = any("not declined for that alone" in r.text for r in v.reasons)
+        by_model = v.score >= thresholds["decline"] and not held
+        assert (v.outcome == "decline") == (by_model or weight >= 1)
         assert (v.outcome == "approve") == (v.score < thresholds["review"] and weight < 0.5)
         assert bool(v.reasons) == (v.outcome in FRAUD.alert_outcomes)
     assert sum(v.outcome == "approve" for v in VERDICTS) > 0.95 * len(VERDICTS)
@@ -89,16 +96,16 @@ def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -
 
 
 GOLDEN = {
-    "EUR": (20_000, "24bf294298a04f7738877ba4e343df04b2bee42c350f823cbbdf041f41d7d634"),
-    "USD": (3_000, "e3dc2793bfede582abe60460f38be3bdbfe0e254c0d823c005994ecf80ceaaf1"),
-    "GBP": (3_000, "9b6e77b0d420d559636c7943c5054ae36531030eea9a8102a7fb59ff34b1f1d0"),
-    "CHF": (3_000, "97d1bb6d4e9a3567d0318ecc4863797f8ca7315bd713da3d5a328613b4fdda79"),
+    "EUR": (20_000, "e430c896504fd00bbcf66bd5af29918b6ef529a088fc6c1a0178dc7b74eccfe7"),
+    "USD": (3_000, "1486c227333f31503fb2d3817e7089ecc6c536dc54bee5c774927bbe429bf076"),
+    "GBP": (3_000, "f18d1cc9cf2176b3039c0a36d44776379e2c8d0e074dedcf52c0a26c7a825966"),
+    "CHF": (3_000, "474bb516295451a8f12e9ec224710bd8ddc85237cf6e245e38fbbc8c70a3e9cf"),
 }
-"""Of features, outcomes, scores and reasons as af92a6c had them, where money had no currency."""
+"""Of features, outcomes, scores and reasons of fraud-2: recorded when it came."""
 
 
 @pytest.mark.parametrize("currency", GOLDEN)
-def test_who_uses_one_common_currency_is_decided_as_before(currency: str) -> None:
+def test_who_uses_one_common_currency_is_decided_as_recorded(currency: str) -> None:
     count, wanted = GOLDEN[currency]
     rows, verdicts = FEATURES, VERDICTS
     if currency != "EUR":
@@ -164,7 +171,7 @@ def test_rules_alone_can_decline() -> None:
 
 
 def test_the_model_names_its_probability() -> None:
-    declined = max(VERDICTS, key=lambda v: v.score)
+    declined = max((v for v in VERDICTS if not v.noted), key=lambda v: v.score)
     reason = declined.reasons[-1]
     assert reason.code == "model"
     assert f"{declined.score:.1%}" in reason.text

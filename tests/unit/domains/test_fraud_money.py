@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES, WINDOWS, advance
 from stormwatch.domains.fraud.iso import CURRENCIES, WITHDRAWN
 from stormwatch.domains.fraud.money import COMMON, LIMITS, RATES, money, of_points, points
 from stormwatch.domains.fraud.parse import parse, to_wire
-from stormwatch.domains.fraud.state import FEATURE_NAMES, CustomerState, advance, new_state
+from stormwatch.domains.fraud.state import CustomerState, new_state
 from stormwatch.records import Rejection
 from stormwatch.state.envelope import checksum_of
 from stormwatch.state.judge import Verdict
@@ -145,10 +146,10 @@ def test_a_traveller_s_payment_is_compared_with_what_it_is_worth(currency: str) 
     back, features = pay(away, 400_000, "EUR", NOON + 13 * DAY)
     assert 4_500 < features["mean_30d"] < 5_400, "17 EUR were learned as about 17 EUR"
     assert all(currency not in reason.text for reason in back.reasons)
-    large, _ = pay(state, of(4_000, currency), currency, NOON + 12 * DAY)
+    large, _ = pay(state, of(2_000, currency), currency, NOON + 12 * DAY)
     assert large.outcome == "decline"
     text = large.reasons[0].text
-    amount = money(of(4_000, currency), currency)
+    amount = money(of(2_000, currency), currency)
     assert text.startswith(f"{amount} (about ") and "mean of the last 30 days (53.33 EUR)" in text
 
 
@@ -191,7 +192,7 @@ def test_windows_of_any_mixture_are_bounded_finite_and_the_same_through_storage(
         row, carry = advance(kept, event)
         assert advance(stored, event) == (row, carry) and kept == stored
         assert all(map(math.isfinite, row))
-        assert carry == kept.currency and len(msgspec.msgpack.encode(kept)) <= 600
+        assert carry == kept.currency and len(msgspec.msgpack.encode(kept)) <= 1_600
         FRAUD.decide([event], [row], [carry])
 
 
@@ -246,7 +247,7 @@ def test_a_state_of_before_there_were_currencies_goes_on(currency: str, scale: i
     _, features = pay(state, 9_000 * scale, currency, time)
     assert state.currency == currency
     if currency == "EUR":
-        assert tuple(features.values()) == (
+        assert tuple(features.values())[: len(WINDOWS)] == (
             9000, 12, 1, 86400, 12, 0, 0, 0, 1, 0, 0, 0, 1, 6, 33800, 5633, 1.597, 12, 64500,
             5375, 1.674, 3.484,
         )  # fmt: skip

@@ -4,9 +4,9 @@ import msgspec
 import numpy as np
 
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.rules import shipped
 from stormwatch.domains.fraud.scoring import Scorer
-from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.models import NoModel
 from stormwatch.models.card import Card
 from stormwatch.models.distribution import describe

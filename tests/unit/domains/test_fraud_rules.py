@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from stormwatch.domains.fraud import Fraud, rules
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.rules import TEXT_MAX, words
-from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import SettingsError
 from stormwatch.models import NONE
 from stormwatch.records import SHADOW_RULE
 from stormwatch.rules import document
 from stormwatch.rules.document import RuleText
+from stormwatch.rules.files import text_of
 from stormwatch.settings import Settings
 
 NOON = 1_796_040_000_000
@@ -172,13 +173,13 @@ def test_workers_get_the_text_and_read_the_same_rules(tmp_path: Path) -> None:
     for name, text in (("rules.toml", TOML), ("rules.json", JSON)):
         file = tmp_path / name
         file.write_text(text)
-        sent = rules.text_of(str(file))
+        sent = text_of(str(file))
         here = rules.chosen(Settings(fraud_rules=str(file)), FEATURE_NAMES)
         there = rules.chosen(Settings(fraud_rules=sent), FEATURE_NAMES)
         assert here.version == there.version
-        assert rules.text_of(sent) == sent
+        assert text_of(sent) == sent
     with pytest.raises(SettingsError, match="no.toml contains no rules"):
-        rules.text_of(str(tmp_path / "no.toml"))
+        text_of(str(tmp_path / "no.toml"))
 
 
 @pytest.mark.parametrize(
@@ -209,6 +210,7 @@ def test_words_have_one_type_each_whatever_came() -> None:
     for value in (1, 1.0):
         found = words(dict.fromkeys(FEATURE_NAMES, value), {"amount": "1.00 EUR"}, "UTC")
         assert {name for name, word in found.items() if isinstance(word, float)} == {
-            "ratio_1h", "ratio_1d", "ratio_7d", "ratio_30d", "z_30d",
+            "ratio_1h", "ratio_1d", "ratio_7d", "ratio_30d", "z_30d", "usual_ratio", "usual_z",
+            "known_days", "terminal_risk_1d", "terminal_risk_7d", "terminal_risk_30d",
         }  # fmt: skip
         assert type(found["count_1h"]) is int and found["amount"] == "1.00 EUR"

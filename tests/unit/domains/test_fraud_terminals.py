@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from stormwatch.domains.fraud.event import Details, Label, Transaction
+from stormwatch.domains.fraud.event import Details, Label, Transaction, digest
 from stormwatch.domains.fraud.terminals import (
     FEATURES,
     HOUR,
+    LONG_AGO_D,
     LONG_AGO_H,
     MOST_LABELS,
     NAMES,
@@ -69,10 +70,14 @@ def counted(events: Sequence[Transaction], time: int) -> dict[str, float]:
     for hour in hours:
         if any(made[e.id] == hour and e.id not in frauds for e in payments):
             break
-        run, first = run + 1, hour
+        run, first = run + list(made.values()).count(hour), hour
     row["terminal_run"] = run
-    row["terminal_run_age_h"] = now - first if run else LONG_AGO_H
-    newest = max((made[one] for one in frauds), default=closed)
+    row["terminal_run_days"] = now // 24 - first // 24 if run else LONG_AGO_D
+    order = {one: (made[one], said[one].time, digest(one)) for one in frauds}
+    last = max(frauds, key=lambda one: order[one], default="")
+    row["terminal_fraud_amount"] = frauds[last].amount if frauds else 0
+    row["terminal_fraud_least"] = min((f.amount for f in frauds.values()), default=0)
+    newest = made[last] if frauds else closed
     row["terminal_genuine_since"] = sum(newest < hour <= closed for hour in made.values())
     return row
 

@@ -80,6 +80,6 @@ def test_a_label_is_kept_and_not_judged_as_a_payment() -> None:
     feature_set, model, rules = label.by
     assert (model, rules, feature_set) in versions_of(domain)
     assert judged.outcome == "approve"
-    alone = Fraud()
-    (features, carry) = alone.advance(alone.new_state(), payment)
-    assert [judged] == alone.decide([payment], [features], [carry])
+    assert [judged] == domain.decide([payment], [rows[1][0]], [rows[1][1]])
+    known = dict(zip(domain.feature_names, rows[1][0], strict=True))
+    assert (known["frauds_21d"], known["count_30d"]) == (1, 0), "learned as a label alone"

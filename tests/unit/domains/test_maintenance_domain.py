@@ -23,7 +23,7 @@ from stormwatch.domains.maintenance.features import (
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import ModelError
 from stormwatch.models import Card, load
-from stormwatch.records import NOT_LEARNED, Fragment
+from stormwatch.records import NOT_LEARNED, REORDERED, Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
 from stormwatch.state.judge import Domain, Verdict
@@ -195,11 +195,16 @@ def test_a_stuck_sensor_in_the_stream_is_found(domain):
 
 
 def test_a_reading_that_is_not_learned_for_it_is_out_of_order_of_time_is_counted(domain):
-    """Case 32: after a lost connection the live reading comes first, then the buffer in order."""
+    """Case 32: after a lost connection the live reading comes first, then the buffer in order,
+    which is learned in its place; of a buffer that comes the newest first the oldest are not."""
     made = [each for each, _ in zip(readings(3, units=1), range(24), strict=False)]
     events = [domain.parse(each.value, NEVER_LATE) for each in made]
     contract = Contract(domain, Policy.of(Settings()), "decide")
-    for order, noted in ((events, {}), ([events[-1], *events[:-1]], {NOT_LEARNED: 23})):
+    for order, noted in (
+        (events, {}),
+        ([events[-1], *events[:-1]], {REORDERED: 23}),
+        ([*events[::-1]], {REORDERED: 15, NOT_LEARNED: 8}),
+    ):
         rows = [(n, NEVER_LATE, event) for n, event in enumerate(order)]
         whole = Fragment("readings", 0, 1, 0, len(rows) - 1, 1, 0)
         states = {events[0].unit: Entry(0, b"")}

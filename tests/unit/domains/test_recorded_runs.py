@@ -41,10 +41,10 @@ def digest(domain: Any, values: list[bytes]) -> str:
     ("domain", "feed", "given", "recorded"),
     [
         pytest.param(
-            Fraud.load, transactions.feed, "d01ea077dac647a1", "9368c9ff24910428", id="payments"
+            Fraud.load, transactions.feed, "f0324fa3697cd95c", "64149ded542fbcea", id="payments"
         ),
         pytest.param(
-            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "aab0487bd9134733", id="readings"
+            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "d0ff4663b91d57f7", id="readings"
         ),
     ],
 )

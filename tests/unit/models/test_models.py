@@ -3,16 +3,24 @@
 import math
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
 
-from apps.build.training.export import _telling_rows, from_lightgbm, libraries, save
+from apps.build.training.export import (
+    _telling_rows,
+    from_forest,
+    from_lightgbm,
+    libraries,
+    save,
+)
 from stormwatch.errors import ModelError
-from stormwatch.models import load, round6
+from stormwatch.models import NoModel, load, round6
 from stormwatch.models.card import Card
 from stormwatch.models.trees import ZERO, Tree, Trees, TreesModel, decode, encode
 from tests.models.card import card
@@ -200,6 +208,55 @@ def test_an_export_that_scores_otherwise_than_its_booster_is_refused_with_the_ro
 
     with pytest.raises(ModelError, match=r"rows \d+ get another score .*nan.*: the booster gives"):
         from_lightgbm(Odd(), "logistic")
+
+
+def grown(classes: int = 2, **options: Any) -> Any:
+    draw = np.random.default_rng(3)
+    rows = np.round(draw.normal(size=(500, 4)), 2)
+    label = (rows[:, 0] + rows[:, 1] * rows[:, 2] > 0.3).astype(int)
+    label += (classes > 2) * (rows[:, 3] > 1)
+    options = {"n_estimators": 12, "max_leaf_nodes": 20, "random_state": 1, **options}
+    return RandomForestClassifier(**options).fit(rows, label)
+
+
+def test_a_forest_scores_as_exported_whatever_the_row() -> None:
+    """At each threshold, too, and at the doubles beside it: the forest compares floats."""
+    forest = grown()
+    trees = from_forest(forest)
+    model = TreesModel(NoModel.card, trees)
+    rows = list(_telling_rows(trees, [0.0, 1.0, -1e30]))
+    draw = np.random.default_rng(4).normal(size=(300, 4))
+    halves = [
+        np.float32(t) + k * np.spacing(np.float32(t)) / 2
+        for tree in trees.trees for t in tree.threshold for k in (-1, 0, 1)
+    ]  # fmt: skip
+    beside = np.array([each for each in halves if not 0 < abs(each) < ZERO], float)
+    mixed = np.vstack([*rows, draw, np.resize(beside, (200, 4))])
+    assert len(mixed) > 500
+    theirs = forest.predict_proba(mixed)[:, 1]
+    assert np.abs(np.array(model.predict(mixed)) - theirs).max() < 1e-9
+    assert 0.0 < theirs.min() + 0.2 < theirs.max()
+
+
+def test_a_forest_that_cannot_be_told_by_trees_is_refused() -> None:
+    with pytest.raises(ModelError, match="no RandomForestClassifier of one output with two"):
+        from_forest(grown(classes=3))
+    with pytest.raises(ModelError, match="The forest cannot be exported: a tree has .* leaves"):
+        from_forest(grown(max_leaf_nodes=None, max_features=1))
+
+    class Odd:
+        def __init__(self) -> None:
+            self._forest = grown()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._forest, name)
+
+        def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+            return self._forest.predict_proba(rows) * 0.9
+
+    Odd.__name__ = "RandomForestClassifier"
+    with pytest.raises(ModelError, match=r"rows \d+ get another score .*: the forest gives"):
+        from_forest(Odd())
 
 
 def save_model(folder: Path, trees: Trees, names: tuple[str, ...] = tuple("abcd")) -> Card:

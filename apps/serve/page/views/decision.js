@@ -2,7 +2,7 @@
 import { ask } from "../api.js";
 import { curves, small, strip } from "../charts.js";
 import { h, put } from "../dom.js";
-import { count, moment, outcome, score, isOddity } from "../format.js";
+import { count, moment, outcome, score, isOddity, isProbability } from "../format.js";
 
 export function decisionView(domain, entity, time, id) {
   return async (root, page) => {
@@ -38,7 +38,7 @@ export async function detail(element, asked, page) {
     d.reasons.length
       ? h("ul", { class: "reasons" }, d.reasons.map((r) => h("li", {}, r.text)))
       : h("p", { class: "quiet" }, "No reasons: nothing stood out."),
-    h("h2", {}, domain === "maintenance" && isOddity(d) ? "How surprising, decades" : TITLES[domain] ?? `Scores of ${entity}`),
+    h("h2", {}, domain === "maintenance" && isProbability(d) ? "Probability of a failure" : domain === "maintenance" && isOddity(d) ? "How surprising, decades" : TITLES[domain] ?? `Scores of ${entity}`),
     chart,
     h("p", { class: "quiet small" }, caption(domain, others.decisions, measured)),
     sensors,
@@ -66,6 +66,7 @@ export async function detail(element, asked, page) {
 // What the score is.
 function meaning(decision) {
   if (decision.domain !== "maintenance") return "probability of fraud";
+  if (isProbability(decision)) return "that it fails";
   return isOddity(decision) ? "from its normal; remaining life unknown" : "estimated to be left";
 }
 
@@ -89,7 +90,7 @@ function plot(element, domain, decisions, chosen) {
   }
   const times = ordered.map((d) => d.time);
   if (domain === "maintenance") {
-    curves(element, times, [{ label: isOddity(chosen) ? "surprise" : "remaining life", values: ordered.map((d) => d.score) }]);
+    curves(element, times, [{ label: isProbability(chosen) ? "probability" : isOddity(chosen) ? "surprise" : "remaining life", values: ordered.map((d) => d.score) }]);
     return;
   }
   const value = (d) => (d.features.amount === undefined ? d.score : d.features.amount / 100);

@@ -5,6 +5,7 @@ from typing import Any
 
 from stormwatch.domains.maintenance.equipment import texts_of
 from stormwatch.parsing.mapping import SETTINGS, text_of
+from stormwatch.rules.files import text_of as rules_text
 from stormwatch.settings import Settings, to_conf
 
 _PARK = "org.apache.storm.policy.WaitStrategyPark"
@@ -22,10 +23,8 @@ def storm_config(settings: Settings) -> dict[str, Any]:
     Storm's own wait strategies spin, which starves the Python processes on a small machine: the
     parking ones took a prototype from 44,000 to 72,000 records/s.
     """
-    from stormwatch.domains.fraud import rules  # with sqlglot, which takes half a second
-
     texts: dict[str, Any] = {name: text_of(getattr(settings, name)) for name in SETTINGS}
-    texts["fraud_rules"] = rules.text_of(settings.fraud_rules)
+    texts["fraud_rules"] = rules_text(settings.fraud_rules)
     texts["maintenance_equipment"] = texts_of(settings.maintenance_equipment)
     return {
         "topology.message.timeout.secs": settings.message_timeout_s,

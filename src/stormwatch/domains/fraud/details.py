@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from stormwatch.domains.fraud import habits
 from stormwatch.domains.fraud.event import (
     PURCHASE,
     REVERSAL,
@@ -24,6 +25,7 @@ from stormwatch.domains.fraud.event import (
     Details,
     Place,
     Transaction,
+    digest,
 )
 from stormwatch.domains.fraud.state import (
     BITS,
@@ -161,6 +163,8 @@ def _remember(known: Known, before: Attempt | None, attempt: Attempt) -> None:
 
 def _take_out(state: CustomerState, attempt: Attempt) -> None:
     """Undo what was learned of an attempt, where the rings still have it."""
+    if state.habits is not None:
+        habits.take_out(state.habits, attempt.time, attempt.points, digest(attempt.id))
     ten, newest = attempt.time // TEN_MINUTES, state.newest // TEN_MINUTES
     amount = attempt.points
     for ring, tens in ((state.hour, 1), (state.day, 6), (state.week, 144), (state.month, 432)):

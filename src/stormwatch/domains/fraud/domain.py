@@ -5,17 +5,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from stormwatch.domains.fraud import labels
-from stormwatch.domains.fraud.details import Carry, advance_with
+from stormwatch.domains.fraud import features as measured
+from stormwatch.domains.fraud import labels, terminals
+from stormwatch.domains.fraud.details import Carry
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import BEFORE, FEATURE_NAMES, FEATURE_SET, WINDOWS
 from stormwatch.domains.fraud.parse import parse, to_wire
-from stormwatch.domains.fraud.state import (
-    FEATURE_NAMES,
-    FEATURE_SET,
-    CustomerState,
-    advance,
-    new_state,
-)
+from stormwatch.domains.fraud.state import CustomerState, new_state
+from stormwatch.features import names
 from stormwatch.models import NONE, Card, Model, Supply, load, now
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
@@ -46,8 +43,11 @@ class Fraud:
     state = CustomerState
     feature_names: tuple[str, ...] = FEATURE_NAMES
     feature_set = FEATURE_SET
-    other_features: ClassVar[dict[str, tuple[str, ...]]] = {labels.FEATURE_SET: ()}
-    """Of labels."""
+    other_features: ClassVar[dict[str, tuple[str, ...]]] = {
+        labels.FEATURE_SET: (),
+        BEFORE: names(WINDOWS),
+    }
+    """Of labels, and of decisions that were made before terminals were known."""
     alert_outcomes = ALERT_OUTCOMES
 
     def __init__(
@@ -167,13 +167,20 @@ class Fraud:
         """See `stormwatch.domains.fraud.state`."""
         return new_state()
 
-    def advance(self, state: CustomerState, event: Transaction) -> Advanced:
-        """See `stormwatch.domains.fraud.state`, and `details` for a payment that has some."""
+    def advance(
+        self,
+        state: CustomerState,
+        event: Transaction,
+        second: tuple[float, ...] = terminals.UNKNOWN,
+    ) -> Advanced:
+        """See `stormwatch.domains.fraud.features`; a label is learned and has none.
+
+        `second` is what the payment's terminal tells: `terminals.values`.
+        """
         if event.label is not None:
+            measured.learn_label(state, event)
             return (), ""
-        if event.more is None:
-            return advance(state, event)
-        return advance_with(state, event, event.more, self._retry_ms)
+        return measured.advance(state, event, second, self._retry_ms)
 
     def decide(
         self,

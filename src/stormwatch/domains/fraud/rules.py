@@ -22,14 +22,15 @@ from stormwatch.domains.fraud.details import NUMBERS, TEXTS
 from stormwatch.errors import SettingsError
 from stormwatch.rules import document
 from stormwatch.rules.document import Names, Rule, RuleError, RuleSet, RuleText
+from stormwatch.rules.files import text
 from stormwatch.rules.predicate import Kind
 from stormwatch.settings import Settings
 
 PREFIX = "fraud-rules"
 SHIPPED = Path(__file__).with_name("rules.toml")
-MONEY = ("amount", "sum_", "mean_")
+MONEY = ("amount", "sum_", "mean_", "usual_mean", "usual_std", "max_30d")
 """How features that are money begin: texts get these as text."""
-FRACTIONS = ("ratio_", "z_")
+FRACTIONS = ("ratio_", "z_", "usual_ratio", "usual_z", "known_days", "terminal_risk")
 """How features begin that texts get with decimals; all others are whole numbers."""
 ZONE = "zone"
 """What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
@@ -44,7 +45,7 @@ def read(path: Path, features: Sequence[str]) -> RuleSet:
     whole or not at all. Raises SettingsError that names the file, the rule and what is wrong with
     it.
     """
-    return _parsed(_text(path), str(path), features)
+    return _parsed(text(path), str(path), features)
 
 
 def chosen(settings: Settings, features: Sequence[str]) -> RuleSet:
@@ -57,30 +58,10 @@ def chosen(settings: Settings, features: Sequence[str]) -> RuleSet:
     return read(Path(value), features)
 
 
-def text_of(value: str) -> str:
-    """The value of the setting fraud.rules as it travels to workers: these do not have the file.
-
-    Raises SettingsError for a file that cannot be read; whether it holds rules is said where they
-    are used.
-    """
-    if not value or named_texts.is_text(value):
-        return value
-    return f"{_text(Path(value))}\n"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path} contains no rules: {error}. Fix it, or name another."
-        ) from error
-
-
-def _parsed(text: str, where: str, features: Sequence[str]) -> RuleSet:
-    if text.lstrip().startswith("{"):
-        return _from_json(text, where, names(features))
-    return document.parse(text, where, names(features), PREFIX)
+def _parsed(told: str, where: str, features: Sequence[str]) -> RuleSet:
+    if told.lstrip().startswith("{"):
+        return _from_json(told, where, names(features))
+    return document.parse(told, where, names(features), PREFIX)
 
 
 @cache

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.money import is_common, money, of_points, points
 from stormwatch.domains.fraud.rules import MONEY, words
-from stormwatch.domains.fraud.state import FEATURE_NAMES
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card, Model, distribution, scores
 from stormwatch.models.distribution import Distribution
@@ -21,6 +21,8 @@ from stormwatch.state.judge import UNSCORED, Verdict
 
 _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
 _UNSCORED = Verdict("approve", UNSCORED, (), degraded=True)
+COLD = 5
+"""Usual payments of a customer below which the model alone declines nothing."""
 _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
@@ -79,7 +81,8 @@ class Scorer:
 
         The score is the model's probability; rules add to the outcome. A row of which the model
         has no score is decided by rules alone. Of a payment that only a reference rate could
-        compare, with nothing of its customer to compare it with, the model alone declines nothing.
+        compare, with nothing of its customer to compare it with, and of a customer of whom fewer
+        than COLD usual payments are known, the model alone declines nothing.
         Of one that is out of distribution it decides nothing alone, and the verdict says so.
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
@@ -94,7 +97,7 @@ class Scorer:
         told = _Batch(events, rows, carries, back)
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
-            found[at] = UNSCORED
+            found[at], outside[at] = UNSCORED, False
         review, decline = self._by_rules(fired, len(rows))
         by_model = np.where(outside, UNSCORED, found)
         suspect = (by_model >= limits.review) | review
@@ -102,7 +105,7 @@ class Scorer:
             rules = [rule for rule, hits in fired if hits[row] and rule.state == "live"]
             score = float(by_model[row])
             made = Found(events[row], features[row], carries[row], score, limits)
-            declined = (score >= limits.decline and not made.is_unsure) or decline[row]
+            declined = (score >= limits.decline and not made.unsure) or decline[row]
             verdicts[row] = verdicts[row]._replace(
                 outcome="decline" if declined else "review", reasons=made.reasons(rules)
             )
@@ -190,9 +193,17 @@ class Found(NamedTuple):
         return self.carry if isinstance(self.carry, str) else self.carry.currency
 
     @property
-    def is_unsure(self) -> bool:
-        """Whether its amount is known by a reference rate alone, and nothing stands beside it."""
-        return not is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]
+    def unsure(self) -> str:
+        """Why the model alone declines nothing here; "" if it may."""
+        if not is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]:
+            return (
+                "nothing is known of the customer, and amounts in "
+                f"{self.event.currency} are compared at a coarse rate"
+            )
+        usual = int(self.features[_COLUMN["usual_count"]])
+        if usual < COLD:
+            return f"{usual} usual payments of the customer are known, and {COLD} are needed"
+        return ""
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
         """In words: of the rules that fired, and of the model."""
@@ -206,18 +217,19 @@ class Found(NamedTuple):
         known = words(values, amounts, _zone(event.utc_offset)) | self._details()
         reasons = [Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules]
         if score >= limits.review:
-            declines = score >= limits.decline and not self.is_unsure
+            declines = score >= limits.decline and not self.unsure
             limit = limits.decline if declines else limits.review
             text = (
                 "the model gives a fraud probability of {score:.1%} (limit {limit:.1%}): {amount} "
                 "against a mean of {mean_30d} over {count_30d:.0f} transactions in 30 days, "
                 "{count_1h:.0f} transactions in the hour before"
             )
+            if values["terminal_frauds"]:
+                text += "; {terminal_frauds} frauds known at this terminal in 35 days"
+            if values["frauds_21d"]:
+                text += "; {frauds_21d} frauds known of this customer in 21 days"
             if score >= limits.decline and not declines:
-                text += (
-                    "; not declined for that alone: nothing is known of the customer, and amounts "
-                    f"in {event.currency} are compared at a coarse rate"
-                )
+                text += f"; not declined for that alone: {self.unsure}"
             told = text.format_map(known | {"score": score, "limit": limit})
             reasons.append(Reason("model", told, score))
         return tuple(reasons)

@@ -20,7 +20,9 @@ from math import sqrt
 import msgspec
 
 from stormwatch.domains.fraud.event import Place, Transaction
+from stormwatch.domains.fraud.habits import Habits
 from stormwatch.domains.fraud.money import is_common, points
+from stormwatch.features import Feature, names
 
 TEN_MINUTES, HOUR = 600_000, 3_600_000  # ms
 LONG_AGO = 30 * 86_400
@@ -32,20 +34,29 @@ SUM = (1 << BITS) - 1
 MOST_COUNT, MOST_SUM, MOST_SQUARES = 2**18 - 1, 2**41, 2**63 - 1
 """Where a bucket stops growing. Twenty-four full sums still fit in their bits."""
 
-FEATURE_SET = "fraud-1"
-FEATURE_NAMES = (
-    "amount",  # points of the windows' currency, as are sums and means
-    "hour",  # 0 to 23, by the record's own offset from UTC
-    "weekend",  # 1 on Saturday and Sunday, by the same clock
-    "since_last",  # s since the customer's newest transaction; 0 for one that comes late
-    "seen",  # transactions ever learned
-    "count_1h", "sum_1h", "mean_1h", "ratio_1h",  # ratio: the amount to the mean; 1 if no history
-    "count_1d", "sum_1d", "mean_1d", "ratio_1d",
-    "count_7d", "sum_7d", "mean_7d", "ratio_7d",
-    "count_30d", "sum_30d", "mean_30d", "ratio_30d",
-    "z_30d",  # of the amount, in standard deviations; 0 below three transactions
+_SPANS = (("1h", "1 h"), ("1d", "1 d"), ("7d", "7 d"), ("30d", "30 d"))
+FEATURES: tuple[Feature, ...] = (
+    Feature("amount", "the amount; sums and means are in the same points", "points"),
+    Feature("hour", "0 to 23, by the record's own offset from UTC"),
+    Feature("weekend", "1 on Saturday and Sunday, by the same clock"),
+    Feature(
+        "since_last", "time since the customer's newest payment; 0 for one that comes late", "s",
+        "30 d", LONG_AGO,
+    ),
+    Feature("seen", "payments ever learned"),
+    *(
+        feature
+        for name, window in _SPANS
+        for feature in (
+            Feature(f"count_{name}", "payments", "", window),
+            Feature(f"sum_{name}", "their sum", "points", window),
+            Feature(f"mean_{name}", "their mean, rounded down", "points", window),
+            Feature(f"ratio_{name}", "the amount to that mean, three decimals", "", window, 1.0),
+        )
+    ),
+    Feature("z_30d", "the amount above that mean, in sample standard deviations", "", "30 d"),
 )  # fmt: skip
-"""Means are rounded down; ratios and z are cut to three decimals."""
+FEATURE_NAMES = names(FEATURES)
 
 
 class Attempt(msgspec.Struct, array_like=True, frozen=True):
@@ -67,7 +78,7 @@ class Known(msgspec.Struct, array_like=True):
 
 class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     """Rings of buckets; bucket b stands at b modulo the ring's length. At most 0.6 KB encoded, and
-    0.4 KB more where payments have details."""
+    0.4 KB more where payments have details; `habits` come on top."""
 
     seen: int
     newest: int  # greatest event time, ms; means nothing while `seen` is 0
@@ -77,7 +88,8 @@ class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     month: list[int]  # 10 of three days
     squares: list[int]  # beside `month`: sums of squared amounts
     currency: str = ""  # of the windows; "" while empty, or written before there was this field
-    known: Known | None = None  # left out where it is None: see `EnvelopeCodec.encode`
+    known: Known | None = None
+    habits: Habits | None = None  # left out where it is None: see `EnvelopeCodec.encode`
 
 
 def new_state() -> CustomerState:

@@ -13,12 +13,11 @@ visits within KEPT_H hours): its content is a function of the set of visits alon
 """
 
 from bisect import bisect_left, bisect_right
-from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
-from stormwatch.domains.fraud.event import TAKING_BACK, Transaction
+from stormwatch.domains.fraud.event import TAKING_BACK, Transaction, digest
 from stormwatch.domains.fraud.money import points
 from stormwatch.features import Feature, names
 
@@ -29,11 +28,15 @@ KEPT_H = 40 * 24
 """So many hours up to the newest payment are kept: 37 days of windows, and three for lateness."""
 MOST_LABELS = 256
 """Of a terminal, those of its newest payments."""
-BITS = 20
+BITS = 30
 """Of an hour's entry, for the payments in it; the hour stands above them."""
-MOST = (1 << BITS) - 1
+SUM = (1 << BITS) - 1
+MOST = (1 << 20) - 1
+"""Payments of an hour that are counted: those of all hours kept fit in the bits."""
 LONG_AGO_H = 1_000.0
 """The age of what never was, hours."""
+LONG_AGO_D = 100.0
+"""The same in days."""
 SMALL = 22_000
 """Points: a fraud above it explains itself by its amount (the Handbook's first scenario)."""
 
@@ -49,17 +52,19 @@ FEATURES = (
         "terminal_fraud_age_h", "age of the newest payment there known to be a fraud", "h", "40 d",
         LONG_AGO_H,
     ),
+    Feature("terminal_fraud_amount", "amount of the newest known fraud there", "points", "40 d"),
+    Feature("terminal_fraud_least", "the smallest amount of the known frauds", "points", "40 d"),
     Feature(
         "terminal_frauds_small", "known frauds there of no large amount (220 EUR)", "", "35 d",
         knows_simulator=True,
     ),
     Feature(
-        "terminal_run", "hours with payments, one after the other, all known to be frauds, up to "
-        "the last whose labels have come", "", "40 d, ended 7 d before", knows_simulator=True,
+        "terminal_run", "payments one after the other, all known to be frauds, up to the last "
+        "whose labels have come", "", "40 d, ended 7 d before", knows_simulator=True,
     ),
     Feature(
-        "terminal_run_age_h", "age of the first payment of that run", "h", "40 d", LONG_AGO_H,
-        knows_simulator=True,
+        "terminal_run_days", "days (UTC) since the first of these", "d", "40 d",
+        LONG_AGO_D, knows_simulator=True,
     ),
     Feature(
         "terminal_genuine_since", "payments there since the newest known fraud that were no "
@@ -104,11 +109,6 @@ def new_state() -> TerminalState:
     return TerminalState([], [])
 
 
-def digest(payment: str) -> int:
-    """Of a payment's id: 56 bits."""
-    return int.from_bytes(blake2b(payment.encode(), digest_size=7).digest(), "little")
-
-
 def visit_of(event: Transaction) -> Visit | None:
     """What the event tells its terminal; None of one that takes a payment back."""
     amount = points(event.amount, event.currency, "EUR")
@@ -137,7 +137,7 @@ def learn(state: TerminalState, visit: Visit) -> None:
         return
     at = bisect_left(hours, hour << BITS) if hour != newest else len(hours) - 1
     if at < len(hours) and hours[at] >> BITS == hour:
-        if hours[at] & MOST < MOST:
+        if hours[at] & SUM < MOST:
             hours[at] += 1
     else:
         hours.insert(at, hour << BITS | 1)
@@ -159,13 +159,17 @@ def values(state: TerminalState | None, event: Transaction) -> tuple[float, ...]
         return UNKNOWN
     hour, hours = event.time // HOUR, state.hours
     closed = hour - LABEL_DELAY_H
-    end = bisect_left(hours, closed + 1 << BITS)
-    day, week, month = (
-        bisect_left(hours, closed + 1 - span << BITS, 0, end) for span in (24, 168, 720)
-    )
-    in_day = _payments(hours, day, end)
-    in_week = in_day + _payments(hours, week, day)
-    in_month = in_week + _payments(hours, month, week)
+    after = closed + 1
+    end = bisect_left(hours, after << BITS)
+    in_day = in_week = in_month = 0
+    if end:
+        week = bisect_left(hours, after - 168 << BITS, 0, end)
+        month = bisect_left(hours, after - 720 << BITS, 0, week)
+        if week < end:
+            in_week = sum(hours[week:end]) & SUM
+            if hours[end - 1] >> BITS > closed - 24:
+                in_day = sum(hours[bisect_left(hours, after - 24 << BITS, week, end) : end]) & SUM
+        in_month = in_week + (sum(hours[month:week]) & SUM)
     frauds = _known(state, hour) if state.labels else []
     if not frauds:
         return (in_day, 0.0, in_week, 0.0, in_month, 0.0, *UNKNOWN[6:])
@@ -183,21 +187,17 @@ def values(state: TerminalState | None, event: Transaction) -> tuple[float, ...]
     run, first = 0, hour
     for at in range(end - 1, -1, -1):
         h = hours[at] >> BITS
-        if by_hour.get(h, 0) < hours[at] & MOST:
+        if by_hour.get(h, 0) < hours[at] & SUM:
             break
-        run, first = run + 1, h
-    newest = max(by_hour)
-    since = _payments(hours, bisect_right(hours, newest << BITS | MOST, 0, end), end)
+        run, first = run + (hours[at] & SUM), h
+    newest = max(frauds)
+    since = sum(hours[bisect_right(hours, newest.hour << BITS | SUM, 0, end) : end]) & SUM
+    days = float(hour // 24 - first // 24) if run else LONG_AGO_D
     return (
-        in_day, shares[0], in_week, shares[1], in_month, shares[2],
-        known, float(hour - newest), small, run, float(hour - first) if run else LONG_AGO_H, since,
+        in_day, shares[0], in_week, shares[1], in_month, shares[2], known,
+        float(hour - newest.hour), newest.points, min(mark.points for mark in frauds), small, run,
+        days, since,
     )  # fmt: skip
-
-
-def _payments(hours: list[int], start: int, end: int) -> int:
-    if start == end:
-        return 0
-    return sum([entry & MOST for entry in hours[start:end]])
 
 
 def _known(state: TerminalState, hour: int) -> list[Marked]:

@@ -1,15 +1,23 @@
 """Machine readings to decisions: how long a unit will still run, or how odd it is, and whether to
 believe it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
-from stormwatch.domains.maintenance import anomalies, lives
+from stormwatch.domains.maintenance import alarms, anomalies, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
-from stormwatch.domains.maintenance.equipment import Types, chosen, default_types
+from stormwatch.domains.maintenance.equipment import (
+    Types,
+    chosen,
+    default_types,
+    shipped,
+    shipped_names,
+)
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.failures import Failures, feature_set
 from stormwatch.domains.maintenance.features import (
     FEATURE_NAMES,
     FEATURE_SET,
@@ -18,7 +26,6 @@ from stormwatch.domains.maintenance.features import (
     OLD_SET,
     Normal,
     advance,
-    learns,
 )
 from stormwatch.domains.maintenance.judging import (
     Thresholds,
@@ -38,9 +45,10 @@ from stormwatch.domains.maintenance.lives import Carry
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import ModelError
+from stormwatch.features import names
 from stormwatch.models import NONE, Model, NoModel, Supply, card_of, load, now, round6
 from stormwatch.models.conditions import Conditions
-from stormwatch.records import NOT_LEARNED, Rejection
+from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
 
@@ -64,6 +72,10 @@ class Maintenance:
     `anomaly`, `watch` while it stays as far off as was told, `sensor_fault`, `no_data` after a gap,
     `learning` as long as no normal is known, else `healthy`.
 
+    With the model `failure` readings that have all it takes get the probability of a failure as
+    their score, and `service` or `watch` from the thresholds of its card on; else as with `any`.
+
+    While an alarm of a unit is open, more of the same is decided and is no alert: see `alarms`.
     In a maintenance window what would be an alert is `silenced`; an event of a unit is `noted`.
     """
 
@@ -73,18 +85,31 @@ class Maintenance:
     feature_names = FEATURE_NAMES
     feature_set = FEATURE_SET
     other_features: ClassVar = {
-        anomalies.FEATURE_SET: anomalies.NAMES, **anomalies.FEATURES_BEFORE, EVENT_FEATURES: (),
+        anomalies.FEATURE_SET: anomalies.NAMES,
+        **anomalies.FEATURES_BEFORE,
+        EVENT_FEATURES: (),
         OLD_SET: OLD_FEATURES,
-    }  # fmt: skip
+        **{
+            feature_set(kind): names(kind.failure_features)
+            for kind in map(shipped, shipped_names())
+            if kind.failure is not None
+        },
+    }
     """Names of features by their set, where these are others than the domain's own."""
     rules_version = "sensors-1"
     alert_outcomes = ALERT_OUTCOMES
 
     def __init__(
-        self, model: Model, *, future_skew_ms: int = 300_000, types: Types | None = None,
+        self,
+        model: Model,
+        *,
+        future_skew_ms: int = 300_000,
+        types: Types | None = None,
         normal: Normal | None = None,
-    ) -> None:  # fmt: skip
-        """`normal`: of the model's conditions; without, readings may be of any.
+        failures: Mapping[str, Failures] = MappingProxyType({}),
+    ) -> None:
+        """`normal`: of the model's conditions; without, readings may be of any. `failures`: by the
+        name of a type whose model is "failure"; others are judged as `any`.
 
         Raises ModelError for a card without the thresholds `service` and `watch`.
         """
@@ -94,12 +119,13 @@ class Maintenance:
         self._types = types = types or default_types()
         self._parse = Readings(types).parse
         self._judges = {
-            name: Anomalies(kind) if kind.model == "any" else None
+            name: None if kind.model == "turbofan" else Anomalies(kind)
             for name, kind in types.by_name.items()
         }
         self._wearing = {name for name, judge in self._judges.items() if judge is None}
         if self._judges[types.default.name] is None:
             self._wearing.add("")
+        self._failures = failures
         Thresholds.of(model.card)
 
     @classmethod
@@ -125,9 +151,16 @@ class Maintenance:
                 )
             return model
 
+        types = types or default_types()
+        failures = {
+            name: Failures.load(kind, supply)
+            for name, kind in types.by_name.items()
+            if kind.failure is not None
+        }
         return cls(
-            supply(checked), future_skew_ms=future_skew_ms, types=types, normal=Normal(conditions)
-        )
+            supply(checked), future_skew_ms=future_skew_ms, types=types, normal=Normal(conditions),
+            failures=failures,
+        )  # fmt: skip
 
     @classmethod
     def from_settings(cls, settings: Settings, supply: Supply = now) -> "Maintenance":
@@ -141,8 +174,9 @@ class Maintenance:
     def by_rules(self) -> "Maintenance":
         """The same without a model: every decision is degraded."""
         return type(self)(
-            NoModel(), future_skew_ms=self._future_skew_ms, types=self._types, normal=self._normal
-        )
+            NoModel(), future_skew_ms=self._future_skew_ms, types=self._types, normal=self._normal,
+            failures={name: one.by_rules() for name, one in self._failures.items()},
+        )  # fmt: skip
 
     @property
     def model_version(self) -> str:
@@ -154,7 +188,11 @@ class Maintenance:
         """Model, rules and features of what the remaining-life model does not judge."""
         kinds = self._types.by_name.values()
         judged = {(MODEL, kind.label, anomalies.FEATURE_SET) for kind in kinds}
-        return frozenset(judged | {(NONE, kind.label, EVENT_FEATURES) for kind in kinds})
+        judged |= {(NONE, kind.label, EVENT_FEATURES) for kind in kinds}
+        for name, one in self._failures.items():
+            kind = self._types.by_name[name]
+            judged.add((one.model_version, kind.label, feature_set(kind)))
+        return frozenset(judged)
 
     def parse(self, value: bytes, timestamp: int) -> Reading | Rejection:
         """See `stormwatch.domains.maintenance.parse`."""
@@ -179,10 +217,20 @@ class Maintenance:
             and event.equipment in self._wearing
             and isinstance(state.body, bytes)
         ):
-            note = None if learns(state, event) else NOT_LEARNED
-            return advance(state, event, self._normal), note
+            row, state.recent, note = reorder.follow(state, state.recent, event, self._learn)
+            return row, note or None
         kind = self._types.of(event.equipment)
-        return lives.advance(state, event, kind, self._judges[kind.name], self._normal)
+        return lives.advance(
+            state, event, kind, self._judges[kind.name], self._learn, self._failures.get(kind.name)
+        )
+
+    def _learn(self, state: UnitState, reading: Reading) -> tuple[float, ...]:
+        """A turbofan's features with this reading in them."""
+        return advance(state, reading, self._normal)
+
+    def settle(self, state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
+        """See `alarms`."""
+        return alarms.settle(state, event, verdict)
 
     def decide(
         self,
@@ -190,14 +238,36 @@ class Maintenance:
         features: Sequence[tuple[float, ...]],
         carries: Sequence[str | Carry | None],
     ) -> list[Verdict]:
-        """At most one model call; a verdict for each reading from its own row and carry alone."""
+        """One model call a type; a verdict for each reading from its own row and carry alone."""
         worn = [
             (event, row)
             for event, row, carry in zip(events, features, carries, strict=True)
             if not isinstance(carry, Carry) or (carry.findings is None and carry.event is None)
         ]
         verdicts = iter(self._worn(worn) if worn else ())
-        return [self._verdict(carry, verdicts) for carry in carries]
+        failing = self._failing(events, carries)
+        return [self._verdict(carry, verdicts, failing.get(at)) for at, carry in enumerate(carries)]
+
+    def _failing(
+        self, events: Sequence[Reading], carries: Sequence[str | Carry | None]
+    ) -> dict[int, Verdict]:
+        """By its place, the verdict of each reading that a model of failures judges."""
+        found: dict[int, Verdict] = {}
+        for name, one in self._failures.items():
+            own = [
+                (at, carry, carry.inputs)
+                for at, carry in enumerate(carries)
+                if isinstance(carry, Carry) and carry.inputs is not None
+                if carry.equipment.name == name
+            ]
+            if own:
+                judged = one.judge(
+                    [row for _, _, row in own],
+                    [events[at].sensors for at, _, _ in own],
+                    [judge_any(carry) for _, carry, _ in own],
+                )
+                found |= zip((at for at, _, _ in own), judged, strict=True)
+        return found
 
     def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
         """Of readings that the remaining-life model judges."""
@@ -214,14 +284,16 @@ class Maintenance:
             else:
                 yield judge_by_rules(event, row)
 
-    def _verdict(self, carry: str | Carry | None, worn: Iterator[Verdict]) -> Verdict:
+    def _verdict(
+        self, carry: str | Carry | None, worn: Iterator[Verdict], failing: Verdict | None
+    ) -> Verdict:
         if carry is None:
             return next(worn)
         if not isinstance(carry, Carry):
             return next(worn)._replace(noted=carry)
         if carry.event is not None:
             return noted(carry)
-        verdict = next(worn) if carry.findings is None else judge_any(carry)
+        verdict = failing or (next(worn) if carry.findings is None else judge_any(carry))
         return with_life(verdict, carry, ALERT_OUTCOMES)
 
 

@@ -13,7 +13,7 @@ A reading is a measurement, not a label: it is part of the features of its own d
   one never seen has neutral features (0);
 - a reading in a condition that the model does not know is counted, and no sensor learns from it;
 - a reading not newer than the newest one (late within the allowed lateness) is scored by what is
-  known and not learned: means and baseline go forward in time only;
+  known and not learned: means and baseline go forward in time only (`reorder` finds it its place);
 - a cycle counter that jumps back while time goes on was reset: the age goes on from where it was.
 
 Of the feature set before (`maintenance-1`, 364 bytes) means and baselines carry on, if the model

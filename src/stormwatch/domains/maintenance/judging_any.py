@@ -77,7 +77,7 @@ def with_life(verdict: Verdict, carry: Carry, alerts: frozenset[str]) -> Verdict
         reasons = (*reasons, *_gap(carry))
     silenced = carry.is_window and verdict.outcome in alerts
     outcome = "silenced" if silenced else verdict.outcome
-    return verdict._replace(outcome=outcome, reasons=reasons, noted=carry.note)
+    return verdict._replace(outcome=outcome, reasons=reasons, noted=carry.note or verdict.noted)
 
 
 def _gap(carry: Carry) -> Iterator[Reason]:

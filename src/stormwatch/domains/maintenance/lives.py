@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stormwatch.domains.maintenance import features, normals
+from stormwatch.domains.maintenance import features, normals, reorder
 from stormwatch.domains.maintenance.anomalies import BROKEN, Anomalies, Findings
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
-from stormwatch.domains.maintenance.features import Normal
+from stormwatch.domains.maintenance.failures import Failures
+from stormwatch.domains.maintenance.reorder import Advance
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
 from stormwatch.records import NOT_LEARNED, Reason
@@ -23,6 +24,7 @@ class Carry(NamedTuple):
 
     equipment: Equipment
     findings: Findings | None = None  # of the judge `any`
+    inputs: tuple[float, ...] | None = None  # what a model of failures sees
     event: UnitEvent | None = None
     note: str = ""
     reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
@@ -36,12 +38,14 @@ def advance(
     event: Reading,
     equipment: Equipment,
     judge: Anomalies | None,
-    normal: Normal,
+    learn: Advance,
+    failures: Failures | None = None,
 ) -> tuple[tuple[float, ...], Carry]:
     """Learn a reading or what happened; return the features and what else the verdict needs.
 
-    `judge` is None for a type that the remaining-life model judges, by `normal`. Raises StateError
-    for a state that another version wrote in another layout.
+    `judge` is None for a type that the remaining-life model judges, of which `learn` learns;
+    `failures` is of a type whose failures a model tells. Raises StateError for a state that another
+    version wrote in another layout.
     """
     life = state.body
     if isinstance(life, bytes):
@@ -56,6 +60,7 @@ def advance(
         )
         life = Life(equipment.name, b"", state.time, life.until)
         state.cycle = state.offset = 0
+        state.recent = None
     state.body = life
     silent_s = (event.time - state.time) / 1000 if state.time else -1.0
     is_window = event.time < life.until
@@ -74,8 +79,8 @@ def advance(
     if event.event is not None:
         return (), carry
     if judge is None:
-        row, learned = _wear(state, life, event, normal)
-        return row, carry if learned else carry._replace(note=NOT_LEARNED)
+        row, note = _wear(state, life, event, learn)
+        return row, carry._replace(note=note)
     life.body, findings = judge.advance(life.body, event, life.since, is_usual=not is_window)
     if findings.learned:
         state.time = max(state.time, event.time)
@@ -84,7 +89,11 @@ def advance(
     if silent_s >= 0 and event.time - silent_s * 1000 < life.until <= event.time:
         life.told = 0.0  # what a window silenced is news after it
     is_again = findings.learned and _again(life, findings.score)
-    return _row(findings, silent_s), carry._replace(findings=findings, is_again=is_again)
+    carry = carry._replace(findings=findings, is_again=is_again)
+    inputs = failures.inputs(event.sensors) if failures is not None else None
+    if inputs is None:
+        return _row(findings, silent_s), carry
+    return inputs, carry._replace(inputs=inputs)
 
 
 def _again(life: Life, score: float) -> bool:
@@ -99,17 +108,18 @@ def _again(life: Life, score: float) -> bool:
 
 
 def _wear(
-    state: UnitState, life: Life, event: Reading, normal: Normal
-) -> tuple[tuple[float, ...], bool]:
-    """The features of a turbofan to which something happened, and whether it was learned."""
+    state: UnitState, life: Life, event: Reading, learn: Advance
+) -> tuple[tuple[float, ...], str]:
+    """The features of a turbofan to which something happened, and a note where it was late."""
     inner = UnitState(state.time, state.cycle, state.offset, life.body)
-    learned = event.time > life.since and features.learns(inner, event)
-    row = features.advance(inner, event, normal)
-    if learned:
-        state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
-        assert isinstance(inner.body, bytes)
-        life.body = inner.body
-    return row, learned
+    if event.time <= life.since:
+        inner.time = max(inner.time, event.time)  # of the life before: not learned
+        return learn(inner, event), NOT_LEARNED
+    row, state.recent, note = reorder.follow(inner, state.recent, event, learn)
+    state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
+    assert isinstance(inner.body, bytes)
+    life.body = inner.body
+    return row, note
 
 
 def _row(findings: Findings, silent_s: float) -> tuple[float, ...]:
@@ -129,11 +139,13 @@ def _happened(
             life.body, life.since = b"", event.time
             state.offset = -state.cycle  # its age begins again, whether its counter does or not
             state.time = max(state.time, event.time)
+            state.recent = None
     elif what.kind == "window":
         life.until = what.until
     elif what.kind == "sensor_replaced":
         forget: Callable[..., bytes] = features.forget if judge is None else normals.forget
         life.body = forget(life.body, what.sensor, event.time, event.unit)
+        state.recent = None
 
 
 def _window(until: int) -> Reason:

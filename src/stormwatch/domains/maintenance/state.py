@@ -18,6 +18,43 @@ class Life(msgspec.Struct, array_like=True):
     quiet: int = 0  # readings since then
 
 
+class Track(msgspec.Struct, array_like=True):
+    """One kind of trouble of a unit."""
+
+    level: int = 0  # how bad it was in this episode; 0: no alarm is open
+    since: int = 0  # ms: of the reading that opened the alarm
+    calm: int = 0  # readings in a row without this trouble
+
+
+class Alarm(msgspec.Struct, array_like=True):
+    """What alarms of a unit are open; see `alarms`."""
+
+    newest: int = 0  # ms: of the newest reading judged since the first of them opened
+    machine: Track = msgspec.field(default_factory=Track)
+    sensor: Track = msgspec.field(default_factory=Track)
+    silence: Track = msgspec.field(default_factory=Track)
+
+
+class Known(msgspec.Struct, array_like=True, frozen=True):
+    """What was known of a unit at one place of its readings."""
+
+    time: int = 0
+    cycle: int = 0
+    offset: int = 0
+    body: bytes = b""
+
+
+class Recent(msgspec.Struct, array_like=True):
+    """The newest readings that were learned, so that a late one finds its place; see `reorder`."""
+
+    base: Known  # before the first of them
+    middle: Known  # after the first `split` of them
+    split: int = 0
+    readings: list[bytes] = []  # by event time
+    mark: Known | None = None  # after the first `marked` of them: of the last late one
+    marked: int = 0
+
+
 class UnitState(msgspec.Struct, array_like=True):
     """All that is known of one unit."""
 
@@ -25,3 +62,5 @@ class UnitState(msgspec.Struct, array_like=True):
     cycle: int = 0  # its counter
     offset: int = 0  # cycles run before the counter was last reset
     body: bytes | Life = b""
+    alarm: Alarm | None = None  # None: none is open
+    recent: Recent | None = None

@@ -6,7 +6,15 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from apps.data.generate.transactions import BLOCK, DAY, START, Fraud, Transactions
+from apps.data.generate.labels import Delayed
+from apps.data.generate.transactions import (
+    BLOCK,
+    DAY,
+    LABEL_DELAY,
+    START,
+    Fraud,
+    Transactions,
+)
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.parse import parse
 
@@ -76,17 +84,38 @@ def test_time_never_reaches_the_ceiling_and_never_stands_back() -> None:
 def test_frauds_are_planted_and_labelled(uniform: bool) -> None:
     source = Transactions(5, uniform=uniform)
     blocks = [source.block() for _ in range(40)]
-    amount, label, customer = (
+    amount, label, customer, terminal = (
         np.concatenate([getattr(block, name) for block in blocks])
-        for name in ("amount", "label", "customer")
+        for name in ("amount", "label", "customer", "terminal")
     )
     share = {kind: float((label == kind).mean()) for kind in Fraud}
-    assert all(0.0002 < share[kind] < 0.01 for kind in Fraud if kind)
+    assert all(0.0001 < share[kind] < 0.002 for kind in Fraud if kind)
+    assert 0.002 < sum(share[kind] for kind in Fraud if kind) < 0.005
     assert amount.min() >= 1
     assert amount[label == Fraud.LARGE].min() >= 22_000
     genuine = amount[label == Fraud.NONE].mean()
     assert amount[label == Fraud.LEAKED].mean() > 2.5 * genuine
-    assert len(np.unique(customer[label == Fraud.LEAKED])) > 40
+    assert len(np.unique(customer[label == Fraud.LEAKED])) > 15
+    testing = amount[label == Fraud.TESTING]
+    assert np.median(testing) < 300 < 20 * 300 < testing.max()
+    assert amount[label == Fraud.MULE].mean() > 2.5 * genuine
+    accounts = terminal[label == Fraud.MULE]
+    assert not set(accounts.tolist()) & set(terminal[label == Fraud.NONE].tolist())
+    assert len(accounts) > 6 * len(np.unique(accounts))
+
+
+def test_the_travelling_card_paid_at_home_minutes_before() -> None:
+    source = Transactions(5)
+    found = 0
+    for block in (source.block() for _ in range(20)):
+        far = np.flatnonzero(block.label == Fraud.TRAVEL)
+        for at in far.tolist():
+            before = (block.customer == block.customer[at]) & (block.time < block.time[at])
+            near = block.time[at] - block.time[before] < 2 * 3_600_000
+            home = block.label[before] == Fraud.NONE
+            countries = source.countries(block.terminal[before][near & home])
+            found += source.countries(block.terminal[[at]])[0] not in countries and bool(countries)
+    assert found > 10
 
 
 def test_a_million_customers() -> None:
@@ -99,3 +128,25 @@ def test_a_million_customers() -> None:
 def test_values_that_make_no_stream_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="customers|run"):
         Transactions(0, **bad)  # type: ignore[arg-type]
+
+
+def test_each_fraud_is_told_of_seven_days_later_once_and_in_order() -> None:
+    source, waiting, told, frauds = Transactions(5, customers=300), Delayed(), [], []
+    for made in islice(source, 6 * BLOCK):
+        event = parse(made.value, source.time, future_skew_ms=0)
+        assert isinstance(event, Transaction)
+        for key, value in waiting.after(made):
+            label = parse(value, source.time, future_skew_ms=0)
+            assert isinstance(label, Transaction)
+            assert label.label is not None and label.label.is_fraud
+            assert (label.time, key) == (label.label.payment_time + LABEL_DELAY, made_key(label))
+            assert label.time <= event.time
+            told.append(label.label.payment)
+        if made.label:
+            frauds.append(event.id)
+    assert 0 < len(told) < len(frauds)
+    assert told == frauds[: len(told)]
+
+
+def made_key(event: Transaction) -> bytes:
+    return event.customer.encode()

@@ -109,7 +109,7 @@ SAID: dict[str, dict[str, Any]] = {
     "thingsboard": {"sensors": {"temperature": 42.5, "rpm": 1480.0}},
     "sparkplug": {"sensors": {"temp": 42.5, "rpm": 1480.0}, "unit": "pump7"},
 }
-SENSORS = {"cmapss": 21, "n-cmapss": 14, "ai4i": 5, "azure-pdm-telemetry": 4, "metropt3": 15,
+SENSORS = {"cmapss": 21, "n-cmapss": 14, "ai4i": 6, "azure-pdm-telemetry": 4, "metropt3": 15,
            "skab": 8, "tep": 52}  # fmt: skip
 
 

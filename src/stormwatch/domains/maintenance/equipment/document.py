@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from stormwatch.domains.maintenance.equipment.derived import FUNCTIONS, Step
 from stormwatch.errors import SettingsError
+from stormwatch.features import Feature
 from stormwatch.parsing.toml_document import Document
 
 EVENTS = {
@@ -52,6 +54,36 @@ class Sensor(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tr
         return self.plausible[0] <= value <= self.plausible[1]
 
 
+class Derived(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A value that is computed of a reading's sensors, and of what is derived before it."""
+
+    name: str = ""  # the table's own
+    function: str  # a key of `derived.FUNCTIONS`
+    of: list[_Name]
+    limits: list[float] = []
+    unit: Annotated[str, Meta(max_length=20)] = "1"
+    words: _Words = ""
+    nominal: float = 0.0  # what healthy machines have
+    knows_simulator: bool = False
+    """Whether it was designed knowing how a public data set was simulated."""
+
+
+class Mode(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A way to fail: a warning names the one whose values speak for it."""
+
+    words: _Words
+    by: Annotated[list[_Name], Meta(min_length=1)]
+    """Those of `failure.features` that speak for it."""
+
+
+class Failure(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What a model of the probability of failure sees."""
+
+    features: Annotated[list[_Name], Meta(min_length=1, max_length=64)]
+    """Sensors and derived values, in the order of the model."""
+    model: str = ""  # its folder; "": the one that is shipped with the type
+
+
 class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """When readings come. `cycle` and `hour` say in words what one of them is."""
 
@@ -77,8 +109,9 @@ class Equipment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
     version: Annotated[str, Meta(min_length=1, max_length=40)] = "1"
     words: _Words = ""
-    model: Literal["turbofan", "any"] = "any"
-    """What judges it: the remaining-life model, or how far each sensor is from its normal."""
+    model: Literal["turbofan", "any", "failure"] = "any"
+    """What judges it: the remaining-life model; how far each sensor is from its normal; or that
+    and, of readings that have all it takes, a model of the probability of failure."""
     requires: list[Literal["cycle", "settings"]] = []
     """What every reading has to have beside id, unit, time and sensors."""
     unit_form: Literal["id", "fleet/run/number"] = "id"
@@ -90,11 +123,39 @@ class Equipment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
     events: dict[str, _Words] = {}
     """What an event means for this machine, in words, by its kind."""
     sensors: dict[_Name, Sensor] = {}
+    derived: dict[_Name, Derived] = {}
+    failure: Failure | None = None
+    modes: dict[_Name, Mode] = {}
 
     @property
     def label(self) -> str:
         """Name and version, as decisions have it."""
         return f"{self.name}-{self.version}"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Its derived values, ready to be computed in their order."""
+        return tuple(
+            Step(name, tuple(one.of), tuple(one.limits), FUNCTIONS[one.function].compute)
+            for name, one in self.derived.items()
+        )
+
+    @property
+    def failure_features(self) -> tuple[Feature, ...]:
+        """What its model of the probability of failure sees, in order; () where it has none."""
+        return tuple(map(self._feature, self.failure.features)) if self.failure else ()
+
+    def _feature(self, name: str) -> Feature:
+        one = self.derived.get(name)
+        if one is None:
+            sensor = self.sensors[name]
+            return Feature(name, sensor.words or name, sensor.unit, default=sensor.nominal)
+        words = FUNCTIONS[one.function].words
+        limits = f"; limits {', '.join(f'{each:g}' for each in one.limits)}" if one.limits else ""
+        return Feature(
+            name, f"{one.words or name}: of {', '.join(one.of)}, {words}{limits}", one.unit,
+            default=one.nominal, knows_simulator=one.knows_simulator,
+        )  # fmt: skip
 
 
 def read(text: str, where: str) -> Equipment:
@@ -112,10 +173,52 @@ def read(text: str, where: str) -> Equipment:
     for name, sensor in found.sensors.items():
         if why := _contradiction(name, sensor):
             raise document.wrong(f"sensors.{name}", why)
-    if whole := _whole(found):
-        raise document.wrong(*whole)
+    for name in found.derived:
+        if why := _underivable(name, found):
+            raise document.wrong(f"derived.{name}", why)
+    for whole in (_whole(found), _failing(found)):
+        if whole:
+            raise document.wrong(*whole)
     named = {n: msgspec.structs.replace(s, name=n) for n, s in found.sensors.items()}
-    return msgspec.structs.replace(found, sensors=named)
+    derived = {n: msgspec.structs.replace(d, name=n) for n, d in found.derived.items()}
+    return msgspec.structs.replace(found, sensors=named, derived=derived)
+
+
+def _underivable(name: str, found: Equipment) -> str:
+    """Why a derived value cannot be computed; "" where it can."""
+    one = found.derived[name]
+    if one.name or name in found.sensors:
+        return "has the name of a sensor, or a key `name`; its name is the table's"
+    function = FUNCTIONS.get(one.function)
+    if function is None:
+        return f"has function = {one.function!r}; there are {', '.join(FUNCTIONS)}"
+    before = [*found.sensors, *list(found.derived)[: list(found.derived).index(name)]]
+    if unknown := [each for each in one.of if each not in before]:
+        return f"is of {unknown[0]!r}, which is no sensor, and nothing that is derived before it"
+    if len(one.of) != function.takes:
+        return f"is of {len(one.of)} values; {one.function} takes {function.takes}"
+    wanted = str(function.limits) if function.limits >= 0 else "1 or more"
+    if len(one.limits) != function.limits and (function.limits >= 0 or not one.limits):
+        return f"has {len(one.limits)} limits; {one.function} takes {wanted}"
+    sound = all(isfinite(limit) and limit > 0 for limit in one.limits)
+    return "" if sound else "has a limit that is not more than 0"
+
+
+def _failing(found: Equipment) -> tuple[str, str] | None:
+    """What is wrong with how the type's failures are told."""
+    if (found.model == "failure") != (found.failure is not None):
+        return "failure", 'stands with model = "failure", and with that alone'
+    if found.failure is None:
+        return ("modes", "stands without `failure`") if found.modes else None
+    known = {**found.sensors, **found.derived}
+    for name in found.failure.features:
+        if name not in known:
+            return "failure.features", f"names {name!r}, which is no sensor and not derived"
+    for mode, one in found.modes.items():
+        for name in one.by:
+            if name not in found.failure.features:
+                return f"modes.{mode}", f"is told by {name!r}, which is not in failure.features"
+    return None
 
 
 def _whole(found: Equipment) -> tuple[str, str] | None:

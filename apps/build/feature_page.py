@@ -1,0 +1,23 @@
+"""docs/features.md: what each feature means, from the declarations that compute with them. Pure."""
+
+from stormwatch.domains.maintenance import anomalies, features
+from stormwatch.features import table
+
+_HEAD = """\
+# Features
+
+What a decision is made of: one number each, given what came before the event, computed in one pass
+by one code for the stream, training, replay and evaluation. This page is written from the
+declarations (`./stormwatch schema features`). A decision stores its features in this order, with
+the name of the set.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    sets = (
+        ("Turbofans", features.FEATURE_SET, features.FEATURES),
+        ("Machines of any type", anomalies.FEATURE_SET, anomalies.FEATURES),
+    )
+    parts = [f"## {title}: `{name}`\n\n{table(declared)}" for title, name, declared in sets]
+    return "\n".join((_HEAD, *parts))

@@ -1,0 +1,143 @@
+"""Readings that come late are learned in their place in event time, within a bound. Pure.
+
+Beside what is known of a unit stand its newest readings, by event time, and what was known before
+the first of them and half way through. A reading that is older than the newest one is put in its
+place, and what follows it is learned once more: from then on all is as if it had come in order. Of
+one for which fewer than KEPT younger ones have come this always holds; of an older one as long as
+there is room, which is for up to 2 * KEPT - 1. What is older still is not learned.
+
+A late reading is decided by what was known in its place, itself included, as in order. In order
+nothing is learned twice.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+import msgspec
+
+from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.features import learns
+from stormwatch.domains.maintenance.sensors import WEARING
+from stormwatch.domains.maintenance.state import Known, Recent, UnitState
+from stormwatch.records import NOT_LEARNED, REORDERED
+
+KEPT = 8
+"""Younger readings that may have come before a late one for it to find its place."""
+
+Row = tuple[float, ...]
+Advance = Callable[[UnitState, Reading], Row]
+"""Learns a reading that is newer than what the state has learned, and gives its features."""
+
+_NAMES = tuple(sensor.name for sensor in WEARING)
+_SCALE = 1e4
+"""A value with up to four decimals is kept as a whole number of these parts: half the bytes."""
+_MOST = 1e9
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(
+    tuple[int, tuple[float, ...], tuple[int | float | None, ...]]
+).decode  # cycle, settings, sensors in the order of _NAMES
+
+
+def follow(
+    state: UnitState, recent: Recent | None, event: Reading, advance: Advance
+) -> tuple[Row, Recent | None, str]:
+    """Learn a reading: its features, the newest readings with it, and a note where it was late.
+
+    `state` holds its body as bytes.
+    """
+    if learns(state, event):
+        if recent is None:
+            begun = _known(state)
+            if not begun.body:  # of a life that begins: what is older than its end is not asked for
+                begun = msgspec.structs.replace(begun, time=min(begun.time, event.time - 1))
+            recent = Recent(begun, begun)
+        row = advance(state, event)
+        recent.readings.append(_packed(event))
+        recent.mark, recent.marked = None, 0
+        _turn(recent, state)
+        return row, recent, ""
+    place = None if recent is None else _place(recent, event.time)
+    if recent is None or place is None:
+        return advance(state, event), recent, NOT_LEARNED
+    return _insert(state, recent, place, event, advance), recent, REORDERED
+
+
+def _place(recent: Recent, time: int) -> int | None:
+    """Where a reading of that time belongs; None where there is no room, or has one of that time
+    been learned."""
+    if time <= recent.base.time:
+        return None
+    times = [_time(each) for each in recent.readings]
+    at = bisect_left(times, time)
+    return None if at < len(times) and times[at] == time else at
+
+
+def _insert(state: UnitState, recent: Recent, place: int, event: Reading, advance: Advance) -> Row:
+    """Learn from the nearest place before it that is known; return the features at its own."""
+    readings, split = recent.readings, recent.split
+    at, known = 0, recent.base
+    if place >= split:
+        at, known = split, recent.middle
+    if recent.mark is not None and at <= recent.marked <= place:
+        at, known = recent.marked, recent.mark
+    readings.insert(place, _packed(event))
+    inner = UnitState(known.time, known.cycle, known.offset, known.body)
+    row: Row = ()
+    for nth in range(at, len(readings)):
+        if nth == split and place < split:
+            recent.middle = _known(inner)
+        if nth == place:
+            row = advance(inner, event)
+            recent.mark, recent.marked = _known(inner), place + 1
+        else:
+            advance(inner, _unpacked(readings[nth], event.unit))
+    state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
+    state.body = inner.body
+    _turn(recent, state)
+    return row
+
+
+def _turn(recent: Recent, state: UnitState) -> None:
+    """Give up the older half once the younger one is full."""
+    if len(recent.readings) - recent.split < KEPT:
+        return
+    recent.marked -= recent.split
+    if recent.marked < 0:
+        recent.mark, recent.marked = None, 0
+    del recent.readings[: recent.split]
+    recent.base, recent.middle = recent.middle, _known(state)
+    recent.split = len(recent.readings)
+
+
+def _known(state: UnitState) -> Known:
+    assert isinstance(state.body, bytes)
+    return Known(state.time, state.cycle, state.offset, state.body)
+
+
+def _packed(event: Reading) -> bytes:
+    values = [None if value is None else _short(value) for value in map(event.sensors.get, _NAMES)]
+    return event.time.to_bytes(8, "little", signed=True) + _encode(
+        (event.cycle, event.settings, values)
+    )
+
+
+def _short(value: float) -> int | float:
+    if -_MOST < value < _MOST:
+        parts = round(value * _SCALE)
+        if parts / _SCALE == value:
+            return parts
+    return value
+
+
+def _time(packed: bytes) -> int:
+    return int.from_bytes(packed[:8], "little", signed=True)
+
+
+def _unpacked(packed: bytes, unit: str) -> Reading:
+    cycle, settings, values = _decode(packed[8:])
+    sensors = {
+        name: value if isinstance(value, float) else value / _SCALE
+        for name, value in zip(_NAMES, values, strict=False)
+        if value is not None
+    }
+    return Reading("", unit, _time(packed), cycle, settings, sensors)

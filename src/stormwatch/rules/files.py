@@ -1,0 +1,27 @@
+"""A file of rules as text, and as workers get it. Without what reads conditions."""
+
+from pathlib import Path
+
+from stormwatch import named_texts
+from stormwatch.errors import SettingsError
+
+
+def text(path: Path) -> str:
+    """Of a file. Raises SettingsError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} contains no rules: {error}. Fix it, or name another."
+        ) from error
+
+
+def text_of(value: str) -> str:
+    """The value of a setting that names such a file as it travels to workers, who do not have it.
+
+    Raises SettingsError for a file that cannot be read; whether it holds rules is said where they
+    are used.
+    """
+    if not value or named_texts.is_text(value):
+        return value
+    return f"{text(Path(value))}\n"
