@@ -12,8 +12,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from apps.prove.verdict.oracle import Batch
-from apps.prove.verdict.recorded import Find, after_of
-from stormwatch.records import Decision, Rejection
+from apps.prove.verdict.recorded import Find, Recorded
+from stormwatch.records import Rejection
 
 Place = tuple[int, int, int]
 """Partition, epoch and offset of a record."""
@@ -39,13 +39,13 @@ def placed(
                 place = last.get(event.entity)
                 own = here.topic, here.partition, record.offset
                 if decision is not None and own == _place_of(decision):
-                    place = max(after_of(decision), key=_age, default=place)
+                    place = max(decision.after, key=_age, default=place)
                 last[event.entity] = place
         found.append((place, batch))
     return found
 
 
-def _place_of(decision: Decision) -> tuple[str, int, int]:
+def _place_of(decision: Recorded) -> tuple[str, int, int]:
     return decision.topic, decision.partition, decision.offset
 
 

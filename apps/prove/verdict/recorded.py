@@ -5,20 +5,30 @@ its entity a label was learned, depend on how far other processes had come. What
 this alone: with it each decision has to be, byte for byte, what the core makes of the log.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from math import nan
 from typing import Any
 
 import msgspec
 
 from apps.prove.verdict.tables import Tables
-from stormwatch.records import Decision
 from stormwatch.state.second_key import SecondKey, Values, place_in, second_of
 
-_decode = msgspec.json.Decoder(Decision).decode
-Key = tuple[str, int, str]
-"""Entity, event time, id."""
-Find = Callable[[Any], Decision | None]
-"""The stored decision of an event; None where there is none that can be read."""
+
+class Recorded(msgspec.Struct):
+    """Of a decision: which record it is of, and what it recorded. Whole numbers stay whole."""
+
+    topic: str
+    partition: int
+    offset: int
+    features: tuple[int | float | None, ...]
+    after: tuple[tuple[int, int, int], ...] = ()
+    """See `Decision.after`."""
+
+
+_decode = msgspec.json.Decoder(Recorded).decode
+Find = Callable[[Any], Recorded | None]
+"""What the stored decision of an event recorded; None where there is none that can be read."""
 
 
 class Stored:
@@ -29,13 +39,13 @@ class Stored:
             key[3:6]: cells[2] for key, cells in found.decisions.items() if key[0] == domain
         }
 
-    def __call__(self, event: Any) -> Decision | None:
+    def __call__(self, event: Any) -> Recorded | None:
         """See Find."""
         body = self._bodies.get((event.entity, event.time, event.id))
         return None if body is None else read(body)
 
 
-def read(body: bytes) -> Decision | None:
+def read(body: bytes) -> Recorded | None:
     """None of what is no decision: it is told elsewhere."""
     try:
         return _decode(bytes(body))
@@ -49,13 +59,13 @@ class AsRecorded:
     def __init__(self, domain: Any, find: Find) -> None:
         second = second_of(domain)
         self._domain = domain
-        self.second = None if second is None else _Recorded(domain, second, find)
+        self.second = None if second is None else _SecondAsRecorded(domain, second, find)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._domain, name)
 
 
-class _Recorded:
+class _SecondAsRecorded:
     """A second key that is known by what decisions recorded of it."""
 
     def __init__(self, domain: Any, second: SecondKey[Any, Any, Any], find: Find) -> None:
@@ -71,11 +81,4 @@ class _Recorded:
         decision = self._find(event)
         if decision is None or len(decision.features) != self._names:
             return self._second.values(None, event)
-        return tuple(decision.features[self._place])
-
-
-def after_of(decision: Decision | None) -> Sequence[tuple[int, int, int]]:
-    """Partition, epoch and offset of the last record of each other log before it."""
-    if decision is None or decision.after is msgspec.UNSET:
-        return ()
-    return decision.after
+        return tuple(nan if one is None else one for one in decision.features[self._place])

@@ -11,7 +11,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.prove.verdict.recorded import AsRecorded
+from apps.prove.verdict.recorded import AsRecorded, read
 from stormwatch.adapters.memory.store import Fault, MemoryStore
 from stormwatch.codec import Parsed
 from stormwatch.errors import StoreUnavailable
@@ -258,7 +258,7 @@ def test_decisions_record_what_they_were_told_and_are_made_again_of_that() -> No
     first = decided(store, Toy(), states.look([event]))
     assert [one.features for one in first] == [(1, 2, 0), (2, 2, 0), (3, 2, 0)]
 
-    stored = {one.id: one for one in first}
+    stored = {one.id: read(msgspec.json.encode(one)) for one in first}
     again = decided(store, AsRecorded(Toy(), lambda event: stored.get(event.id)))
     assert again == first
     assert decided(store, Toy()) != first  # computed anew, of a key never seen
