@@ -108,7 +108,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
         sent, busy = 0, []
         try:
             for name, reader in self.readers.items():
-                if name and name == self._labels and not self._is_their_turn(reader):
+                if self._is_labels(name) and not self._is_their_turn(reader):
                     continue
                 sent += self._emit(name, reader)
                 busy.append(reader)
@@ -119,6 +119,9 @@ class KafkaBatchSpout(StrictComponent, Spout):
             self._check_widths()
         if not sent:
             time.sleep(min(reader.pause_s for reader in busy))
+
+    def _is_labels(self, name: str) -> bool:
+        return bool(name) and name == self._labels
 
     def _is_their_turn(self, labels: Reader) -> bool:
         """Whether the topic of labels is read now: one that was looked at a moment ago, and had
@@ -153,7 +156,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
     def _check_widths(self) -> None:
         """Raises TopicError where an entity's partition, and so its process, is not the same in all
         topics."""
-        payments = (reader for name, reader in self.readers.items() if name != self._labels)
+        payments = [reader for name, reader in self.readers.items() if not self._is_labels(name)]
         widths = {reader.width for reader in payments} - {0}
         if len(widths) > 1 and not self._rekeyed:
             raise TopicError(
