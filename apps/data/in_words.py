@@ -47,7 +47,7 @@ def score_in_words(topology: str, row: DecisionRow) -> str:
     """What an alert's score says: of machines it is cycles left, sigmas from what is normal, or the
     probability of a failure."""
     if row.score == UNSCORED:
-        return "by rules alone"
+        return "life unknown" if row.outcome == "unknown_regime" else "by rules alone"
     if topology != "maintenance":
         return f"{row.score:.2f}"
     match row.outcome:

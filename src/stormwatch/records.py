@@ -140,7 +140,7 @@ class Decision(msgspec.Struct, frozen=True):
     time: int  # event time, ms
     outcome: str
     """Fraud: approve review decline, labelled (a label); maintenance: healthy watch service
-    sensor_fault; of any domain `learned`: history that was learned and not judged."""
+    sensor_fault unknown_regime; any domain `learned`: history that was learned, not judged."""
     score: float  # rounded to 6 decimals; fraud: probability; maintenance: remaining life, cycles
     reasons: tuple[Reason, ...]
     features: tuple[float, ...]

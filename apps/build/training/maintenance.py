@@ -32,6 +32,7 @@ from apps.build.training.remaining_life import (
     covered,
     cross_validated,
     cut,
+    cut_evenly,
     estimator,
     fit,
     metrics,
@@ -67,8 +68,9 @@ def train_maintenance(out: Path, seed: int, data: Path | None = None) -> Card:
     conditions = discover(units)
     normal = Normal(conditions)
     known = [read.engine(unit, normal) for unit in units]
-    cases = cut(known, cross_validated(known, seed), seed)
-    interval = calibrated(cases, seed)
+    estimates = cross_validated(known, seed)
+    cases = cut(known, estimates, seed)
+    interval = calibrated(cut_evenly(known, estimates, seed), seed)
     measured = metrics(cases) | _covered(interval, cases)
     blend = fit(known, seed)
     split = (

@@ -69,6 +69,15 @@ def discover(units: Sequence[Unit]) -> Conditions:
     return Conditions(_NAMES, tuple(known))
 
 
+def pooled(units: Sequence[Unit]) -> Conditions:
+    """All readings as if in one condition: what is known of them without their settings."""
+    sensors = np.array(
+        [[r.sensors[name] for name in _NAMES] for unit in units for r in unit.readings]
+    )
+    normal = _told(sensors.mean(axis=0)), _told(sensors.std(axis=0).clip(1e-9))
+    return Conditions(_NAMES, (Condition((), (), *normal, 1.0),))
+
+
 def _told(values: Floats) -> tuple[float, ...]:
     return tuple(float(f"{value:.9g}") for value in values)
 

@@ -42,6 +42,7 @@ COVERAGE = 0.9
 CUTS = 20
 """Random cycles (from the 30th on) at which the life of a held-out engine is estimated."""
 _FIRST_CUT = 29
+_MOST_LEFT = 150  # cycles; beyond them an engine is as good as new
 _KNOTS = (5.0, 15.0, 25.0, 40.0, 55.0, 70.0, 85.0, 100.0, 112.0, 120.0, 124.0)
 _NEAR = 0.08  # of all cases: so many make the interval at a knot
 
@@ -90,6 +91,22 @@ def cut(engines: Sequence[Engine], estimates: Sequence[Floats], seed: int) -> Ca
     """At CUTS random cycles of each engine, as a unit in service is met."""
     rng = np.random.default_rng(seed)
     picks = [rng.integers(min(_FIRST_CUT, len(e.life) - 1), len(e.life), CUTS) for e in engines]
+    return Cases(
+        np.concatenate([own[pick] for own, pick in zip(estimates, picks, strict=True)]),
+        np.concatenate([e.life[pick] for e, pick in zip(engines, picks, strict=True)]),
+    )
+
+
+def cut_evenly(engines: Sequence[Engine], estimates: Sequence[Floats], seed: int) -> Cases:
+    """At CUTS cycles of each engine, so that each remaining life is met about as often as another.
+
+    An interval is calibrated on these: at random cycles new engines would outweigh worn ones.
+    """
+    rng = np.random.default_rng(seed)
+    picks = [
+        len(e.life) - 1 - rng.integers(0, np.clip(len(e.life) - _FIRST_CUT, 1, _MOST_LEFT), CUTS)
+        for e in engines
+    ]
     return Cases(
         np.concatenate([own[pick] for own, pick in zip(estimates, picks, strict=True)]),
         np.concatenate([e.life[pick] for e, pick in zip(engines, picks, strict=True)]),

@@ -31,6 +31,7 @@ _STYLES = {
     "sensor_fault": "magenta",
     "anomaly": "bold red",
     "no_data": "yellow",
+    "unknown_regime": "yellow",
 }
 
 

@@ -19,7 +19,7 @@ UNKNOWN = -1
 class Condition(msgspec.Struct, frozen=True):
     """One condition, or regime."""
 
-    settings: tuple[float, ...]  # the middle of what was seen of each
+    settings: tuple[float, ...]  # the middle of what was seen of each; (): any settings
     reach: tuple[float, ...]  # how far from the middle each may be
     nominal: tuple[float, ...]  # of `sensors`: mean of healthy machines here
     noise: tuple[float, ...]  # of `sensors`: standard deviation of healthy machines here
@@ -49,6 +49,8 @@ def find(known: Sequence[Condition], settings: Sequence[float]) -> int:
         return 0 if len(known) == 1 else UNKNOWN
     for number, each in enumerate(known):
         middle = each.settings
+        if not middle:
+            return number
         if len(settings) == len(middle):
             for value, centre, reach in zip(settings, middle, each.reach, strict=True):
                 if not -reach <= value - centre <= reach:

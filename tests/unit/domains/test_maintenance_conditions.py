@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.data.generate.flights import CONDITIONS, flights
+from apps.data.generate.flights import _CENTRES, _NOISES, CONDITIONS, flights
 from stormwatch.domains.maintenance import features
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import (
@@ -22,7 +22,7 @@ from stormwatch.domains.maintenance.features import (
     forget,
 )
 from stormwatch.domains.maintenance.parse import parse
-from stormwatch.domains.maintenance.sensors import WEARING
+from stormwatch.domains.maintenance.sensors import ALL, WEARING
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.models.conditions import UNKNOWN, Condition, Conditions, find
 
@@ -33,16 +33,16 @@ NEVER_LATE = 10**13
 def six() -> Conditions:
     """The simulator's conditions with a normal of each that is only roughly right."""
     rng = np.random.default_rng(0)
-    nominal = np.array([s.nominal for s in WEARING])
-    noise = np.array([s.noise for s in WEARING])
+    at = [ALL.index(sensor) for sensor in WEARING]
+    centres, noises = _CENTRES[:, at], abs(_NOISES[:, at])
     return Conditions(
         NAMES,
         tuple(
             Condition(
-                place, (0.1, 0.01, 0.1), tuple(nominal * rng.uniform(0.4, 1.0, len(NAMES))),
-                tuple(noise * rng.uniform(0.5, 2.0, len(NAMES))), 1 / 6,
+                place, (0.1, 0.01, 0.1), tuple((centre + noise * rng.normal(size=14)).tolist()),
+                tuple((noise * rng.uniform(0.5, 2.0, 14)).tolist()), 1 / 6,
             )
-            for place in CONDITIONS
+            for place, centre, noise in zip(CONDITIONS, centres, noises, strict=True)
         ),
     )  # fmt: skip
 
@@ -106,8 +106,8 @@ def test_with_and_without_masks_the_same_bits_are_learned(data) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     count = data.draw(st.integers(1, 60))
     normal = Normal()
-    memory = features._Memory(bytes(28), 0.0, 0.0, features._BLANK_ROWS)
-    masked = features._Memory(bytes(28), 0.0, 0.0, features._BLANK_ROWS)
+    memory = features._Memory()
+    masked = features._Memory()
     values = np.array([s.nominal for s in WEARING])
     for _ in range(count):
         values = np.where(rng.random(14) < 0.3, values, values + rng.normal(size=14))
@@ -135,7 +135,7 @@ def test_a_state_of_the_feature_set_before_carries_on() -> None:
     assert state.body == body, "it is not newer, so nothing is learned"
     newer = msgspec.structs.replace(late, time=2000, cycle=41)
     assert advance(state, newer, Normal())[FEATURE_NAMES.index("known")] == 1
-    assert isinstance(state.body, bytes) and len(state.body) == 832
+    assert isinstance(state.body, bytes) and len(state.body) == 896
     assert OLD_FEATURES[-4:] == ("age", "usable", "stuck_run", "stuck_sensor")
     assert len(OLD_FEATURES) == 55
 
@@ -186,6 +186,21 @@ def test_settings_that_tell_nothing_are_in_an_only_condition() -> None:
     assert [find(known, place) for place in CONDITIONS] == [0, 1, 2, 3, 4, 5]
     assert find(known, (0.0, 0.0)) == find(known, (0.0, 0.0, 99.0)) == UNKNOWN
     assert find(known, (float("nan"), 0.0, 100.0)) == UNKNOWN
+    anywhere = msgspec.structs.replace(known[0], settings=(), reach=())
+    assert find((anywhere,), (35.0, 0.84, 100.0)) == find((anywhere,), ()) == 0
+
+
+def test_a_sensor_that_sticks_is_not_believed_in_another_condition() -> None:
+    normal, state = Normal(six()), UnitState()
+    at = FEATURE_NAMES.index("usable"), FEATURE_NAMES.index("level_NRf")
+    learned = 0.0
+    for event in flown(1, 60):
+        stuck = msgspec.structs.replace(event, sensors=event.sensors | {"NRf": 2388.05})
+        z = normal.z(np.array([stuck.sensors[n] for n in NAMES]), normal.find(stuck))
+        usable, level = (advance(state, stuck, normal)[i] for i in at)
+        believed = abs(z[NAMES.index("NRf")]) <= features.FARTHEST
+        assert usable <= 13 + believed and (believed or level == learned)
+        learned = level
 
 
 @pytest.mark.parametrize("old", [True, False])

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from apps.data.generate.readings import readings
 from stormwatch.codec import Parsed
+from stormwatch.domains.maintenance.advice import advice, risk
 from stormwatch.domains.maintenance.domain import LIFE_CAP, SHIPPED, Maintenance
+from stormwatch.domains.maintenance.equipment import Costs
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import (
     FEATURE_NAMES,
@@ -23,10 +25,10 @@ from stormwatch.domains.maintenance.features import (
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import ModelError
 from stormwatch.models import Card, load
-from stormwatch.records import NOT_LEARNED, REORDERED, Fragment
+from stormwatch.records import NOT_LEARNED, OUT_OF_DISTRIBUTION, REORDERED, Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
-from stormwatch.state.judge import Domain, Verdict
+from stormwatch.state.judge import UNSCORED, Domain, Verdict
 from stormwatch.state.processor import Contract, Policy
 
 NEVER_LATE = 10**13
@@ -104,7 +106,8 @@ def test_outcomes_follow_the_thresholds_and_say_why(domain, lived):
         found.setdefault(verdict.outcome, verdict)
         if verdict.outcome == "healthy":
             assert verdict.score > 50
-            assert verdict.reasons == ()
+            codes = [reason.code for reason in verdict.reasons]
+            assert codes == [OUT_OF_DISTRIBUTION] * (verdict.noted == OUT_OF_DISTRIBUTION)
         elif verdict.outcome == "watch":
             assert 20 < verdict.score <= 50
         elif verdict.outcome == "service":
@@ -224,3 +227,65 @@ def test_the_shipped_model_is_small_and_says_what_it_is(domain):
 def test_a_card_without_thresholds_is_refused():
     with pytest.raises(ModelError, match="no threshold 'watch'"):
         Maintenance(Constant(1.0, service=20.0))
+
+
+def test_a_reading_unlike_the_training_is_told_and_is_not_healthy_by_the_model_alone(domain):
+    """All sensors far on the worn side of normal and of the baseline: the rules decide."""
+    card = load(SHIPPED).card
+    odd = row(**{name: 40.0 for name in MODEL_FEATURES if name != "age"})
+    told = {}
+    for life in (120.0, 10.0):
+        model = Constant(life)
+        model.card = card
+        told[life] = one(Maintenance(model), odd)
+    assert told[120.0].outcome == "service" and told[120.0].score == 120.0
+    assert told[120.0].reasons[0].code == "wear"
+    assert told[10.0].outcome == "service" and told[10.0].reasons[0].code == "life"
+    for verdict in told.values():
+        assert verdict.noted == OUT_OF_DISTRIBUTION
+        assert "unlike the readings that the model was trained on" in verdict.reasons[-1].text
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ({"condition": -1.0}, "the settings of this reading (35, 0.84, 100) are none"),
+        ({"elsewhere": 0.2}, "20% of the unit's last 30 readings were in conditions"),
+    ],
+)
+def test_where_the_model_has_not_been_there_is_no_estimate(domain, features, said):
+    event = Reading("1", "a/b/1", 1, 1, (35.0, 0.84, 100.0), {})
+    broken = msgspec.structs.replace(event, sensors={"T24": -9999.0})
+    for judged, degraded in ((domain, False), (domain.by_rules(), True)):
+        verdict, fault = judged.decide([event, broken], [row(**features)] * 2, [None] * 2)
+        assert (verdict.outcome, verdict.score) == ("unknown_regime", UNSCORED)
+        assert (verdict.degraded, verdict.interval) == (degraded, None)
+        assert said in verdict.reasons[0].text
+        assert fault.outcome == "sensor_fault" and fault.reasons[-1] == verdict.reasons[0]
+    near = domain.decide([event], [row(elsewhere=0.19)], [None])[0]
+    assert near.outcome != "unknown_regime"
+
+
+def test_an_alert_says_until_when_a_service_may_wait_and_what_waiting_costs():
+    costs = Costs(service=20_000, failure=100_000, unit="EUR", wait_cycles=10)
+    told = advice(16.45, (0.0, 30.0), costs)
+    assert told.code == "waiting"
+    assert told.weight == pytest.approx(0.26, abs=0.01)  # 6.45 cycles before the middle, sigma 10
+    assert told.text == (
+        "the unit fails at any moment with more than 5 %; waiting 10 cycles fails with 26% and "
+        "costs 40,758 EUR on the average, a service now 20,000"
+    )
+    assert advice(40.0, (31.0, 50.0), Costs()).text == (
+        "the unit fails within 31 cycles with 5 % at most; waiting 10 cycles fails with 0% and "
+        "costs 1 planned services on the average, a service now 1"
+    )
+    assert risk(16.45, 16.45, (0.0, 30.0)) == 0.5
+    assert risk(30.0, 16.45, (0.0, 30.0)) == pytest.approx(0.95, abs=1e-3)
+
+
+def test_a_unit_that_ran_before_its_features_began_says_so():
+    due = Maintenance(Constant(10.0))
+    told = {reason.code: reason.text for reason in one(due, row(age=200.0, known=3.0)).reasons}
+    assert told["little_known"].startswith("of its 200 cycles 3 are known")
+    assert "little_known" not in {r.code for r in one(due, row(age=200.0, known=15.0)).reasons}
+    assert "little_known" not in {r.code for r in one(due, row(age=3.0, known=3.0)).reasons}

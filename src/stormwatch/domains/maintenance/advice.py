@@ -33,9 +33,14 @@ def advice(life: float, interval: tuple[float, float], costs: Costs) -> Reason:
     wait = costs.wait_cycles
     fails = risk(wait, life, interval)
     cost = fails * costs.failure + (1.0 - fails) * costs.service
+    within = f"within {interval[0]:.0f} cycles" if interval[0] >= 1 else "at any moment"
+    how = "with 5 % at most" if interval[0] >= 1 else "with more than 5 %"
     text = (
-        f"in {interval[0]:.0f} cycles or fewer the unit fails with 5 % at most; waiting {wait} "
-        f"cycles fails with {fails:.0%} and costs {cost:.3g} {costs.unit} on the average, a "
-        f"service now {costs.service:.3g}"
+        f"the unit fails {within} {how}; waiting {wait} cycles fails with {fails:.0%} and costs "
+        f"{_amount(cost)} {costs.unit} on the average, a service now {_amount(costs.service)}"
     )
     return Reason("waiting", text, round(fails, 6))
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

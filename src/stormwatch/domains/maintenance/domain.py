@@ -32,6 +32,7 @@ from stormwatch.domains.maintenance.judging import (
     is_elsewhere,
     judge,
     judge_by_rules,
+    unlike,
     withheld,
 )
 from stormwatch.domains.maintenance.judging_any import (
@@ -46,7 +47,17 @@ from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import ModelError
 from stormwatch.features import names
-from stormwatch.models import NONE, Model, NoModel, Supply, card_of, load, now, round6
+from stormwatch.models import (
+    NONE,
+    Model,
+    NoModel,
+    Supply,
+    card_of,
+    distribution,
+    load,
+    now,
+    round6,
+)
 from stormwatch.models.conditions import Conditions
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
@@ -271,16 +282,22 @@ class Maintenance:
 
     def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
         """Of readings that the remaining-life model judges."""
-        left = self._model.predict([row[: len(MODEL_FEATURES)] for _, row in worn])
+        rows = [row[: len(MODEL_FEATURES)] for _, row in worn]
+        left = self._model.predict(rows)
         limits = Thresholds.of(card := self._model.card)
-        for (event, row), life in zip(worn, left, strict=True):
+        trained_on = distribution.of(card)
+        outside = trained_on.outside(rows).tolist() if trained_on else [False] * len(rows)
+        for (event, row), life, is_outside in zip(worn, left, outside, strict=True):
             if is_elsewhere(row):
                 yield withheld(event, row, degraded=not isfinite(life))
             elif isfinite(life):
                 score = round6(min(max(life, 0.0), LIFE_CAP))
                 interval = card.interval.around(score) if card.interval else None
                 costs = self._types.of(event.equipment).costs
-                yield judge(event, row, score, limits, interval, costs)
+                verdict = judge(event, row, score, limits, interval, costs)
+                if is_outside and trained_on:
+                    verdict = unlike(verdict, judge_by_rules(event, row), row, trained_on)
+                yield verdict
             else:
                 yield judge_by_rules(event, row)
 

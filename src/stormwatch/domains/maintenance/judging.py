@@ -12,13 +12,15 @@ from stormwatch.domains.maintenance.features import (
     DRIFTS,
     ELSEWHERE_SPAN,
     FEATURE_NAMES,
+    MODEL_FEATURES,
     STUCK_AFTER,
 )
 from stormwatch.domains.maintenance.sensors import ALL, WEARING
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card
 from stormwatch.models.conditions import UNKNOWN
-from stormwatch.records import Reason
+from stormwatch.models.distribution import Distribution
+from stormwatch.records import OUT_OF_DISTRIBUTION, Reason
 from stormwatch.state.judge import UNSCORED, Verdict
 
 FEWEST_SENSORS = len(WEARING) // 2
@@ -105,6 +107,27 @@ def judge(
     advised = [advice(life, interval, costs)] if interval and costs else []
     reasons = (Reason("life", text, life), *_drifts(row), *advised, *_young(row), *faults)
     return Verdict(outcome, life, reasons, interval=interval)
+
+
+def unlike(
+    verdict: Verdict, by_rules: Verdict, row: tuple[float, ...], trained_on: Distribution
+) -> Verdict:
+    """`verdict` of a reading that is unlike the training: no unit is healthy by the model alone.
+
+    Where it says healthy and the rules do not, theirs counts.
+    """
+    model_row = row[: len(MODEL_FEATURES)]
+    at = trained_on.oddest(model_row)
+    low, high = trained_on.usual(at)
+    said = Reason(
+        OUT_OF_DISTRIBUTION,
+        f"unlike the readings that the model was trained on, most of all by {FEATURE_NAMES[at]}: "
+        f"{row[at]:.5g}, in training {low:.5g} to {high:.5g}; the model alone decides nothing",
+    )
+    outcome, reasons = verdict.outcome, verdict.reasons
+    if outcome == "healthy":
+        outcome, reasons = by_rules.outcome, by_rules.reasons
+    return verdict._replace(outcome=outcome, reasons=(*reasons, said), noted=OUT_OF_DISTRIBUTION)
 
 
 def judge_by_rules(event: Reading, row: tuple[float, ...]) -> Verdict:
