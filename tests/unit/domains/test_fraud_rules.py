@@ -178,8 +178,10 @@ def test_workers_get_the_text_and_read_the_same_rules(tmp_path: Path) -> None:
         there = rules.chosen(Settings(fraud_rules=sent), FEATURE_NAMES)
         assert here.version == there.version
         assert text_of(sent) == sent
-    with pytest.raises(SettingsError, match="no.toml contains no rules"):
-        text_of(str(tmp_path / "no.toml"))
+    missing = str(tmp_path / "no.toml")
+    assert text_of(missing) == missing
+    with pytest.raises(SettingsError, match=r"no\.toml contains no rules"):
+        rules.chosen(Settings(fraud_rules=missing), FEATURE_NAMES)
 
 
 @pytest.mark.parametrize(
