@@ -20,6 +20,7 @@ from apps.build.training.remaining_life import (
     BATCH,
     CUTS,
     DECAY,
+    EARLY,
     EPOCHS,
     FOLDS,
     HIDDEN,
@@ -117,7 +118,7 @@ def _saved(
         data_hash=read.digest(known), seed=seed,
         parameters=TREES | {
             "networks": NETWORKS, "hidden": "-".join(map(str, HIDDEN)), "epochs": EPOCHS,
-            "batch": BATCH, "rate": RATE, "decay": DECAY, "share_of_trees": SHARE,
+            "batch": BATCH, "rate": RATE, "decay": DECAY, "share_of_trees": SHARE, "early": EARLY,
         },
         libraries=libraries(("lightgbm", "scikit-learn", "numpy")),
         distribution=describe(rows, estimator(blend)(rows)),

@@ -11,7 +11,8 @@ nothing is learned twice.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import eq, itemgetter
 
 import msgspec
 
@@ -29,6 +30,7 @@ Advance = Callable[[UnitState, Reading], Row]
 """Learns a reading that is newer than what the state has learned, and gives its features."""
 
 _NAMES = tuple(sensor.name for sensor in WEARING)
+_TAKE = itemgetter(*_NAMES)
 _SCALE = 1e4
 """A value with up to four decimals is kept as a whole number of these parts: half the bytes."""
 _MOST = 1e9
@@ -115,10 +117,22 @@ def _known(state: UnitState) -> Known:
 
 
 def _packed(event: Reading) -> bytes:
-    values = [None if value is None else _short(value) for value in map(event.sensors.get, _NAMES)]
+    values = _shorts(event.sensors)
     return event.time.to_bytes(8, "little", signed=True) + _encode(
         (event.cycle, event.settings, values)
     )
+
+
+def _shorts(sensors: dict[str, float]) -> Sequence[int | float | None]:
+    try:
+        told = _TAKE(sensors)
+    except KeyError:
+        return [None if one is None else _short(one) for one in map(sensors.get, _NAMES)]
+    if max(told) < _MOST and min(told) > -_MOST:
+        parts = [round(one * _SCALE) for one in told]
+        if all(map(eq, told, [part / _SCALE for part in parts])):
+            return parts
+    return [_short(one) for one in told]
 
 
 def _short(value: float) -> int | float:
