@@ -1,6 +1,7 @@
 """docs/features.md: what each feature means, from the declarations that compute with them. Pure."""
 
-from stormwatch.domains.maintenance import anomalies, features
+from stormwatch.domains.fraud import features as fraud
+from stormwatch.domains.maintenance import features, findings
 from stormwatch.features import table
 
 _HEAD = """\
@@ -16,8 +17,9 @@ the name of the set.
 def page() -> str:
     """The whole page."""
     sets = (
+        ("Payments", fraud.FEATURE_SET, fraud.FEATURES),
         ("Turbofans", features.FEATURE_SET, features.FEATURES),
-        ("Machines of any type", anomalies.FEATURE_SET, anomalies.FEATURES),
+        ("Machines of any type", findings.FEATURE_SET, findings.FEATURES),
     )
     parts = [f"## {title}: `{name}`\n\n{table(declared)}" for title, name, declared in sets]
     return "\n".join((_HEAD, *parts))

@@ -3,10 +3,13 @@
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+_BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
+"""Where a statement, an `except` or a `case` has statements."""
 _OURS = ("bolts", "spouts", "stormwatch")
 
 
@@ -30,26 +33,28 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
         if path is None or module in seen:
             continue
         seen.add(module)
-        tree = ast.parse(path.read_text())
-        typed = _for_types_alone(tree)
-        for node in ast.walk(tree):
+        for node, is_typed in _statements(ast.parse(path.read_text()), False):
             for package in roots(node):
                 if package in _OURS:
                     waiting += _names(node)
-                elif package not in sys.stdlib_module_names and node not in typed:
+                elif package not in sys.stdlib_module_names and not is_typed:
                     found.setdefault(package, str(path.relative_to(root)))
     return found
 
 
-def _for_types_alone(tree: ast.AST) -> set[ast.AST]:
-    """What stands under `if TYPE_CHECKING:`, and so is not imported by a worker."""
-    return {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
+def _statements(node: ast.AST, is_typed: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """Statements within a node, and whether they are under `if TYPE_CHECKING:`, and so of no
+    worker. Expressions, nine tenths of a tree, hold no imports: a start need not walk them."""
+    for block in _BLOCKS:
+        inside = is_typed or (block == "body" and isinstance(node, ast.If) and _is_typing(node))
+        for inner in getattr(node, block, ()):
+            yield inner, inside
+            yield from _statements(inner, inside)
+
+
+def _is_typing(node: ast.If) -> bool:
+    test = node.test
+    return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING"
 
 
 def brought(listing: Path) -> set[str]:

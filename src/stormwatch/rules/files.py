@@ -19,9 +19,12 @@ def text(path: Path) -> str:
 def text_of(value: str) -> str:
     """The value of a setting that names such a file as it travels to workers, who do not have it.
 
-    Raises SettingsError for a file that cannot be read; whether it holds rules is said where they
-    are used.
+    Unchanged where the file cannot be read: that is said by who uses the rules, and by the lint
+    before a start.
     """
     if not value or named_texts.is_text(value):
         return value
-    return f"{text(Path(value))}\n"
+    try:
+        return f"{text(Path(value))}\n"
+    except SettingsError:
+        return value

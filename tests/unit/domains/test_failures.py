@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from stormwatch.domains.maintenance import Maintenance
-from stormwatch.domains.maintenance.anomalies import FEATURE_SET
 from stormwatch.domains.maintenance.equipment import EquipmentError, read, shipped
 from stormwatch.domains.maintenance.equipment.derived import derive
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.failures import Failures, Limits, feature_set
+from stormwatch.domains.maintenance.findings import FEATURE_SET
 from stormwatch.domains.maintenance.judging_any import MODEL
 from stormwatch.errors import ModelError
 from stormwatch.models import NoModel

@@ -18,7 +18,7 @@ TICK_EVERY_SECOND = {"topology.tick.tuple.freq.secs": 1}
 def storm_config(settings: Settings) -> dict[str, Any]:
     """The `config` of a Topology class. Secrets stay out: workers read them from their environment.
     The text of a mapping, an equipment type or rules goes along, for workers do not have its file.
-    Raises MappingError, EquipmentError, SettingsError.
+    Raises MappingError, EquipmentError.
 
     Storm's own wait strategies spin, which starves the Python processes on a small machine: the
     parking ones took a prototype from 44,000 to 72,000 records/s.

@@ -73,8 +73,8 @@ def _levels(
     machine = None if is_check or (is_calm and is_odd) else 0 if is_calm else LEVELS.get(outcome)
     yield "machine", alarm.machine, machine
     for name, track, telling, code in (
-        ("sensor", alarm.sensor, "sensor_fault", "sensor"),
-        ("silence", alarm.silence, "no_data", "gap"),
+        ("sensor", alarm.sensor, "sensor_fault", ("sensor", "clock")),
+        ("silence", alarm.silence, "no_data", ("gap",)),
     ):
         lasts = any(each.startswith(code) for each in codes)
         level = track.level if lasts else None if is_check else 0

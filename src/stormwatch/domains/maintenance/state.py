@@ -64,3 +64,4 @@ class UnitState(msgspec.Struct, array_like=True):
     body: bytes | Life = b""
     alarm: Alarm | None = None  # None: none is open
     recent: Recent | None = None
+    clock: bytes = b""  # of its readings' times: see `health.clock`
