@@ -66,7 +66,7 @@ from stormwatch.state.judge import Advanced, Verdict, Versions
 
 LIFE_CAP = 125.0
 """The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
-ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data"})
+ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data", "unknown_regime"})
 SHIPPED = Path(__file__).with_name("model")
 
 
