@@ -44,7 +44,7 @@ def digest(domain: Any, values: list[bytes]) -> str:
             Fraud.load, transactions.feed, "f0324fa3697cd95c", "64149ded542fbcea", id="payments"
         ),
         pytest.param(
-            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "cad3a4c41a61bfe0", id="readings"
+            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "22910d2a26302ec2", id="readings"
         ),
     ],
 )
