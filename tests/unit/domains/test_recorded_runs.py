@@ -44,7 +44,7 @@ def digest(domain: Any, values: list[bytes]) -> str:
             Fraud.load, transactions.feed, "f0324fa3697cd95c", "64149ded542fbcea", id="payments"
         ),
         pytest.param(
-            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "afbf58ae1cc7a52d", id="readings"
+            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "832e99a7b5204f19", id="readings"
         ),
     ],
 )

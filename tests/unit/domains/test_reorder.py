@@ -108,7 +108,7 @@ def test_any_order_within_the_bound_comes_to_the_state_of_the_order_of_time(
 def test_what_is_kept_of_a_reading_is_its_values_bit_for_bit(value: float) -> None:
     event = msgspec.structs.replace(EVENTS[0], sensors={"T24": value, "W32": 23.1234})
     kept = _unpacked(_packed(event), event.unit)
-    assert repr(kept.sensors) in (repr(event.sensors), repr(event.sensors).replace("-0.0", "0.0"))
+    assert repr(kept.sensors) == repr(event.sensors)
     same = (event.time, event.cycle, event.settings)
     assert (kept.time, kept.cycle, kept.settings) == same
 
@@ -200,7 +200,7 @@ def test_a_buffer_after_an_outage_does_not_blind_the_estimate() -> None:
     assert sum(row.alert for row in late) == sum(row.alert for row in ordered) == 1
     buffers = -(-len(EVENTS) // BURST)
     assert noted == {REORDERED: len(EVENTS) - buffers}
-    assert most < 6_000
+    assert most < 6_500  # with what is kept of suspects, at four places
 
 
 def test_a_clock_that_jumps_once_makes_none_after_it_blind() -> None:

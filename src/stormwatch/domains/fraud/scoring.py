@@ -98,7 +98,8 @@ class Scorer:
         found = scores(self._model, rows)
         limits = Thresholds.of(self._model.card)
         trained_on = distribution.of(self._model.card)
-        outside = trained_on.outside(rows) if trained_on else np.zeros(len(rows), np.bool_)
+        outside = np.isfinite(found)  # without a score there is nothing to hold back
+        outside &= trained_on.outside(rows) if trained_on else False
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
+import numpy as np
 from msgspec.structs import replace
 
 from stormwatch.domains.maintenance import alarms, findings, lives, reorder
@@ -28,7 +29,6 @@ from stormwatch.domains.maintenance.features import (
     OLD_SET,
     Normal,
     advance,
-    expected,
     learns,
 )
 from stormwatch.domains.maintenance.health import clock, wearing
@@ -49,6 +49,7 @@ from stormwatch.domains.maintenance.judging_any import (
     with_life,
 )
 from stormwatch.domains.maintenance.lives import Carry
+from stormwatch.domains.maintenance.memory import expected
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import ModelError
@@ -71,7 +72,7 @@ from stormwatch.state.judge import Advanced, Verdict, Versions
 
 LIFE_CAP = 125.0
 """The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
-ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data"})
+ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data", "unknown_regime"})
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -316,7 +317,7 @@ class Maintenance:
 
     def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
         """Of readings that the remaining-life model judges."""
-        rows = [row[: len(MODEL_FEATURES)] for _, row in worn]
+        rows = np.array([row[: len(MODEL_FEATURES)] for _, row in worn])  # once for both
         left = self._model.predict(rows)
         limits = Thresholds.of(card := self._model.card)
         trained_on = distribution.of(card)

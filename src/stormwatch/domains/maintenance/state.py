@@ -33,6 +33,7 @@ class Alarm(msgspec.Struct, array_like=True):
     machine: Track = msgspec.field(default_factory=Track)
     sensor: Track = msgspec.field(default_factory=Track)
     silence: Track = msgspec.field(default_factory=Track)
+    regime: Track = msgspec.field(default_factory=Track)
 
 
 class Known(msgspec.Struct, array_like=True, frozen=True):
