@@ -11,6 +11,7 @@ from bolts.fraud import (
 )
 from bolts.parse import ParseTransactions
 from bolts.reject import RejectTransactions
+from bolts.second_key import TerminalBolt
 from spouts.transactions import TransactionSpout
 from stormwatch.adapters.storm.config import storm_config
 from stormwatch.adapters.storm.wiring import Checked
@@ -23,7 +24,8 @@ settings = load()
 class Fraud(Checked, Topology):
     """spout -> parse (shuffle) -> score and store (fields: bucket); rejected go aside.
 
-    Where a mapping says `rekey`, parse -> split by entity (shuffle) -> score and store.
+    Where a mapping says `rekey`, parse -> split by entity (shuffle) -> score and store. Beside
+    that, what payments and labels tell their terminals: parse -> terminals (fields: bucket).
     """
 
     config = storm_config(settings)
@@ -51,6 +53,10 @@ class Fraud(Checked, Topology):
         )
         store = StoreFraudDecisions.spec(
             inputs={score: Grouping.fields("bucket")}, par=settings.topology_scorers
+        )
+    if settings.topology_terminals:
+        terminals = TerminalBolt.spec(
+            inputs={parse["visits"]: Grouping.fields("bucket")}, par=settings.topology_terminals
         )
     reject = RejectTransactions.spec(
         inputs={

@@ -18,6 +18,7 @@ from apps.cli import (
     equipment,
     evaluate,
     event,
+    label,
     mapping,
     new,
     proof,
@@ -60,6 +61,7 @@ for module in (
     alerts,
     mapping,
     event,
+    label,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")

@@ -43,20 +43,25 @@ def in_words(row: DecisionRow) -> str:
     return shown("; ".join([*alone, *(reason.text for reason in by_weight(decision.reasons))]))
 
 
+_MACHINES = {
+    "anomaly": "surprise {:.1f}",
+    "no_data": "after a silence",
+    "sensor_fault": "a sensor is broken",
+    "unknown_regime": "in unknown conditions",
+}
+
+
 def score_in_words(topology: str, row: DecisionRow) -> str:
-    """What an alert's score says: of machines it is cycles left, sigmas from what is normal, or the
-    probability of a failure."""
+    """What an alert's score says: of machines it is cycles left, how surprising a reading is, or
+    the probability of a failure."""
+    if row.outcome == "unknown_regime":
+        return _MACHINES[row.outcome]
     if row.score == UNSCORED:
         return "life unknown" if row.outcome == "unknown_regime" else "by rules alone"
     if topology != "maintenance":
         return f"{row.score:.2f}"
-    match row.outcome:
-        case "anomaly":
-            return f"{row.score:.1f} sigmas"
-        case "no_data":
-            return "after a silence"
-        case "sensor_fault":
-            return "a sensor is broken"
+    if row.outcome in _MACHINES:
+        return _MACHINES[row.outcome].format(row.score)
     is_probability = f'"{PROBABILITY}"'.encode() in bytes(row.body)
     return f"probability {row.score:.2f}" if is_probability else f"{row.score:.0f} cycles left"
 

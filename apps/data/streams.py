@@ -17,7 +17,7 @@ class Stream(NamedTuple):
     topic: str
     events: str  # see apps.data.kinds
     more: tuple[str, ...] = ()
-    """Further topics that the topology reads, each by a mapping of its own."""
+    """Further topics that the topology reads: those of mappings, and of labels."""
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ def _alerts(
 ) -> NDArray[np.bool_]:
     columns = dict(zip(Fraud.feature_names, np.array([d.features for d in some]).T, strict=True))
     weights = np.zeros(len(some))
-    outright = np.zeros(len(some), np.bool_)
+    outright = {name: np.zeros(len(some), np.bool_) for name in ("approve", "review", "decline")}
     for rule in rules.rules:
         if rule.state == "off":
             continue
@@ -114,11 +114,13 @@ def _alerts(
         by_rule[rule.id] += int(hits.sum())
         if rule.state == "live":
             weights += rule.weight * hits
-            outright |= hits & bool(rule.outcome)
+            if rule.outcome:
+                outright[rule.outcome] |= hits
     held = np.array([any(r.code == "out_of_distribution" for r in d.reasons) for d in some])
     by_model = (np.array([d.score for d in some]) >= review) & ~held
-    found: NDArray[np.bool_] = by_model | outright | (weights >= rules.review_from)
-    return found
+    found = by_model | outright["review"] | (weights >= rules.review_from)
+    alerts: NDArray[np.bool_] = outright["decline"] | (found & ~outright["approve"])
+    return alerts
 
 
 def _count(

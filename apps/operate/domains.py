@@ -9,7 +9,7 @@ from apps.build.topology_file import topology_class
 from apps.data.kinds import BY_TOPOLOGY, KINDS, Kind
 from apps.data.streams import ALL, Stream, all_topics, every, streams
 from stormwatch.errors import SettingsError
-from stormwatch.parsing.mapping import is_rekeyed
+from stormwatch.parsing.mapping import is_rekeyed, label_topic
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
@@ -42,7 +42,8 @@ def one(settings: Settings, name: str) -> Stream:
 def provable(settings: Settings, name: str) -> Stream:
     """As `one`; raises SettingsError too where the log alone does not say what must be stored."""
     stream = one(settings, name)
-    if BY_TOPOLOGY[name].shared or stream.more or is_rekeyed(settings, stream.events):
+    others = set(stream.more) - {label_topic(settings, stream.events)}
+    if BY_TOPOLOGY[name].shared or others or is_rekeyed(settings, stream.events):
         instead = f"./stormwatch ledger --topic {stream.topic}" + " --verify" * (name in DIRECT)
         raise SettingsError(
             f"{name} is not provable: partitions share keys, so the log alone does not say what "

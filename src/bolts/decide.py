@@ -52,6 +52,7 @@ def score(
             bolt.connections.store,
             now_ms,
             hand_on,
+            (settings.cache_mb << 20) // 4 if settings.topology_terminals else 0,
         )
 
     return build

@@ -9,20 +9,24 @@ from streamparse import Stream
 from bolts.base import BatchBolt
 from stormwatch import codec
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.codec import BATCH_FIELDS, RECORDS
+from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, Parsed
 from stormwatch.dead_letters import redaction
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.fraud.parse import parse as parse_transaction
+from stormwatch.domains.fraud.second import TERMINALS
 from stormwatch.domains.maintenance.equipment import chosen as chosen_equipment
 from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.domains.maintenance.parse import parse as parse_reading
 from stormwatch.parsing.batch import ParsedBatch, parse_batch
 from stormwatch.parsing.mapping import Target, chosen
 from stormwatch.parsing.misfits import Misfits
-from stormwatch.records import Fragment, Record
+from stormwatch.records import Fragment, LedgerRow, Record
 from stormwatch.state.judge import check_storable
+from stormwatch.state.second_key import PART, SecondKey, visits_of
 
 REJECTED = "rejected"
+VISITS = "visits"
+"""The stream of what events tell their second keys."""
 
 
 def _check_sendable(event: Any) -> None:
@@ -35,6 +39,9 @@ class ParseBolt(BatchBolt):
 
     The default stream gets every fragment, if need be without events: there its absent offsets
     are written to the ledger. Payloads: `codec.Parsed` and `codec.Asides`.
+
+    With a `second` key there is the stream `visits`, of `codec.Parsed` of its visits, by bucket:
+    one for each task of the bolt that keeps its states (`bolts.second_key`).
     """
 
     config: ClassVar[dict[str, Any]] = {}
@@ -43,6 +50,7 @@ class ParseBolt(BatchBolt):
     parse_one: ClassVar[Callable[..., Any]]
     target: ClassVar[Target | None] = None
     """What a mapping has to find in a record, where the setting `mapping.<events>` may name one."""
+    second: ClassVar[SecondKey[Any, Any, Any] | None] = None
     bounded: ClassVar[bool] = False
     """Whether `parse_one` bounds ids, entity and time to what the tables can hold; else each
     event is looked at again (`check_storable`). Another `parse_one` in a subclass says so anew."""
@@ -60,6 +68,8 @@ class ParseBolt(BatchBolt):
         self._mapped = {topic: one.parse for topic, one in mapped.items()}
         self._marks = {topic: one.mark for topic, one in mapped.items()}
         self._misfits = Misfits()
+        tells = self.second is not None and self.is_read(VISITS)
+        self._tells = self.second if tells else None
 
     def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
         """What parses records of our own format, and `target`, as the settings say.
@@ -90,7 +100,21 @@ class ParseBolt(BatchBolt):
             self._tell_misfits(fragment.topic, len(payload), batch)
         if batch.rejected is not None:
             self.send(REJECTED, fragment, batch.rejected, tup)
+        if self._tells is not None:
+            self._tell_second(self._tells, fragment, batch.parsed, tup)
         self.emit(values, stream="default", anchors=[tup])
+
+    def _tell_second(
+        self, second: SecondKey[Any, Any, Any], fragment: Fragment, parsed: Parsed[Any], tup: Any
+    ) -> None:
+        buckets = max(1, self.settings.topology_terminals)
+        found = visits_of(parsed, second, buckets, self.component_name)
+        for bucket, visits in found.by_bucket:
+            values = codec.to_values(fragment, visits, bucket)
+            self.emit(values, stream=VISITS, anchors=[tup])
+        if found.aside:
+            aside = Asides(found.aside, LedgerRow(fragment, PART, {}, 0))
+            self.send(REJECTED, fragment, aside, tup)
 
     def _tell_misfits(self, topic: str, count: int, batch: ParsedBatch) -> None:
         """`run` and `dev` show what a component warns of."""
@@ -106,6 +130,9 @@ class ParseTransactions(ParseBolt):
     parse_one = staticmethod(parse_transaction)
     target = TRANSACTION
     bounded = True
+    second = TERMINALS
+    outputs: ClassVar = [*ParseBolt.outputs, Stream(list(BATCH_FIELDS), name=VISITS)]
+    optional_streams = frozenset({VISITS})
 
 
 class ParseReadings(ParseBolt):

@@ -3,6 +3,7 @@
 Everything that decides is in `stormwatch.ingest.reader` and `stormwatch.ingest.partition`.
 """
 
+import logging
 import signal
 import sys
 import time
@@ -23,13 +24,18 @@ from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
-from stormwatch.ingest.reader import Reader
+from stormwatch.ingest.reader import IDLE_POLL_S, Reader
 from stormwatch.ingest.start import Subscription
-from stormwatch.parsing.mapping import is_rekeyed, topics
+from stormwatch.parsing.mapping import is_rekeyed, label_topic, topics
 from stormwatch.ports import Source, Store
 from stormwatch.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 RESEND_AFTER_TIMEOUTS = 3
+LABELS_EVERY_S = 0.1
+"""How often an idle topic of labels is looked at: they come days late, and payments do not wait for
+them."""
 STORE_WAIT_S = 5.0
 """How long a turn waits for the store to be connected."""
 
@@ -61,6 +67,8 @@ class KafkaBatchSpout(StrictComponent, Spout):
             RESEND_AFTER_TIMEOUTS * values.message_timeout_s, str(self.component_name),
             values.message_timeout_s,
         )  # fmt: skip
+        labels = label_topic(values, events)
+        self._labels, self._labels_at, self._told_widths = labels, 0.0, False
         self._asked_to_end = False
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
@@ -71,6 +79,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
                 partial(self.source, values, topic), partial(store.get, STORE_WAIT_S),
                 Subscription(topic, values.kafka_group, values.expired, self.topic_setting),
                 rules, task, tasks, time.monotonic, Random(),
+                0.0 if topic == labels else IDLE_POLL_S,
             )
             for nth, topic in enumerate(topics(values, events))
         }  # fmt: skip
@@ -96,17 +105,45 @@ class KafkaBatchSpout(StrictComponent, Spout):
             for reader in self.readers.values():
                 reader.close()
             sys.exit(0)
-        sent = 0
+        sent, busy = 0, []
         try:
             for name, reader in self.readers.items():
+                if self._is_labels(name) and not self._is_their_turn(reader):
+                    continue
                 sent += self._emit(name, reader)
+                busy.append(reader)
         except PackageMissing:
             self.deactivate()  # no record in work is to blame for the end of this process
             raise
-        if len(self.readers) > 1:
+        if len(busy) > 1:
             self._check_widths()
         if not sent:
-            time.sleep(min(reader.pause_s for reader in self.readers.values()))
+            time.sleep(min(reader.pause_s for reader in busy))
+
+    def _is_labels(self, name: str) -> bool:
+        return bool(name) and name == self._labels
+
+    def _is_their_turn(self, labels: Reader) -> bool:
+        """Whether the topic of labels is read now: one that was looked at a moment ago, and had
+        nothing, can wait; and so does one with other partitions than the payments have, for their
+        customers' states would be in two processes."""
+        now = time.monotonic()
+        if now < self._labels_at and labels.is_idle:
+            return False
+        self._labels_at = now + LABELS_EVERY_S
+        labels.look()
+        width = self.readers[""].width
+        if labels.width and not self._rekeyed and labels.width != width:
+            if width and not self._told_widths:
+                self._told_widths = True
+                logger.warning(
+                    "labels are not read: the topic %s has %d partitions, that of %s has %d. Give "
+                    "them the same number, or make the topic of labels again.",
+                    self._labels, labels.width, self.topic_setting, width,
+                )  # fmt: skip
+            return False
+        self._told_widths = False
+        return labels.width > 0
 
     def _emit(self, name: str, reader: Reader) -> int:
         items = reader.step()
@@ -119,7 +156,8 @@ class KafkaBatchSpout(StrictComponent, Spout):
     def _check_widths(self) -> None:
         """Raises TopicError where an entity's partition, and so its process, is not the same in all
         topics."""
-        widths = {reader.width for reader in self.readers.values()} - {0}
+        payments = [reader for name, reader in self.readers.items() if not self._is_labels(name)]
+        widths = {reader.width for reader in payments} - {0}
         if len(widths) > 1 and not self._rekeyed:
             raise TopicError(
                 f"the topics of {self.topic_setting} have different numbers of partitions "

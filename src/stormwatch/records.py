@@ -158,6 +158,10 @@ class Decision(msgspec.Struct, frozen=True):
     mapping: str | msgspec.UnsetType = msgspec.UNSET
     """The mapping that made the event of the record: its version, `#` and eight digits of a hash of
     its text. Left out of what came in a format of ours."""
+    after: tuple[tuple[int, int, int], ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of an event that comes by another log than its entity's others (`judge.Event.is_beside`):
+    partition, epoch and offset of the last record of each other log that the entity's state had
+    learned. Where it stands among them is known by nothing else. Left out of all others."""
     learned: Learned | msgspec.UnsetType = msgspec.UNSET
     """Of a label: what it says of which event. Left out of all else."""
     interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET

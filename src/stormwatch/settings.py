@@ -91,6 +91,9 @@ class Settings:
     topic_transactions: str = _option(
         "topic.transactions", "transactions", "topic that fraud reads", named=True
     )
+    topic_labels: str = _option(
+        "topic.labels", "labels", 'topic of labels of payments, that fraud reads beside; none: ""'
+    )
     topic_readings: str = _option(
         "topic.readings", "readings", "topic that maintenance reads", named=True
     )
@@ -246,6 +249,10 @@ class Settings:
     topology_spouts: int = _option("topology.spouts", 1, "tasks that read Kafka", low=1)
     topology_parsers: int = _option("topology.parsers", 1, "tasks that parse", low=1)
     topology_scorers: int = _option("topology.scorers", 2, "tasks that score and store", low=1)
+    topology_terminals: int = _option(
+        "topology.terminals", 1, "tasks that keep what is known of terminals for the payments "
+        "there; 0: nothing is kept or read", low=0,
+    )  # fmt: skip
     topology_chain: bool = _option("topology.chain", True, "score and store in the same process")
     message_timeout_s: int = _option(
         "topology.message_timeout_s", 60, "Storm's time-out of a tuple tree", low=5

@@ -47,7 +47,7 @@ def broker():
 
 
 def run(script: Any, context: dict[str, Any] = CONTEXT, **options: Any) -> Conversation:
-    conf = to_conf(Settings(**options)) | {"topology.name": "fraud"}
+    conf = to_conf(Settings(topic_labels="", **options)) | {"topology.name": "fraud"}
     return converse(MemorySpout, script, conf=conf, context=context)
 
 

@@ -18,7 +18,7 @@ from apps.prove.chaos.run import Run
 from apps.prove.verdict.tables import of_cassandra
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra
-from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud import Fraud, terminals
 from stormwatch.records import Decision
 from stormwatch.settings import Settings
 from tests.e2e.ground import Ground
@@ -85,14 +85,17 @@ def test_customers_whose_payments_lie_in_all_partitions_are_decided_as_in_one(
     run.stop()
     assert "restarting" not in run.said(), run.said()
 
+    rows = of_cassandra(ground.settings).decisions.values()
+    found = [msgspec.json.decode(bytes(body), type=Decision) for _, _, body, _, _ in rows]
+    domain = Fraud.from_settings(run.settings)
+    first = domain.feature_names.index(terminals.NAMES[0])
+    told = {one.id: one.features[first : first + len(terminals.NAMES)] for one in found}
     mapped, _ = ready(MAPPING)
     keyed = [mapped.parse(value, -1, future_skew_ms=0) for some in values for value in some]
     expected = {
         event.id: (event.entity, row, verdict.outcome, verdict.score, verdict.reasons)
-        for event, row, verdict in in_turn(Fraud.from_settings(run.settings), keyed)
+        for event, row, verdict in in_turn(domain, keyed, told)
     }
-    rows = of_cassandra(ground.settings).decisions.values()
-    found = [msgspec.json.decode(bytes(body), type=Decision) for _, _, body, _, _ in rows]
     assert {
         one.id: (one.entity, one.features, one.outcome, one.score, one.reasons) for one in found
     } == expected

@@ -1,13 +1,17 @@
 """A domain's decisions of events in their order, by nothing but the domain."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 AT_ONCE = 500  # events a model call; a row's verdict does not depend on its batch
 
 
-def in_turn(domain: Any, events: Sequence[Any]) -> Iterator[tuple[Any, tuple[float, ...], Any]]:
-    """Each event with its features and its verdict."""
+def in_turn(
+    domain: Any, events: Sequence[Any], told: Mapping[str, tuple[float, ...]] = MappingProxyType({})
+) -> Iterator[tuple[Any, tuple[float, ...], Any]]:
+    """Each event with its features and its verdict. `told`: by its id what it was told of its
+    second key, where it was."""
     states: dict[str, Any] = {}
     for start in range(0, len(events), AT_ONCE):
         batch = events[start : start + AT_ONCE]
@@ -15,7 +19,8 @@ def in_turn(domain: Any, events: Sequence[Any]) -> Iterator[tuple[Any, tuple[flo
         for event in batch:
             if event.entity not in states:
                 states[event.entity] = domain.new_state()
-            row, carry = domain.advance(states[event.entity], event)
+            second = (told[event.id],) if event.id in told else ()
+            row, carry = domain.advance(states[event.entity], event, *second)
             rows.append(row)
             carries.append(carry)
         verdicts = domain.decide(batch, rows, carries)

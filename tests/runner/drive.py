@@ -1,6 +1,6 @@
 """A topology of this project in the runner: simulated time, Kafka and the store in memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -61,8 +61,10 @@ class Stage:
         store_faults: Iterable[StoreFault] = (),
         together: bool = False,
         until: Callable[[], bool] = lambda: False,
+        also: Sequence[str] = (),
     ) -> TopicLedger:
-        """Until every record of the topic is committed, or `until`; its ledger."""
+        """Until every record of the topic, and of those in `also`, is committed, or `until`; its
+        ledger."""
         self.world.store.faults = list(store_faults)
         clock, random = SimulatedClock(), Random(seed)
         plan = plans.read(topology(ROOT, name), name, to_conf(self.settings) | CONFIG)
@@ -73,7 +75,7 @@ class Stage:
         )  # fmt: skip
         with simulated(clock):
             engine.start()
-            engine.run(LIMIT_S, lambda: until() or self._committed(topic))
+            engine.run(LIMIT_S, lambda: until() or all(map(self._committed, (topic, *also))))
             engine.stop()
         self.happened, self.seconds = [str(fault) for fault in planted.happened], clock.now()
         admin = MemoryAdmin(self.world.broker)

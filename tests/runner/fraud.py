@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from apps.prove.chaos import oracle
-from apps.prove.verdict import judge, tables
+from apps.prove.verdict import judge, recorded, tables
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.domains.fraud import Fraud
@@ -50,8 +50,9 @@ def run(
         source = MemorySource(
             made.world.broker, topic, made.settings.kafka_group, made.settings.topic_control
         )
-        expected = oracle.expected(made.settings, source, Fraud.load(), parse)
         found = tables.of_memory(made.world.store)
+        told = recorded.AsRecorded(Fraud.load(), recorded.Stored(Fraud.name, found))
+        expected = oracle.expected(made.settings, source, told, parse)
         return Ran(
             judge.differences(tables.of_memory(expected), found), account, made.events,
             made.happened, made.seconds,

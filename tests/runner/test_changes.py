@@ -10,6 +10,7 @@ import pytest
 from apps.prove.chaos import oracle, versions
 from apps.prove.chaos.traffic import mixed
 from apps.prove.verdict import judge, tables
+from apps.prove.verdict.recorded import AsRecorded, Stored
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
@@ -58,8 +59,9 @@ def go(made: Stage, seed: int, rows: int = 0, share: float = 1.0) -> None:
     store.faults.clear()
 
 
-def expected(made: Stage, source: MemorySource, domain: Fraud) -> Tables:
-    return tables.of_memory(oracle.expected(made.settings, source, domain, parse))
+def expected(made: Stage, source: MemorySource, domain: Fraud, found: Tables) -> Tables:
+    told = AsRecorded(domain, Stored(Fraud.name, found))
+    return tables.of_memory(oracle.expected(made.settings, source, told, parse))
 
 
 @pytest.mark.parametrize(("seed", "rows"), [(1, 0), (2, 7), (3, 15), (4, 40), (5, 60)])
@@ -79,7 +81,9 @@ def test_each_decision_is_what_its_version_decides(seed: int, rows: int, tmp_pat
         shown = made.world.store.alerts(Fraud.name, RECORDS)
         late = versions.of_second(first, second, found, BATCH)
         versions.without_fallen(found)
-        want = versions.woven(*(expected(made, source, each) for each in (first, second)), late)
+        want = versions.woven(
+            *(expected(made, source, each, found) for each in (first, second)), late
+        )
     assert judge.differences(want, found) == []
     assert 0 < len(late) < len(found.decisions)
     assert {(row.entity, row.id) for row in shown} == {key[4:6] for key in want.alerts}
@@ -92,4 +96,4 @@ def test_offsets_that_are_set_back_change_nothing(seed: int) -> None:
         source.commit({p: Committed(0, "") for p in range(3)}, wait=True)
         go(made, seed + 1)
         found = tables.of_memory(made.world.store)
-        assert judge.differences(expected(made, source, Fraud.load()), found) == []
+        assert judge.differences(expected(made, source, Fraud.load(), found), found) == []

@@ -14,6 +14,7 @@ import pytest
 from apps.prove.chaos import oracle
 from apps.prove.chaos.traffic import mixed
 from apps.prove.verdict import degraded, judge, tables
+from apps.prove.verdict.recorded import AsRecorded, Stored
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.adapters.threads.deadline import Helper, Late
@@ -60,7 +61,8 @@ def run(
     assert sum(account.states.values()) == RECORDS
     found = tables.of_memory(made.world.store)
     degraded.take_fallen(found)
-    believed = degraded.Partly(Fraud.load(), degraded.marked(found))
+    told = AsRecorded(Fraud.load(), Stored(Fraud.name, found))
+    believed = degraded.Partly(told, degraded.marked(found))
     source = MemorySource(broker, topic, settings.kafka_group, settings.topic_control)
     expected = oracle.expected(settings, source, believed, parse)
     assert judge.differences(tables.of_memory(expected), found) == []

@@ -62,14 +62,14 @@ def train_milling(out: Path, seed: int) -> Card:
             "The limits in its features are those that the description of AI4I 2020 gives: they "
             "know how that set, and the generator's products, were simulated.",
         ),
-        distribution=describe(rows, np.asarray(booster.predict(rows))),
+        distribution=describe(rows, np.asarray(booster.predict(rows)), rare=failed),
     )  # fmt: skip
     return load(out, feature_set=feature_set(KIND), feature_names=NAMES).card
 
 
-def fit(rows: Floats, failed: Flags, seed: int) -> Any:
-    """A booster on rows in the order of NAMES."""
-    rising = {"monotone_constraints": [1] * len(NAMES)}
+def fit(rows: Floats, failed: Flags, seed: int, *, is_rising: bool = True) -> Any:
+    """A booster; `is_rising`: the danger rises with each column, as it does with those of NAMES."""
+    rising = {"monotone_constraints": [int(is_rising)] * rows.shape[1]}
     return lightgbm.train(
         PARAMETERS | rising | {"seed": seed}, lightgbm.Dataset(rows, failed.astype(float))
     )

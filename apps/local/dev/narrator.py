@@ -12,9 +12,15 @@ from stormwatch.records import DecisionRow, Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged
 
 SUM_EVERY_S = 5.0
-LINE_EVERY_S = {"decline": 1.5, "review": 5.0, "anomaly": 2.0, "no_data": 2.0}
+LINE_EVERY_S = {
+    "decline": 1.5,
+    "review": 5.0,
+    "anomaly": 2.0,
+    "no_data": 2.0,
+    "unknown_regime": 2.0,
+}
 """Of one outcome at most; the sums tell of the rest."""
-UNPLANTED = ("anomaly", "no_data")
+UNPLANTED = ("anomaly", "no_data", "unknown_regime")
 """Alerts of machines of one's own: the generator plants none."""
 _WARNING = 3
 

@@ -5,7 +5,9 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
+from apps.data.kinds import KINDS
 from apps.data.streams import every
+from stormwatch.parsing.mapping import label_topic
 from stormwatch.ports import Admin
 from stormwatch.settings import Settings
 
@@ -44,9 +46,15 @@ def ensure(settings: Settings, root: Path, admin: Admin, progress: Progress) -> 
 
 def ensure_topics(settings: Settings, admin: Admin, progress: Progress) -> None:
     """Create what is missing; topics that exist are left alone. Raises BrokerUnavailable."""
+    wanted = topics(settings)
+    for kind in KINDS:  # an entity's labels are read by the process that has its state
+        labels = label_topic(settings, kind.events)
+        beside = admin.describe(getattr(settings, f"topic_{kind.events}")) if labels else None
+        if beside is not None:
+            wanted[labels] = (beside.partitions, {})
     made = [
         name
-        for name, (partitions, config) in topics(settings).items()
+        for name, (partitions, config) in wanted.items()
         if admin.ensure_topic(name, partitions, config)
     ]
     if made:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from apps.local.memory import tree
+from apps.local.storm.sparse import CHECKED
 
 _BIN = Path(sys.executable).parent
 _TAIL_LINES = 40
@@ -58,7 +59,7 @@ class Topology:
                     *self._command,
                 ],
                 cwd=self._root,
-                env={**environ, "PATH": path, "PYTHONWARNINGS": "ignore"},
+                env={**environ, "PATH": path, "PYTHONWARNINGS": "ignore", CHECKED: "yes"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.PIPE,

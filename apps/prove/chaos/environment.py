@@ -40,6 +40,7 @@ class Environment(Run):
             kafka_partitions=2,
             topic_transactions=f"{name}.transactions",
             topic_readings=f"{name}.readings",
+            topic_labels=f"{name}.labels",
             topic_alerts=f"{name}.alerts",
             topic_dead_letters=f"{name}.dead-letters",
             topic_control=f"{name}.control",

@@ -9,6 +9,7 @@ from apps.operate.domains import own_domains_of_all
 from apps.prove.chaos import oracle, traffic
 from apps.prove.chaos.errors import expect
 from apps.prove.verdict import degraded, judge, tables
+from apps.prove.verdict.recorded import AsRecorded, Stored
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
 from stormwatch.domains.fraud import Fraud
@@ -27,11 +28,16 @@ def nothing(record: Record) -> bool:
 
 
 def expected(
-    settings: Settings, kills: Kills = nothing, domain: Fraud | degraded.Partly | None = None
-) -> Tables:
-    """What the oracle says of the transactions topic."""
-    with closing(connect.source(settings, settings.topic_transactions)) as source:
-        store = oracle.expected(settings, source, domain or Fraud(), parse, kills)
+    settings: Settings, kills: Kills = nothing, domain: Fraud | degraded.Partly | None = None,
+    found: Tables | None = None,
+) -> Tables:  # fmt: skip
+    """What the oracle says of the transactions topic; with what was `found`, of labels too."""
+    with (
+        closing(connect.source(settings, settings.topic_transactions)) as source,
+        closing(connect.source(settings, settings.topic_labels)) as beside,
+    ):
+        labels = None if found is None else (beside, Stored(Fraud.name, found))
+        store = oracle.expected(settings, source, domain or Fraud(), parse, kills, labels)
     return tables.of_memory(store)
 
 
@@ -41,15 +47,18 @@ def check(
     """The oracle's tables, once all laws hold. Raises ChaosFailed naming what is wrong."""
     expect(ledger.sound and not ledger.in_flight, ledger)
     found = tables.of_cassandra(settings)
-    want = expected(settings, kills, believed(found, domain))
+    want = expected(settings, kills, believed(found, domain), found)
     compare(settings, want, found)
     return want
 
 
 def believed(found: Tables, domain: Fraud | None = None) -> degraded.Partly:
-    """The domain, without scores of what is marked as decided without; alerts that fell go."""
+    """The domain, without scores of what is marked as decided without, and told of second keys what
+    is recorded; alerts that fell go."""
     degraded.take_fallen(found)
-    return degraded.Partly(domain or Fraud(), degraded.marked(found))
+    domain = domain or Fraud()
+    told = AsRecorded(domain, Stored(domain.name, found))
+    return degraded.Partly(told, degraded.marked(found))
 
 
 def compare(settings: Settings, want: Tables, found: Tables) -> None:

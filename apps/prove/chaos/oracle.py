@@ -1,11 +1,14 @@
 """The oracle of `apps.prove.verdict` over a `Source`: what must be in the tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from apps.prove.chaos.errors import ChaosFailed
 from apps.prove.verdict import oracle
+from apps.prove.verdict.beside import merged, placed
 from apps.prove.verdict.oracle import Batch, Span
+from apps.prove.verdict.recorded import Find
 from stormwatch.adapters import log_reader
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.ingest.commit_metadata import epoch_key, read_epoch
@@ -14,6 +17,8 @@ from stormwatch.records import Record
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
 
+Labels = tuple[Source, Find]
+"""Of the topic of labels; and what was decided, for it tells where they stand."""
 BATCH = 700
 """Another cut than the topology's: it must not matter."""
 READ_LIMIT_S = 60.0
@@ -26,22 +31,31 @@ def expected(
     domain: Domain[Any, Any],
     parse_one: Callable[..., Any],
     kills: Callable[[Record], bool] = lambda record: False,
+    labels: Labels | None = None,
 ) -> MemoryStore:
     """The tables that the whole log leads to; a record that `kills` its process is quarantined."""
-    return oracle.expected(settings, _batches(settings, source, kills), domain, parse_one)
+    batches = _batches(spans(settings, source), source, kills, BATCH)
+    if labels is not None:
+        beside, find = labels
+        lasting = spans(settings, beside, settings.topic_labels)
+        parse = partial(parse_one, future_skew_ms=settings.future_skew_s * 1000)
+        each = _batches(lasting, beside, kills, 1)
+        batches = merged(batches, placed(each, parse, find))
+    return oracle.expected(settings, batches, domain, parse_one)
 
 
 def _batches(
-    settings: Settings, source: Source, kills: Callable[[Record], bool]
+    spans: Sequence[Span], source: Source, kills: Callable[[Record], bool], size: int
 ) -> Iterator[Batch]:
     """Every partition from its oldest record on, cut as a spout may cut; killers stand alone."""
-    for span in spans(settings, source):
-        yield from oracle.cut(span, records(source, span), lambda: BATCH, kills)
+    for span in spans:
+        yield from oracle.cut(span, records(source, span), lambda: size, kills)
 
 
-def spans(settings: Settings, source: Source) -> list[Span]:
-    """What the log of the transactions topic holds now. Raises ChaosFailed if none ever read it."""
-    topic = settings.topic_transactions
+def spans(settings: Settings, source: Source, topic: str = "") -> list[Span]:
+    """What the log of the transactions topic, or of another, holds now. Raises ChaosFailed if none
+    ever read it."""
+    topic = topic or settings.topic_transactions
     info = source.describe()
     known = read_epoch(source.recall(epoch_key(topic)))
     if info is None or known is None:

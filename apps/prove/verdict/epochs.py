@@ -29,7 +29,7 @@ def aligned(tables: Tables, spans: Sequence[Span]) -> None:
 
 def _epoch(spans: Sequence[Span], partition: int, epoch: int, offset: int) -> int:
     for span in spans:
-        if span.partition == partition and span.first <= offset < span.end:
-            same = incarnation(span.epoch) == incarnation(epoch)
-            return span.epoch if same else epoch
+        same = incarnation(span.epoch) == incarnation(epoch)
+        if same and span.partition == partition and span.first <= offset < span.end:
+            return span.epoch
     return epoch

@@ -1,6 +1,6 @@
 """What must be in the tables: the pure core run over the log, one batch after another, no cache."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,6 +28,10 @@ class Batch(NamedTuple):
     killer: bool = False
 
 
+Parse = Callable[..., Any] | Mapping[str, Callable[..., Any]]
+"""How records become events, as `parse_one` of `parsing.batch`: all, or those of each topic."""
+
+
 class Span(NamedTuple):
     """Offsets `first` to `end` - 1 of a partition, under one epoch."""
 
@@ -42,7 +46,7 @@ def expected(
     settings: Settings,
     batches: Iterable[Batch],
     domain: Domain[Any, Any],
-    parse_one: Callable[..., Any],
+    parse_one: Parse,
 ) -> MemoryStore:
     """The tables that these batches lead to, in this order."""
     core = Core(settings, domain, parse_one)
@@ -55,10 +59,13 @@ class Core:
     """The pure core over batches of a log, one after another. `store`: what they led to so far."""
 
     def __init__(
-        self, settings: Settings, domain: Domain[Any, Any], parse_one: Callable[..., Any]
-    ) -> None:
+        self, settings: Settings, domain: Domain[Any, Any], parse_one: Parse,
+        look: Callable[[Parsed[Any]], None] = lambda parsed: None,
+    ) -> None:  # fmt: skip
+        """`look` is told of each batch before it is decided."""
         self.store = MemoryStore(settings.layout_period_h)
         self._settings, self._domain, self._parse_one = settings, domain, parse_one
+        self._look = look
         self._masked = names(settings.mask_fields)
         policy = Policy.of(settings, domain.name)
         self._contract = Contract(domain, policy, "oracle", marks(settings))
@@ -68,6 +75,7 @@ class Core:
         parsed, store, name = self._parse(batch), self.store, self._domain.name
         if parsed is None:
             return None
+        self._look(parsed)
         stripes: dict[int, list[str]] = {}
         for entity in {event.entity for _, _, event in parsed.events}:
             stripe = stripe_of(entity, self._settings.layout_stripes)
@@ -85,6 +93,10 @@ class Core:
         for table in ("decisions", "alerts", "dead_letters", "ledger"):
             self.store.tables.pop(table, None)
 
+    def _parse_of(self, topic: str) -> Callable[..., Any]:
+        found = self._parse_one
+        return found[topic] if isinstance(found, Mapping) else found
+
     def _parse(self, batch: Batch) -> Parsed[Any] | None:
         """What parse makes of a batch; what it sets aside is written. None of a killer's batch."""
         (fragment, records, killer), settings = batch, self._settings
@@ -97,7 +109,7 @@ class Core:
         made = parse_batch(
             fragment,
             records,
-            partial(self._parse_one, future_skew_ms=settings.future_skew_s * 1000),
+            partial(self._parse_of(fragment.topic), future_skew_ms=settings.future_skew_s * 1000),
             component="oracle",
             record_max_bytes=settings.record_max_bytes,
             masked=self._masked,

@@ -24,7 +24,7 @@ def spans_of(topic: str, have: Stored, marks: Marks) -> tuple[list[Span], list[s
     """The log by epoch, then partition; and why the whole of it cannot be judged."""
     spans, doubts = [], []
     for partition, (low, high, _) in marks.items():
-        starts = [(epoch, first) for place, epoch, first in have.starts if place == partition]
+        starts = [(epoch, first) for _, place, epoch, first in have.starts if place == partition]
         if not starts and high > low:
             doubts.append(f"partition {partition} was never read")
         for epoch, first, end in segments(starts, None, high):
@@ -34,7 +34,7 @@ def spans_of(topic: str, have: Stored, marks: Marks) -> tuple[list[Span], list[s
                     f"partition {partition} was read from offset {first}, Kafka has it from {low} "
                     "on only: the states before that cannot be computed"
                 )
-    if len({incarnation(epoch) for _, epoch, _ in have.starts}) > 1:
+    if len({incarnation(epoch) for _, _, epoch, _ in have.starts}) > 1:
         doubts.append(
             f"{topic} was made again: the tables contain decisions of its earlier records"
         )

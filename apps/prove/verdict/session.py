@@ -4,20 +4,22 @@ It has to be run with the topology's own settings, and once the topology has not
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from random import Random
 from typing import Any
 
 from apps.data.mappings import parser
 from apps.operate.domains import MAKE, provable
-from apps.prove.verdict import degraded, oracle, preconditions
+from apps.prove.verdict import degraded, oracle, preconditions, tables
 from apps.prove.verdict.as_judged import AsJudged, of_tables
+from apps.prove.verdict.beside import merged, placed
 from apps.prove.verdict.epochs import aligned
 from apps.prove.verdict.judge import FAIL, Judgement, judge
 from apps.prove.verdict.kafka import TopicReader
 from apps.prove.verdict.oracle import Batch, Span
 from apps.prove.verdict.preconditions import Times
+from apps.prove.verdict.recorded import AsRecorded, Stored
 from apps.prove.verdict.tables import Tables, of_memory, stored
 from stormwatch.records import EndState, Record
 from stormwatch.settings import Settings
@@ -41,27 +43,44 @@ def verdict(
     """
     stream = provable(settings, name)
     domain = domain or MAKE[name](settings)
-    have = stored(settings, name, stream.topic)
-    with closing(TopicReader(settings, stream.topic)) as log:
-        marks = log.marks()
-        spans, why = preconditions.spans_of(stream.topic, have, marks)
-        aligned(have.tables, spans)
-        times: Times = {}
-        size = partial(Random(seed).randint, 1, CUT_MAX)
-        judged = AsJudged(settings, partial(of_tables, have.tables, stream.topic))
-        batches = _batches(log, spans, size, _quarantined(have.tables), times, judged)
-        believed: Any = degraded.Partly(domain, degraded.marked(have.tables))
+    have = stored(settings, name, stream.topics)
+    times: Times = {}
+    size = partial(Random(seed).randint, 1, CUT_MAX)
+    find = Stored(name, have.tables)
+    with ExitStack() as stack:
+        logs = [
+            _Log(stack.enter_context(closing(TopicReader(settings, topic))), settings, have)
+            for topic in stream.topics
+        ]
+        first, *beside = logs
+        why = [doubt for log in logs for doubt in log.doubts]
+        aligned(have.tables, [span for log in logs for span in log.spans])
+        killers = _quarantined(have.tables)
+        parsers = {topic: parser(settings, topic, domain) for topic in stream.topics}
+        skew_ms = settings.future_skew_s * 1000
+        labels = [
+            each
+            for log in beside
+            for each in placed(
+                log.batches(lambda: 1, killers, {}),
+                partial(parsers[log.reader.topic], future_skew_ms=skew_ms),
+                find,
+            )
+        ]
+        batches = merged(first.batches(size, killers, times), labels)
+        told: Any = AsRecorded(domain, find)
+        believed: Any = degraded.Partly(told, degraded.marked(have.tables))
         degraded.take_fallen(have.tables)
-        parse_one = parser(settings, stream.topic, domain)
-        want = of_memory(oracle.expected(settings, batches, believed, parse_one))
-        why += preconditions.undecided(want.ends, have.tables, marks)
+        want = of_memory(oracle.expected(settings, batches, believed, parsers))
+        why += [doubt for log in logs for doubt in log.undecided(want)]
         why += preconditions.versions(have.tables, domain)
-        why += preconditions.late_faults(faults, have, times)
+        why += preconditions.late_faults(faults, have.of(stream.topic), times)
         if not times:
             why.append(f"the topic {stream.topic} holds no records")
-        parse = partial(parse_one, future_skew_ms=settings.future_skew_s * 1000)
-        read = _Events(_scored(log, spans, want, parse, judged))
-        made = judge(want, have.tables, seed, why, read, domain)
+        parse = partial(parsers[stream.topic], future_skew_ms=skew_ms)
+        read = _Events(_scored(first.reader, first.spans, want, parse, first.judged))
+        made = judge(want, have.tables, seed, why, read, told)
+    spans = first.spans
     if made.status == FAIL and len({span.epoch for span in spans}) > 1:
         made.why.append(
             "partitions were added: of keys that moved, the order before and after is not "
@@ -101,29 +120,43 @@ class _Events:
         return self._known.get(entity, [])
 
 
-def _quarantined(have: Tables) -> set[tuple[int, int]]:
+def _quarantined(have: Tables) -> set[tuple[int, int, int]]:
     return {
-        (key[2], key[5]) for key, cells in have.dead_letters.items() if cells[1] == "kills_process"
+        (key[2], key[4], key[5])
+        for key, cells in have.dead_letters.items()
+        if cells[1] == "kills_process"
     }
 
 
-def _batches(
-    log: TopicReader,
-    spans: Sequence[Span],
-    size: Any,
-    killers: set[tuple[int, int]],
-    times: Times,
-    judged: AsJudged,
-) -> Iterator[Batch]:
-    for span in spans:
+class _Log:
+    """A topic, and what is stored of it."""
 
-        def runs(span: Span = span) -> Iterator[list[Record]]:
-            read = log.read(span.partition, span.first, span.end)
-            for run in judged(span.partition, read):
-                times.update(((span.partition, r.offset), r.dated) for r in run)
-                yield run
+    def __init__(self, reader: TopicReader, settings: Settings, have: tables.Stored) -> None:
+        self.reader = reader
+        self._have, topic = have, reader.topic
+        self._marks = reader.marks()
+        self.spans, self.doubts = preconditions.spans_of(topic, have.of(topic), self._marks)
+        self.judged = AsJudged(settings, partial(of_tables, have.tables, topic))
 
-        def kills(record: Record, partition: int = span.partition) -> bool:
-            return (partition, record.offset) in killers
+    def undecided(self, want: Tables) -> list[str]:
+        """See `preconditions`."""
+        epochs = {span.epoch for span in self.spans}
+        ends = [key for key in want.ends if key[1] in epochs]
+        return preconditions.undecided(ends, self._have.tables, self._marks)
 
-        yield from oracle.cut(span, runs(), size, kills)
+    def batches(
+        self, size: Callable[[], int], killers: set[tuple[int, int, int]], times: Times
+    ) -> Iterator[Batch]:
+        """What it holds, cut by `size`; Kafka's times go to `times`."""
+        for span in self.spans:
+
+            def runs(span: Span = span) -> Iterator[list[Record]]:
+                read = self.reader.read(span.partition, span.first, span.end)
+                for run in self.judged(span.partition, read):
+                    times.update(((span.partition, r.offset), r.dated) for r in run)
+                    yield run
+
+            def kills(record: Record, span: Span = span) -> bool:
+                return (span.partition, span.epoch, record.offset) in killers
+
+            yield from oracle.cut(span, runs(), size, kills)

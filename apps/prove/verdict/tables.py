@@ -1,6 +1,6 @@
 """Everything a topology leaves, in one form, from memory or from Cassandra by the driver alone."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ Table = dict[tuple[Any, ...], Any]
 class Written(NamedTuple):
     """A row of the ledger: when was it written?"""
 
+    topic: str
     partition: int
     epoch: int
     first: int
@@ -44,11 +45,19 @@ class Tables:
 
 
 class Stored(NamedTuple):
-    """What Cassandra holds of one domain and topic."""
+    """What Cassandra holds of one domain and its topics."""
 
     tables: Tables
     written: list[Written]
-    starts: list[tuple[int, int, int]]  # partition, epoch, offset
+    starts: list[tuple[str, int, int, int]]  # topic, partition, epoch, offset
+
+    def of(self, topic: str) -> "Stored":
+        """The same tables; of the ledger's rows those of one topic."""
+        return Stored(
+            self.tables,
+            [row for row in self.written if row.topic == topic],
+            [start for start in self.starts if start[0] == topic],
+        )
 
 
 def of_memory(store: MemoryStore) -> Tables:
@@ -80,15 +89,17 @@ def of_cassandra(settings: Settings) -> Tables:
     return stored(settings).tables
 
 
-def stored(settings: Settings, domain: str | None = None, topic: str | None = None) -> Stored:
-    """A keyspace read whole; rows of other domains and topics left out, where one is named.
+def stored(
+    settings: Settings, domain: str | None = None, topics: Collection[str] | None = None
+) -> Stored:
+    """A keyspace read whole; rows of other domains and topics left out, where some are named.
 
     Raises StoreUnavailable when Cassandra does not answer, SchemaError for other tables.
     """
     session = open_session(settings, request_timeout_s=_TIMEOUT_S)
     try:
         with translated(settings, "give its tables whole", _TIMEOUT_S):
-            return _stored(_Rows(session, settings.cassandra_keyspace), domain, topic)
+            return _stored(_Rows(session, settings.cassandra_keyspace), domain, topics)
     finally:
         session.cluster.shutdown()
 
@@ -101,8 +112,12 @@ class _Rows(NamedTuple):
         return iter(self.session.execute(f"SELECT {columns} FROM {self.keyspace}.{table}"))
 
 
-def _stored(rows: _Rows, domain: str | None, topic: str | None) -> Stored:
+def _stored(rows: _Rows, domain: str | None, topics: Collection[str] | None) -> Stored:
     out = Tables()
+
+    def wanted(topic: str) -> bool:
+        return topics is None or topic in topics
+
     place = "domain, stripe, period, entity, time, id"
     for row in rows(f"{place}, outcome, score, body, ktime, alert", "decisions"):
         if domain in (None, row[0]):
@@ -112,23 +127,23 @@ def _stored(rows: _Rows, domain: str | None, topic: str | None) -> Stored:
             out.states[row[:3]] = row[3]
     place = "domain, topic, partition, ktime, entity, id"
     for row in rows(f"{place}, stripe, time, outcome, score, body", "alerts"):
-        if domain in (None, row[0]) and topic in (None, row[1]):
+        if domain in (None, row[0]) and wanted(row[1]):
             out.alerts[row[:6]] = row[6:]
     place = "domain, topic, partition, state, epoch, offset"
     for row in rows(f"{place}, ktime, code, reason, key, raw", "dead_letters"):
-        if domain in (None, row[0]) and topic in (None, row[1]):
+        if domain in (None, row[0]) and wanted(row[1]):
             out.dead_letters[row[:6]] = _aside(row[3], *row[6:])
     ends, written = Ends(), []
     columns = "topic, partition, epoch, first, last, part, age, generation, attempt, bitmaps"
     for there, where, epoch, first, last, part, age, *nth, bitmaps in rows(columns, "ledger"):
-        if topic in (None, there):
+        if wanted(there):
             ends.add(where, epoch, first, part, (nth[0], nth[1]), bitmaps)
-            written.append(Written(where, epoch, first, last, part, age, (nth[0], nth[1])))
+            written.append(Written(there, where, epoch, first, last, part, age, (nth[0], nth[1])))
     out.ends = ends.table()
     starts = [
-        (where, epoch, first)
+        (there, where, epoch, first)
         for there, where, epoch, first in rows("topic, partition, epoch, first", "ledger_starts")
-        if topic in (None, there)
+        if wanted(there)
     ]
     return Stored(out, written, starts)
 

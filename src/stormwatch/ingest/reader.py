@@ -47,7 +47,10 @@ class Reader:
         self, connect: Callable[[], Source], store: Callable[[], Store], log: Subscription,
         rules: Rules,
         task: int, tasks: int, clock: Callable[[], float], random: Random,
+        idle_poll_s: float = IDLE_POLL_S,
     ) -> None:  # fmt: skip
+        """`idle_poll_s`: how long a poll may wait with nothing in flight."""
+        self._idle_poll_s = idle_poll_s
         self._poller = Poller(connect, store, log, rules, task, tasks, clock, random)
         self._retry = self._poller.retry
         self._clock = clock
@@ -66,9 +69,21 @@ class Reader:
         return min(WAIT_S, max(BUSY_POLL_S, self._round_at - self._clock()))
 
     @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing in flight, and nothing to send."""
+        return not any(
+            partition.item or len(partition.buffer)
+            for partition in self._poller.partitions.values()
+        )
+
+    @property
     def width(self) -> int:
         """Partitions of the topic; 0 until they are known."""
         return self._poller.width
+
+    def look(self) -> None:
+        """Only see whether the topic changed, when it is time to. Raises TopicError."""
+        self._poller.discover()
 
     def step(self) -> list[InFlight]:
         """One turn: what is to be emitted now. Each is marked as sent."""
@@ -133,7 +148,7 @@ class Reader:
             if len(partition.buffer) if item is None else item.due(now):
                 return 0.0
             busy |= item is not None and item.sent_at is not None
-        return BUSY_POLL_S if busy else IDLE_POLL_S
+        return BUSY_POLL_S if busy else self._idle_poll_s
 
     def _send(self) -> list[InFlight]:
         partitions, now = self._poller.partitions.values(), self._clock()

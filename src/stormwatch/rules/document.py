@@ -3,10 +3,13 @@
     review_from = 0.5        # sum of weights from which a person looks at it
     decline_from = 1.0       # and from which it is declined
 
+    [lists]
+    stolen = ["c-17", "c-42"]  # `customer IN @stolen`
+
     [[rule]]
     id = "burst"
     when = "count_1h >= 4 AND sum_1h >= 10000"
-    weight = 0.5             # or: outcome = "review" (or "decline"), whatever the weights add up to
+    weight = 0.5             # or: outcome = "approve", "review" or "decline", whatever the weights
     reason = "{count_1h} payments of together {sum_1h} in the hour before"
     owner = "payments team"
     state = "live"           # shadow: noted and not acted on; off
@@ -21,6 +24,7 @@ A set is read whole or refused whole: by file, line, rule, and what is allowed.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 from zlib import crc32
 
@@ -34,7 +38,7 @@ from stormwatch.rules.predicate import Columns, Kind, Predicate, PredicateError,
 
 Severity = Literal["low", "medium", "high"]
 State = Literal["live", "shadow", "off"]
-Outcome = Literal["review", "decline"]
+Outcome = Literal["approve", "review", "decline"]
 
 RULES_MAX = 500
 _ID = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}$", examples=["burst_1h"])]
@@ -59,7 +63,7 @@ class RuleText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     weight: Annotated[float, Meta(ge=0, le=100)] = 0.0
     """Added to those of other rules that fire."""
     outcome: Outcome | None = None
-    """What it decides alone, instead of a weight."""
+    """What it decides alone, instead of a weight: decline before approve before review."""
     severity: Severity = "medium"
     owner: str = ""
     """Who answers for it."""
@@ -76,6 +80,8 @@ class File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Sum of weights from which an event is reviewed."""
     decline_from: Annotated[float, Meta(gt=0)] = 1.0
     """Sum of weights from which it is declined."""
+    lists: dict[_ID, list[str]] = {}
+    """Of texts, by name: a condition asks of one by IN @name."""
 
 
 class Rule(NamedTuple):
@@ -127,6 +133,7 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
     file: File = document.converted(document.tables(), File)
     if file.decline_from < file.review_from or file.decline_from == inf:
         raise document.wrong("decline_from", "has to be a number, no smaller than review_from")
+    lists = {name: frozenset(listed) for name, listed in file.lists.items()}
     seen: set[str] = set()
     rules = []
     for number, one in enumerate(file.rule):
@@ -134,17 +141,21 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
             raise _wrong(document, number, one.id, "id", "is there twice. Give each rule its own")
         seen.add(one.id)
         try:
-            rules.append(checked(one, names))
+            rules.append(checked(one, names, lists))
             if bool(one.weight) is (one.outcome is not None):
                 raise RuleError("weight", "or an outcome is needed, one of the two")
         except RuleError as error:
             raise _wrong(document, number, one.id, error.key, error.why) from error
-    return made(rules, file.review_from, file.decline_from, prefix)
+    return made(rules, file.review_from, file.decline_from, prefix, lists)
 
 
-def made(rules: Sequence[Rule], review_from: float, decline_from: float, prefix: str) -> RuleSet:
+def made(
+    rules: Sequence[Rule], review_from: float, decline_from: float, prefix: str,
+    lists: Mapping[str, frozenset[str]] = MappingProxyType({}),
+) -> RuleSet:  # fmt: skip
     """The set, with its version."""
-    told = msgspec.json.encode([review_from, decline_from, *map(_told, rules)])
+    listed = {name: sorted(lists[name]) for name in sorted(lists)}
+    told = msgspec.json.encode([review_from, decline_from, listed, *map(_told, rules)])
     return RuleSet(tuple(rules), review_from, decline_from, f"{prefix}-{crc32(told):08x}")
 
 
@@ -155,10 +166,12 @@ def _told(rule: Rule) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def checked(one: RuleText, names: Names) -> Rule:
+def checked(
+    one: RuleText, names: Names, lists: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> Rule:
     """The rule, once its condition, its text and its examples hold. Raises RuleError."""
     try:
-        predicate = read(one.when, names.kinds)
+        predicate = read(one.when, names.kinds, lists)
     except PredicateError as error:
         raise RuleError("when", f"cannot be read: {error}") from error
     if why := names.wrong_reason(one.reason, predicate.names):

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,8 +63,13 @@ class Predicate(NamedTuple):
     holds: Callable[[Columns], Flags]
 
 
-def read(text: str, kinds: Mapping[str, Kind]) -> Predicate:
-    """The predicate of a text over columns of these names and kinds. Raises PredicateError."""
+def read(
+    text: str, kinds: Mapping[str, Kind], lists: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> Predicate:
+    """The predicate of a text over columns of these names and kinds. Raises PredicateError.
+
+    `lists`: of texts, which `IN @name` asks of.
+    """
     if len(text) > TEXT_MAX:
         raise PredicateError(f"it has {len(text)} characters; at most {TEXT_MAX} are read")
     if not text.strip():
@@ -76,7 +82,7 @@ def read(text: str, kinds: Mapping[str, Kind]) -> Predicate:
         raise PredicateError("it is no SQL: a quote or a bracket is not closed") from error
     if len(found) != 1 or found[0] is None:
         raise PredicateError("it is more than one condition. Join them by AND or OR, without ;")
-    reader = _Reader(kinds)
+    reader = _Reader(kinds, lists)
     holds = reader.flags(found[0], False, 0)
     return Predicate(text, frozenset(reader.names), holds)
 
@@ -114,8 +120,8 @@ Words = Callable[[Columns], Column]
 class _Reader:
     """Turns a syntax tree into functions of columns."""
 
-    def __init__(self, kinds: Mapping[str, Kind]) -> None:
-        self._kinds = kinds
+    def __init__(self, kinds: Mapping[str, Kind], lists: Mapping[str, frozenset[str]]) -> None:
+        self._kinds, self._lists = kinds, lists
         self.names: set[str] = set()
 
     def flags(self, node: Any, negated: bool, depth: int) -> Callable[[Columns], Flags]:
@@ -138,7 +144,7 @@ class _Reader:
                 high = exp.LTE(this=node.this, expression=node.args["high"])
                 found = self.flags(exp.And(this=low, expression=high), negated, depth)
             case exp.In():
-                found = self._is_in(_plain(node, "expressions"), negated, depth)
+                found = self._is_in(_plain(node, "expressions", "field"), negated, depth)
             case exp.Like():
                 _plain(node, "negate")
                 found = self._is_like(node, negated is not bool(node.args.get("negate")), depth)
@@ -199,6 +205,8 @@ class _Reader:
 
     def _is_in(self, node: exp.In, negated: bool, depth: int) -> Callable[[Columns], Flags]:
         options = node.expressions
+        if isinstance(node.args.get("field"), exp.Parameter):
+            return self._is_in_list(node, node.args["field"].name, negated, depth)
         if not options or not all(isinstance(each, exp.Literal | exp.Neg) for each in options):
             raise PredicateError(
                 f"{_shown(node)} needs a list of values in brackets, such as IN ('DE', 'AT')"
@@ -210,10 +218,7 @@ class _Reader:
             )
         if kinds == {Kind.TEXT}:
             listed = frozenset(each.name for each in options)
-            words = self._words(node.this, depth)
-            if negated:
-                return _each(words, lambda word: word != "" and word not in listed)
-            return _each(words, lambda word: word != "" and word in listed)
+            return _listed(self._words(node.this, depth), listed, negated)
         values = np.array([self._number(each, depth)({}) for each in options])
         number = self._number(node.this, depth)
         if negated:
@@ -224,6 +229,17 @@ class _Reader:
 
             return _broad(none_of)
         return _broad(lambda columns: np.isin(number(columns), values))
+
+    def _is_in_list(
+        self, node: exp.In, name: str, negated: bool, depth: int
+    ) -> Callable[[Columns], Flags]:
+        listed = self._lists.get(name)
+        if listed is None:
+            known = ", ".join(f"@{one}" for one in sorted(self._lists)) or "none"
+            raise PredicateError(f"there is no list @{name}; there are: {known}")
+        if self._kind(node.this) is not Kind.TEXT:
+            raise PredicateError(f"{_shown(node)} asks for a text, and there is a number")
+        return _listed(self._words(node.this, depth), listed, negated)
 
     def _is_like(self, node: exp.Like, negated: bool, depth: int) -> Callable[[Columns], Flags]:
         pattern = node.expression
@@ -366,6 +382,12 @@ def _first(parts: Sequence[Any], unknown: Callable[[Any], Any]) -> Any:
     for part in parts[1:]:
         found = np.where(unknown(found), part, found)
     return found
+
+
+def _listed(words: Words, listed: frozenset[str], negated: bool) -> Callable[[Columns], Flags]:
+    if negated:
+        return _each(words, lambda word: word != "" and word not in listed)
+    return _each(words, lambda word: word != "" and word in listed)
 
 
 def _each(words: Words, fits: Callable[[str], bool]) -> Callable[[Columns], Flags]:

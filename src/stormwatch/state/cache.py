@@ -50,6 +50,11 @@ class StateCache:
         if entry is not None:
             self.size -= self._cost(entity, entry)
 
+    def clear(self) -> None:
+        """Drop all."""
+        self._entries.clear()
+        self.size = 0
+
     def forget(self, place: tuple[str, int]) -> None:
         """Drop all that was last written for a partition."""
         for entity in [name for name, entry in self._entries.items() if entry.place == place]:

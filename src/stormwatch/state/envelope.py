@@ -119,6 +119,20 @@ def newest_of(blob: bytes) -> int:
         return 0
 
 
+def same_but_for_order(one: bytes, other: bytes) -> bool:
+    """Whether two states of an entity that several logs feed differ in no more than what tells in
+    which order these were read: the stamp, and the order of the marks."""
+    try:
+        found = [_any.decode(blob) for blob in (one, other)]
+    except msgspec.DecodeError:
+        return False
+    several = len({incarnation(epoch) for _, epoch, _ in found[0].marks}) > 1
+    told = [
+        (e.version, sorted(e.marks), e.newest, e.ids, bytes(e.body), e.floor) for e in found
+    ]  # fmt: skip
+    return several and told[0] == told[1]
+
+
 _any = msgspec.msgpack.Decoder(Envelope[msgspec.Raw])
 _no_body: msgspec.msgpack.Decoder[Envelope[Any]] = msgspec.msgpack.Decoder(Envelope[None])
 
@@ -171,6 +185,13 @@ def advance_marks(
         return
     kept = [m for m in marks if m[0] != partition or not same_incarnation(m[1], epoch)]
     marks[:] = [*kept[-MARKS_MAX + 1 :], (partition, epoch, offset)]
+
+
+def marks_of_others(
+    marks: list[tuple[int, int, int]], epoch: int
+) -> tuple[tuple[int, int, int], ...]:
+    """The marks of other logs than that of `epoch`."""
+    return tuple((p, e, o) for p, e, o in marks if not same_incarnation(e, epoch))
 
 
 def is_misplaced(marks: list[tuple[int, int, int]], partition: int, epoch: int) -> bool:

@@ -14,7 +14,10 @@ class Event(Protocol):
     """A parsed event: a frozen msgspec.Struct(array_like=True) with at least these.
 
     It may have `learn_only: bool`: where true it is learned and not judged (`records.NOTES`). And
-    `content`, what a repeat of it has in common with it; without, that is all of it.
+    `content`, what a repeat of it has in common with it; without, that is all of it. And
+    `is_beside: bool`: where true it comes by another log than its entity's other events, so it
+    stands in no order of time with them: it is never late and makes nothing late, and its decision
+    says after which of them it came (`Decision.after`).
     """
 
     @property
@@ -106,7 +109,8 @@ class Judge(Protocol, Generic[E, S]):
 
         Mutates `state`. Score first, then learn: the features must not see the event's own
         contribution unless the feature says so. May be called out of event-time order within the
-        allowed lateness.
+        allowed lateness. Of a domain with a `second` key (`stormwatch.state.second_key`) it takes a
+        third argument: what the event is told of that key, which becomes part of its features.
         """
 
     def decide(

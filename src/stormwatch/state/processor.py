@@ -12,7 +12,7 @@ remembers of its verdicts (`judge.Settles`: which alarms are open) may differ wi
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -45,7 +45,8 @@ from stormwatch.settings import Settings
 from stormwatch.state import envelope as known
 from stormwatch.state.cache import Entry
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
-from stormwatch.state.judge import LEARNED, UNSCORED, Event, Judge, Verdict
+from stormwatch.state.judge import LEARNED, UNSCORED, Advanced, Event, Judge, Verdict
+from stormwatch.state.second_key import Told, advance_of
 from stormwatch.state.write_timestamps import outcome_stamp, state_stamp
 
 E = TypeVar("E", bound=Event)
@@ -89,6 +90,9 @@ class Policy(NamedTuple):
         )  # fmt: skip
 
 
+_After = tuple[tuple[int, int, int], ...] | None
+
+
 class _Broken(NamedTuple):
     """A record whose processing raised, and how."""
 
@@ -113,25 +117,30 @@ class Contract(Generic[E, S]):
         self._component = component
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(domain.state, domain.new_state)
         self._may_be_marked = "learn_only" in getattr(domain.event, "__struct_fields__", ())
+        self._may_be_beside = hasattr(domain.event, "is_beside")
         self._settle = getattr(domain, "settle", None)
 
     def apply(
-        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
-    ) -> Outcomes:
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
+        told: Told | None = None,
+    ) -> Outcomes:  # fmt: skip
         """Decide a batch.
 
         `states` holds for each entity of the batch its stripe and blob (empty: never seen). `now`
-        (ms) only dates the ledger row. A record that raises is isolated, set aside as
-        `dead_lettered` with its traceback and learned by no one; its mark still advances.
-        Raises StateError for a state of another version; never raises for data.
+        (ms) only dates the ledger row. `told`: what an event is told of its second key, where the
+        domain has one; without, what is told of a key never seen. A record that raises is isolated,
+        set aside as `dead_lettered` with its traceback and learned by no one; its mark still
+        advances. Raises StateError for a state of another version; never raises for data.
         """
-        return self.apply_with_carries(fragment, parsed, states, now)[0]
+        return self.apply_with_carries(fragment, parsed, states, now, told)[0]
 
     def apply_with_carries(
-        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int
-    ) -> tuple[Outcomes, list[Any]]:
+        self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
+        told: Told | None = None,
+    ) -> tuple[Outcomes, list[Any]]:  # fmt: skip
         """As `apply`; also the carry of each decision (`Judge.advance`)."""
-        batch = _Batch(self, fragment, parsed, states, {})
+        advance = advance_of(self.domain, told)
+        batch = _Batch(self, fragment, parsed, states, {}, advance)
         try:
             return batch.run(now), batch.carries
         except FatalError:
@@ -139,10 +148,10 @@ class Contract(Generic[E, S]):
         except Exception as error:  # one by one, to set aside just the record that raises
             if isinstance(error, StormwatchError):
                 raise
-            broken = _Batch(self, fragment, parsed, states, {}).find_broken()
+            broken = _Batch(self, fragment, parsed, states, {}, advance).find_broken()
             if not broken:
                 raise
-            batch = _Batch(self, fragment, parsed, states, broken)
+            batch = _Batch(self, fragment, parsed, states, broken, advance)
             return batch.run(now), batch.carries
 
 
@@ -156,12 +165,15 @@ class _Batch(Generic[E, S]):
         parsed: Parsed[E],
         states: Mapping[str, Entry],
         broken: Mapping[tuple[int, str], _Broken],
+        advance: Callable[[S, E], Advanced],
     ) -> None:
         self._domain = contract.domain
+        self._advance = advance
         self._policy = contract._policy
         self._component = contract._component
         self._codec = contract._codec
         self._may_be_marked = contract._may_be_marked
+        self._may_be_beside = contract._may_be_beside
         self._settle = contract._settle
         self._fragment = fragment
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
@@ -176,7 +188,7 @@ class _Batch(Generic[E, S]):
         self._ends: dict[str, list[int]] = {}
         self._aside: list[SetAside] = []
         self._replayed: list[DecisionKey] = []
-        self._scored: list[tuple[int, int, E, bool]] = []
+        self._scored: list[tuple[int, int, E, bool, _After]] = []
         self._features: list[tuple[float, ...]] = []
         self.carries: list[Any] = []
         self._learned: set[int] = set()
@@ -219,7 +231,7 @@ class _Batch(Generic[E, S]):
                 age_of((timestamp for _, timestamp, _ in self._parsed.events), now),
             ),
             replayed=self._replayed,
-            timestamps=[timestamp for _, timestamp, _, _ in self._scored],
+            timestamps=[timestamp for _, timestamp, *_ in self._scored],
             degraded=sum(verdict.degraded for verdict in verdicts),
             noted=dict(self._noted),
         )
@@ -259,7 +271,7 @@ class _Batch(Generic[E, S]):
         return [
             verdict if first + nth in self._learned
             else settle(self._copies[event.entity].body, event, verdict)
-            for nth, (verdict, (_, _, event, _)) in enumerate(
+            for nth, (verdict, (_, _, event, *_)) in enumerate(
                 zip(verdicts, self._scored[first:], strict=True)
             )
         ]  # fmt: skip
@@ -267,7 +279,7 @@ class _Batch(Generic[E, S]):
     def _decided(self, first: int) -> list[Verdict]:
         """Of what was scored, from the `first` on: the domain's, but for what is learned only."""
         if not self._learned:
-            events = [event for _, _, event, _ in self._scored[first:]]
+            events = [event for _, _, event, *_ in self._scored[first:]]
             if not events:
                 return []
             return self._domain.decide(events, self._features[first:], self.carries[first:])
@@ -299,6 +311,8 @@ class _Batch(Generic[E, S]):
         misplaced = self._share is None and known.is_misplaced(
             copy.marks, fragment.partition, fragment.epoch
         )
+        is_beside = self._may_be_beside and event.is_beside  # type: ignore[attr-defined]
+        after = known.marks_of_others(copy.marks, fragment.epoch) if is_beside else None
         known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
         # After a repartition the fence orders writes alone: its stamps lie above all of these.
         stamp = state_stamp(fragment.epoch, offset) if self._share is None else 0
@@ -314,7 +328,7 @@ class _Batch(Generic[E, S]):
         found = known.find_id(copy.ids, digest)
         # Of the same time it is known as long as it is not late: decided again, it would get the
         # row that the first one has.
-        if found is not None and (found[1] >= oldest or found[1] == seconds):
+        if found is not None and (is_beside or found[1] >= oldest or found[1] == seconds):
             if found[0] == checksum:
                 self._end(EndState.DUPLICATE, offset)
             else:
@@ -323,14 +337,14 @@ class _Batch(Generic[E, S]):
                     f"id {event.id!r} was decided before with another content: the first stands",
                 )  # fmt: skip
             return
-        if event.time < newest - policy.lateness_ms:
+        if event.time < newest - policy.lateness_ms and not is_beside:
             self._set_aside(
                 offset, timestamp, event, EndState.LATE, "late",
                 f"{(newest - event.time) / 1000:.0f} s older than the newest event of "
                 f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s",
             )  # fmt: skip
             return
-        if seconds < copy.floor and event.time <= newest:
+        if seconds < copy.floor and event.time <= newest and not is_beside:
             self._set_aside(
                 offset, timestamp, event, EndState.LATE, "id_forgotten",
                 f"{name!r} had more than {policy.max_ids} events since then, whose ids fill its "
@@ -338,8 +352,8 @@ class _Batch(Generic[E, S]):
                 "dedup.max_ids.",
             )  # fmt: skip
             return
-        features, carry = self._domain.advance(copy.body, event)
-        copy.newest = max(newest, event.time)
+        features, carry = self._advance(copy.body, event)
+        copy.newest = newest if is_beside else max(newest, event.time)
         copy.ids, given_up, floor = known.remember_id(
             copy.ids, digest, checksum, seconds,
             (copy.newest - policy.memory_ms) // 1000, policy.max_ids,
@@ -351,7 +365,7 @@ class _Batch(Generic[E, S]):
             self._may_be_marked and event.learn_only  # type: ignore[attr-defined]
         ):
             self._learned.add(len(self._scored))
-        self._scored.append((offset, timestamp, event, misplaced))
+        self._scored.append((offset, timestamp, event, misplaced, after))
         self._features.append(features)
         self.carries.append(carry)
         self._end(EndState.SCORED, offset)
@@ -389,6 +403,7 @@ class _Batch(Generic[E, S]):
         timestamp: int,
         event: E,
         misplaced: bool,
+        after: _After,
         features: tuple[float, ...],
         verdict: Verdict,
     ) -> DecisionRow:
@@ -417,6 +432,7 @@ class _Batch(Generic[E, S]):
                 misplaced,
                 True if verdict.degraded else msgspec.UNSET,
                 self._mapping,
+                after=msgspec.UNSET if after is None else after,
                 learned=verdict.learned or msgspec.UNSET,
                 interval=verdict.interval or msgspec.UNSET,
             )

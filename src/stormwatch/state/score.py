@@ -15,6 +15,7 @@ from stormwatch.state.attempts import Tries
 from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.judge import Event
 from stormwatch.state.processor import Contract
+from stormwatch.state.second_key import SecondStates, Told, second_of
 from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import Fence
 
@@ -50,8 +51,15 @@ class ScoreStep(Generic[E, S]):
         store: Callable[[], Store],
         clock: Callable[[], int],
         hand_on: Callable[[Outcomes, list[Any]], Any] | None = None,
+        second_bytes: int = 0,
     ) -> None:
-        """`hand_on` makes the next step's payload of the outcomes and each decision's carry."""
+        """`hand_on` makes the next step's payload of the outcomes and each decision's carry.
+
+        `second_bytes`: of states of the domain's second key, if it has one, in memory at most;
+        0: they are not read, as where no bolt keeps them.
+        """
+        self._second_bytes = second_bytes
+        self._seconds: SecondStates[Any] | None = None
         self._contract = contract
         self._hand_on = hand_on
         self._cache = cache
@@ -101,12 +109,14 @@ class ScoreStep(Generic[E, S]):
             floor = self._fence.take(stamps)
         names = {event.entity for _, _, event in parsed.events}
         states = self._states(domain, names, floor, ahead or {})
+        told = self._told(contract, parsed)
+        more = () if told is None else (told,)
         now = self._clock()
         if self._hand_on is None:
-            outcomes = contract.apply(fragment, parsed, states, now)
+            outcomes = contract.apply(fragment, parsed, states, now, *more)
             self._open[place_of(fragment)] = (fragment, outcomes.states)
             return outcomes
-        outcomes, carries = contract.apply_with_carries(fragment, parsed, states, now)
+        outcomes, carries = contract.apply_with_carries(fragment, parsed, states, now, *more)
         self._open[place_of(fragment)] = (fragment, outcomes.states)
         return self._hand_on(outcomes, carries)
 
@@ -123,6 +133,15 @@ class ScoreStep(Generic[E, S]):
             self._keep(fragment, states)
         else:
             self._drop(states)
+
+    def _told(self, contract: Contract[E, S], parsed: Parsed[E]) -> Told | None:
+        """What the events of a batch are told of their second keys."""
+        second = second_of(contract.domain) if self._second_bytes else None
+        if second is None:
+            return None
+        if self._seconds is None:
+            self._seconds = SecondStates(second, self._stripe_of, self._store, self._second_bytes)
+        return self._seconds.look(event for _, _, event in parsed.events)
 
     def _resolve(self, fragment: Fragment) -> None:
         """Judge what was handed on: the spout goes on past a fragment only once committed."""

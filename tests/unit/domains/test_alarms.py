@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.build.evaluate.cases.alarms import Step, lived
+from apps.build.evaluate.cases.alarms import Step, buffered, lived
 from stormwatch.codec import Parsed
 from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
 from stormwatch.domains.maintenance.alarms import CALM, settle
 from stormwatch.domains.maintenance.equipment import Types, default_types, read
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.state import UnitState
-from stormwatch.records import Fragment, Reason
+from stormwatch.records import DecisionKey, Fragment, LedgerRow, Outcomes, Reason
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
+from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.judge import Verdict
 from stormwatch.state.processor import Contract, Policy
 
@@ -27,7 +28,7 @@ PUMP = read(
 TYPES = default_types()
 DOMAIN = Maintenance.load(types=Types(TYPES.default, {**TYPES.by_name, "pump": PUMP}))
 OUTCOMES = ["healthy", "watch", "service", "sensor_fault", "anomaly", "no_data", "learning"]
-CODES = {"sensor_fault": ("sensor_stuck",), "no_data": ("gap",)}
+CODES = {"sensor_fault": ("sensor_stuck", "unknown_regime"), "no_data": ("gap",)}
 
 
 class Alarmed:
@@ -85,6 +86,7 @@ def test_an_episode_has_one_alert_and_what_follows_says_that_it_is_open() -> Non
         (("service", "anomaly", "watch"), [1, 0, 0]),
         (("sensor_fault", "service", "sensor_fault"), [1, 1, 0]),
         (("no_data", "no_data", "anomaly"), [1, 0, 1]),
+        (("unknown_regime", "unknown_regime", "sensor_fault", "unknown_regime"), [1, 0, 1, 0]),
         (("learning", "noted", "silenced", "healthy"), [0, 0, 0, 0]),
     ],
 )
@@ -233,6 +235,41 @@ def test_batches_cut_anywhere_give_the_same_alerts_and_states(cuts: set[int]) ->
     assert decided(events, sorted(cuts)) == (rows, known)
 
 
+class Kept:
+    """A store and a sink in one, with decisions of a try before."""
+
+    def __init__(self, found: list[Any]) -> None:
+        self.found, self.sent = found, list[bytes]()
+
+    def find_decisions(self, domain: str, keys: Any) -> list[Any]:
+        return self.found
+
+    def write_outcomes(self, *outcomes: Any) -> None: ...
+
+    def flush(self, timeout: float) -> None: ...
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        self.sent.append(value)
+
+
+def test_a_replay_tells_again_of_alerts_and_not_of_what_followed_them() -> None:
+    rows, _ = decided(troubled(), [])
+    tried = [row for row in rows if row.outcome in ALERT_OUTCOMES]
+    assert {row.alert for row in tried} == {True, False}
+    kept = Kept(tried)
+    fragment = Fragment("readings", 0, 1, 0, 121, 1, 1)
+    outcomes = Outcomes(
+        fragment, "maintenance", 1, [], [], [], LedgerRow(fragment, "score", {}, 0),
+        [DecisionKey(row.stripe, row.entity, row.time, row.id) for row in tried], [],
+    )  # fmt: skip
+    step: Any = StoreStep(
+        lambda: kept, lambda: kept, Topics("alerts", "letters"), ALERT_OUTCOMES, 1.0,
+        lambda done: None,
+    )  # fmt: skip
+    step.work_all([(fragment, outcomes)])
+    assert [msgspec.json.decode(one)["id"] for one in kept.sent] == ["60", "90", "end"]
+
+
 def test_the_protocol_counts_the_rows_of_units_that_failed() -> None:
     made = [
         Step("a", 70, "service", True), Step("a", 1, "service", False),
@@ -241,3 +278,8 @@ def test_the_protocol_counts_the_rows_of_units_that_failed() -> None:
         Step("b", 0, "service", True), Step("c", 5, "service", True),
     ]  # fmt: skip
     assert lived(made) == [(1, 2, True, True), (2, 2, False, False)]
+
+
+def test_a_buffer_has_its_newest_first() -> None:
+    life: Any = [(nth, 9 - nth) for nth in range(7)]
+    assert [nth for nth, _ in buffered(life, 3)] == [2, 0, 1, 5, 3, 4, 6]

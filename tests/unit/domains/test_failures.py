@@ -1,6 +1,7 @@
 """The probability of a failure, and its mode, where a model of labelled failures judges."""
 
 import json
+import math
 from math import pi
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 import pytest
 
 from stormwatch.domains.maintenance import Maintenance
-from stormwatch.domains.maintenance.anomalies import FEATURE_SET
 from stormwatch.domains.maintenance.equipment import EquipmentError, read, shipped
 from stormwatch.domains.maintenance.equipment.derived import derive
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.failures import Failures, Limits, feature_set
+from stormwatch.domains.maintenance.findings import FEATURE_SET
 from stormwatch.domains.maintenance.judging_any import MODEL
 from stormwatch.errors import ModelError
 from stormwatch.models import NoModel
@@ -157,6 +158,27 @@ def test_out_of_distribution_the_model_alone_warns_of_nothing() -> None:
     assert (far.outcome, far.noted) == ("healthy", OUT_OF_DISTRIBUTION)
     assert far.reasons[-1].code == "out_of_distribution"
     assert (limit.outcome, limit.noted) == ("service", OUT_OF_DISTRIBUTION)
+
+
+class Once(Sure):
+    """The same, and it has no score in time when it is asked again."""
+
+    def __init__(self, card: Any) -> None:
+        super().__init__(card)
+        self.asked = 0
+
+    def predict(self, rows: Any) -> list[float]:
+        self.asked += 1
+        return [0.9 if self.asked == 1 else math.nan] * len(rows)
+
+
+def test_where_the_model_has_no_time_to_name_the_mode_the_rules_alone_decide() -> None:
+    """So that another try, or a proof, finds the very same decision under its mark."""
+    row, base = (50.0, 0.0, 0.2, 0.0), [Verdict("healthy")]
+    judge = Failures(MILLING, Once(DOMAIN._failures["milling"]._model.card))
+    (late,) = judge.judge([row], [HEALTHY], base)
+    assert late.degraded
+    assert [late] == judge.by_rules().judge([row], [HEALTHY], base)
 
 
 def test_a_reading_unlike_the_training_is_counted() -> None:

@@ -58,3 +58,12 @@ def test_rules_decide_of_it_as_where_there_is_no_model() -> None:
     assert verdict.outcome == by_rules.outcome == "decline"
     assert verdict.reasons[:-1] == by_rules.reasons
     assert verdict.reasons[-1].code == OUT_OF_DISTRIBUTION
+
+
+def test_where_the_model_has_no_score_nothing_is_held_back() -> None:
+    class Silent(Certain):
+        def predict(self, rows: object) -> list[float]:
+            return [float("nan")] * len(rows)  # type: ignore[arg-type]
+
+    (verdict,) = Scorer(Silent(), RULES)([EVENT], [row(seen=5_000.0)], ["EUR"])
+    assert (verdict.degraded, verdict.noted, verdict.reasons) == (True, "", ())

@@ -169,6 +169,56 @@ def test_a_rule_decides_outright_or_is_noted_or_is_off(
     assert [reason.code for reason in verdict.reasons] == codes
 
 
+LISTS = """
+[lists]
+stolen = ["c-1"]
+trusted = ["t-9"]
+
+[[rule]]
+id = "stolen"
+when = "customer IN @stolen"
+outcome = "decline"
+reason = "{customer} is listed as stolen"
+
+[[rule]]
+id = "trusted"
+when = "terminal IN @trusted AND merchant IS NULL"
+outcome = "approve"
+reason = "{terminal} is trusted"
+
+[[rule]]
+id = "large"
+when = "amount >= 100"
+weight = 1.0
+reason = "{amount}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("customer", "terminal", "amount", "outcome", "codes"),
+    [
+        ("c-1", "t-1", 1, "decline", ["stolen"]),
+        ("c-2", "t-9", 500, "approve", ["trusted"]),
+        ("c-2", "t-1", 500, "decline", ["large"]),
+        ("c-1", "t-9", 500, "decline", ["stolen", "trusted", "large"]),
+        ("c-2", "t-1", 1, "approve", []),
+    ],
+)
+def test_deny_wins_over_allow_and_allow_over_weights_and_model(
+    tmp_path: Path, customer: str, terminal: str, amount: int, outcome: str, codes: list[str]
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(LISTS)
+    domain = Fraud(Path(NONE), rule_set=rules.read(file, FEATURE_NAMES))
+    event = Transaction("i", customer, terminal, NOON, amount, "EUR")
+    row, carry = domain.advance(domain.new_state(), event)
+    (verdict,) = domain.decide([event], [row], [carry])
+    assert (verdict.outcome, [reason.code for reason in verdict.reasons]) == (outcome, codes)
+    changed = tmp_path / "changed.toml"
+    changed.write_text(LISTS.replace('"c-1"', '"c-1", "c-3"'))
+    assert rules.read(changed, FEATURE_NAMES).version != domain.rules_version
+
+
 def test_workers_get_the_text_and_read_the_same_rules(tmp_path: Path) -> None:
     for name, text in (("rules.toml", TOML), ("rules.json", JSON)):
         file = tmp_path / name

@@ -29,7 +29,7 @@ def named(folder: Path, **texts: str) -> str:
 def test_several_topics_with_a_mapping_each(tmp_path: Path) -> None:
     both = named(tmp_path, own=PAYSIM, mobile='topic = "mobile"\n' + PAYSIM)
     settings = Settings(mapping_transactions=both)
-    assert topics(settings, "transactions") == ("transactions", "mobile")
+    assert topics(settings, "transactions") == ("transactions", "mobile", "labels")
     assert list(chosen(settings, TARGET)) == ["transactions", "mobile"]
     travelled = Settings(mapping_transactions=text_of(both))
     assert marks(travelled) == marks(settings) and len(set(marks(settings).values())) == 2
@@ -41,7 +41,7 @@ def test_a_list_in_the_settings_file_is_taken(tmp_path: Path) -> None:
         one.strip() for one in named(tmp_path, a=PAYSIM, b='topic = "b"\n' + PAYSIM).split(",")
     ]
     (tmp_path / "stormwatch.toml").write_text(f"[mapping]\ntransactions = {listed}\n")
-    assert topics(load({}, root=tmp_path), "transactions") == ("transactions", "b")
+    assert topics(load({}, root=tmp_path), "transactions") == ("transactions", "b", "labels")
 
 
 def test_a_mark_is_the_version_and_a_hash_of_the_text() -> None:

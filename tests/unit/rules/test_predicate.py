@@ -80,6 +80,21 @@ def test_it_fires_where_sqlite_says_that_it_is_true(
     assert read(text, KINDS).holds(columns(rows)).tolist() == by_sqlite(text, rows)
 
 
+def test_a_list_is_asked_by_its_name() -> None:
+    data = columns([(1.0, 1.0, text, "") for text in ("DE", "FR", "")])
+    lists = {"home": frozenset({"DE", "AT"})}
+    for text, fires in (
+        ("country IN @home", [True, False, False]),
+        ("country NOT IN @home", [False, True, False]),
+        ("NOT country IN @home OR a > 5", [False, True, False]),
+    ):
+        assert read(text, KINDS, lists).holds(data).tolist() == fires
+    with pytest.raises(PredicateError, match="no list @hom; there are: @home"):
+        read("country IN @hom", KINDS, lists)
+    with pytest.raises(PredicateError, match="asks for a text"):
+        read("a IN @home", KINDS, lists)
+
+
 def test_it_knows_what_it_asks_of() -> None:
     assert read("a > 1 AND (b > 2 OR country = 'DE')", KINDS).names == {"a", "b", "country"}
 

@@ -5,10 +5,13 @@ through the domain's `advance`, `decide` and `settle`, one after another. An ale
 written to the table of alerts. The baseline is a row for each reading whose outcome is one of the
 alerts, which is what there was before alarms had episodes. A unit is warned if an alert says
 `service` before its last cycle.
+
+The same units once more with buffers: of each BURST readings the newest comes first and then the
+others in order, as after a lost connection. `not learned` are readings that came too late for that.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +20,10 @@ from apps.data.generate.readings import readings
 from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.state import UnitState
+from stormwatch.records import NOT_LEARNED
 
 UNITS, SEEDS = 30, 5
+BURST = 24
 NEVER_LATE = 10**14
 EARLY = 60
 """Cycles left from which up a `service` is too early."""
@@ -31,6 +36,7 @@ class Step(NamedTuple):
     life: int  # cycles left
     outcome: str
     is_alert: bool
+    is_learned: bool = True
 
 
 class Lived(NamedTuple):
@@ -42,23 +48,40 @@ class Lived(NamedTuple):
     is_early: bool
 
 
-def steps(seed: int, units: int) -> Iterator[Step]:
-    """The first `units` units of a fleet, each to its failure, decided as the bolt does."""
-    domain, states, left = Maintenance.load(), defaultdict[str, UnitState](UnitState), units
+def fleet(seed: int, units: int) -> list[list[tuple[Reading, int]]]:
+    """The readings of the first `units` units of a fleet, each to its failure, and cycles left."""
+    parse = Maintenance.load().parse
+    found: list[list[tuple[Reading, int]]] = [[] for _ in range(units)]
+    left = units
     for made in readings(seed, units=units):
-        event = domain.parse(made.value, NEVER_LATE)
-        assert isinstance(event, Reading), event
-        if int(event.unit.rpartition("/")[2]) > units:
-            continue
-        state = states[event.unit]
+        number = int(made.key.rpartition(b"/")[2])
+        if number <= units:
+            event = parse(made.value, NEVER_LATE)
+            assert isinstance(event, Reading), event
+            found[number - 1].append((event, made.life))
+            left -= made.life == 0
+            if not left:
+                break
+    return found
+
+
+def buffered(
+    of: Sequence[tuple[Reading, int]], burst: int = BURST
+) -> list[tuple[Reading, int]]:  # fmt: skip
+    """The same readings, of each `burst` the newest first."""
+    some = [of[start : start + burst] for start in range(0, len(of), burst)]
+    return [each for one in some for each in (one[-1], *one[:-1])]
+
+
+def steps(of: Iterable[tuple[Reading, int]]) -> Iterator[Step]:
+    """The readings of one unit, decided as the bolt does."""
+    domain, state = Maintenance.load(), UnitState()
+    for event, life in of:
         row, carry = domain.advance(state, event)
         (verdict,) = domain.decide([event], [row], [carry])
         verdict = domain.settle(state, event, verdict)
         is_alert = verdict.outcome in ALERT_OUTCOMES and verdict.alert is not False
-        yield Step(event.unit, made.life, verdict.outcome, is_alert)
-        left -= made.life == 0
-        if not left:
-            return
+        yield Step(event.unit, life, verdict.outcome, is_alert, verdict.noted != NOT_LEARNED)
 
 
 def lived(of: Iterable[Step]) -> list[Lived]:
@@ -74,21 +97,25 @@ def lived(of: Iterable[Step]) -> list[Lived]:
             any(step.outcome == "service" and step.life >= EARLY for step in unit),
         )
         for unit in by_unit.values()
-        if unit[-1].life == 0
+        if any(step.life == 0 for step in unit)
     ]
 
 
 def run(data: Path | None, say: Say) -> list[Figure]:
     """See above."""
-    fleets = []
+    fleets, late, unlearned = [], [], []
     for seed in range(1, SEEDS + 1):
         say(f"  seed {seed} of {SEEDS}")
-        fleets.append(lived(steps(seed, UNITS)))
+        units = fleet(seed, UNITS)
+        fleets.append(lived(step for unit in units for step in steps(unit)))
+        came = [step for unit in units for step in steps(buffered(unit))]
+        late.append(lived(came))
+        unlearned.append(1 - sum(step.is_learned for step in came) / len(came))
 
-    def mean(name: str) -> list[float]:
-        return [sum(getattr(one, name) for one in fleet) / len(fleet) for fleet in fleets]
+    def mean(name: str, of: list[list[Lived]] = fleets) -> list[float]:
+        return [sum(getattr(one, name) for one in units) / len(units) for units in of]
 
-    many = [sum(one.rows > 2 for one in fleet) / len(fleet) for fleet in fleets]
+    many = [sum(one.rows > 2 for one in units) / len(units) for units in fleets]
     before = sum(mean("readings")) / SEEDS
     return [
         figure("alert rows a failing unit", mean("rows"), baseline=before, reach=2.0, up=False,
@@ -97,6 +124,9 @@ def run(data: Path | None, say: Say) -> list[Figure]:
         figure("failing units warned before their last cycle, share", mean("is_warned")),
         figure(f"units due for service {EARLY} cycles or more before they fail, share",
                mean("is_early"), up=False),
+        figure("warned before their last cycle, with buffers, share", mean("is_warned", late)),
+        figure("alert rows a failing unit, with buffers", mean("rows", late), up=False),
+        figure("readings not learned, with buffers, share", unlearned, up=False),
     ]  # fmt: skip
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from apps.build.evaluate.case import Case, Figure, Say, figure
 from apps.build.training import nab
 from stormwatch.domains.maintenance import Maintenance
-from stormwatch.domains.maintenance.anomalies import LIMIT
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.findings import LIMIT
 
 SENSOR = "value"
 

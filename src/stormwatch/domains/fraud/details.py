@@ -48,7 +48,10 @@ NUMBERS = ("distance_km", "speed_kmh", "from_customer_km")
 """What rules may compare besides features; nothing holds of one that is not known."""
 TEXTS = (
     "kind", "category", "channel", "entry", "authorisation", "original", "country", "counterparty",
+    "customer", "terminal", "merchant", "currency",
 )  # fmt: skip
+_OWN = ("country", "customer", "terminal", "merchant", "currency")
+"""Those that are not among the details, but of each payment."""
 """What rules may look up; "" where it is not known."""
 
 
@@ -118,8 +121,9 @@ def takes_back(event: Transaction) -> bool:
 
 def text_of(event: Transaction, name: str) -> str:
     """One of TEXTS."""
-    if name == "country":
-        return event.country
+    if name in _OWN:
+        own: str = getattr(event, name)
+        return own
     more = event.more
     if more is None:
         return PURCHASE if name == "kind" else ""

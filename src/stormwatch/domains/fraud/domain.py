@@ -11,6 +11,7 @@ from stormwatch.domains.fraud.details import Carry
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import BEFORE, FEATURE_NAMES, FEATURE_SET, WINDOWS
 from stormwatch.domains.fraud.parse import parse, to_wire
+from stormwatch.domains.fraud.second import TERMINALS
 from stormwatch.domains.fraud.state import CustomerState, new_state
 from stormwatch.features import names
 from stormwatch.models import NONE, Card, Model, Supply, load, now
@@ -49,6 +50,7 @@ class Fraud:
     }
     """Of labels, and of decisions that were made before terminals were known."""
     alert_outcomes = ALERT_OUTCOMES
+    second = TERMINALS
 
     def __init__(
         self,

@@ -75,6 +75,11 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True):
         return self.customer
 
     @property
+    def is_beside(self) -> bool:
+        """A label comes by a topic of its own."""
+        return self.label is not None
+
+    @property
     def content(self) -> tuple[object, ...]:
         """What a repeat of it has in common with it: all but how the time was written and whether
         it is history."""

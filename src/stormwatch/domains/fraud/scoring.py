@@ -48,6 +48,14 @@ class Thresholds(NamedTuple):
         return limits
 
 
+class _Ruled(NamedTuple):
+    """Of each row what rules alone decide: `review` holds of what is declined, too."""
+
+    approve: NDArray[np.bool_]
+    review: NDArray[np.bool_]
+    decline: NDArray[np.bool_]
+
+
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
@@ -57,19 +65,19 @@ class Scorer:
         Thresholds.of(model.card)
         distribution.of(model.card)
 
-    def _by_rules(
-        self, fired: Sequence[tuple[Rule, NDArray[np.bool_]]], size: int
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Of each row whether rules alone have it reviewed, and declined."""
+    def _by_rules(self, fired: Sequence[tuple[Rule, NDArray[np.bool_]]], size: int) -> "_Ruled":
+        """What rules alone have done with each row."""
         weights = np.zeros(size)
-        outright = {name: np.zeros(size, np.bool_) for name in ("review", "decline")}
+        outright = {name: np.zeros(size, np.bool_) for name in ("approve", "review", "decline")}
         for rule, hits in fired:
             if rule.state == "live":
                 weights += rule.weight * hits
                 if rule.outcome:
                     outright[rule.outcome] |= hits
-        decline = outright["decline"] | (weights >= self._rules.decline_from)
-        return decline | outright["review"] | (weights >= self._rules.review_from), decline
+        approve = outright["approve"] & ~outright["decline"]
+        decline = outright["decline"] | ((weights >= self._rules.decline_from) & ~approve)
+        review = outright["review"] | (weights >= self._rules.review_from)
+        return _Ruled(approve, decline | (review & ~approve), decline)
 
     def __call__(
         self,
@@ -90,7 +98,8 @@ class Scorer:
         found = scores(self._model, rows)
         limits = Thresholds.of(self._model.card)
         trained_on = distribution.of(self._model.card)
-        outside = trained_on.outside(rows) if trained_on else np.zeros(len(rows), np.bool_)
+        outside = np.isfinite(found)  # without a score there is nothing to hold back
+        outside &= trained_on.outside(rows) if trained_on else False
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
@@ -98,17 +107,24 @@ class Scorer:
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
-        review, decline = self._by_rules(fired, len(rows))
+        ruled = self._by_rules(fired, len(rows))
         by_model = np.where(outside, UNSCORED, found)
-        suspect = (by_model >= limits.review) | review
+        suspect = ((by_model >= limits.review) & ~ruled.approve) | ruled.review
         for row in np.flatnonzero(suspect).tolist():
             rules = [rule for rule, hits in fired if hits[row] and rule.state == "live"]
             score = float(by_model[row])
             made = Found(events[row], features[row], carries[row], score, limits)
-            declined = (score >= limits.decline and not made.unsure) or decline[row]
+            declined = (score >= limits.decline and not made.unsure) or ruled.decline[row]
             verdicts[row] = verdicts[row]._replace(
                 outcome="decline" if declined else "review", reasons=made.reasons(rules)
             )
+        for row in np.flatnonzero(ruled.approve).tolist():
+            rules = [
+                rule for rule, hits in fired
+                if hits[row] and rule.outcome == "approve" and rule.state == "live"
+            ]  # fmt: skip
+            made = Found(events[row], features[row], carries[row], UNSCORED, limits)
+            verdicts[row] = verdicts[row]._replace(reasons=made.reasons(rules))
         for rule, hits in fired:
             for row in np.flatnonzero(hits).tolist() if rule.state == "shadow" else ():
                 made = Found(events[row], features[row], carries[row], UNSCORED, limits)

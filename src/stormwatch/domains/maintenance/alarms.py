@@ -1,11 +1,11 @@
 """Alarms with hysteresis: one an episode, which escalates and calms. Pure.
 
-What is wrong with a unit is of three tracks: the machine itself (watch, anomaly, service, each
-worse than the one before), a sensor of it, and its silence. A track's alarm opens with the first
-reading whose outcome says so, and that reading is the alert (a watch is told only). What comes
-after it while the alarm is open is decided and told as ever and is no alert again, unless the
-machine gets worse than it was in this episode: it escalates. CALM readings in a row without this
-trouble close it.
+What is wrong with a unit is of four tracks: the machine itself (watch, anomaly, service, each worse
+than the one before), a sensor of it, its silence, and conditions that the model does not know. A
+track's alarm opens with the first reading whose outcome says so, and that reading is the alert (a
+watch is told only). What comes after it while the alarm is open is decided and told as ever and is
+no alert again, unless the machine gets worse than it was in this episode: it escalates. CALM
+readings in a row without this trouble close it.
 
 An overhaul, a failure and a maintenance window end all alarms of the unit, a replaced sensor those
 of sensors; in a window nothing opens. A reading older than the newest one that was judged since the
@@ -27,7 +27,11 @@ LEVELS = {"watch": 1, "anomaly": 2, "service": 3}
 _WORDS = ("", *LEVELS)
 _QUIET = frozenset({"healthy", "learning", "noted", "silenced"})
 _ENDING = frozenset({"overhaul", "failure", "window"})
-_TRACKS = {"sensor_fault": "sensor", "no_data": "silence", **dict.fromkeys(LEVELS, "machine")}
+_TELLING = {"sensor": "sensor_fault", "silence": "no_data", "regime": "unknown_regime"}
+_CODES = {"sensor": ("sensor", "clock"), "silence": ("gap",), "regime": ("unknown_regime",)}
+"""How the codes of reasons begin that tell of a track's trouble beside a worse outcome."""
+_TRACKS = {**{outcome: name for name, outcome in _TELLING.items()},
+           **dict.fromkeys(LEVELS, "machine")}  # fmt: skip
 
 
 def settle(state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
@@ -58,8 +62,8 @@ def settle(state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
             alert = None if rose else False
         if reason is not None and (name == own or not track.level):
             reasons.append(reason)
-    is_open = alarm.machine.level or alarm.sensor.level or alarm.silence.level
-    state.alarm = alarm if is_open else None
+    tracks = (alarm.machine, alarm.sensor, alarm.silence, alarm.regime)
+    state.alarm = alarm if any(track.level for track in tracks) else None
     return verdict._replace(reasons=(*verdict.reasons, *reasons), alert=alert)
 
 
@@ -72,13 +76,11 @@ def _levels(
     is_odd = any(each.startswith("anomaly") for each in codes)  # and was told of before
     machine = None if is_check or (is_calm and is_odd) else 0 if is_calm else LEVELS.get(outcome)
     yield "machine", alarm.machine, machine
-    for name, track, telling, code in (
-        ("sensor", alarm.sensor, "sensor_fault", "sensor"),
-        ("silence", alarm.silence, "no_data", "gap"),
-    ):
+    for name, code in _CODES.items():
+        track: Track = getattr(alarm, name)
         lasts = any(each.startswith(code) for each in codes)
         level = track.level if lasts else None if is_check else 0
-        yield name, track, 1 if outcome == telling else level
+        yield name, track, 1 if outcome == _TELLING[name] else level
 
 
 def _fold(track: Track, level: int | None, time: int, is_new: bool) -> tuple[bool, Reason | None]:

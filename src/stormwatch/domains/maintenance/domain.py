@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from stormwatch.domains.maintenance import alarms, anomalies, lives, reorder
+from stormwatch.domains.maintenance import alarms, findings, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import (
     Types,
@@ -27,6 +27,7 @@ from stormwatch.domains.maintenance.features import (
     Normal,
     advance,
 )
+from stormwatch.domains.maintenance.health import clock
 from stormwatch.domains.maintenance.judging import (
     Thresholds,
     is_elsewhere,
@@ -65,7 +66,7 @@ from stormwatch.state.judge import Advanced, Verdict, Versions
 
 LIFE_CAP = 125.0
 """The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
-ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data"})
+ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data", "unknown_regime"})
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -96,8 +97,8 @@ class Maintenance:
     feature_names = FEATURE_NAMES
     feature_set = FEATURE_SET
     other_features: ClassVar = {
-        anomalies.FEATURE_SET: anomalies.NAMES,
-        **anomalies.FEATURES_BEFORE,
+        findings.FEATURE_SET: findings.NAMES,
+        **findings.FEATURES_BEFORE,
         EVENT_FEATURES: (),
         OLD_SET: OLD_FEATURES,
         **{
@@ -198,7 +199,7 @@ class Maintenance:
     def other_versions(self) -> frozenset[Versions]:
         """Model, rules and features of what the remaining-life model does not judge."""
         kinds = self._types.by_name.values()
-        judged = {(MODEL, kind.label, anomalies.FEATURE_SET) for kind in kinds}
+        judged = {(MODEL, kind.label, findings.FEATURE_SET) for kind in kinds}
         judged |= {(NONE, kind.label, EVENT_FEATURES) for kind in kinds}
         for name, one in self._failures.items():
             kind = self._types.by_name[name]
@@ -223,17 +224,18 @@ class Maintenance:
         The carry: what the verdict is to be noted as, if the reading is not learned; of other types
         and of events what else the verdict is made of.
         """
-        if (
-            event.event is None
-            and event.equipment in self._wearing
-            and isinstance(state.body, bytes)
-        ):
-            row, state.recent, note = reorder.follow(state, state.recent, event, self._learn)
-            return row, note or None
         kind = self._types.of(event.equipment)
-        return lives.advance(
+        skew_s = 0.0
+        if event.event is None and event.time > lives.since(state):
+            state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
+        is_plain = event.equipment in self._wearing and isinstance(state.body, bytes)
+        if event.event is None and is_plain:
+            row, state.recent, note = reorder.follow(state, state.recent, event, self._learn)
+            return row, Carry(kind, note=note, skew_s=skew_s) if skew_s else note or None
+        row, carry = lives.advance(
             state, event, kind, self._judges[kind.name], self._learn, self._failures.get(kind.name)
         )
+        return row, carry._replace(skew_s=skew_s) if skew_s else carry
 
     def _learn(self, state: UnitState, reading: Reading) -> tuple[float, ...]:
         """A turbofan's features with this reading in them."""

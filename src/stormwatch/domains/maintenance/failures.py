@@ -10,7 +10,7 @@ type declares has to be exceeded as well.
 """
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,6 +129,9 @@ class Failures:
                  for is_out, row in zip(outside, rows, strict=True)]  # fmt: skip
         told = [at for at, p in enumerate(found) if p >= limits.watch and not alone[at]]
         modes = dict(zip(told, self._explained([rows[at] for at in told]), strict=True))
+        for at, named in modes.items():
+            if any(not isfinite(p) for _, p in named):  # it had no time to tell all: as if none
+                found[at] = nan
         out = []
         for at, (p, row, one) in enumerate(zip(found, rows, base, strict=True)):
             if not isfinite(p):
@@ -175,7 +178,8 @@ class Failures:
 
     def _explained(self, rows: Sequence[Row]) -> list[list[tuple[int, float]]]:
         """Of each row its modes, the likeliest first: at what place, and the probability that is
-        left of it alone. The first is always there, others where they alone were enough."""
+        left of it alone (nan: there is no score). The first is always there, others where they
+        alone were enough."""
         if not rows or not self._modes:
             return [[] for _ in rows]
         asked = [
@@ -186,12 +190,15 @@ class Failures:
             for row in rows
             for _, _, own in self._modes
         ]
-        alone = [round6(p) if isfinite(p) else 0.0 for p in self._model.predict(asked)]
+        alone = [round6(p) if isfinite(p) else p for p in self._model.predict(asked)]
         size, out = len(self._modes), []
         enough = Limits.of(self._model.card).service
         for start in range(0, len(alone), size):
-            ranked = sorted(enumerate(alone[start : start + size]), key=lambda one: -one[1])
-            out.append([ranked[0], *(one for one in ranked[1:] if one[1] >= enough)])
+            own = list(enumerate(alone[start : start + size]))
+            if all(isfinite(p) for _, p in own):
+                own.sort(key=lambda one: -one[1])
+                own = [own[0], *(one for one in own[1:] if one[1] >= enough)]
+            out.append(own)
         return out
 
     def _told(self, at: int, alone: float, sensors: dict[str, float], row: Row) -> Reason:

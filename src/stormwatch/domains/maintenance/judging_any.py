@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from operator import ge
 
-from stormwatch.domains.maintenance.anomalies import (
+from stormwatch.domains.maintenance.equipment import Equipment
+from stormwatch.domains.maintenance.findings import (
     BROKEN,
     FAR_OFF,
     FEATURE_SET,
@@ -12,7 +13,7 @@ from stormwatch.domains.maintenance.anomalies import (
     Finding,
     Findings,
 )
-from stormwatch.domains.maintenance.equipment import Equipment
+from stormwatch.domains.maintenance.health import KINDS
 from stormwatch.domains.maintenance.lives import Carry, told
 from stormwatch.domains.maintenance.normals import LEARNING
 from stormwatch.models import NONE
@@ -23,6 +24,7 @@ MODEL = "any-2"
 """The version of how normals are learned and judged, as decisions have it."""
 EVENT_FEATURES = "event-1"
 """The feature set of a decision about an event of a unit: there are none."""
+HEALTH = frozenset(KINDS[1:])
 MOST_TOLD = 8
 """Sensors that are told of one by one."""
 
@@ -75,9 +77,23 @@ def with_life(verdict: Verdict, carry: Carry, alerts: frozenset[str]) -> Verdict
     reasons = (*carry.reasons, *verdict.reasons)
     if carry.findings is None:
         reasons = (*reasons, *_gap(carry))
-    silenced = carry.is_window and verdict.outcome in alerts
-    outcome = "silenced" if silenced else verdict.outcome
+    outcome = verdict.outcome
+    if carry.skew_s:
+        reasons = (*reasons, _skew(carry.skew_s))
+        outcome = outcome if outcome in alerts else "sensor_fault"
+    if carry.is_window and outcome in alerts:
+        outcome = "silenced"
     return verdict._replace(outcome=outcome, reasons=reasons, noted=carry.note or verdict.noted)
+
+
+def _skew(seconds: float) -> Reason:
+    side = "ahead" if seconds > 0 else "behind"
+    return Reason(
+        "clock_skew",
+        f"clock skew: the unit's clock is {abs(seconds):,.0f} s {side} of the times of its "
+        "readings before; what goes by time cannot be believed",
+        seconds,
+    )
 
 
 def _gap(carry: Carry) -> Iterator[Reason]:
@@ -133,7 +149,9 @@ def _far_off(kind: Equipment, each: Finding) -> Reason:
 
 def _broken(kind: Equipment, each: Finding) -> Reason:
     called, value = _called(kind, each.name), _measured(kind, each.name, each.value)
-    if each.kind == "stuck":
+    if each.kind in HEALTH:
+        text = _unwell(kind, each)
+    elif each.kind == "stuck":
         text = f"{called} has had the same value {each.known} times in a row: {value}"
     elif each.kind == "sentinel":
         text = (
@@ -144,6 +162,29 @@ def _broken(kind: Equipment, each: Finding) -> Reason:
         low, high = kind.sensors[each.name].plausible
         text = f"{called} reads {value}; a working sensor reads {low:g} to {high:g}"
     return Reason(f"sensor_{each.kind}", text)
+
+
+def _unwell(kind: Equipment, each: Finding) -> str:
+    """What is wrong with a sensor, apart from the machine: see `health`."""
+    called, value = _called(kind, each.name), _measured(kind, each.name, each.value)
+    normal, since = f"{each.centre:.6g}", f"for {each.known} readings"
+    if each.kind == "dropout" and each.value == each.value and not each.sigma:
+        return f"dropout: {called or 'a sensor that was always there'} is absent {since}"
+    said = {
+        "dropout": f"dropout: {called} reads 0 again and again; its normal is {normal}",
+        "drift": f"drift: {called} alone goes away from its normal of {normal}, now {value}; the "
+        "other sensors are as ever",
+        "offset": f"offset: {called} reads {value} {since}, beside its normal of {normal}, and as "
+        "steadily as before; the other sensors are as ever",
+        "spikes": f"spikes: {called} leaps away from its normal of {normal} and comes back at once",
+        "noise": f"noise: {called} is scattered far more widely about its normal of {normal}",
+        "unit": f"unit change: {called} reads {value} {since}, its normal of {normal} read as if "
+        f"{each.about}",
+        "clipping": f"clipping: {called} has {value} as its limit again and again",
+        "swapped": f"swapped: {called} reads {value} {since}, which is normal of "
+        f"{each.about or 'another sensor'}, and the other way round",
+    }
+    return said[each.kind]
 
 
 def _young(found: list[Finding]) -> Reason:

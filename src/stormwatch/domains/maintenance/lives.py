@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from stormwatch.domains.maintenance import features, normals, reorder
-from stormwatch.domains.maintenance.anomalies import BROKEN, Anomalies, Findings
+from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.failures import Failures
+from stormwatch.domains.maintenance.findings import BROKEN, Findings
 from stormwatch.domains.maintenance.reorder import Advance
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
@@ -30,6 +31,7 @@ class Carry(NamedTuple):
     reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
     silent_s: float = 0.0  # nothing was heard of the unit for longer than its type allows
     is_window: bool = False
+    skew_s: float = 0.0  # seconds by which the unit's clock is off
     is_again: bool = False  # no more surprising than what was told a few readings before
 
 
@@ -94,6 +96,11 @@ def advance(
     if inputs is None:
         return _row(findings, silent_s), carry
     return inputs, carry._replace(inputs=inputs)
+
+
+def since(state: UnitState) -> int:
+    """When the unit's life began, ms, as far as it is known."""
+    return state.body.since if isinstance(state.body, Life) else 0
 
 
 def _again(life: Life, score: float) -> bool:

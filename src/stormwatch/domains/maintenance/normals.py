@@ -21,13 +21,17 @@ ROW = Struct("<8sqHHHdd12f")
 """Digest of the name, time (ms) of the newest value, values learned, run of one value, longest run
 before it, newest value, centre; smallest step, spread, lowest and highest value, level (three as
 distances from the centre), cosine and sine of the day, near and far mean of what is left, scale of
-it, and two of `health`."""
+it; readings of the unit since its newest, and the share of them that has the sensor."""
 SIZE = ROW.size
+GONE = Struct("<2f")
+"""The last two of a row."""
 
 _MARK = b"\xff\x02"  # no count of rows: the layout before had at most 64
 _HEAD = len(_MARK) + 2 + RARE.size
 YOUNG = Struct("<8sqHHHddf")
 """The beginning of a row; while a sensor is being learned its first values follow."""
+MEANS, MEANS_AT = Struct("<2f"), YOUNG.size + 6 * 4
+"""The near and far mean, and where in a row they are."""
 _KEPT = Struct("<f")
 _MEAN_OF_NORMAL = 0.8  # the mean distance of normal noise from its mean, in its deviations
 Young = tuple[bytes, int, int, int, int, float, float, float]
@@ -41,26 +45,27 @@ def digest_of(name: str) -> bytes:
 
 
 class Normals:
-    """The rows, and the counts of the unit's histograms."""
+    """The rows, the counts of the unit's histograms, and what `health` keeps of its suspects."""
 
-    __slots__ = ("rare", "rows")
+    __slots__ = ("rare", "rows", "watched")
 
     def __init__(self, body: bytes, unit: str) -> None:
         """Raises StateError for a `body` of another layout."""
         if body[:2] == _MARK:
-            if len(body) != _HEAD + body[2] * SIZE:
-                raise _other(body, unit, _HEAD + body[2] * SIZE)
+            end = _HEAD + body[2] * SIZE
+            if len(body) != end + body[3]:
+                raise _other(body, unit, end + body[3])
             self.rare = list(RARE.unpack_from(body, 4))
-            self.rows = bytearray(body[_HEAD:])
+            self.rows, self.watched = bytearray(body[_HEAD:end]), body[end:]
         else:
-            self.rare = [0] * 30
+            self.rare, self.watched = [0] * 30, b""
             self.rows = _old(body, unit) if body else bytearray()
 
     @property
     def packed(self) -> bytes:
         """The bytes to store."""
-        head = _MARK + bytes((len(self.rows) // SIZE, 0))
-        return head + RARE.pack(*self.rare) + self.rows
+        head = _MARK + bytes((len(self.rows) // SIZE, len(self.watched)))
+        return head + RARE.pack(*self.rare) + self.rows + self.watched
 
     def find(self, digest: bytes) -> int:
         """Where a sensor's row begins; -1 where there is none."""
@@ -96,7 +101,7 @@ class Normals:
     def put(self, at: int, young: Young, spread: float, low: float, high: float) -> None:
         """Write a row whose means begin; `low`, `high`: as distances from its centre."""
         scale = spread * _MEAN_OF_NORMAL
-        ROW.pack_into(self.rows, at, *young, spread, low, high, *[0.0] * 5, scale, 0.0, 0.0)
+        ROW.pack_into(self.rows, at, *young, spread, low, high, *[0.0] * 5, scale, 0.0, 1.0)
 
     def first(self, at: int) -> tuple[Young, list[float]]:
         """The row of a sensor that is being learned, and the values kept of it."""
@@ -149,6 +154,7 @@ def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
     found, digest = Normals(body, unit), digest_of(name)
     if (at := found.find(digest)) >= 0:
         found.clear(at, digest, time)
+        found.watched = b""
     return found.packed
 
 

@@ -12,6 +12,9 @@ nothing is learned twice.
 
 from bisect import bisect_left
 from collections.abc import Callable
+from math import isnan, nan
+from operator import itemgetter
+from struct import Struct
 
 import msgspec
 
@@ -29,13 +32,9 @@ Advance = Callable[[UnitState, Reading], Row]
 """Learns a reading that is newer than what the state has learned, and gives its features."""
 
 _NAMES = tuple(sensor.name for sensor in WEARING)
-_SCALE = 1e4
-"""A value with up to four decimals is kept as a whole number of these parts: half the bytes."""
-_MOST = 1e9
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(
-    tuple[int, tuple[float, ...], tuple[int | float | None, ...]]
-).decode  # cycle, settings, sensors in the order of _NAMES
+_TAKE = itemgetter(*_NAMES)
+_HEAD = Struct(f"<qI{len(_NAMES)}d")  # time, cycle, sensors (nan: absent); the settings follow
+_SETTINGS = [Struct(f"<{count}d") for count in range(9)]
 
 
 def follow(
@@ -115,18 +114,12 @@ def _known(state: UnitState) -> Known:
 
 
 def _packed(event: Reading) -> bytes:
-    values = [None if value is None else _short(value) for value in map(event.sensors.get, _NAMES)]
-    return event.time.to_bytes(8, "little", signed=True) + _encode(
-        (event.cycle, event.settings, values)
-    )
-
-
-def _short(value: float) -> int | float:
-    if -_MOST < value < _MOST:
-        parts = round(value * _SCALE)
-        if parts / _SCALE == value:
-            return parts
-    return value
+    try:
+        values = _TAKE(event.sensors)
+    except KeyError:
+        values = tuple(event.sensors.get(name, nan) for name in _NAMES)
+    settings = event.settings
+    return _HEAD.pack(event.time, event.cycle, *values) + _SETTINGS[len(settings)].pack(*settings)
 
 
 def _time(packed: bytes) -> int:
@@ -134,10 +127,9 @@ def _time(packed: bytes) -> int:
 
 
 def _unpacked(packed: bytes, unit: str) -> Reading:
-    cycle, settings, values = _decode(packed[8:])
-    sensors = {
-        name: value if isinstance(value, float) else value / _SCALE
-        for name, value in zip(_NAMES, values, strict=False)
-        if value is not None
-    }
-    return Reading("", unit, _time(packed), cycle, settings, sensors)
+    time, cycle, *values = _HEAD.unpack_from(packed)
+    count = (len(packed) - _HEAD.size) // 8
+    settings = _SETTINGS[count].unpack_from(packed, _HEAD.size)
+    pairs = zip(_NAMES, values, strict=True)
+    sensors = {name: value for name, value in pairs if not isnan(value)}
+    return Reading("", unit, time, cycle, settings, sensors)

@@ -33,6 +33,7 @@ class Alarm(msgspec.Struct, array_like=True):
     machine: Track = msgspec.field(default_factory=Track)
     sensor: Track = msgspec.field(default_factory=Track)
     silence: Track = msgspec.field(default_factory=Track)
+    regime: Track = msgspec.field(default_factory=Track)
 
 
 class Known(msgspec.Struct, array_like=True, frozen=True):
@@ -64,3 +65,4 @@ class UnitState(msgspec.Struct, array_like=True):
     body: bytes | Life = b""
     alarm: Alarm | None = None  # None: none is open
     recent: Recent | None = None
+    clock: bytes = b""  # of its readings' times: see `health.clock`

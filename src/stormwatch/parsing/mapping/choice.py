@@ -15,6 +15,8 @@ from stormwatch.settings import Settings
 
 PRESET = "preset:"
 SETTINGS = tuple(f.name for f in fields(Settings) if f.name.startswith("mapping_"))
+_LABELS = {"transactions": "topic_labels"}
+"""Of which events there are labels: the setting of their topic."""
 
 
 class _Named(NamedTuple):
@@ -51,10 +53,28 @@ def chosen(settings: Settings, target: Target) -> dict[str, Mapped]:
     return {topic: _ready(one, target) for topic, one in _by_topic(settings, target.event).items()}
 
 
+def label_topic(settings: Settings, events: str) -> str:
+    """The topic of labels of these events, "" where there is none."""
+    found: str = getattr(settings, _LABELS[events]) if events in _LABELS else ""
+    return found
+
+
 def topics(settings: Settings, events: str) -> tuple[str, ...]:
-    """The topics of these events: the setting's, then those of mappings. Raises SettingsError."""
+    """The topics of these events: the setting's, those of mappings, then that of their labels.
+
+    Raises SettingsError.
+    """
     own: str = getattr(settings, f"topic_{events}")
-    found = tuple(dict.fromkeys((own, *_by_topic(settings, events))))
+    labels = label_topic(settings, events)
+    found = tuple(
+        dict.fromkeys((own, *_by_topic(settings, events), *((labels,) if labels else ())))
+    )
+    if len(found) == 2 and found[1] == labels and not settings.topology_chain:
+        raise SettingsError(
+            f"Labels of {events} come from a topic of their own, {labels}, so an entity comes from "
+            "two: then score and store must be one process. Set topology.chain = true, or "
+            f'{_LABELS[events].replace("_", ".", 1)} = "" to read no labels.'
+        )
     if len(found) > 1 and not settings.topology_chain:
         raise SettingsError(
             f"{events} come from {len(found)} topics ({', '.join(found)}), and an entity may come "

@@ -7,7 +7,7 @@ import pytest
 from apps.build.evaluate.cases.nab import crossed, scores_of
 from apps.build.training.nab import Series
 from stormwatch.domains.maintenance import Maintenance
-from stormwatch.domains.maintenance.anomalies import LIMIT
+from stormwatch.domains.maintenance.findings import LIMIT
 
 MINUTES = 300_000
 

@@ -164,3 +164,10 @@ def test_components_are_named_by_what_they_run(
     command: list[str], name: str, expected: str
 ) -> None:
     assert component_of(command, name) == expected
+
+
+def test_sparse_is_told_that_the_topology_was_linted(tmp_path: Path) -> None:
+    program = "import os, sys; print(os.environ['STORMWATCH_SPARSE_CHECKED'], file=sys.stderr)"
+    made, told = topology(tmp_path, program)
+    until(lambda: made.code is not None and len(told) == 1)
+    assert told == [("toy", "yes")]

@@ -167,6 +167,7 @@ def test_a_run_is_not_ok_when_a_topology_gave_up_or_the_ledger_is_not_whole() ->
 
 def test_streams_are_chosen_by_name() -> None:
     assert [s.topology for s in streams(Settings())] == ["fraud", "maintenance"]
-    assert streams(Settings(), "fraud") == [FRAUD]
+    assert streams(Settings(), "fraud") == [FRAUD._replace(more=("labels",))]
+    assert streams(Settings(topic_labels=""), "fraud") == [FRAUD]
     with pytest.raises(SettingsError, match="Choose one of: fraud, maintenance, .*all"):
         streams(Settings(), "frod")

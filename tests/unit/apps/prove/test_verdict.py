@@ -119,7 +119,7 @@ def test_doubts_make_it_invalid_whatever_was_found(want: Tables, have: Tables) -
 
 def test_a_fault_after_the_last_decided_record_is_a_doubt() -> None:
     stored = Stored(
-        Tables(), [Written(0, 0, 0, 1, "score", 50), Written(0, 0, 2, 2, "score", 9)], []
+        Tables(), [Written("t", 0, 0, 0, 1, "score", 50), Written("t", 0, 0, 2, 2, "score", 9)], []
     )
     times = {(0, 0): 1_000, (0, 1): 900, (0, 2): 930}
     assert late_faults([949], stored, times) == []
