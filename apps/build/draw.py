@@ -7,6 +7,7 @@ from typing import Any
 from streamparse import Spout
 
 from apps.build.lint import load
+from stormwatch.parsing.mapping import label_topic
 from stormwatch.settings import Settings
 from stormwatch.settings import load as load_settings
 
@@ -68,8 +69,14 @@ def _reads(spec: Any, settings: Settings) -> list[str]:
     setting = getattr(spec.component_cls, "topic_setting", None)
     if setting is None:
         return []
-    place = f"kafka_{setting}"
-    return [_kafka(setting, settings), f"{place} --> {_id(spec.name)}"]
+    topics = [setting]
+    if label_topic(settings, setting.removeprefix("topic_")):
+        topics.append("topic_labels")
+    return [
+        line
+        for each in topics
+        for line in (_kafka(each, settings), f"kafka_{each} --> {_id(spec.name)}")
+    ]
 
 
 def _writes(spec: Any, settings: Settings) -> list[str]:

@@ -104,6 +104,10 @@ def train(
         Path | None,
         typer.Option(metavar="DIR", help="Public data; by default generated events."),
     ] = None,
+    cmapss: Annotated[
+        str,
+        typer.Option("--set", help="Of several C-MAPSS sets in --data, such as FD002."),
+    ] = "",
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 7,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="By default the folder that the bolts load.")
@@ -157,7 +161,7 @@ def train(
     else:
         from apps.build.training.maintenance import train_maintenance
 
-        card = train_maintenance(folder, seed, data)
+        card = train_maintenance(folder, seed, data, cmapss)
     print(f"{card.version} is in {folder}")
     for name, value in card.metrics.items():
         print(f"  {name:<24} {value:.4f}")

@@ -50,7 +50,7 @@ def test_a_killed_storm_changes_nothing(environment: Environment) -> None:
 @pytest.mark.slow
 def test_the_spread_form_decides_the_same(environment: Environment) -> None:
     campaign = named("kill-bolt")
-    spread = {**campaign.settings, "topology_chain": False}
+    spread = {**campaign.settings, "topology_chain": False, "topic_labels": ""}
     held(environment, replace(campaign, faults=both_halves, settings=spread), 4)
 
 

@@ -89,7 +89,7 @@ def test_two_topics_of_one_domain_each_by_its_own_mapping(
         assert not made.world.store.tables.get("dead_letters")
         with pytest.raises(SettingsError, match="not provable"):
             provable(made.settings, "fraud")
-        assert one(made.settings, "fraud").topics == ("transactions", "shop", "web")
+        assert one(made.settings, "fraud").topics == ("transactions", "shop", "web", "labels")
 
 
 def test_a_topic_that_is_not_keyed_by_its_entity_is_repartitioned(

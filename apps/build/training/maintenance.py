@@ -20,6 +20,7 @@ from apps.build.training.remaining_life import (
     BATCH,
     CUTS,
     DECAY,
+    EARLY,
     EPOCHS,
     FOLDS,
     HIDDEN,
@@ -50,17 +51,18 @@ ENGINES = 120
 """Simulated engines."""
 
 
-def train_maintenance(out: Path, seed: int, data: Path | None = None) -> Card:
+def train_maintenance(out: Path, seed: int, data: Path | None = None, chosen: str = "") -> Card:
     """Train and write the model folder `out`; its card tells how good it is on held-out engines.
 
-    Of several C-MAPSS sets in `data` the first is taken. Raises SettingsError where it has none.
+    `chosen`: of several C-MAPSS sets in `data`; "": the first. Raises SettingsError where it is not
+    there.
     """
     test: list[Unit] = []
     if data is None:
         units = read.simulated(readings(seed, units=ENGINES), ENGINES)
         name, words = "", f"{ENGINES} engines of apps.data.generate.readings, seed {seed}"
     else:
-        name = _first(data)
+        name = _one_of(data, chosen)
         units = read.run_to_failure(data, name)
         words = f"C-MAPSS {name} (Saxena, Goebel, Simon, Eklund, PHM 2008), train_{name}.txt"
         if (data / f"test_{name}.txt").exists():
@@ -95,13 +97,15 @@ def _covered(interval: Interval, cases: Cases) -> dict[str, float]:
     return {"coverage": round(share, 4), "width": round(width, 2)}
 
 
-def _first(data: Path) -> str:
+def _one_of(data: Path, chosen: str) -> str:
     found = read.sets(data)
     if not found:
         raise SettingsError(
             f"{data} has no C-MAPSS set: no file train_FD001.txt, or of another such name."
         )
-    return found[0]
+    if chosen and chosen not in found:
+        raise SettingsError(f"{data} has no C-MAPSS set {chosen!r}; there are {', '.join(found)}.")
+    return chosen or found[0]
 
 
 def _saved(
@@ -117,7 +121,7 @@ def _saved(
         data_hash=read.digest(known), seed=seed,
         parameters=TREES | {
             "networks": NETWORKS, "hidden": "-".join(map(str, HIDDEN)), "epochs": EPOCHS,
-            "batch": BATCH, "rate": RATE, "decay": DECAY, "share_of_trees": SHARE,
+            "batch": BATCH, "rate": RATE, "decay": DECAY, "share_of_trees": SHARE, "early": EARLY,
         },
         libraries=libraries(("lightgbm", "scikit-learn", "numpy")),
         distribution=describe(rows, estimator(blend)(rows)),

@@ -1,20 +1,25 @@
 """One pass over a partition: what the core decides of each offset of the range. Pure."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from apps.data.mappings import parser
-from apps.operate.domains import MAKE
+from apps.operate.domains import MAKE, one
 from apps.prove.verdict import oracle
 from apps.prove.verdict.oracle import Batch
+from apps.prove.verdict.recorded import AsRecorded, Find, Recorded, read
 from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.archive import Archive
+from stormwatch.codec import Parsed
 from stormwatch.ledger.bitmap import offsets
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Decision, DecisionKey, DecisionRow, EndState
 from stormwatch.settings import Settings
 
+_AT_ONCE = 500
+"""Decisions that are asked for together."""
 _decode = msgspec.json.Decoder(Decision).decode
 
 
@@ -27,6 +32,41 @@ class Range(NamedTuple):
     last: int
 
 
+class Recall:
+    """What stored decisions recorded, asked for by batch. Called as `recorded.Find`."""
+
+    def __init__(self, settings: Settings, archive: Archive, name: str) -> None:
+        self._archive, self._name, self._stripes = archive, name, settings.layout_stripes
+        self._found: dict[tuple[str, int, str], Recorded] = {}
+
+    def look(self, parsed: Parsed[Any]) -> None:
+        """Read those of a batch's events; what was read before is forgotten."""
+        self._found = self._read([event for _, _, event in parsed.events])
+
+    def of(self, events: Sequence[Any]) -> Find:
+        """Of these alone."""
+        found: dict[tuple[str, int, str], Recorded] = {}
+        for first in range(0, len(events), _AT_ONCE):
+            found |= self._read(events[first : first + _AT_ONCE])
+        return lambda event: found.get((event.entity, event.time, event.id))
+
+    def _read(self, events: Sequence[Any]) -> dict[tuple[str, int, str], Recorded]:
+        rows = self._archive.find_decisions(self._name, [self.key_of(each) for each in events])
+        return {
+            (row.entity, row.time, row.id): told
+            for row in rows
+            if (told := read(row.body)) is not None
+        }
+
+    def key_of(self, event: Any) -> DecisionKey:
+        """Where its decision is."""
+        stripe = stripe_of(event.entity, self._stripes)
+        return DecisionKey(stripe, event.entity, event.time, event.id)
+
+    def __call__(self, event: Any) -> Recorded | None:
+        return self._found.get((event.entity, event.time, event.id))
+
+
 class Pass(NamedTuple):
     """What came of the range."""
 
@@ -37,19 +77,28 @@ class Pass(NamedTuple):
     before: int  # records that were run through before the range, for its states
 
 
-def run(settings: Settings, name: str, batches: Iterable[Batch], of: Range) -> Pass:
-    """Run the batches, which begin where the states do. Raises ModelError."""
-    domain = MAKE[name](settings)
-    core = oracle.Core(settings, domain, parser(settings, of.topic, domain))
+def run(
+    settings: Settings, name: str, batches: Iterable[Batch], of: Range, recorded: Recall
+) -> Pass:
+    """Run the batches, which begin where the states do; what they recorded is told by `recorded`.
+
+    Batches of labels between them lead to states, and are no part of the range. Raises ModelError.
+    """
+    domain: Any = AsRecorded(MAKE[name](settings), recorded)
+    stream = one(settings, name)
+    parsers = {topic: parser(settings, topic, domain) for topic in stream.topics}
+    core = oracle.Core(settings, domain, parsers, recorded.look)
     made = Pass({}, {}, {}, "", 0)
     before, model = 0, ""
     for batch in batches:
-        before += sum(record.offset < of.first for record in batch.records)
         parsed = core.apply(batch)
+        if batch.fragment.topic != of.topic:
+            core.forget()
+            continue
+        before += sum(record.offset < of.first for record in batch.records)
         if batch.fragment.last >= of.first:
             for offset, _, event in parsed.events if parsed is not None else ():
-                stripe = stripe_of(event.entity, settings.layout_stripes)
-                made.keys[offset] = DecisionKey(stripe, event.entity, event.time, event.id)
+                made.keys[offset] = recorded.key_of(event)
             model = _collect(core.store, name, made) or model
         core.forget()
     wanted = range(of.first, of.last + 1)

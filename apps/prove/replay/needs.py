@@ -5,17 +5,19 @@ from functools import cached_property, partial
 
 import msgspec
 
-from apps.prove.replay.course import Pass, Range
-from apps.prove.verdict import oracle
+from apps.data.mappings import parser
+from apps.operate.domains import MAKE
+from apps.prove.replay.course import Pass, Range, Recall
 from apps.prove.verdict.as_judged import AsJudged, of_archive
-from apps.prove.verdict.oracle import Batch, Span
+from apps.prove.verdict.beside import merged, placed
+from apps.prove.verdict.oracle import Batch, Span, cut
 from stormwatch.adapters import log_reader
 from stormwatch.archive import Archive
 from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.ledger.bitmap import offsets
 from stormwatch.ledger.reconcile import log_rows, segments
 from stormwatch.ports import Source
-from stormwatch.records import Decision, DecisionRow, EndState, Record
+from stormwatch.records import Decision, DecisionRow, EndState, Record, Rejection
 from stormwatch.settings import Settings
 
 BATCH = 500
@@ -38,10 +40,13 @@ class Needs:
     """One range of one partition. Every method may raise ReplayRefused, InfrastructureError."""
 
     def __init__(
-        self, settings: Settings, archive: Archive, source: Source, name: str, of: Range
-    ) -> None:
+        self, settings: Settings, archive: Archive, source: Source, name: str, of: Range,
+        labels: Source | None = None,
+    ) -> None:  # fmt: skip
+        """`labels`: of the topic of labels, where there is one."""
         self._settings, self._archive, self._source = settings, archive, source
-        self._name, self._of = name, of
+        self._name, self._of, self._labels = name, of, labels
+        self.recorded = Recall(settings, archive, name)
         self._spans = self._reach()
 
     def _reach(self) -> list[Span]:
@@ -139,8 +144,44 @@ class Needs:
         return AsJudged(self._settings, read)
 
     def batches(self) -> Iterator[Batch]:
-        """The log from where reading began to the range's end."""
-        killers = self._killers()
+        """The log from where reading began to the range's end, labels where they were learned."""
+        if self._labels is None:
+            return self._payments()
+        topic = self._settings.topic_labels
+        starts = [
+            (epoch, first)
+            for place, epoch, first in self._archive.ledger_starts(topic)
+            if place == self._of.partition
+        ]
+        marks = self._labels.watermarks(self._of.partition)
+        spans = [
+            Span(topic, self._of.partition, epoch, max(low, marks.low), high)
+            for epoch, low, high in segments(starts, None, marks.high)
+        ]
+        killers = self._killers(topic)
+        judged = AsJudged(self._settings, partial(of_archive, self._archive, self._name, topic))
+        batches: list[Batch] = []
+        for span in spans:
+            read = log_reader.records(self._labels, span.partition, span.first, span.end)
+
+            def kills(record: Record, epoch: int = span.epoch) -> bool:
+                return (epoch, record.offset) in killers
+
+            batches += cut(span, judged(span.partition, read), lambda: 1, kills)
+        domain = MAKE[self._name](self._settings)
+        skew_ms = self._settings.future_skew_s * 1000
+        parse = partial(parser(self._settings, topic, domain), future_skew_ms=skew_ms)
+        events = [
+            event
+            for batch in batches
+            for record in batch.records
+            if record.value is not None
+            and not isinstance(event := parse(record.value, record.dated), Rejection)
+        ]
+        return merged(self._payments(), placed(batches, parse, self.recorded.of(events)))
+
+    def _payments(self) -> Iterator[Batch]:
+        killers = self._killers(self._of.topic)
         for span in self._spans:
             read = log_reader.records(self._source, span.partition, span.first, span.end)
             runs = self._judged(span.partition, read)
@@ -148,14 +189,14 @@ class Needs:
             def kills(record: Record, epoch: int = span.epoch) -> bool:
                 return (epoch, record.offset) in killers
 
-            yield from oracle.cut(span, runs, lambda: BATCH, kills)
+            yield from cut(span, runs, lambda: BATCH, kills)
 
-    def _killers(self) -> set[tuple[int, int]]:
+    def _killers(self, topic: str) -> set[tuple[int, int]]:
         """Records that killed their process: they are not run again, but believed."""
         of = self._of
         return {
             (letter.epoch, letter.row.offset)
             for letter in self._archive.asides(self._name)
             if letter.row.code == "kills_process"
-            and (letter.topic, letter.partition) == (of.topic, of.partition)
+            and (letter.topic, letter.partition) == (topic, of.partition)
         }

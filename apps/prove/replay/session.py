@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,18 @@ class Replay:
     """One range of one partition. Raises ReplayRefused, InfrastructureError, ModelError."""
 
     def __init__(
-        self, settings: Settings, archive: Archive, source: Source, name: str, of: Range
-    ) -> None:
+        self, settings: Settings, archive: Archive, source: Source, name: str, of: Range,
+        labels: Source | None = None,
+    ) -> None:  # fmt: skip
+        """`labels`: of the topic of labels, where there is one."""
         self._settings, self._name, self._of = settings, name, of
-        self._needs = Needs(settings, archive, source, name, of)
+        self._needs = Needs(settings, archive, source, name, of, labels)
 
     def proof(self, folders: Sequence[Path] = ()) -> Proof:
         """Compare with what is stored. `folders` are searched for the stored models' versions."""
         of, ends = self._of, self._needs.ends()
         settings = self._settings
-        made = run(settings, self._name, self._needs.batches(), of)
+        made = run(settings, self._name, self._needs.batches(), of, self._needs.recorded)
         stored = self._needs.stored(ends, made)
         passes = {made.model: made}
         domain = MAKE[self._name](settings)
@@ -51,7 +53,9 @@ class Replay:
             if model not in passes:
                 folder = str(self._model(model, domain, folders))
                 changed = _with(self._name, settings, "model", folder)
-                passes[model] = run(changed, self._name, self._needs.batches(), of)
+                passes[model] = run(
+                    changed, self._name, self._needs.batches(), of, self._needs.recorded
+                )
         replayed = dict(made.decisions)
         for offset, row in stored.decisions.items():
             other = passes.get(_model_of(row), made).decisions.get(offset)
@@ -73,7 +77,7 @@ class Replay:
             settings = _with(self._name, settings, "model", str(folder))
         if rules is not None:
             settings = _with(self._name, settings, "rules", str(rules))
-        made = run(settings, self._name, self._needs.batches(), self._of)
+        made = run(settings, self._name, self._needs.batches(), self._of, self._needs.recorded)
         stored = self._needs.stored(self._needs.ends(), made).decisions
         readable = {offset: row for offset, row in stored.items() if _model_of(row)}
         of = self._of
@@ -132,7 +136,11 @@ def opened(
 ) -> Iterator[Replay]:
     """A replay with a source of its own. Raises SettingsError for a range that is none."""
     stream = provable(settings, name)
-    with closing(connect.source(settings, stream.topic)) as source:
+    with ExitStack() as stack:
+        source, *others = (
+            stack.enter_context(closing(connect.source(settings, topic))) for topic in stream.topics
+        )
+        labels = next((each for each in others if each.describe() is not None), None)
         info = source.describe()
         if info is None or partition not in range(info.partitions) or not 0 <= first <= last:
             parts = 0 if info is None else info.partitions
@@ -141,4 +149,4 @@ def opened(
                 f"has {parts} partitions, from 0 on, and --from is not above --to."
             )
         of = Range(stream.topic, partition, first, last)
-        yield Replay(settings, archive, source, name, of)
+        yield Replay(settings, archive, source, name, of, labels)

@@ -72,6 +72,15 @@ def judge(
     )  # fmt: skip
 
 
+def beyond(made: Judgement, found: Sequence[Finding]) -> None:
+    """Add what was found beside the tables, in place."""
+    for finding in found:
+        made.counts[finding.kind] = made.counts.get(finding.kind, 0) + 1
+    made.findings += found[:EXAMPLES]
+    if found and made.status == PASS:
+        made.status = FAIL
+
+
 def compare(want: Tables, have: Tables) -> list[Finding]:
     """Each row that is missing, extra, doubled or different."""
     found: list[Finding] = []

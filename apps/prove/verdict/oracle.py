@@ -47,9 +47,10 @@ def expected(
     batches: Iterable[Batch],
     domain: Domain[Any, Any],
     parse_one: Parse,
+    look: Callable[[Parsed[Any]], None] = lambda parsed: None,
 ) -> MemoryStore:
-    """The tables that these batches lead to, in this order."""
-    core = Core(settings, domain, parse_one)
+    """The tables that these batches lead to, in this order; `look` is told of each of them."""
+    core = Core(settings, domain, parse_one, look)
     for batch in batches:
         core.apply(batch)
     return core.store

@@ -1,30 +1,40 @@
 """What is kept by a second key, held against the log: each visit counted once. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from apps.prove.verdict.judge import Finding
+from stormwatch.codec import Parsed
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.second_key import SecondKey
 
 TABLE = "states"
 
 
-def expected(second: SecondKey[Any, Any, Any], events: Iterable[Any]) -> dict[str, bytes]:
-    """Key -> its state, encoded, once it has learned all these events: of an id the first one, as
-    stands first in its partition."""
-    met: dict[str, set[str]] = defaultdict(set)
-    states: dict[str, Any] = {}
-    for event in events:
-        for visit in second.visits(event):
-            if visit.id not in met[visit.entity]:
-                met[visit.entity].add(visit.id)
-                state = states.setdefault(visit.entity, second.new_state())
-                second.learn(state, visit)
-    return {key: msgspec.msgpack.encode(state) for key, state in states.items()}
+class Learned:
+    """What a second key has to know: all events of the logs, of an id of a key the first one."""
+
+    def __init__(self, second: SecondKey[Any, Any, Any]) -> None:
+        self._second = second
+        self._met: dict[str, set[str]] = defaultdict(set)
+        self._states: dict[str, Any] = {}
+
+    def look(self, parsed: Parsed[Any]) -> None:
+        """The next batch; each partition's in the order of its offsets."""
+        for _, _, event in parsed.events:
+            for visit in self._second.visits(event):
+                key = visit.entity
+                if visit.id not in self._met[key]:
+                    self._met[key].add(visit.id)
+                    state = self._states.setdefault(key, self._second.new_state())
+                    self._second.learn(state, visit)
+
+    def states(self) -> dict[str, bytes]:
+        """Key -> its state, encoded."""
+        return {key: msgspec.msgpack.encode(state) for key, state in self._states.items()}
 
 
 def differences(

@@ -15,15 +15,17 @@ from apps.prove.verdict import degraded, oracle, preconditions, tables
 from apps.prove.verdict.as_judged import AsJudged, of_tables
 from apps.prove.verdict.beside import merged, placed
 from apps.prove.verdict.epochs import aligned
-from apps.prove.verdict.judge import FAIL, Judgement, judge
+from apps.prove.verdict.judge import FAIL, Judgement, beyond, judge
 from apps.prove.verdict.kafka import TopicReader
 from apps.prove.verdict.oracle import Batch, Span
 from apps.prove.verdict.preconditions import Times
 from apps.prove.verdict.recorded import AsRecorded, Stored
+from apps.prove.verdict.second import Learned, differences
 from apps.prove.verdict.tables import Tables, of_memory, stored
 from stormwatch.records import EndState, Record
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
+from stormwatch.state.second_key import second_of
 
 CUT_MAX = 700
 """Records in one of the oracle's batches at most: another cut than the topology's."""
@@ -68,10 +70,13 @@ def verdict(
             )
         ]
         batches = merged(first.batches(size, killers, times), labels)
+        key = second_of(domain) if settings.topology_terminals else None
+        learned = None if key is None else Learned(key)
+        look = learned.look if learned else lambda parsed: None
         told: Any = AsRecorded(domain, find)
         believed: Any = degraded.Partly(told, degraded.marked(have.tables))
         degraded.take_fallen(have.tables)
-        want = of_memory(oracle.expected(settings, batches, believed, parsers))
+        want = of_memory(oracle.expected(settings, batches, believed, parsers, look))
         why += [doubt for log in logs for doubt in log.undecided(want)]
         why += preconditions.versions(have.tables, domain)
         why += preconditions.late_faults(faults, have.of(stream.topic), times)
@@ -80,6 +85,10 @@ def verdict(
         parse = partial(parsers[stream.topic], future_skew_ms=skew_ms)
         read = _Events(_scored(first.reader, first.spans, want, parse, first.judged))
         made = judge(want, have.tables, seed, why, read, told)
+        if key is not None and learned is not None:
+            there = stored(settings, key.name, ()).tables.states
+            blobs = {entity: bytes(blob) for (_, _, entity), blob in there.items()}
+            beyond(made, list(differences(key, learned.states(), blobs)))
     spans = first.spans
     if made.status == FAIL and len({span.epoch for span in spans}) > 1:
         made.why.append(

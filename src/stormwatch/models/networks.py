@@ -35,7 +35,8 @@ class Layer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Blend(msgspec.Struct, frozen=True, array_like=True):
-    """`share` of the trees and the rest of the networks' mean, each cut to `low` and `high`."""
+    """`share` of the trees and the rest of the networks' mean, each cut to `low` and `high`, less
+    `early`."""
 
     trees: Trees
     centre: list[float]  # of each input: taken off before it is divided by `scale`
@@ -45,6 +46,7 @@ class Blend(msgspec.Struct, frozen=True, array_like=True):
     share: float
     low: float
     high: float
+    early: float = 0.0  # taken off the mean: by so much it errs early rather than late
 
 
 class BlendModel:
@@ -67,7 +69,7 @@ class BlendModel:
             raise ValueError("the parts of the blend do not fit together")
         self._networks = [_arrays(layers, width) for layers in blend.networks]
         self._unit, self._share = blend.unit, blend.share
-        self._low, self._high = blend.low, blend.high
+        self._low, self._high, self._early = blend.low, blend.high, blend.early
 
     def predict(self, rows: Sequence[tuple[float, ...]] | Floats) -> list[float]:
         """One score a row, in order; each depends on its own row alone. NaN counts as 0.
@@ -83,7 +85,8 @@ class BlendModel:
         for layers in self._networks:
             total += np.clip(_run(inputs, layers) * self._unit, self._low, self._high)
         mean = total / len(self._networks)
-        scores: list[float] = (self._share * grown + (1.0 - self._share) * mean).tolist()
+        found = self._share * grown + (1.0 - self._share) * mean - self._early
+        scores: list[float] = np.maximum(found, self._low).tolist()
         return scores
 
 

@@ -277,7 +277,7 @@ def test_the_protocol_counts_the_rows_of_units_that_failed() -> None:
         Step("b", 2, "watch", False), Step("b", 1, "sensor_fault", True),
         Step("b", 0, "service", True), Step("c", 5, "service", True),
     ]  # fmt: skip
-    assert lived(made) == [(1, 2, True, True), (2, 2, False, False)]
+    assert lived(made) == [(1, 2, True, True, True), (2, 2, False, False, True)]
 
 
 def test_a_buffer_has_its_newest_first() -> None:

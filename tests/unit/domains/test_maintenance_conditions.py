@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.data.generate.flights import _CENTRES, _NOISES, CONDITIONS, flights
-from stormwatch.domains.maintenance import features
+from stormwatch.domains.maintenance import features, memory
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.features import (
     BASELINE,
@@ -106,15 +106,15 @@ def test_with_and_without_masks_the_same_bits_are_learned(data) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     count = data.draw(st.integers(1, 60))
     normal = Normal()
-    memory = features._Memory()
-    masked = features._Memory()
+    plain = memory.Memory()
+    masked = memory.Memory()
     values = np.array([s.nominal for s in WEARING])
     for _ in range(count):
         values = np.where(rng.random(14) < 0.3, values, values + rng.normal(size=14))
         z = normal.z(values, 0)
-        features._learn(memory, values, None, z)
-        features._learn(masked, values, np.ones(14, dtype=bool), z)
-        assert memory.packed(1) == masked.packed(1)
+        memory.learn(plain, values, None, z)
+        memory.learn(masked, values, np.ones(14, dtype=bool), z)
+        assert plain.packed(1) == masked.packed(1)
 
 
 def test_a_state_of_the_feature_set_before_carries_on() -> None:
@@ -122,7 +122,7 @@ def test_a_state_of_the_feature_set_before_carries_on() -> None:
     rng = np.random.default_rng(4)
     z = rng.normal(size=(6, 14)).astype(np.float32)  # last, fast, mid, slow, base, squares
     z[5] = abs(z[5]) * 15
-    body = features._OLD.pack(bytes([30] * 14 + [1] * 14), *z.ravel().tolist())
+    body = memory._OLD.pack(bytes([30] * 14 + [1] * 14), *z.ravel().tolist())
     assert len(body) == 364
     state = UnitState(1000, 40, 0, body)
     late = Reading("x", "a/b/1", 500, 40, (), {s.name: s.nominal for s in WEARING})
@@ -144,7 +144,7 @@ def test_a_sensor_that_was_stuck_before_is_still_stuck() -> None:
     sensors = {s.name: s.nominal + s.noise for s in WEARING}
     z = np.zeros((6, 14), np.float32)
     z[0] = Normal().z(np.array(list(sensors.values())), 0).astype(np.float32)
-    body = features._OLD.pack(bytes([30] * 14 + [20] * 14), *z.ravel().tolist())
+    body = memory._OLD.pack(bytes([30] * 14 + [20] * 14), *z.ravel().tolist())
     row = advance(UnitState(1, 40, 0, body), Reading("x", "a/b/1", 2, 41, (), sensors), Normal())
     assert row[FEATURE_NAMES.index("stuck_run")] == 21
 
@@ -154,7 +154,7 @@ def test_under_another_normal_a_unit_begins_again_and_says_so(old: bool) -> None
     events = flown(1, 50)
     state = UnitState()
     if old:
-        state = UnitState(1, 1, 0, features._OLD.pack(bytes([30] * 28), *[1.0] * 84))
+        state = UnitState(1, 1, 0, memory._OLD.pack(bytes([30] * 28), *[1.0] * 84))
     else:
         for event in events[:40]:
             advance(state, event, Normal())
@@ -175,7 +175,7 @@ def test_in_an_unknown_condition_nothing_is_learned_and_it_is_counted() -> None:
         assert (row["condition"] == UNKNOWN) is not here
         assert row["age"] == n and row["known"] == n
         if not here and before:
-            old, new = (features._HEAD.size, state.body)
+            old, new = (memory._HEAD.size, state.body)
             assert before[old:] == new[old:], "no sensor has learned"
     assert 0 < seen < 40 and row["elsewhere"] > 0.5
 
@@ -208,7 +208,7 @@ def test_a_new_sensor_begins_again_alone(old: bool) -> None:
     state = UnitState()
     for event in flown(1, 30):
         advance(state, event, Normal())
-    body = features._OLD.pack(bytes([30] * 28), *[1.0] * 84) if old else state.body
+    body = memory._OLD.pack(bytes([30] * 28), *[1.0] * 84) if old else state.body
     assert isinstance(body, bytes)
     left = forget(body, "T30", 5, "a/b/1")
     late = Reading("x", "a/b/1", 0, 1, (), {s.name: s.nominal for s in WEARING})

@@ -60,6 +60,9 @@ def test_a_score_is_what_it_is_by_hand() -> None:
     assert model.predict([(1e9,)]) == [far]
     assert model.predict([(float("nan"),)]) == model.predict([(0.0,)])
     assert model.predict([]) == []
+    earlier = BlendModel(card(), msgspec.structs.replace(one, early=2.0))
+    assert earlier.predict([(3.0,), (0.0,)]) == [11.5, 6.5]
+    assert BlendModel(card(), msgspec.structs.replace(one, early=20.0)).predict([(3.0,)]) == [0.0]
 
 
 def test_weights_are_kept_bit_for_bit() -> None:

@@ -16,12 +16,13 @@ from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.maintenance import Maintenance
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.parse import parse, to_wire
+from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import SettingsError
 from stormwatch.ledger.bitmap import offsets
-from stormwatch.records import LEARNED_ONLY, Decision, Fragment
+from stormwatch.records import LEARNED_ONLY, Decision, Fragment, StateRow
 from stormwatch.settings import Settings, load
 from stormwatch.state.cache import Entry
-from stormwatch.state.envelope import checksum_of
+from stormwatch.state.envelope import EnvelopeCodec, checksum_of
 from stormwatch.state.judge import LEARNED, UNSCORED
 from stormwatch.state.processor import Contract, Policy
 from tests.models.toy import Ping, Toy
@@ -145,4 +146,11 @@ def test_history_of_a_machine_teaches_and_alerts_nobody(maintenance: Maintenance
     found, live = apply(told, domain=maintenance), apply(events, domain=maintenance)
     assert {row.outcome for row in found.decisions} == {LEARNED}
     assert not any(row.alert for row in found.decisions) and any(r.alert for r in live.decisions)
-    assert found.states == live.states
+    assert [known(row) for row in found.states] == [known(row) for row in live.states]
+
+
+def known(row: StateRow) -> tuple[Any, ...]:
+    """What a state holds of a machine. Which alarms are open is of what was judged, not of it."""
+    state = EnvelopeCodec(UnitState).decode(row.blob, row.entity)
+    state.body.alarm = None
+    return (row.entity, row.stamp, state)

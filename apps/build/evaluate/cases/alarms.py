@@ -7,7 +7,8 @@ alerts, which is what there was before alarms had episodes. A unit is warned if 
 `service` before its last cycle.
 
 The same units once more with buffers: of each BURST readings the newest comes first and then the
-others in order, as after a lost connection. `not learned` are readings that came too late for that.
+others in order, as after a lost connection (what its last buffer tells of a unit is told after its
+last cycle). `not learned` are readings that came too late for that.
 """
 
 from collections import defaultdict
@@ -46,6 +47,7 @@ class Lived(NamedTuple):
     readings: int  # readings whose outcome is one of the alerts
     is_warned: bool
     is_early: bool
+    is_called: bool  # to service, by any reading
 
 
 def fleet(seed: int, units: int) -> list[list[tuple[Reading, int]]]:
@@ -95,6 +97,7 @@ def lived(of: Iterable[Step]) -> list[Lived]:
             sum(step.outcome in ALERT_OUTCOMES for step in unit),
             any(step.outcome == "service" and step.is_alert and step.life > 0 for step in unit),
             any(step.outcome == "service" and step.life >= EARLY for step in unit),
+            any(step.outcome == "service" and step.is_alert for step in unit),
         )
         for unit in by_unit.values()
         if any(step.life == 0 for step in unit)
@@ -124,7 +127,8 @@ def run(data: Path | None, say: Say) -> list[Figure]:
         figure("failing units warned before their last cycle, share", mean("is_warned")),
         figure(f"units due for service {EARLY} cycles or more before they fail, share",
                mean("is_early"), up=False),
-        figure("warned before their last cycle, with buffers, share", mean("is_warned", late)),
+        figure("failing units called to service at all, with buffers, share",
+               mean("is_called", late)),
         figure("alert rows a failing unit, with buffers", mean("rows", late), up=False),
         figure("readings not learned, with buffers, share", unlearned, up=False),
     ]  # fmt: skip

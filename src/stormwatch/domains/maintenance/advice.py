@@ -34,10 +34,11 @@ def advice(life: float, interval: tuple[float, float], costs: Costs) -> Reason:
     fails = risk(wait, life, interval)
     cost = fails * costs.failure + (1.0 - fails) * costs.service
     within = f"within {interval[0]:.0f} cycles" if interval[0] >= 1 else "at any moment"
-    how = "with 5 % at most" if interval[0] >= 1 else "with more than 5 %"
+    much = "5 % at most" if interval[0] >= 1 else "more than 5 %"
     text = (
-        f"the unit fails {within} {how}; waiting {wait} cycles fails with {fails:.0%} and costs "
-        f"{_amount(cost)} {costs.unit} on the average, a service now {_amount(costs.service)}"
+        f"the risk of a failure {within} is {much}; to wait {wait} cycles has a risk of "
+        f"{100 * fails:.0f} % and costs {_amount(cost)} {costs.unit} on the average, a service now "
+        f"{_amount(costs.service)}"
     )
     return Reason("waiting", text, round(fails, 6))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from heapq import nlargest
+from operator import itemgetter, le
 from typing import NamedTuple
 
 from stormwatch.domains.maintenance.advice import advice, left_in_words
@@ -35,6 +36,8 @@ ELSEWHERE = 0.2
 """From this share of a unit's last readings in conditions that the model does not know, its
 estimate is withheld in those that it knows, too: they tell too little of the unit."""
 
+_TAKE = itemgetter(*(sensor.name for sensor in ALL))
+_LOWEST, _HIGHEST = zip(*(sensor.plausible for sensor in ALL), strict=True)
 _USABLE, _RUN, _STUCK = (FEATURE_NAMES.index(n) for n in ("usable", "stuck_run", "stuck_sensor"))
 _WEAR, _AGE = FEATURE_NAMES.index("index_mid_drift"), FEATURE_NAMES.index("age")
 _CONDITION, _ELSEWHERE = FEATURE_NAMES.index("condition"), FEATURE_NAMES.index("elsewhere")
@@ -152,9 +155,18 @@ def judge_by_rules(event: Reading, row: tuple[float, ...]) -> Verdict:
     return Verdict(outcome, UNSCORED, (worn, *_drifts(row), *faults), degraded=True)
 
 
+def _all_believed(values: dict[str, float]) -> bool:
+    """Whether each sensor of the type is there and believed: the usual case, looked at first."""
+    try:
+        told = _TAKE(values)
+    except KeyError:
+        return False
+    return all(map(le, _LOWEST, told)) and all(map(le, told, _HIGHEST))
+
+
 def _faults(event: Reading, row: tuple[float, ...]) -> Iterator[Reason]:
     values = event.sensors
-    for sensor in ALL:
+    for sensor in () if _all_believed(values) else ALL:
         value = values.get(sensor.name)
         if value is not None and not sensor.believes(value):
             low, high = sensor.plausible

@@ -31,6 +31,8 @@ def test_what_is_not_cmapss_is_refused_by_its_name(tmp_path, text):
         (tmp_path / "train_FD001.txt").write_text(text)
     with pytest.raises(SettingsError, match="train_FD001.txt"):
         maintenance.train_maintenance(tmp_path / "out", 1, tmp_path)
+    with pytest.raises(SettingsError, match="no C-MAPSS set"):
+        maintenance.train_maintenance(tmp_path / "out", 1, tmp_path, "FD004")
     assert not (tmp_path / "out").exists()
 
 

@@ -141,7 +141,7 @@ def decided(events: list[Any]) -> Counter[str]:
     [
         ("sparkov-generator", "sparkov/*.csv.gz", "decline"),
         ("handbook", "handbook/*04.csv.gz", "decline"),
-        ("ai4i", "ai4i/*.csv", "anomaly"),
+        ("ai4i", "ai4i/*.csv", "service"),
         ("nab", "nab/data/realKnownCause/*.csv", "anomaly"),
         ("tep", "tep/*_te.dat.gz", "anomaly"),
         ("cmapss", "cmapss/train_FD001.txt", "service"),

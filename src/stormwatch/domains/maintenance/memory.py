@@ -1,0 +1,233 @@
+"""What is remembered of a turbofan's sensors, 896 bytes a unit: what it is, and how it is kept.
+
+What it means stands in `features` beside this file. All is float64 and the packed bytes *are* the
+memory: storing and loading cannot change a bit.
+"""
+
+from math import fsum, nan
+from struct import Struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.sensors import WEARING
+from stormwatch.errors import StateError
+from stormwatch.models.conditions import Condition, Conditions, find
+from stormwatch.state.envelope import MENDS
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+SPANS = (4, 10, 30, 80)
+"""Readings that the means look back on: fast, mid, slow and long."""
+BASELINE = 15
+"""Readings that make a unit's own baseline; also the weight of the nominal noise in its sigma."""
+STUCK_AFTER = 16
+"""The same value so often in a row is a stuck sensor (100 healthy engines of FD001: at most 11)."""
+LAYOUT = "maintenance-2"
+NAMES = tuple(sensor.name for sensor in WEARING)
+_N = len(WEARING)
+_WEAR = np.array([float(sensor.wear) for sensor in WEARING])
+_OF_TYPE = Conditions(
+    NAMES,
+    (Condition((), (), tuple(s.nominal for s in WEARING), tuple(s.noise for s in WEARING), 1.0),),
+)  # fmt: skip
+_SETTLED = max(BASELINE, *((span + 1) // 2 for span in SPANS))  # a larger count changes nothing
+_COLUMNS = _N + 1  # the sensors' and the index's
+_LAST, MID, _FAST, _BASE, _SLOW, _LONG, SQUARES, _ROWS = range(8)
+MEANS, NOW, THEN = slice(MID, SQUARES), slice(MID, _BASE), slice(_BASE, _LONG)
+"""Of the rows that are kept those that are means: of these, now (mid, fast) and then (base, slow).
+The squares' begins at BASELINE: the weight of the nominal noise, which is 1."""
+
+
+def _alphas(span: int) -> list[float]:
+    return [max(2 / (span + 1), 1 / (n + 1)) for n in range(_SETTLED + 1)]
+
+
+_OWN_ALPHAS = [1 / (n + 1) if n < BASELINE else 0.0 for n in range(_SETTLED + 1)]
+_ALPHAS = np.array([_alphas(SPANS[1]), _alphas(SPANS[0]), _OWN_ALPHAS, *map(_alphas, SPANS[2:])])
+_STEADY = np.ascontiguousarray(_ALPHAS[:, -1:])
+ALL_SETTLED = bytes([_SETTLED]) * _COLUMNS
+MOST = 65535.0  # readings known
+_LONGEST = 255  # run
+_ONES = bytes([1]) * _N
+
+_HEAD = Struct(f"<{_COLUMNS + _N}s7xI2d")  # counts and runs, digest of the normal, known, elsewhere
+_SIZE = _HEAD.size + _ROWS * _COLUMNS * 8
+_SHAPE = (_ROWS, _COLUMNS)
+_OLD = Struct(f"<{2 * _N}s{6 * _N}f")  # counts and runs; last, fast, mid, slow, base, squares
+_BLANK_ROWS = np.zeros(_SHAPE)
+_BLANK_ROWS[_LAST] = nan
+_BLANK_ROWS[SQUARES] = BASELINE
+_BLANK_ROWS.flags.writeable = False
+_NOTHING = bytes(_COLUMNS + _N)
+
+
+class Normal:
+    """The conditions of a model, made ready; without any, what the type says is normal anywhere."""
+
+    def __init__(self, conditions: Conditions | None = None) -> None:
+        """Raises ValueError for conditions that lack a wearing sensor."""
+        made = conditions or _OF_TYPE
+        places = [made.sensors.index(name) for name in NAMES]
+        self.known = made.known
+        self.digest = made.digest
+        centre = np.array([each.nominal for each in made.known])[:, places]
+        scale = _WEAR / np.array([each.noise for each in made.known])[:, places]
+        self.parts = tuple(zip(centre, scale, strict=True))
+        """Of each condition: what is normal, and what a distance is multiplied by."""
+
+    def find(self, reading: Reading) -> int:
+        """Number of the reading's condition, or UNKNOWN."""
+        return find(self.known, reading.settings)
+
+    def z(self, values: Floats, condition: int) -> Floats:
+        """Distances from what is normal in a known condition."""
+        centre, scale = self.parts[condition]
+        found: Floats = (values - centre) * scale
+        return found
+
+
+class Memory:
+    """A unit's sensors, unpacked."""
+
+    __slots__ = ("counts", "elsewhere", "known", "rows", "runs")
+
+    def __init__(
+        self, told: bytes = _NOTHING, known: float = 0.0, elsewhere: float = 0.0,
+        rows: Floats = _BLANK_ROWS,
+    ) -> None:  # fmt: skip
+        self.counts, self.runs = told[:_COLUMNS], told[_COLUMNS:]
+        self.known, self.elsewhere, self.rows = known, elsewhere, rows
+
+    def packed(self, digest: int) -> bytes:
+        """As it is kept."""
+        head = _HEAD.pack(self.counts + self.runs, digest, self.known, self.elsewhere)
+        return head + self.rows.tobytes()
+
+
+def _without(told: bytes, *places: int) -> bytes:
+    left = bytearray(told)
+    for place in places:
+        left[place] = 0
+    return bytes(left)
+
+
+def unpacked(body: object, values: Floats, normal: Normal, unit: str) -> Memory:
+    if not isinstance(body, bytes):
+        raise TypeError("a state with a Life is advanced by its body")
+    if not body:
+        return Memory()
+    if len(body) == _OLD.size:
+        return _of_old(body, values, normal)
+    _check(body, unit)
+    told, digest, known, elsewhere = _HEAD.unpack_from(body)
+    if digest != normal.digest:
+        return Memory()
+    return Memory(told, known, elsewhere, np.ndarray(_SHAPE, np.float64, body, _HEAD.size))
+
+
+def _check(body: bytes, unit: str) -> None:
+    if len(body) != _SIZE:
+        raise StateError(
+            f"the state of {unit} has {len(body)} bytes where {LAYOUT} has {_SIZE}: another "
+            f"version wrote it. {MENDS}"
+        )
+
+
+def _of_old(body: bytes, values: Floats, normal: Normal) -> Memory:
+    """What `maintenance-1` knew, in one condition; of several it mixed what cannot be parted.
+
+    It kept the last value as a z of float32, so only whether it has come again can be told.
+    """
+    if len(normal.known) > 1:
+        return Memory()
+    told, *known = _OLD.unpack(body)
+    last, fast, mid, slow, base, squares = np.array(known, dtype=np.float64).reshape(6, _N)
+    counts = np.frombuffer(told[:_N], np.uint8)
+    seen = counts > 0
+    of_type = Normal()
+    centre, theirs = of_type.parts[0]
+    scale = normal.parts[0][1] / theirs
+    rows = _BLANK_ROWS.copy()
+    rows[MEANS, :_N] = np.array([mid, fast, base, slow, slow]) * scale + normal.z(centre, 0)
+    rows[SQUARES, :_N] += squares * scale**2
+    came = of_type.z(values, 0).astype(np.float32) == last
+    rows[_LAST, :_N] = np.where(came, values, nan)
+    rows[:, :_N][:, ~seen] = _BLANK_ROWS[:, :1]
+    if seen.any():
+        rows[MEANS, _N] = [fsum(row) / seen.sum() for row in rows[MEANS, :_N][:, seen].tolist()]
+    return Memory(told[:_N] + bytes([max(told[:_N])]) + told[_N:], 0.0, 0.0, rows)
+
+
+def learn(memory: Memory, values: Floats, works: Flags | None, z: Floats) -> None:
+    """The usual case, that all sensors work and none is stuck, needs no masks: it is the fast one.
+
+    Both ways give the same bits.
+    """
+    old, counts = memory.rows, memory.counts
+    rows = memory.rows = old.copy()
+    memory.runs = _runs(memory.runs, values == old[_LAST, :_N], works)
+    learned = works
+    if max(memory.runs) >= STUCK_AFTER:
+        moves = np.frombuffer(memory.runs, np.uint8) < STUCK_AFTER
+        learned = moves if works is None else moves & works
+    if works is None:
+        rows[_LAST, :_N] = values
+    else:
+        np.copyto(rows[_LAST, :_N], values, where=works)
+    means = rows[MEANS]
+    told = z.tolist()
+    if learned is None:
+        columns = None
+        step = np.array([*told, fsum(told) / _N]) - means
+    else:
+        some = z[learned].tolist()
+        columns = np.append(learned, bool(some))
+        step = np.array([*told, fsum(some) / max(len(some), 1)]) - means
+        step = np.where(columns, step, 0.0)
+    if counts == ALL_SETTLED:
+        step *= _STEADY
+        np.add(means, step, out=means)
+        return
+    count = np.frombuffer(counts, np.uint8)
+    away = step[_BASE - MID, :_N].copy()
+    step *= _ALPHAS[:, count]
+    np.add(means, step, out=means)
+    if min(counts) < BASELINE:
+        grows = count[:_N] < BASELINE if learned is None else learned & (count[:_N] < BASELINE)
+        rows[SQUARES, :_N] += np.where(grows, away * (z - rows[_BASE, :_N]), 0.0)
+    grown = count + (1 if columns is None else columns)
+    memory.counts = np.minimum(grown, _SETTLED).astype(np.uint8).tobytes()
+
+
+def _runs(runs: bytes, same: Flags, works: Flags | None) -> bytes:
+    """How often each sensor has had its value; one that does not work keeps its run."""
+    if works is None:
+        if not np.count_nonzero(same):
+            return _ONES
+        return bytes([
+            1 if not again else run + 1 if run < _LONGEST else run
+            for run, again in zip(runs, same.tolist(), strict=True)
+        ])  # fmt: skip
+    return bytes([
+        run if not has else 1 if not again else run + 1 if run < _LONGEST else run
+        for run, again, has in zip(runs, same.tolist(), works.tolist(), strict=True)
+    ])  # fmt: skip
+
+
+def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
+    """`body` as if nothing had been learned of a sensor."""
+    if not body or name not in NAMES:
+        return body
+    at = NAMES.index(name)
+    if len(body) == _OLD.size:
+        told, *old = _OLD.unpack(body)
+        old[at::_N] = [0.0] * 6
+        return _OLD.pack(_without(told, at, _N + at), *old)
+    _check(body, unit)
+    told, digest, known, elsewhere = _HEAD.unpack_from(body)
+    rows = np.ndarray(_SHAPE, np.float64, body, _HEAD.size).copy()
+    rows[:, at] = _BLANK_ROWS[:, 0]
+    return Memory(_without(told, at, _COLUMNS + at), known, elsewhere, rows).packed(digest)
