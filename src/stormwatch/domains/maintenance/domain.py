@@ -7,6 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
+import numpy as np
+
 from stormwatch.domains.maintenance import alarms, findings, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import (
@@ -284,7 +286,7 @@ class Maintenance:
 
     def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
         """Of readings that the remaining-life model judges."""
-        rows = [row[: len(MODEL_FEATURES)] for _, row in worn]
+        rows = np.array([row[: len(MODEL_FEATURES)] for _, row in worn])  # once for both
         left = self._model.predict(rows)
         limits = Thresholds.of(card := self._model.card)
         trained_on = distribution.of(card)
