@@ -2,8 +2,9 @@
 
 Our own simulator, of the kind of Le Borgne et al., "Reproducible Machine Learning for Credit Card
 Fraud Detection", chapter 3: each customer has a mean amount, a rate and a home; terminals are
-numbered along a street, and one pays near home. Under half a percent of the payments are frauds,
-planted and labelled:
+numbered along a street, and one pays near home. Half of the customers spend about alike each time,
+the others small amounts and now and then a large one. Under half a percent of the payments are
+frauds, planted and labelled:
 
 - LARGE: a single large amount;
 - TERMINAL: for 28 days half of what passes through a compromised terminal, somewhat larger;
@@ -74,6 +75,7 @@ class Block(NamedTuple):
     label: Ints
 
 
+_TAILED = 0.5  # of the customers: their amounts are log-normal, with now and then a large one
 _LARGE_SHARE = 0.0003
 _BURSTS = {  # a block, on average
     Fraud.LEAKED: 0.12, Fraud.TESTING: 0.2, Fraud.TRAVEL: 0.5, Fraud.TAKEOVER: 0.25,
@@ -129,6 +131,8 @@ class Transactions:
         self._home = world.integers(self._terminals, size=customers)
         self._mean = world.uniform(500, 10_000, customers)  # cents
         rates = np.cumsum(world.uniform(0, 2, customers))
+        tail = world.uniform(0.3, 1.0, customers)
+        self._tail = np.where(world.random(customers) < _TAILED, tail, 0.0)
         self._rates = None if uniform else rates / rates[-1]
         self._step = DAY / (customers * per_day)
         self._blocks = self._sent = 0
@@ -191,6 +195,9 @@ class Transactions:
         mean = self._mean[customer]
         amount = rng.normal(mean, mean / 2)
         amount = np.where(amount > 0, amount, rng.uniform(0, 2 * mean))
+        tail = self._tail[customer]
+        skewed = mean * np.exp(tail * rng.standard_normal(BLOCK) - tail**2 / 2)
+        amount = np.where(tail > 0, skewed, amount)
         label = self._plant(rng, time, customer, terminal, amount)
         cents = np.maximum(amount.round(), 1).astype(np.int64)
         return Block(time, customer, terminal, cents, label)
@@ -202,7 +209,7 @@ class Transactions:
         day = int(time[0] // DAY)
         label = np.zeros(BLOCK, np.int64)
         large = rng.random(BLOCK) < _LARGE_SHARE
-        amount[large] = rng.uniform(22_000, 150_000, BLOCK)[large]
+        amount[large] = rng.uniform(60_000, 300_000, BLOCK)[large]
         label[large] = Fraud.LARGE
         tapped = self._drawn(3, day, 28, self._terminals, _TAPPED)[terminal] & (
             rng.random(BLOCK) < 0.5

@@ -65,7 +65,8 @@ def counted(
     bucket = event.time // (3 * DAY)
     known = {one.label.payment: one.label for one in told if one.label and one.time <= event.time}
     window = [one for one in past if one.event.time // (3 * DAY) > bucket - 10]
-    usual = [one.event for one in window if not one.doubtful]
+    settled = event.time - 14 * DAY
+    usual = [one.event for one in window if not (one.doubtful and one.event.time > settled)]
     clean = [e for e in usual if not (e.id in known and known[e.id].is_fraud)]
     doubts = [one.event for one in past if one.doubtful][-DOUBTS:]
     before = [one.event.country for one in past if one.event.country]

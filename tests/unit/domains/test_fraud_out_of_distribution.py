@@ -55,7 +55,7 @@ def test_rules_decide_of_it_as_where_there_is_no_model() -> None:
     far = row(amount=50_000.0)
     (verdict,) = Scorer(Certain(), RULES)([EVENT], [far], ["EUR"])
     (by_rules,) = Scorer(NoModel(), RULES)([EVENT], [far], ["EUR"])
-    assert verdict.outcome == by_rules.outcome == "decline"
+    assert verdict.outcome == by_rules.outcome == "review"
     assert verdict.reasons[:-1] == by_rules.reasons
     assert verdict.reasons[-1].code == OUT_OF_DISTRIBUTION
 

@@ -54,11 +54,11 @@ def advance(
         kept = Habits()
     elif state.currency != currency:  # after a month without payments: sums of another currency
         kept = Habits(labels=kept.labels, country=kept.country)
-    if takes_back(event):
+    if event.more is not None and takes_back(event):
         kept = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Habits)
     else:
         state.habits = kept
-    usual = habits.advance(kept, event, int(own[0]))
+    usual = habits.advance(kept, event, int(own[0]), int(own[1]))
     return (*own, *usual, *travel, *second), carry
 
 

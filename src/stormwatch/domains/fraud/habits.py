@@ -1,7 +1,8 @@
 """What a customer usually spends: means without frauds, and what stands out from them.
 
-A payment far above the usual is doubtful: it is remembered as that and not learned into the usual,
-so that one fraud does not hide the next. One that a label calls a fraud is no longer usual for the
+A payment far above the usual is doubtful: it is remembered as that and is not usual for two weeks,
+so that one fraud does not hide the next. Who often pays such amounts has them among the usual ones
+in the end. A payment that a label calls a fraud is no longer usual for the
 payments from that label's arrival on. Which payments are doubtful is decided without labels, and
 labels are only looked up when a payment is measured: so the order in which payments and labels came
 leaves no trace.
@@ -24,19 +25,20 @@ BITS = 46
 """Of a bucket, for the sum of amounts; the count stands above them."""
 SUM = (1 << BITS) - 1
 MOST_COUNT, MOST_SUM, MOST_SQUARES = 2**18 - 1, 2**41, 2**63 - 1
-DOUBTS, LABELS = 16, 32
+DOUBTS, LABELS = 32, 32
 """Remembered of a customer: the last ones."""
 ENOUGH = 5
 """Usual payments below which none is doubtful."""
 FAR = 2.5
 """Times the usual mean, and deviations above it, from which a payment is doubtful."""
 
-_NONE = frozenset[int]()
+SETTLED = 14 * DAY
+"""A doubtful payment that is older, ms, is usual after all: what was a fraud is known by then."""
 
 FEATURES = (
     Feature("known_days", "days since the first payment of these features", "d", "30 d"),
     Feature("night", "1 before 7 o'clock by the record's own clock"),
-    Feature("usual_count", "payments without doubtful ones and known frauds", "", "30 d"),
+    Feature("usual_count", "payments without doubts of 14 days and known frauds", "", "30 d"),
     Feature("usual_mean", "mean amount of these", "points", "30 d"),
     Feature("usual_std", "sample standard deviation of these", "points", "30 d"),
     Feature("usual_ratio", "the amount to that mean", "", "30 d", 1.0),
@@ -87,47 +89,57 @@ def learn_label(habits: Habits, told: Told) -> None:
     habits.labels = sorted({*habits.labels, told})[-LABELS:]
 
 
-def advance(habits: Habits, event: Transaction, amount: int) -> tuple[float, ...]:
-    """FEATURES of a payment of so many points, which sees of itself only amount, time and country;
-    then learn it."""
-    time = event.time
+def advance(habits: Habits, event: Transaction, amount: int, hour: int) -> tuple[float, ...]:
+    """FEATURES of a payment of so many points at that hour of its own clock, which sees of itself
+    only these and its country; then learn it."""
+    time, bucket = event.time, event.time // THREE_DAYS
     if time > habits.newest:
         _roll(habits, time)
-    both = sum(habits.month)
+    month, most = habits.month, habits.most
+    both = sum(month)
     count, total, squares = both >> BITS, both & SUM, sum(habits.squares)
+    fresh = frauds = 0
+    if habits.doubts:
+        oldest = (habits.newest // THREE_DAYS - BUCKETS + 1) * THREE_DAYS
+        for doubt in habits.doubts:
+            if doubt.time > time - SETTLED:
+                fresh += doubt.time <= time
+            elif doubt.time >= oldest:
+                count, total = count + 1, total + doubt.points
+                squares += doubt.points * doubt.points
     usual = _compare(amount, count, total, squares)
     doubtful = usual[3] >= FAR and usual[2] >= FAR and count >= ENOUGH
-    frauds = doubts = 0
-    answered = _NONE
     if habits.labels:
         rest, frauds, answered = _answered(habits, time, (count, total, squares))
         count, usual = rest[0], _compare(amount, *rest)
-    for doubt in habits.doubts:
-        if time - 14 * DAY < doubt.time <= time and doubt.what not in answered:
-            doubts += 1
+        doubts = sum(
+            time - SETTLED < doubt.time <= time and doubt.what not in answered
+            for doubt in habits.doubts
+        )
+    else:
+        doubts = fresh
     known = (time - habits.since) // HOUR / 24
     country = event.country
     row = (
         known if 0 < known < 30 else 30.0 if known > 0 else 0.0,
-        1.0 if (time + event.utc_offset * 60_000) // HOUR % 24 < 7 else 0.0,
+        1.0 if hour < 7 else 0.0,
         count,
         *usual,
-        max(habits.most),
+        max(most),
         doubts,
         frauds,
         1.0 if country and habits.country and country != habits.country else 0.0,
     )
     if country and time == habits.newest:
         habits.country = country
-    bucket = time // THREE_DAYS
-    if bucket > habits.newest // THREE_DAYS - BUCKETS:
+    if time == habits.newest or bucket > habits.newest // THREE_DAYS - BUCKETS:
         at = bucket % BUCKETS
-        habits.most[at] = max(habits.most[at], amount)
+        most[at] = max(most[at], amount)
         if doubtful:
             doubt = Doubt(time, amount, digest(event.id))
             habits.doubts = [*habits.doubts[1 - DOUBTS :], doubt]
-        elif habits.month[at] >> BITS < MOST_COUNT and (habits.month[at] & SUM) + amount < MOST_SUM:
-            habits.month[at] += (1 << BITS) + amount
+        elif month[at] >> BITS < MOST_COUNT and (month[at] & SUM) + amount < MOST_SUM:
+            month[at] += (1 << BITS) + amount
             squares = habits.squares[at] + amount * amount
             habits.squares[at] = squares if squares < MOST_SQUARES else MOST_SQUARES
     return row
@@ -167,7 +179,7 @@ def _answered(
     """By the labels arrived at `time`: the sums without frauds, the customer's frauds of 21 days,
     and the payments that a label answers."""
     newest: dict[int, Told] = {told.what: told for told in habits.labels if told.arrival <= time}
-    doubtful = {doubt.what for doubt in habits.doubts}
+    apart = {doubt.what for doubt in habits.doubts if doubt.time > time - SETTLED}
     oldest = habits.newest // THREE_DAYS - BUCKETS
     count, total, squares = usual
     frauds = 0
@@ -175,7 +187,7 @@ def _answered(
         if told.fraud:
             frauds += time - 21 * DAY < told.time
             learned = told.time >= habits.since and told.time // THREE_DAYS > oldest
-            if learned and told.what not in doubtful and 0 < count <= total - told.points + 1:
+            if learned and told.what not in apart and 0 < count <= total - told.points + 1:
                 count, total = count - 1, total - told.points
                 squares = max(0, squares - told.points * told.points)
     return (count, total, squares), frauds, frozenset(newest)

@@ -92,7 +92,7 @@ def test_frauds_are_planted_and_labelled(uniform: bool) -> None:
     assert all(0.0001 < share[kind] < 0.002 for kind in Fraud if kind)
     assert 0.002 < sum(share[kind] for kind in Fraud if kind) < 0.005
     assert amount.min() >= 1
-    assert amount[label == Fraud.LARGE].min() >= 22_000
+    assert amount[label == Fraud.LARGE].min() >= 60_000
     genuine = amount[label == Fraud.NONE].mean()
     assert amount[label == Fraud.LEAKED].mean() > 2.5 * genuine
     assert len(np.unique(customer[label == Fraud.LEAKED])) > 15
