@@ -11,6 +11,7 @@ from apps.prove.chaos.run import BOLT, SPOUT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
+TERMINALS = "bolts.second_key.TerminalBolt"
 SCORE, STORE = "bolts.fraud.ScoreTransactions", "bolts.fraud.StoreFraudDecisions"
 
 
@@ -35,6 +36,12 @@ def test_killed_bolt_and_spout_change_nothing(environment: Environment) -> None:
     result = held(environment, replace(named("kill-bolt"), faults=bolt_then_spout), 1)
     assert result.kills == 2
     assert set(result.states) == {"scored", "rejected", "duplicate", "conflict", "late"}
+
+
+@pytest.mark.slow
+def test_a_killed_bolt_of_terminals_changes_nothing(environment: Environment) -> None:
+    kill = replace(named("kill-bolt"), faults=lambda trial: trial.kill(TERMINALS, 0.1))
+    assert held(environment, kill, 5).kills == 1
 
 
 @pytest.mark.slow

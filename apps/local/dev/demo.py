@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from apps.data.generate.labels import Delayed
 from apps.data.generate.readings import readings
-from apps.data.generate.transactions import Transactions
+from apps.data.generate.transactions import Generated, Transactions
 from apps.data.kinds import BY_TOPOLOGY
 from apps.local.dev import world
 from apps.local.dev.feed import TopicFeed
@@ -77,17 +78,26 @@ def _feeds(
     transactions = iter(Transactions(seed, run=RUN, customers=CUSTOMERS))
     units = readings(seed, run=RUN, units=UNITS)
 
+    delayed = Delayed()
+
+    def sent(event: Generated) -> None:
+        narrator.frauds.sent(event)
+        for label in delayed.after(event) if settings.topic_labels else ():
+            made.broker.append(settings.topic_labels, label.key, label.value)
+
     return [
-        TopicFeed(made.broker, settings.topic_transactions, transactions, TRANSACTIONS_S, now,
-             narrator.frauds.sent),
+        TopicFeed(
+            made.broker, settings.topic_transactions, transactions, TRANSACTIONS_S, now, sent
+        ),
         TopicFeed(
             made.broker, settings.topic_readings, units, READINGS_S, now, narrator.machines.sent
         ),
     ]  # fmt: skip
 
 
-def _topics(settings: Settings) -> tuple[str, str]:
-    return settings.topic_transactions, settings.topic_readings
+def _topics(settings: Settings) -> list[str]:
+    topics = (settings.topic_transactions, settings.topic_labels, settings.topic_readings)
+    return [topic for topic in topics if topic]
 
 
 def _lag(settings: Settings, made: memory.World) -> int:

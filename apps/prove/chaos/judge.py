@@ -10,10 +10,13 @@ from apps.prove.chaos import oracle, traffic
 from apps.prove.chaos.errors import expect
 from apps.prove.verdict import degraded, judge, tables
 from apps.prove.verdict.recorded import AsRecorded, Stored
+from apps.prove.verdict.second import Learned, differences
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
+from stormwatch.codec import Parsed
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
+from stormwatch.domains.fraud.second import TERMINALS
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import Record
 from stormwatch.settings import Settings
@@ -29,15 +32,16 @@ def nothing(record: Record) -> bool:
 
 def expected(
     settings: Settings, kills: Kills = nothing, domain: Fraud | degraded.Partly | None = None,
-    found: Tables | None = None,
+    found: Tables | None = None, look: Callable[[Parsed[Any]], None] = lambda parsed: None,
 ) -> Tables:  # fmt: skip
-    """What the oracle says of the transactions topic; with what was `found`, of labels too."""
+    """What the oracle says of the transactions topic; with what was `found`, of labels too. `look`
+    is told of each batch."""
     with (
         closing(connect.source(settings, settings.topic_transactions)) as source,
         closing(connect.source(settings, settings.topic_labels)) as beside,
     ):
         labels = None if found is None else (beside, Stored(Fraud.name, found))
-        store = oracle.expected(settings, source, domain or Fraud(), parse, kills, labels)
+        store = oracle.expected(settings, source, domain or Fraud(), parse, kills, labels, look)
     return tables.of_memory(store)
 
 
@@ -47,8 +51,13 @@ def check(
     """The oracle's tables, once all laws hold. Raises ChaosFailed naming what is wrong."""
     expect(ledger.sound and not ledger.in_flight, ledger)
     found = tables.of_cassandra(settings)
-    want = expected(settings, kills, believed(found, domain), found)
+    learned = Learned(TERMINALS)
+    want = expected(settings, kills, believed(found, domain), found, learned.look)
     compare(settings, want, found)
+    if kills is nothing and settings.topology_terminals:  # else one may have been learned before
+        have = {key[2]: blob for key, blob in found.states.items() if key[0] == TERMINALS.name}
+        wrong = list(differences(TERMINALS, learned.states(), have))
+        expect(have and not wrong, f"{len(wrong)} of {len(have)} terminals: {wrong[:3]}")
     return want
 
 

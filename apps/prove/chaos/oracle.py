@@ -11,6 +11,7 @@ from apps.prove.verdict.oracle import Batch, Span
 from apps.prove.verdict.recorded import Find
 from stormwatch.adapters import log_reader
 from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.codec import Parsed
 from stormwatch.ingest.commit_metadata import epoch_key, read_epoch
 from stormwatch.ports import Source
 from stormwatch.records import Record
@@ -32,8 +33,10 @@ def expected(
     parse_one: Callable[..., Any],
     kills: Callable[[Record], bool] = lambda record: False,
     labels: Labels | None = None,
+    look: Callable[[Parsed[Any]], None] = lambda parsed: None,
 ) -> MemoryStore:
-    """The tables that the whole log leads to; a record that `kills` its process is quarantined."""
+    """The tables that the whole log leads to; a record that `kills` its process is quarantined.
+    `look` is told of each batch."""
     batches = _batches(spans(settings, source), source, kills, BATCH)
     if labels is not None:
         beside, find = labels
@@ -43,7 +46,7 @@ def expected(
         parse = partial(parse_one, future_skew_ms=settings.future_skew_s * 1000)
         each = _batches(lasting, beside, kills, 1)
         batches = merged(batches, placed(each, parse, find))
-    return oracle.expected(settings, batches, domain, parse_one)
+    return oracle.expected(settings, batches, domain, parse_one, look)
 
 
 def _batches(

@@ -200,7 +200,7 @@ def test_a_buffer_after_an_outage_does_not_blind_the_estimate() -> None:
     assert sum(row.alert for row in late) == sum(row.alert for row in ordered) == 1
     buffers = -(-len(EVENTS) // BURST)
     assert noted == {REORDERED: len(EVENTS) - buffers}
-    assert most < 6_000
+    assert most < 6_500  # with what is kept of suspects, at four places
 
 
 def test_a_clock_that_jumps_once_makes_none_after_it_blind() -> None:

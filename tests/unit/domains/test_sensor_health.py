@@ -9,15 +9,19 @@ import pytest
 from apps.build.evaluate.cases.sensor_health import (
     FROM,
     KINDS,
+    TURBOFAN_FROM,
     decided,
     events,
     faults,
     faulty,
     is_named,
     machine,
+    turbofan,
+    turbofans,
 )
 from stormwatch.domains.maintenance import Maintenance
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.features import advance
 from stormwatch.domains.maintenance.health import LONGEST, Look, Suspects, clock, units
 
 DOMAIN = Maintenance.load()
@@ -99,6 +103,37 @@ def test_the_state_of_suspects_goes_through_its_bytes_at_any_moment() -> None:
         suspects.look([Look(4, 8 + draw.gauss(0, 1), 30.0 + nth, 10.0, 2.0, 0.1)], 6, 1)
         body = suspects.packed
     assert Suspects(body).named(4)
+
+
+ENGINE = turbofan(3)
+SENSORS = [one.sensors for one in ENGINE]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "drift"])
+def test_a_fault_of_a_turbofan_is_told_and_its_life_estimated_without_it(kind: str) -> None:
+    rows, name = faulty(SENSORS, kind, 3, TURBOFAN_FROM)
+    verdicts = decided(DOMAIN, turbofans(rows, ENGINE, kind, TURBOFAN_FROM))
+    assert is_named(verdicts, kind, name, TURBOFAN_FROM)
+    assert {one.outcome for one in verdicts} == {"healthy", "sensor_fault"}
+    assert min(one.score for one in verdicts) > 60
+
+
+def test_a_healthy_turbofan_is_left_alone_and_decided_as_without_any_look() -> None:
+    state, plain = DOMAIN.new_state(), DOMAIN.new_state()
+    for event in ENGINE:
+        row, carry = DOMAIN.advance(state, event)
+        assert carry is None
+        assert row == advance(plain, event, DOMAIN._normal)
+    assert not any(state.health[:14])
+
+
+def test_a_turbofan_without_a_sensor_that_was_there_says_so() -> None:
+    rows = [{n: v for n, v in row.items() if nth < 60 or n != "T50"}
+            for nth, row in enumerate(SENSORS)]  # fmt: skip
+    verdicts = decided(DOMAIN, turbofans(rows, ENGINE, "", 60))
+    assert verdicts[61].outcome == "healthy"
+    assert [reason.code for reason in verdicts[62].reasons] == ["sensor_dropout"]
+    assert "T50" in verdicts[62].reasons[0].text
 
 
 @pytest.mark.parametrize("nth", range(1, len(units.CONVERSIONS) + 1))

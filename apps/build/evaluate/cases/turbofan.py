@@ -4,9 +4,9 @@ Of each set in the folder cmapss (train_FD001.txt, test_FD001.txt, RUL_FD001.txt
 at a time: the working conditions are found in the training settings, the learner of
 `./stormwatch train maintenance` is fitted to all training engines, and it estimates the life of
 each test engine at its last reading. Remaining lives are capped at 125 cycles in the training and
-in the test labels. RMSE in cycles; NASA's score is the sum over engines of exp(-d/13)-1 for early
-and exp(d/10)-1 for late estimates, d = estimate - truth, scaled to 100 engines (as published where
-a set has 100). The interval is calibrated on the training engines alone, each held out from the
+in the test labels. RMSE in cycles; NASA's score is the sum
+over all test engines of exp(-d/13)-1 for early and exp(d/10)-1 for late estimates, d = estimate -
+truth. The interval is calibrated on the training engines alone, each held out from the
 model that estimates it; coverage and mean width are of the test engines' last readings, and
 `anywhere` of all their readings from the 30th on. Everything that the learner may choose (features,
 sizes, share of trees) was chosen on folds of training engines, never on test engines.
@@ -110,7 +110,7 @@ def measured(train: Sequence[Engine], test: Sequence[Engine], seed: int) -> Foun
     )
     of_last = metrics(last)
     return Found(
-        of_last["rmse"], of_last["nasa_score"], *covered(interval, last),
+        of_last["rmse"], of_last["nasa_score"] * len(test) / 100, *covered(interval, last),
         covered(interval, anywhere)[0],
     )  # fmt: skip
 

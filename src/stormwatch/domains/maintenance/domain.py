@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
+from msgspec.structs import replace
 
 from stormwatch.domains.maintenance import alarms, findings, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
@@ -28,8 +29,10 @@ from stormwatch.domains.maintenance.features import (
     OLD_SET,
     Normal,
     advance,
+    learns,
 )
-from stormwatch.domains.maintenance.health import clock
+from stormwatch.domains.maintenance.health import clock, wearing
+from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.judging import (
     Thresholds,
     is_elsewhere,
@@ -46,6 +49,7 @@ from stormwatch.domains.maintenance.judging_any import (
     with_life,
 )
 from stormwatch.domains.maintenance.lives import Carry
+from stormwatch.domains.maintenance.memory import expected
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import ModelError
@@ -230,18 +234,45 @@ class Maintenance:
         skew_s = 0.0
         if event.event is None and event.time > lives.since(state):
             state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
-        is_plain = event.equipment in self._wearing and isinstance(state.body, bytes)
-        if event.event is None and is_plain:
-            row, state.recent, note = reorder.follow(state, state.recent, event, self._learn)
-            return row, Carry(kind, note=note, skew_s=skew_s) if skew_s else note or None
-        row, carry = lives.advance(
-            state, event, kind, self._judges[kind.name], self._learn, self._failures.get(kind.name)
-        )
-        return row, carry._replace(skew_s=skew_s) if skew_s else carry
+        found: list[Found] = []
 
-    def _learn(self, state: UnitState, reading: Reading) -> tuple[float, ...]:
-        """A turbofan's features with this reading in them."""
-        return advance(state, reading, self._normal)
+        def learn(state: UnitState, reading: Reading) -> tuple[float, ...]:
+            row, told = self._learn(state, reading)
+            if reading is event and told is not None:
+                found.append(told)
+            return row
+
+        if (
+            event.event is None
+            and event.equipment in self._wearing
+            and isinstance(state.body, bytes)
+        ):
+            row, state.recent, note = reorder.follow(state, state.recent, event, learn)
+            if not skew_s and not found:
+                return row, note or None
+            carry = Carry(kind, note=note)
+        else:
+            row, carry = lives.advance(
+                state, event, kind, self._judges[kind.name], learn, self._failures.get(kind.name)
+            )
+        if skew_s or found:
+            carry = carry._replace(skew_s=skew_s, unwell=found[0] if found else None)
+        return row, carry
+
+    def _learn(self, state: UnitState, reading: Reading) -> tuple[tuple[float, ...], Found | None]:
+        """A turbofan's features with this reading in them, but for the sensors that are at fault;
+        and what is wrong with these."""
+        found, out = None, frozenset[str]()
+        if not learns(state, reading):
+            out = wearing.names_of(state.health)
+        elif (known := expected(state.body, reading, self._normal)) is not None:
+            found = wearing.look(state.health, reading.sensors, known)
+            state.health, out = found.body, found.out
+        if out:
+            left = {name: value for name, value in reading.sensors.items() if name not in out}
+            reading = replace(reading, sensors=left)
+        row = advance(state, reading, self._normal)
+        return row, found if found and (found.named or found.absent) else None
 
     def settle(self, state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
         """See `alarms`."""

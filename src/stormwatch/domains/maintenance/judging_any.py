@@ -13,7 +13,8 @@ from stormwatch.domains.maintenance.findings import (
     Finding,
     Findings,
 )
-from stormwatch.domains.maintenance.health import KINDS
+from stormwatch.domains.maintenance.health import KINDS, wearing
+from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.lives import Carry, told
 from stormwatch.domains.maintenance.normals import LEARNING
 from stormwatch.models import NONE
@@ -78,22 +79,37 @@ def with_life(verdict: Verdict, carry: Carry, alerts: frozenset[str]) -> Verdict
     if carry.findings is None:
         reasons = (*reasons, *_gap(carry))
     outcome = verdict.outcome
-    if carry.skew_s:
-        reasons = (*reasons, _skew(carry.skew_s))
+    faults = [
+        *_skew(carry.skew_s),
+        *(unwell(carry.equipment, carry.unwell) if carry.unwell else ()),
+    ]
+    if faults:
+        reasons = (*reasons, *faults)
         outcome = outcome if outcome in alerts else "sensor_fault"
     if carry.is_window and outcome in alerts:
         outcome = "silenced"
     return verdict._replace(outcome=outcome, reasons=reasons, noted=carry.note or verdict.noted)
 
 
-def _skew(seconds: float) -> Reason:
+def _skew(seconds: float) -> Iterator[Reason]:
     side = "ahead" if seconds > 0 else "behind"
-    return Reason(
-        "clock_skew",
-        f"clock skew: the unit's clock is {abs(seconds):,.0f} s {side} of the times of its "
-        "readings before; what goes by time cannot be believed",
-        seconds,
-    )
+    if seconds:
+        yield Reason(
+            "clock_skew",
+            f"clock skew: the unit's clock is {abs(seconds):,.0f} s {side} of the times of its "
+            "readings before; what goes by time cannot be believed",
+            seconds,
+        )
+
+
+def unwell(kind: Equipment, found: Found) -> Iterator[Reason]:
+    """What is wrong with a turbofan's sensors."""
+    for sensor, value, normal, fault in found.named:
+        about = fault.unit or (wearing.name(fault.partner) if fault.kind == "swapped" else "")
+        told = Finding(fault.kind, sensor, value, normal, 1.0, 0.0, fault.age, about)
+        yield Reason(f"sensor_{fault.kind}", _unwell(kind, told))
+    for sensor, times in found.absent:
+        yield Reason("sensor_dropout", _unwell(kind, Finding("dropout", sensor, 0.0, known=times)))
 
 
 def _gap(carry: Carry) -> Iterator[Reason]:
@@ -168,7 +184,7 @@ def _unwell(kind: Equipment, each: Finding) -> str:
     """What is wrong with a sensor, apart from the machine: see `health`."""
     called, value = _called(kind, each.name), _measured(kind, each.name, each.value)
     normal, since = f"{each.centre:.6g}", f"for {each.known} readings"
-    if each.kind == "dropout" and each.value == each.value and not each.sigma:
+    if each.kind == "dropout" and not each.sigma:
         return f"dropout: {called or 'a sensor that was always there'} is absent {since}"
     said = {
         "dropout": f"dropout: {called} reads 0 again and again; its normal is {normal}",

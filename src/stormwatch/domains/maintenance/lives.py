@@ -9,6 +9,7 @@ from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.failures import Failures
 from stormwatch.domains.maintenance.findings import BROKEN, Findings
+from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.reorder import Advance
 from stormwatch.domains.maintenance.state import Life, UnitState
 from stormwatch.parsing.fields import from_ms
@@ -31,6 +32,7 @@ class Carry(NamedTuple):
     reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
     silent_s: float = 0.0  # nothing was heard of the unit for longer than its type allows
     is_window: bool = False
+    unwell: Found | None = None  # what is wrong with a turbofan's sensors
     skew_s: float = 0.0  # seconds by which the unit's clock is off
     is_again: bool = False  # no more surprising than what was told a few readings before
 
@@ -118,14 +120,14 @@ def _wear(
     state: UnitState, life: Life, event: Reading, learn: Advance
 ) -> tuple[tuple[float, ...], str]:
     """The features of a turbofan to which something happened, and a note where it was late."""
-    inner = UnitState(state.time, state.cycle, state.offset, life.body)
+    inner = UnitState(state.time, state.cycle, state.offset, life.body, health=state.health)
     if event.time <= life.since:
         inner.time = max(inner.time, event.time)  # of the life before: not learned
         return learn(inner, event), NOT_LEARNED
     row, state.recent, note = reorder.follow(inner, state.recent, event, learn)
     state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
     assert isinstance(inner.body, bytes)
-    life.body = inner.body
+    life.body, state.health = inner.body, inner.health
     return row, note
 
 
@@ -146,10 +148,11 @@ def _happened(
             life.body, life.since = b"", event.time
             state.offset = -state.cycle  # its age begins again, whether its counter does or not
             state.time = max(state.time, event.time)
-            state.recent = None
+            state.recent, state.health = None, b""
     elif what.kind == "window":
         life.until = what.until
     elif what.kind == "sensor_replaced":
+        state.health = b""
         forget: Callable[..., bytes] = features.forget if judge is None else normals.forget
         life.body = forget(life.body, what.sensor, event.time, event.unit)
         state.recent = None

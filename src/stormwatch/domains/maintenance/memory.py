@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.health.wearing import Expected
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import StateError
-from stormwatch.models.conditions import Condition, Conditions, find
+from stormwatch.models.conditions import UNKNOWN, Condition, Conditions, find
 from stormwatch.state.envelope import MENDS
 
 Floats = NDArray[np.float64]
@@ -126,6 +127,28 @@ def unpacked(body: object, values: Floats, normal: Normal, unit: str) -> Memory:
     if digest != normal.digest:
         return Memory()
     return Memory(told, known, elsewhere, np.ndarray(_SHAPE, np.float64, body, _HEAD.size))
+
+
+def expected(body: object, reading: Reading, normal: Normal) -> Expected | None:
+    """What a unit's sensors are expected to read; None where that is not known.
+
+    `body`: of the unit before the reading.
+    """
+    if not isinstance(body, bytes) or len(body) != _SIZE:
+        return None
+    _, digest, _, _ = _HEAD.unpack_from(body)
+    condition = normal.find(reading)
+    if digest != normal.digest or min(body[:_N]) < BASELINE or condition == UNKNOWN:
+        return None
+    rows = np.ndarray(_SHAPE, np.float64, body, _HEAD.size)[:, :_N]
+    centre, scale = normal.parts[condition]
+    base = rows[_BASE]
+    sigma = np.sqrt(rows[SQUARES] / (2.0 * BASELINE))
+    return Expected(
+        (centre + rows[_SLOW] / scale).tolist(), (centre + base / scale).tolist(),
+        (sigma / np.abs(scale)).tolist(), rows[_LAST].tolist(),
+        ((rows[MID] - base) / sigma).tolist(),
+    )  # fmt: skip
 
 
 def _check(body: bytes, unit: str) -> None:

@@ -81,7 +81,9 @@ def _insert(state: UnitState, recent: Recent, place: int, event: Reading, advanc
     if recent.mark is not None and at <= recent.marked <= place:
         at, known = recent.marked, recent.mark
     readings.insert(place, _packed(event))
-    inner = UnitState(known.time, known.cycle, known.offset, known.body)
+    inner = UnitState(
+        known.time, known.cycle, known.offset, known.body, health=known.health
+    )  # fmt: skip
     row: Row = ()
     for nth in range(at, len(readings)):
         if nth == split and place < split:
@@ -92,7 +94,7 @@ def _insert(state: UnitState, recent: Recent, place: int, event: Reading, advanc
         else:
             advance(inner, _unpacked(readings[nth], event.unit))
     state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
-    state.body = inner.body
+    state.body, state.health = inner.body, inner.health
     _turn(recent, state)
     return row
 
@@ -111,7 +113,7 @@ def _turn(recent: Recent, state: UnitState) -> None:
 
 def _known(state: UnitState) -> Known:
     assert isinstance(state.body, bytes)
-    return Known(state.time, state.cycle, state.offset, state.body)
+    return Known(state.time, state.cycle, state.offset, state.body, state.health)
 
 
 def _packed(event: Reading) -> bytes:

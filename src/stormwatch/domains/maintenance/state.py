@@ -43,6 +43,7 @@ class Known(msgspec.Struct, array_like=True, frozen=True):
     cycle: int = 0
     offset: int = 0
     body: bytes = b""
+    health: bytes = b""
 
 
 class Recent(msgspec.Struct, array_like=True):
@@ -66,3 +67,4 @@ class UnitState(msgspec.Struct, array_like=True):
     alarm: Alarm | None = None  # None: none is open
     recent: Recent | None = None
     clock: bytes = b""  # of its readings' times: see `health.clock`
+    health: bytes = b""  # of a turbofan's sensors: see `health.wearing`

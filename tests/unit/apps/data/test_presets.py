@@ -140,7 +140,7 @@ def decided(events: list[Any]) -> Counter[str]:
     ("preset", "files", "alert"),
     [
         ("sparkov-generator", "sparkov/*.csv.gz", "decline"),
-        ("handbook", "handbook/*04.csv.gz", "decline"),
+        ("handbook", "handbook/*04.csv.gz", "review"),
         ("ai4i", "ai4i/*.csv", "service"),
         ("nab", "nab/data/realKnownCause/*.csv", "anomaly"),
         ("tep", "tep/*_te.dat.gz", "anomaly"),

@@ -160,7 +160,7 @@ class _Suspect:
         }  # fmt: skip
         kind = next((kind for kind, is_it in signs.items() if is_it), "")
         grown = (self.mean - self.early) * copysign(age / max(age - _EARLY, 1), self.mean)
-        came_slowly = abs(self.before) >= DRIFTED or grown >= GROWN
+        came_slowly = abs(self.before) >= DRIFTED or (grown >= GROWN and off < _FAR)
         return "drift" if kind == "offset" and came_slowly else kind
 
     def _is_clipped(self) -> bool:
@@ -192,6 +192,10 @@ class Suspects:
         """Whether it is known what is wrong with a sensor."""
         return place in self.by_place and self.by_place[place].kind > 0
 
+    def kind(self, place: int) -> str:
+        """What is wrong with a sensor; "": nothing, or it is not known."""
+        return KINDS[self.by_place[place].kind] if place in self.by_place else ""
+
     def look(
         self, looks: Sequence[Look], others: int, off: int
     ) -> tuple[list[Named], list[int], list[int]]:
@@ -205,7 +209,7 @@ class Suspects:
         for look in looks:
             suspect = self.by_place.get(look.place)
             if suspect is None:
-                if is_machine or len(self.by_place) >= MOST:
+                if is_machine or not self._has_room(is_far=abs(look.z) >= START):
                     continue
                 suspect = _Suspect((look.place, 0, *[0] * 13, *[0.0] * 4, look.before, 0.0))
                 self.by_place[look.place] = suspect
@@ -234,10 +238,19 @@ class Suspects:
 
     def drifts(self, look: Look) -> None:
         """Name a sensor that is off by degrees, alone of all, before it is far off."""
-        if look.place not in self.by_place and len(self.by_place) < MOST:
+        if look.place not in self.by_place and self._has_room(is_far=True):
             kind = KINDS.index("drift")
             suspect = _Suspect((look.place, kind, *[0] * 13, *[0.0] * 4, look.before, 0.0))
             self.by_place[look.place] = suspect
+
+    def _has_room(self, *, is_far: bool) -> bool:
+        """Whether one more can be watched; one that is far off takes the place of one that never
+        was."""
+        if len(self.by_place) >= MOST and is_far:
+            idle = next((one for one in self.by_place.values() if not one.outs + one.kind), None)
+            if idle is not None:
+                del self.by_place[idle.place]
+        return len(self.by_place) < MOST
 
     def _pair(self, looks: Sequence[Look]) -> None:
         """Count where two suspects read what is normal of each other."""
