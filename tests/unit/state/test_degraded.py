@@ -1,7 +1,9 @@
 """Decisions by rules alone: what they say, that they are marked, and that no law breaks by them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from datetime import datetime, timedelta
 from itertools import islice, repeat
 from random import Random
 
@@ -12,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.data.generate.readings import readings
-from apps.data.generate.transactions import Transactions
+from apps.data.generate.transactions import Fraud as Planted
+from apps.data.generate.transactions import Generated, Transactions
 from apps.prove.verdict import degraded, oracle
 from apps.prove.verdict.degraded import Partly, marked, take_fallen
 from apps.prove.verdict.judge import KINDS, PASS, Judgement, judge
@@ -54,8 +57,20 @@ def learned(domain, made, count: int):
 # What the rules alone decide
 
 
+def with_burst(source: Transactions, count: int) -> Iterator[Generated]:
+    """So many payments, and six large ones of the last one's customer within the hour after it."""
+    for made in islice(source, count):
+        yield made
+    last = json.loads(made.value)
+    time = datetime.fromisoformat(last["time"])
+    for nth in range(1, 7):
+        at = (time + timedelta(minutes=nth)).isoformat().replace("+00:00", "Z")
+        told = last | {"id": f"burst-{nth}", "time": at, "amount": 90_000}
+        yield Generated(made.key, json.dumps(told).encode(), Planted.LEAKED)
+
+
 def test_fraud_by_rules_alone_is_what_the_rules_weigh() -> None:
-    batch = learned(FRAUD, iter(Transactions(5, run="r", customers=50)), 6000)
+    batch = learned(FRAUD, with_burst(Transactions(5, run="r", customers=50), 6000), 6006)
     alone = FRAUD.by_rules()
     assert (alone.rules_version, alone.model_version) == (FRAUD.rules_version, NONE)
     both = FRAUD.decide(*batch)
