@@ -55,10 +55,10 @@ def test_dev_tries_the_events_of_a_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert (
         'REJECTED wrong_type: `amount` cannot be used, expected `int`, got `str`: "12,50"' in text
     )
-    assert "DECLINE c2 t3: " in text
+    assert "REVIEW c2 t3: " in text, "of a customer never seen the model alone declines nothing"
     (end,) = [line for line in said if "are decided" in line]
     assert f"all 3 events of {path} are decided: " in end
-    assert end.endswith("approve 1, decline 1, rejected 1")
+    assert end.endswith("approve 1, rejected 1, review 1")
     assert said[-1] == end, "sums are told when they change"
 
 
