@@ -243,6 +243,11 @@ def remember_id(
     return Remembered(ids[given_up * size :], given_up, youngest + 1)
 
 
+def with_last_id(ids: bytes, digest: bytes, seconds: int, limit: int) -> bytes:
+    """`ids` with one more at its end; of more than `limit` the first are dropped."""
+    return (ids + _ID.pack(digest, 0, seconds))[-limit * _ID.size :]
+
+
 def _seconds(ids: bytes, at: int) -> int:
     return int.from_bytes(ids[at + 12 : at + 16], "little")
 

@@ -27,9 +27,10 @@ from stormwatch.state.write_timestamps import Fence, outcome_stamp
 V = TypeVar("V", bound=Event)
 S = TypeVar("S")
 
-IDS_MAX = 128
-"""Ids kept of a key, 16 bytes each: all its visits within the horizon, of a busy one the last. A
-payment that stands in its log twice with more visits of its terminal between counts twice there."""
+IDS_MAX = 32
+"""Ids kept of a key, 16 bytes each: of its last visits as they came, whatever their times, for one
+partition may be days ahead of another. What stands in its log twice with more visits of its key
+between counts twice."""
 
 _Broken = set[tuple[Fragment, int, str]]
 
@@ -132,9 +133,7 @@ class LearnStep(Generic[V, S]):
             return
         self._second.learn(copy.body, visit)
         copy.newest = max(copy.newest, visit.time)
-        oldest = (copy.newest - self._policy.horizon_ms) // 1000
-        seconds = visit.time // 1000
-        copy.ids = known.remember_id(copy.ids, digest, 0, seconds, oldest, IDS_MAX).ids
+        copy.ids = known.with_last_id(copy.ids, digest, visit.time // 1000, IDS_MAX)
 
     def _find_broken(
         self, batches: Sequence[tuple[Fragment, Parsed[V]]], blobs: dict[str, bytes],
