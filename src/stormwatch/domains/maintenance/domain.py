@@ -265,7 +265,7 @@ class Maintenance:
         found, out = None, frozenset[str]()
         if not learns(state, reading):
             out = wearing.names_of(state.health)
-        elif (known := expected(state.body, reading, self._normal)) is not None:
+        elif known := expected(state.body, reading, self._normal, is_calm=not state.health):
             found = wearing.look(state.health, reading.sensors, known)
             state.health, out = found.body, found.out
         if out:

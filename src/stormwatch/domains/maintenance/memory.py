@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.health.wearing import Expected
+from stormwatch.domains.maintenance.health.suspects import START
+from stormwatch.domains.maintenance.health.wearing import DRIFTED, Expected
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import StateError
 from stormwatch.models.conditions import UNKNOWN, Condition, Conditions, find
@@ -129,10 +130,13 @@ def unpacked(body: object, values: Floats, normal: Normal, unit: str) -> Memory:
     return Memory(told, known, elsewhere, np.ndarray(_SHAPE, np.float64, body, _HEAD.size))
 
 
-def expected(body: object, reading: Reading, normal: Normal) -> Expected | None:
+def expected(
+    body: object, reading: Reading, normal: Normal, *, is_calm: bool = False
+) -> Expected | None:
     """What a unit's sensors are expected to read; None where that is not known.
 
-    `body`: of the unit before the reading.
+    `body`: of the unit before the reading. `is_calm`: there is no suspect, and no sensor is absent;
+    None too where none would become one.
     """
     if not isinstance(body, bytes) or len(body) != _SIZE:
         return None
@@ -144,10 +148,16 @@ def expected(body: object, reading: Reading, normal: Normal) -> Expected | None:
     centre, scale = normal.parts[condition]
     base = rows[_BASE]
     sigma = np.sqrt(rows[SQUARES] / (2.0 * BASELINE))
+    slow, noise = centre + rows[_SLOW] / scale, sigma / np.abs(scale)
+    drift = (rows[MID] - base) / sigma
+    if is_calm and None not in (told := [*map(reading.sensors.get, NAMES)]):
+        values = np.array(told)
+        far = np.abs((values - slow) / noise).max() >= START or (values == rows[_LAST]).any()
+        if not far and np.abs(drift).max() < DRIFTED:
+            return None  # nothing to look at
     return Expected(
-        (centre + rows[_SLOW] / scale).tolist(), (centre + base / scale).tolist(),
-        (sigma / np.abs(scale)).tolist(), rows[_LAST].tolist(),
-        ((rows[MID] - base) / sigma).tolist(),
+        slow.tolist(), (centre + base / scale).tolist(), noise.tolist(), rows[_LAST].tolist(),
+        drift.tolist(),
     )  # fmt: skip
 
 
