@@ -15,7 +15,7 @@ HOUR = 3_600_000
 
 
 def payment(name: str, nth: int, amount: int) -> Transaction:
-    return Transaction(name, "c", "t", nth * HOUR, amount, "EUR")
+    return Transaction(name, "c", "t", (nth + 1) * HOUR, amount, "EUR")
 
 
 def label(name: str, of: Transaction, kind: str, at: int) -> Transaction:
@@ -30,18 +30,32 @@ def sent(first: int, events: list[Transaction]):
     return batch(fragment, Parsed(rows, [], []), str(first))
 
 
+def decided(store) -> dict[str, str]:
+    """Outcome by id."""
+    rows = (msgspec.json.decode(row["body"][1]) for row in store.tables["decisions"].values())
+    return {row["id"]: row["outcome"] for row in rows}
+
+
 def test_labels_give_precision_and_recall(store, broker):
     usual = [payment(f"u{n}", n, 1_000) for n in range(30)]
-    large = [payment("large-1", 31, 400_000), payment("large-2", 60, 500_000)]
-    payments = [*usual, *large]
+    burst = [
+        msgspec.structs.replace(payment(f"b{n}", 31, 90_000), time=32 * HOUR + n * 60_000)
+        for n in range(12)
+    ]
+    payments = [*usual, *burst]
+    drive(fraud.FraudBolt, sent(0, payments))
+    outcomes = decided(store)
+    alerted = [one for one in payments if outcomes[one.id] in fraud.FraudBolt.alerts]
+    passed = [one for one in payments if outcomes[one.id] == "approve"]
+    assert len(alerted) > 1 and len(passed) > 1
     arrive = 100 * HOUR
     labels = [
-        label("l1", large[0], "fraud", arrive), label("l2", large[1], "cleared", arrive + 1),
-        label("l3", usual[3], "chargeback", arrive + 2),
-        label("l4", usual[4], "cleared", arrive + 3),
+        label("l1", alerted[0], "fraud", arrive), label("l2", alerted[1], "cleared", arrive + 1),
+        label("l3", passed[0], "chargeback", arrive + 2),
+        label("l4", passed[1], "cleared", arrive + 3),
         label("l5", payment("never-seen", 5, 1), "fraud", arrive + 4),
     ]  # fmt: skip
-    drive(fraud.FraudBolt, sent(0, payments), sent(len(payments), labels), TICK)
+    drive(fraud.FraudBolt, sent(len(payments), labels), TICK)
     [body] = store.meters("test").values()
     labelled = msgspec.json.decode(body, type=Snapshot).labelled
     assert labelled == {"found": 1, "false_alert": 1, "missed": 1, "passed": 1, "unknown": 1}

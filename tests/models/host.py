@@ -1,5 +1,6 @@
 """A bolt's chain of steps without Storm, on a store and a sink that a test gives."""
 
+import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ class Host:
         self.settings = settings
         made: Any = bolt.__new__(bolt)  # not begun: there is no Storm to greet
         made.settings, made.component_name, made._read = settings, "host", frozenset()
+        made.logger = logging.getLogger("host")
         made.connections = SimpleNamespace(
             store=lambda: store, sink=lambda: sink, metrics=Metrics(), settings=settings
         )

@@ -245,8 +245,8 @@ MUTANTS = (
     ),
     Mutant(
         "what is as late as allowed is decided", "stormwatch.state.processor:_Batch._take",
-        "if event.time < newest - policy.lateness_ms:",
-        "if event.time <= newest - policy.lateness_ms:", EDGES,
+        "if event.time < newest - policy.lateness_ms and",
+        "if event.time <= newest - policy.lateness_ms and", EDGES,
     ),
     Mutant(
         "an id is known up to its horizon", "stormwatch.state.processor:_Batch._take",

@@ -67,7 +67,7 @@ def test_a_missing_libgomp_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(quality.importlib, "import_module", absent)
     with pytest.raises(StormwatchError, match=r"libgomp\.so\.1.*apt-get install libgomp1"):
-        quality._expect_lightgbm()
+        quality.expect_lightgbm()
 
 
 def test_workers_need_nothing_that_only_sparse_needs() -> None:

@@ -185,13 +185,22 @@ class Distribution:
 
         Of 1,000 rows or more: fewer have large indices by chance.
         """
+        return self.stability_of(self.counted(rows, scores))
+
+    def counted(self, rows: ArrayLike, scores: ArrayLike) -> Floats:
+        """How many rows are in each bin of each feature, and last of the score: they add up."""
         x, y = np.asarray(rows, dtype=np.float64), np.asarray(scores, dtype=np.float64)
         edges = self._quantiles[:, _DECILES]
+        counts = [_counts(own, column) for own, column in zip(edges, x.T, strict=True)]
+        return np.array([*counts, _counts(self._score, y)])
+
+    def stability_of(self, counts: Floats) -> tuple[list[float], float]:
+        """As `stability`, of what was counted."""
         found = [
-            _index(expected, _counts(own, column) / len(x))
-            for expected, own, column in zip(self._shares[:-1], edges, x.T, strict=True)
+            _index(expected, actual / actual.sum())
+            for expected, actual in zip(self._shares, counts, strict=True)
         ]
-        return found, _index(self._shares[-1], _counts(self._score, y) / len(y))
+        return found[:-1], found[-1]
 
 
 def _counts(edges: Floats, values: Floats) -> Floats:

@@ -50,8 +50,8 @@ class Drift:
         a new installation knows nobody, its model was trained on entities that it knew."""
         self._card, self._trained_on, self._settled = card, trained_on, settled
         self._window = window
-        self._rows: list[_Sampled] = []
-        self._skip = 0
+        self._taken = self._kept = self._skip = 0
+        self._counts: Floats | None = None
         self._before: set[str] = set()
         self._told: set[str] = set()
 
@@ -65,27 +65,40 @@ class Drift:
         return cls(card, trained_on, getattr(domain, "settled", None))
 
     def look(self, bodies: Sequence[bytes]) -> Found | None:
-        """Of the stored decisions of one batch; what was found where they fill a window."""
+        """Of the stored decisions of one batch; what was found where they fill a window.
+
+        What is kept are counts, whatever the window.
+        """
         chosen = bodies[self._skip :: EVERY]
         self._skip = (self._skip - len(bodies)) % EVERY
-        for body in chosen:
-            one = _decode(body)
-            if one.model == self._card.version:
-                self._rows.append(one)
-        if len(self._rows) < self._window:
-            return None
-        sampled, self._rows = self._rows[: self._window], self._rows[self._window :]
-        width = len(self._card.feature_names)
-        rows = np.array([one.features[:width] for one in sampled])
-        return self._compare(rows, np.array([one.score for one in sampled]))
+        rows = [one for one in map(_decode, chosen) if one.model == self._card.version]
+        found = None
+        while rows:
+            some, rows = rows[: self._window - self._taken], rows[self._window - self._taken :]
+            self._count(some)
+            if self._taken == self._window:
+                found = self._compare()
+        return found
 
-    def _compare(self, rows: Floats, scores: Floats) -> Found | None:
+    def _count(self, some: Sequence[_Sampled]) -> None:
+        self._taken += len(some)
+        width = len(self._card.feature_names)
+        rows = np.array([one.features[:width] for one in some])
+        scores = np.array([one.score for one in some])
         if self._settled is not None:
             kept: Flags = self._settled(rows)
             rows, scores = rows[kept], scores[kept]
-        if len(rows) < self._window // 2:
+        if len(rows):
+            counts = self._trained_on.counted(rows, scores)
+            self._counts = counts if self._counts is None else self._counts + counts
+            self._kept += len(rows)
+
+    def _compare(self) -> Found | None:
+        counts, kept = self._counts, self._kept
+        self._taken, self._kept, self._counts = 0, 0, None
+        if counts is None or kept < self._window // 2:
             return None
-        features, score = self._trained_on.stability(rows, scores)
+        features, score = self._trained_on.stability_of(counts)
         names = (*self._card.feature_names, SCORE)
         indices = dict(zip(names, (round(one, 4) for one in (*features, score)), strict=True))
         much = {name for name, index in indices.items() if index > MUCH_DRIFT}

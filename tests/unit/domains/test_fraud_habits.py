@@ -164,3 +164,12 @@ def test_habits_are_bounded() -> None:
     assert len(state.habits.doubts) <= DOUBTS
     assert len(state.habits.labels) <= LABELS
     assert len(msgspec.msgpack.encode(state.habits)) < 2_200
+
+
+@pytest.mark.parametrize("time", [0, -5, -(10**12)])
+def test_a_payment_of_1970_or_before_is_learned_as_any_other(time: int) -> None:
+    state = new_state()
+    for at in (time, time + 60_000):
+        event = Transaction(f"t{at}", "c", "t", at, 1_000, "EUR")
+        row, _ = FRAUD.advance(state, event)
+    assert row[FEATURE_NAMES.index("usual_count")] == 1

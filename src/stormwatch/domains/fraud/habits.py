@@ -74,7 +74,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, order=True):
 class Habits(msgspec.Struct, array_like=True):
     """At most 1.5 KB encoded; 0.2 KB of a customer with no doubts and no labels."""
 
-    since: int = 0  # time of the first payment learned; means nothing while `newest` is 0
+    since: int = 0  # time of the first payment learned; means nothing while `month` is empty
     newest: int = 0
     month: list[int] = []  # BUCKETS of three days, bucket b at b modulo their number
     squares: list[int] = []
@@ -93,7 +93,7 @@ def advance(habits: Habits, event: Transaction, amount: int, hour: int) -> tuple
     """FEATURES of a payment of so many points at that hour of its own clock, which sees of itself
     only these and its country; then learn it."""
     time, bucket = event.time, event.time // THREE_DAYS
-    if time > habits.newest:
+    if not habits.month or time > habits.newest:
         _roll(habits, time)
     month, most = habits.month, habits.most
     both = sum(month)
@@ -146,7 +146,7 @@ def advance(habits: Habits, event: Transaction, amount: int, hour: int) -> tuple
 
 
 def _roll(habits: Habits, time: int) -> None:
-    if not habits.newest:
+    if not habits.month:
         habits.since = habits.newest = time
         habits.month, habits.squares, habits.most = ([0] * BUCKETS for _ in range(3))
     else:
@@ -200,7 +200,7 @@ def take_out(habits: Habits, time: int, points: int, what: int) -> None:
         habits.doubts = kept
         return
     bucket, at = time // THREE_DAYS, time // THREE_DAYS % BUCKETS
-    if not habits.newest or bucket <= habits.newest // THREE_DAYS - BUCKETS:
+    if not habits.month or bucket <= habits.newest // THREE_DAYS - BUCKETS:
         return
     if time >= habits.since and habits.month[at] >> BITS and habits.month[at] & SUM >= points:
         habits.month[at] -= (1 << BITS) + points
