@@ -18,6 +18,7 @@ from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS
 from stormwatch.errors import SettingsError
 from stormwatch.records import DAY_MS, Decision
+from stormwatch.rules.combined import combined
 from stormwatch.rules.document import RuleSet
 
 _BATCH = 2_000
@@ -105,21 +106,13 @@ def _alerts(
     some: Sequence[Decision], rules: RuleSet, review: float, by_rule: dict[str, int]
 ) -> NDArray[np.bool_]:
     columns = dict(zip(Fraud.feature_names, np.array([d.features for d in some]).T, strict=True))
-    weights = np.zeros(len(some))
-    outright = {name: np.zeros(len(some), np.bool_) for name in ("approve", "review", "decline")}
-    for rule in rules.rules:
-        if rule.state == "off":
-            continue
-        hits = rule.predicate.holds(columns)
+    fired = [(r, r.predicate.holds(columns)) for r in rules.rules if r.state != "off"]
+    for rule, hits in fired:
         by_rule[rule.id] += int(hits.sum())
-        if rule.state == "live":
-            weights += rule.weight * hits
-            if rule.outcome:
-                outright[rule.outcome] |= hits
+    ruled = combined(rules, fired, len(some))
     held = np.array([any(r.code == "out_of_distribution" for r in d.reasons) for d in some])
     by_model = (np.array([d.score for d in some]) >= review) & ~held
-    found = by_model | outright["review"] | (weights >= rules.review_from)
-    alerts: NDArray[np.bool_] = outright["decline"] | (found & ~outright["approve"])
+    alerts: NDArray[np.bool_] = (by_model & ~ruled.approve) | ruled.review
     return alerts
 
 

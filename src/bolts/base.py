@@ -88,9 +88,9 @@ class BatchBolt(StrictComponent, Bolt):
 
     settings: Settings
     cache: StateCache | None = None
+    """Of bolts that keep states; its size is reported."""
     drift: "Drift | None" = None
     """Of a bolt that scores by a model which tells what it was trained on."""
-    """Of bolts that keep states; its size is reported."""
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from bolts.base import BatchBolt
 from bolts.observer import Observer
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.models.drift import Drift
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Outcomes
@@ -39,6 +38,8 @@ def score(
         name = bolt.component_name
 
         def contract_of() -> Contract[Any, Any]:
+            from stormwatch.models.drift import Drift  # with numpy: where there is a model
+
             domain = make(settings)
             bolt.drift = Drift.of(domain)
             return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))

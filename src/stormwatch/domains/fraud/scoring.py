@@ -16,6 +16,7 @@ from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card, Model, distribution, scores
 from stormwatch.models.distribution import Distribution
 from stormwatch.records import OUT_OF_DISTRIBUTION, RETRY, SHADOW_RULE, TAKEN_BACK, Reason
+from stormwatch.rules.combined import combined
 from stormwatch.rules.document import Rule, RuleSet
 from stormwatch.state.judge import UNSCORED, Verdict
 
@@ -48,14 +49,6 @@ class Thresholds(NamedTuple):
         return limits
 
 
-class _Ruled(NamedTuple):
-    """Of each row what rules alone decide: `review` holds of what is declined, too."""
-
-    approve: NDArray[np.bool_]
-    review: NDArray[np.bool_]
-    decline: NDArray[np.bool_]
-
-
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
@@ -64,20 +57,6 @@ class Scorer:
         self._rules = rules
         Thresholds.of(model.card)
         distribution.of(model.card)
-
-    def _by_rules(self, fired: Sequence[tuple[Rule, NDArray[np.bool_]]], size: int) -> "_Ruled":
-        """What rules alone have done with each row."""
-        weights = np.zeros(size)
-        outright = {name: np.zeros(size, np.bool_) for name in ("approve", "review", "decline")}
-        for rule, hits in fired:
-            if rule.state == "live":
-                weights += rule.weight * hits
-                if rule.outcome:
-                    outright[rule.outcome] |= hits
-        approve = outright["approve"] & ~outright["decline"]
-        decline = outright["decline"] | ((weights >= self._rules.decline_from) & ~approve)
-        review = outright["review"] | (weights >= self._rules.review_from)
-        return _Ruled(approve, decline | (review & ~approve), decline)
 
     def __call__(
         self,
@@ -107,7 +86,7 @@ class Scorer:
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
-        ruled = self._by_rules(fired, len(rows))
+        ruled = combined(self._rules, fired, len(rows))
         by_model = np.where(outside, UNSCORED, found)
         suspect = ((by_model >= limits.review) & ~ruled.approve) | ruled.review
         for row in np.flatnonzero(suspect).tolist():
