@@ -3,12 +3,11 @@
 from functools import partial
 from typing import Any, ClassVar
 
-import msgspec
-
 from bolts.base import BatchBolt
 from bolts.chain import ChainBolt
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import Parsed
+from stormwatch.dead_letters.rows import by_fields
 from stormwatch.domains.fraud.second import TERMINALS, TerminalVisit
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Fragment
@@ -17,14 +16,6 @@ from stormwatch.state.learn import LearnStep
 from stormwatch.state.processor import Policy
 from stormwatch.state.second_key import SecondKey
 from stormwatch.state.step import Step
-
-_encode = msgspec.json.Encoder().encode
-
-
-def _to_wire(visit: Any) -> bytes:
-    """The visit's fields by name, so that the setting `mask.fields` finds them."""
-    fields = type(visit).__struct_fields__
-    return _encode({name: getattr(visit, name) for name in fields})
 
 
 def _learn(bolt: BatchBolt) -> Step:
@@ -41,7 +32,7 @@ def _learn(bolt: BatchBolt) -> Step:
         bolt.cache,
         partial(stripe_of, stripes=settings.layout_stripes),
         bolt.connections.store,
-        _to_wire,
+        by_fields,
         bolt.component_name,
         committed,
     )

@@ -33,6 +33,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
     raw: bytes | None
 
 
+def by_fields(event: Any) -> bytes:
+    """The fields of a struct by name as JSON, so that the setting `mask.fields` finds them."""
+    fields: tuple[str, ...] = getattr(event, "__struct_fields__", ())
+    return _encode({name: getattr(event, name) for name in fields})
+
+
 def redacted(row: SetAside, max_bytes: int, masked: frozenset[str] = frozenset()) -> SetAside:
     """`row` as it may be stored: cards and `masked` fields masked, the value cut at `max_bytes`.
 

@@ -180,13 +180,6 @@ class Distribution:
         """Between which values 99.8 % of the training rows were."""
         return float(self._quantiles[feature, 0]), float(self._quantiles[feature, -1])
 
-    def stability(self, rows: ArrayLike, scores: ArrayLike) -> tuple[list[float], float]:
-        """The population stability index of each feature, and of the score.
-
-        Of 1,000 rows or more: fewer have large indices by chance.
-        """
-        return self.stability_of(self.counted(rows, scores))
-
     def counted(self, rows: ArrayLike, scores: ArrayLike) -> Floats:
         """How many rows are in each bin of each feature, and last of the score: they add up."""
         x, y = np.asarray(rows, dtype=np.float64), np.asarray(scores, dtype=np.float64)
@@ -194,8 +187,11 @@ class Distribution:
         counts = [_counts(own, column) for own, column in zip(edges, x.T, strict=True)]
         return np.array([*counts, _counts(self._score, y)])
 
-    def stability_of(self, counts: Floats) -> tuple[list[float], float]:
-        """As `stability`, of what was counted."""
+    def stability(self, counts: Floats) -> tuple[list[float], float]:
+        """The population stability index of each feature, and of the score, of what was counted.
+
+        Of 1,000 rows or more: fewer have large indices by chance.
+        """
         found = [
             _index(expected, actual / actual.sum())
             for expected, actual in zip(self._shares, counts, strict=True)

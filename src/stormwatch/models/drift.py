@@ -98,7 +98,7 @@ class Drift:
         self._taken, self._kept, self._counts = 0, 0, None
         if counts is None or kept < self._window // 2:
             return None
-        features, score = self._trained_on.stability_of(counts)
+        features, score = self._trained_on.stability(counts)
         names = (*self._card.feature_names, SCORE)
         indices = dict(zip(names, (round(one, 4) for one in (*features, score)), strict=True))
         much = {name for name, index in indices.items() if index > MUCH_DRIFT}

@@ -6,12 +6,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from stormwatch.codec import Parsed, Share
+from stormwatch.dead_letters.rows import by_fields
 from stormwatch.state.judge import Advanced, Event, Verdict
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
-
-_encode = msgspec.json.Encoder().encode
 
 
 class OneJudge(Generic[E, S]):
@@ -35,8 +34,7 @@ class OneJudge(Generic[E, S]):
 
     def to_wire(self, event: E) -> bytes:
         """The event's fields by name, so that the setting `mask.fields` finds them."""
-        fields: tuple[str, ...] = getattr(event, "__struct_fields__", ())
-        return _encode({name: getattr(event, name) for name in fields})
+        return by_fields(event)
 
     def new_state(self) -> S:
         """Every field as its default says."""

@@ -75,10 +75,10 @@ def test_stability_is_low_for_the_same_world_and_high_where_a_feature_moved(
     trained: Distribution,
 ) -> None:
     now = rows(5)
-    features, score = trained.stability(now, now[:, 0] / rows(1)[:, 0].max())
+    features, score = trained.stability(trained.counted(now, now[:, 0] / rows(1)[:, 0].max()))
     assert max(*features, score) < 0.01
     moved = now * [1, 1.8, 1, 1]
-    features, _ = trained.stability(moved, now[:, 0])
+    features, _ = trained.stability(trained.counted(moved, now[:, 0]))
     assert features[1] > MUCH_DRIFT
     assert max(features[0], features[2], features[3]) < 0.01
 
@@ -91,7 +91,7 @@ def test_an_index_is_computed_as_defined() -> None:
         msgspec.structs.replace(NoModel.card, feature_names=("x",), distribution=told)
     )
     assert found is not None
-    (index,), _ = found.stability(np.zeros((1000, 1)), np.zeros(1000))
+    (index,), _ = found.stability(found.counted(np.zeros((1000, 1)), np.zeros(1000)))
     assert index == pytest.approx(0.9 * np.log(10) + 9 * (1e-4 - 0.1) * np.log(1e-3), rel=0.01)
 
 
