@@ -29,6 +29,7 @@ from apps.cli import (
     services,
     soak,
     state,
+    token,
 )
 from apps.cli.app import COMMAND, complain
 from apps.cli.groups import GroupedCommands
@@ -70,6 +71,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 app.add_typer(rules.app, name="rules")
 app.add_typer(equipment.app, name="equipment")
+app.add_typer(token.app, name="token")
 
 
 def main(argv: list[str] | None = None) -> int:
