@@ -78,6 +78,10 @@ class Snapshot(msgspec.Struct):
     noted: dict[str, int] = {}  # as `records.Outcomes` has it
     labelled: dict[str, int] = {}  # of `Labelled`
     drift: dict[str, float] = {}  # feature -> population stability index, of the last window
+    revisions: dict[str, int] = {}  # rules, model -> the change that is in force here
+    follows: str = ""  # the domain whose changes it follows
+    refused: int = 0  # versions that could not be used
+    fired: dict[str, int] = {}  # code of a reason -> decisions that have it
 
 
 class Metrics:
@@ -89,6 +93,10 @@ class Metrics:
         self.noted: Counter[str] = Counter()
         self.drift: dict[str, float] = {}
         self.labelled: Counter[str] = Counter()
+        self.fired: Counter[str] = Counter()
+        self.revisions: dict[str, int] = {}
+        self.follows = ""
+        self.refused = 0
         self.alerts = self.batches = self.failed = self.degraded = 0
 
     def batch(
@@ -112,7 +120,8 @@ class Metrics:
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
-            dict(self.labelled), dict(self.drift),
+            dict(self.labelled), dict(self.drift), dict(self.revisions),
+            self.follows, self.refused,            dict(self.fired),
         )  # fmt: skip
 
 

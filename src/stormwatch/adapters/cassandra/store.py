@@ -18,6 +18,7 @@ from stormwatch.adapters.cassandra.locks import next_term
 from stormwatch.adapters.cassandra.logs import CassandraLogs
 from stormwatch.adapters.cassandra.migrations import apply, status
 from stormwatch.adapters.cassandra.reads import KEYS
+from stormwatch.adapters.cassandra.registry import CassandraRegistry
 from stormwatch.adapters.cassandra.rows import Part, batches, execution
 from stormwatch.adapters.cassandra.schema import batch_limits, check_schema
 from stormwatch.adapters.cassandra.session import UNAVAILABLE, open_session, translated
@@ -50,7 +51,7 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-class CassandraStore(CassandraLogs, CassandraArchive):
+class CassandraStore(CassandraRegistry, CassandraLogs, CassandraArchive):
     """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
