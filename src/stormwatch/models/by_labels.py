@@ -18,7 +18,7 @@ Key = tuple[str, str]
 MOST = 10_000
 """Labels that wait at once; the oldest is given up for one more."""
 WINDOW = 100
-"""Labelled alerts, or labelled events that deserved one, whose share is compared with those before."""
+"""Labelled alerts, or labelled events that deserved one, of which a share is taken."""
 SIGMAS, LEAST = 3.0, 0.05
 """How far a share has to be below the one before, twice in a row: in standard deviations of the
 difference of two shares, and at all."""
