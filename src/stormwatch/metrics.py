@@ -44,7 +44,8 @@ class Labelled(StrEnum):
     MISSED = "missed"
     FALSE_ALERT = "false_alert"
     PASSED = "passed"  # it deserved none and had none
-    UNKNOWN = "unknown"  # no decision of it is stored (any more)
+    WAITING = "waiting"  # it is not decided yet: now, not ever
+    UNKNOWN = "unknown"  # it was never decided, or its decision is not stored any more
 
 
 def precision_recall(labelled: Mapping[str, int]) -> tuple[float | None, float | None]:
@@ -78,6 +79,7 @@ class Snapshot(msgspec.Struct):
     noted: dict[str, int] = {}  # as `records.Outcomes` has it
     labelled: dict[str, int] = {}  # of `Labelled`
     drift: dict[str, float] = {}  # feature -> population stability index, of the last window
+    alarms: dict[str, str] = {}  # what is wrong with the predictions now -> a sentence
     revisions: dict[str, int] = {}  # rules, model -> the change that is in force here
     follows: str = ""  # the domain whose changes it follows
     refused: int = 0  # versions that could not be used
@@ -92,6 +94,7 @@ class Metrics:
         self.latency: Counter[int] = Counter()
         self.noted: Counter[str] = Counter()
         self.drift: dict[str, float] = {}
+        self.alarms: dict[str, str] = {}
         self.labelled: Counter[str] = Counter()
         self.fired: Counter[str] = Counter()
         self.revisions: dict[str, int] = {}
@@ -120,8 +123,8 @@ class Metrics:
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
-            dict(self.labelled), dict(self.drift), dict(self.revisions),
-            self.follows, self.refused,            dict(self.fired),
+            dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
+            self.follows, self.refused, dict(self.fired),
         )  # fmt: skip
 
 
