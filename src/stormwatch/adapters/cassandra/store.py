@@ -52,11 +52,7 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-<<<<<<< HEAD
-class CassandraStore(CassandraRegistry, CassandraLogs, CassandraArchive):
-=======
-class CassandraStore(CassandraLogs, CassandraArchive, CassandraPeople):
->>>>>>> main
+class CassandraStore(CassandraRegistry, CassandraLogs, CassandraArchive, CassandraPeople):
     """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:

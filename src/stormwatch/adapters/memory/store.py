@@ -17,11 +17,8 @@ from msgspec.structs import replace
 from stormwatch.adapters import log_registry as registry
 from stormwatch.adapters.log_registry import Registered
 from stormwatch.adapters.memory.archive import MemoryArchive
-<<<<<<< HEAD
-from stormwatch.adapters.memory.registry import MemoryRegistry
-=======
 from stormwatch.adapters.memory.people import MemoryPeople
->>>>>>> main
+from stormwatch.adapters.memory.registry import MemoryRegistry
 from stormwatch.errors import StoreUnavailable
 from stormwatch.ledger.reconcile import START, split
 from stormwatch.ports import StoredAside
@@ -54,11 +51,7 @@ class Fault:
     method: str = ""
 
 
-<<<<<<< HEAD
-class MemoryStore(MemoryArchive, MemoryRegistry):
-=======
-class MemoryStore(MemoryArchive, MemoryPeople):
->>>>>>> main
+class MemoryStore(MemoryArchive, MemoryPeople, MemoryRegistry):
     """The port `Archive`. One thread may write while others read.
 
     `down` makes every call fail; `faults` fail one call each, in order.
