@@ -23,6 +23,7 @@ from apps.cli import (
     new,
     proof,
     quality,
+    rules,
     rules_rollout,
     run,
     serve,
@@ -68,7 +69,8 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
-app.add_typer(rules_rollout.rules, name="rules")
+rules.app.add_typer(rules_rollout.lists, name="list")
+app.add_typer(rules.app, name="rules")
 app.add_typer(equipment.app, name="equipment")
 
 

@@ -21,7 +21,6 @@ lists = typer.Typer(
     no_args_is_help=True,
     epilog=shared.example("rules list show stolen", "rules list add stolen c-17 --reason 'police'"),
 )
-rules.add_typer(lists, name="list")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="TOML: docs/rules.md.")]
 Values = Annotated[list[str], typer.Argument(metavar="VALUE...", help="Texts.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the list.")]

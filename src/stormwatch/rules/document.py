@@ -159,7 +159,8 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
     file: File = document.converted(document.tables(), File)
     if file.decline_from < file.review_from or file.decline_from == inf:
         raise document.wrong("decline_from", "has to be a number, no smaller than review_from")
-    lists = {name: frozenset(listed) for name, listed in (file.lists | file.runtime.lists).items()}
+    written = _sets(file.runtime.lists | file.lists)
+    lists = written | _sets(file.runtime.lists)
     seen: set[str] = set()
     rules = []
     for number, one in enumerate(file.rule):
@@ -167,7 +168,10 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
             raise _wrong(document, number, one.id, "id", "is there twice. Give each rule its own")
         seen.add(one.id)
         try:
-            rules.append(checked(one, names, lists))
+            rule = checked(one, names, written)  # examples are of the lists they stand beside
+            if lists != written:
+                rule = rule._replace(predicate=read(one.when, names.kinds, lists))
+            rules.append(rule)
             if bool(one.weight) is (one.outcome is not None):
                 raise RuleError("weight", "or an outcome is needed, one of the two")
         except RuleError as error:
@@ -183,6 +187,10 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
         before = snoozes.setdefault(snooze.rule, {})
         before[snooze.entity] = max(until, before.get(snooze.entity, until))
     return made(rules, file.review_from, file.decline_from, prefix, lists, snoozes)
+
+
+def _sets(lists: Mapping[str, list[str]]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(values) for name, values in lists.items()}
 
 
 def made(
