@@ -12,6 +12,23 @@ _ANY = ("0.0.0.0", "::")
 _BACKLOG = 2_048
 
 
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket on any address; port 0 takes a free one. Raises SettingsError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"Port {port} of {host} cannot be had: {error.strerror}. Another program may be on "
+            "it; choose another with --port, or 0 for a free one."
+        ) from error
+    listening.listen(_BACKLOG)
+    return listening
+
+
 class Front(NamedTuple):
     """How requests come. `proxied`: through a proxy, which does TLS and says whom it asks for."""
 
@@ -68,19 +85,7 @@ class Front(NamedTuple):
 
     def listen(self, port: int) -> socket.socket:
         """A listening socket; port 0 takes a free one. Raises SettingsError with what to do."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((self.host, port))
-        except OSError as error:
-            listening.close()
-            raise SettingsError(
-                f"Port {port} of {self.host} cannot be had: {error.strerror}. Another program may "
-                "be on it; choose another with --port, or 0 for a free one."
-            ) from error
-        listening.listen(_BACKLOG)
-        return listening
+        return bound(self.host, port)
 
     def address(self, listening: socket.socket) -> str:
         """Where the page is."""

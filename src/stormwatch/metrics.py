@@ -44,7 +44,8 @@ class Labelled(StrEnum):
     MISSED = "missed"
     FALSE_ALERT = "false_alert"
     PASSED = "passed"  # it deserved none and had none
-    UNKNOWN = "unknown"  # no decision of it is stored (any more)
+    WAITING = "waiting"  # it is not decided yet: now, not ever
+    UNKNOWN = "unknown"  # it was never decided, or its decision is not stored any more
 
 
 def precision_recall(labelled: Mapping[str, int]) -> tuple[float | None, float | None]:
@@ -78,6 +79,11 @@ class Snapshot(msgspec.Struct):
     noted: dict[str, int] = {}  # as `records.Outcomes` has it
     labelled: dict[str, int] = {}  # of `Labelled`
     drift: dict[str, float] = {}  # feature -> population stability index, of the last window
+    alarms: dict[str, str] = {}  # what is wrong with the predictions now -> a sentence
+    revisions: dict[str, int] = {}  # rules, model -> the change that is in force here
+    follows: str = ""  # the domain whose changes it follows
+    refused: int = 0  # versions that could not be used
+    fired: dict[str, int] = {}  # code of a reason -> decisions that have it
     spent: dict[str, int] = {}  # what on -> microseconds; see `Metrics.spent`
     sizes: dict[int, int] = {}  # upper bound of records, a power of two -> batches
     hits: int = 0  # states that were in the cache
@@ -94,7 +100,12 @@ class Metrics:
         self.latency: Counter[int] = Counter()
         self.noted: Counter[str] = Counter()
         self.drift: dict[str, float] = {}
+        self.alarms: dict[str, str] = {}
         self.labelled: Counter[str] = Counter()
+        self.fired: Counter[str] = Counter()
+        self.revisions: dict[str, int] = {}
+        self.follows = ""
+        self.refused = 0
         self.alerts = self.batches = self.failed = self.degraded = 0
         self.spent: Counter[str] = Counter()
         """What on -> nanoseconds. `wait` for Storm's next message, `read` of messages, `decode` of
@@ -131,7 +142,8 @@ class Metrics:
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
-            dict(self.labelled), dict(self.drift),
+            dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
+            self.follows, self.refused, dict(self.fired),
             {what: ns // 1000 for what, ns in self.spent.items()}, dict(self.sizes), *seen,
             resident, started,
         )  # fmt: skip
