@@ -19,6 +19,7 @@ from stormwatch.state import envelope as known
 from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
 from stormwatch.state.judge import Event
+from stormwatch.state.news import NewsWriter
 from stormwatch.state.processor import Policy
 from stormwatch.state.second_key import PART, SecondKey
 from stormwatch.state.step import Outcome
@@ -50,14 +51,16 @@ class LearnStep(Generic[V, S]):
         to_wire: Callable[[Any], bytes],
         component: str,
         committed: Callable[[Fragment, Parsed[V]], None],
+        buckets: int = 1,
     ) -> None:
         """`to_wire` gives the bytes kept of what `learn` raises on; `committed` is told of each
-        batch."""
+        batch. `buckets`: over which visits are spread."""
         self._second, self._policy = second, policy
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(second.state, second.new_state)
         self._cache, self._stripe_of, self._store = cache, stripe_of, store
         self._to_wire, self._component, self._committed = to_wire, component, committed
         self._fence = Fence()
+        self._news = NewsWriter(second.name, buckets)
         self._starts: dict[tuple[str, int], tuple[int, int]] = {}
 
     def work_all(self, batches: Sequence[tuple[Fragment, Parsed[V]]]) -> list[None]:
@@ -78,6 +81,10 @@ class LearnStep(Generic[V, S]):
             ledger = LedgerRow(fragment, PART, {}, 0)
             self._store().write_aside(self._second.name, rows, ledger, outcome_stamp(fragment))
         self._write(learned)
+        is_news = self._second.is_news
+        news = {v.entity for _, parsed in batches for _, _, v in parsed.events if is_news(v)}
+        if news:
+            self._news.write(self._store(), news, self._stamp())
         for fragment, parsed in batches:
             self._committed(fragment, parsed)
         return [None] * len(batches)
@@ -92,6 +99,7 @@ class LearnStep(Generic[V, S]):
         if now > self._starts.get(place, (0, 0)):
             self._starts[place] = now
             self._cache.clear()
+            self._news.forget()
 
     def _load(self, names: set[str]) -> dict[str, bytes]:
         blobs: dict[str, bytes] = {}
@@ -165,6 +173,12 @@ class LearnStep(Generic[V, S]):
             return Envelope(known.VERSION, 0, [], 0, b"", self._second.new_state())
         return self._codec.decode(blob, name)
 
+    def _stamp(self) -> int:
+        """Of what is written now, above all of what was written before."""
+        if not self._fence.has(1):
+            self._fence = Fence(self._store().next_term(self._second.name))
+        return self._fence.take(1) + 1
+
     def _write(self, learned: dict[str, Envelope[S]]) -> None:
         """The commit point. All are written, also where all was learned before: the batches are
         acked for what these states say, and a write that was not confirmed, of a state without it,
@@ -172,10 +186,7 @@ class LearnStep(Generic[V, S]):
         if not learned:
             return
         store, name = self._store(), self._second.name
-        if not self._fence.has(1):
-            self._fence = Fence(store.next_term(name))
-        stamp = self._fence.take(1) + 1
-        rows = []
+        stamp, rows = self._stamp(), []
         for entity, copy in learned.items():
             copy.stamp = max(copy.stamp + 1, stamp)
             rows.append(

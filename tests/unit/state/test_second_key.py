@@ -21,6 +21,7 @@ from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.judge import Advanced, Verdict
 from stormwatch.state.learn import LearnStep
+from stormwatch.state.news import MOST, NewsReader, NewsWriter, is_news
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.second_key import HOUR, SecondStates, visits_of
 
@@ -49,7 +50,11 @@ class Shops:
 
     name = "toy.shops"
     visit, state = Visit, Hours
+    serves_h = 0
     feature_names = ("before",)
+
+    def is_news(self, visit: Visit) -> bool:
+        return visit.id.startswith("news")
 
     def key(self, event: Sale) -> str:
         return event.shop
@@ -204,7 +209,8 @@ class Counting(MemoryStore):
         self.read: list[str] = []
 
     def load_states(self, domain: str, entities: Any) -> dict[str, bytes]:
-        self.read += [name for names in entities.values() for name in names]
+        asked = [name for names in entities.values() for name in names]
+        self.read += [name for name in asked if not is_news(name)]
         return super().load_states(domain, entities)
 
 
@@ -228,6 +234,60 @@ def test_a_state_is_read_once_an_hour_and_told_by_closed_hours() -> None:
     assert store.read.count("s") == 2  # once here, once by `learn`
     assert told(T0 + 2 * HOUR) == 3
     assert store.read.count("s") == 3
+
+
+class Slow(Shops):
+    """What is told is of use two days later, but for news."""
+
+    serves_h = 48
+
+
+def test_what_was_read_serves_for_days_but_where_there_is_news() -> None:
+    store = Counting()
+    learn(store, 0, *(Sale(f"a{n}", "c", T0, f"s{n}") for n in range(3)))
+    states: SecondStates[Hours] = SecondStates(Slow(), STRIPE, lambda: store, 1 << 20)
+
+    def read(hour: int) -> list[str]:
+        store.read.clear()
+        states.look([Sale("x", "c", T0 + hour * HOUR, f"s{n}") for n in range(3)])
+        return sorted(store.read)
+
+    assert read(1) == ["s0", "s1", "s2"]
+    assert read(2) == read(40) == []
+    process = step(store)
+    process.work_all([batch(0, [(3, Sale("news1", "c", T0, "s1"))], generation=1, attempt=0)])
+    assert read(40) == []  # it is heard of once an hour
+    assert read(41) == ["s0", "s1", "s2"]  # of a process just started all is read
+    process.work_all([batch(0, [(4, Sale("news2", "c", T0, "s2"))], generation=1, attempt=0)])
+    process.work_all([batch(0, [(5, Sale("b", "c", T0, "s1"))], generation=1, attempt=0)])
+    assert read(42) == ["s2"]
+    assert read(90) == ["s0", "s1"] and read(91) == ["s2"]
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32))
+def test_no_news_is_missed_whatever_fails_and_whoever_dies(seed: int) -> None:
+    random, store = Random(seed), MemoryStore(24)
+    reader = NewsReader("toy", 3)
+    reader.look(store)
+    unheard: set[str] = set()
+    writer = NewsWriter("toy", 3)
+    for stamp in range(1, 60):
+        keys = {f"k{random.randint(0, 40)}" for _ in range(random.choice([1, 2, 5, MOST]))}
+        fault = Fault(random.choice([None, 0, 1]), random.choice(["", "write_states"]))
+        store.faults = [fault] if random.random() < 0.2 else []
+        try:
+            writer.write(store, keys, stamp)
+            unheard |= keys
+        except StoreUnavailable:
+            pass
+        store.faults = []
+        if random.random() < 0.1:
+            writer = NewsWriter("toy", 3)
+        if random.random() < 0.4:
+            found = reader.look(store)
+            assert found.missed or unheard <= found.keys
+            unheard = set()
 
 
 def test_what_is_known_of_second_keys_is_bounded() -> None:
