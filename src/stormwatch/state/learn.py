@@ -21,7 +21,7 @@ from stormwatch.state.envelope import Envelope, EnvelopeCodec
 from stormwatch.state.judge import Event
 from stormwatch.state.news import NewsWriter
 from stormwatch.state.processor import Policy
-from stormwatch.state.second_key import PART, SecondKey
+from stormwatch.state.second_key import HOUR, PART, SecondKey
 from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import Fence, outcome_stamp
 
@@ -61,6 +61,8 @@ class LearnStep(Generic[V, S]):
         self._to_wire, self._component, self._committed = to_wire, component, committed
         self._fence = Fence()
         self._news = NewsWriter(second.name, buckets)
+        self._is_first = False  # of all processes that ever kept states of this second key
+        self._stripes: dict[str, int] = {}  # of what is being learned
         self._starts: dict[tuple[str, int], tuple[int, int]] = {}
 
     def work_all(self, batches: Sequence[tuple[Fragment, Parsed[V]]]) -> list[None]:
@@ -81,10 +83,7 @@ class LearnStep(Generic[V, S]):
             ledger = LedgerRow(fragment, PART, {}, 0)
             self._store().write_aside(self._second.name, rows, ledger, outcome_stamp(fragment))
         self._write(learned)
-        is_news = self._second.is_news
-        news = {v.entity for _, parsed in batches for _, _, v in parsed.events if is_news(v)}
-        if news:
-            self._news.write(self._store(), news, self._stamp())
+        self._tell_news([visit for _, parsed in batches for _, _, visit in parsed.events])
         for fragment, parsed in batches:
             self._committed(fragment, parsed)
         return [None] * len(batches)
@@ -96,21 +95,25 @@ class LearnStep(Generic[V, S]):
         """Of a later start of the spout: others may have gone on with any key."""
         place = fragment.topic, fragment.partition
         now = fragment.epoch, fragment.generation
-        if now > self._starts.get(place, (0, 0)):
+        before = self._starts.get(place)
+        if before is None or now > before:
             self._starts[place] = now
             self._cache.clear()
-            self._news.forget()
+            if before is not None:
+                self._news.forget()
 
     def _load(self, names: set[str]) -> dict[str, bytes]:
         blobs: dict[str, bytes] = {}
         missing: dict[int, list[str]] = {}
+        stripes = self._stripes = {}
         for name in names:
             entry = self._cache.get(name)
             if entry is None:
-                missing.setdefault(self._stripe_of(name), []).append(name)
+                stripes[name] = self._stripe_of(name)
+                missing.setdefault(stripes[name], []).append(name)
                 blobs[name] = b""
             else:
-                blobs[name] = entry.blob
+                stripes[name], blobs[name] = entry.stripe, entry.blob
         if missing:
             blobs |= self._store().load_states(self._second.name, missing)
         return blobs
@@ -173,10 +176,18 @@ class LearnStep(Generic[V, S]):
             return Envelope(known.VERSION, 0, [], 0, b"", self._second.new_state())
         return self._codec.decode(blob, name)
 
+    def _tell_news(self, visits: Sequence[V]) -> None:
+        is_news = self._second.is_news
+        news = {visit.entity for visit in visits if is_news(visit)}
+        others = ((visit.entity, visit.time // HOUR) for visit in visits if not is_news(visit))
+        self._news.write(self._store(), news, others, self._stamp(), is_first=self._is_first)
+
     def _stamp(self) -> int:
         """Of what is written now, above all of what was written before."""
         if not self._fence.has(1):
-            self._fence = Fence(self._store().next_term(self._second.name))
+            term = self._store().next_term(self._second.name)
+            self._is_first = term == 1
+            self._fence = Fence(term)
         return self._fence.take(1) + 1
 
     def _write(self, learned: dict[str, Envelope[S]]) -> None:
@@ -187,11 +198,10 @@ class LearnStep(Generic[V, S]):
             return
         store, name = self._store(), self._second.name
         stamp, rows = self._stamp(), []
+        stripes, encode = self._stripes, self._codec.encode
         for entity, copy in learned.items():
             copy.stamp = max(copy.stamp + 1, stamp)
-            rows.append(
-                StateRow(self._stripe_of(entity), entity, self._codec.encode(copy), copy.stamp)
-            )
+            rows.append(StateRow(stripes[entity], entity, encode(copy), copy.stamp))
         try:
             store.write_states(name, rows)
         except StormwatchError:  # whether they were written is not known: read again at next use

@@ -5,6 +5,9 @@ ago. A label is of use from the next hour on. So the bolt that keeps states of s
 keeps, a row for each bucket, the last keys that were told such a thing; whoever reads states looks
 at these rows once an hour of event time and reads the named keys again.
 
+Where a row was begun in an empty store it also says of which hour the oldest visit is: a key is not
+read at all as long as nothing that was told of any could be of use.
+
 Guarantee: a key is named after its state is written and before its batch is acked. A reader that
 finds that it may have missed names forgets all that it knows.
 """
@@ -15,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from stormwatch.errors import StormwatchError
 from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Store
 from stormwatch.records import StateRow
@@ -22,6 +26,7 @@ from stormwatch.state.envelope import VERSION, Envelope, EnvelopeCodec
 
 MOST = 512
 """Names kept of a bucket: a row of 4 KB."""
+_NEVER = 1 << 40  # an hour
 _STRIPE = 0
 """Of these rows: one read for all of them."""
 _NAME = "\nnews "
@@ -31,6 +36,7 @@ _NAME = "\nnews "
 class _News(msgspec.Struct, array_like=True):
     told: int = 0  # names so far
     last: list[str] = []  # the last MOST of them, the newest at the end
+    since: int = 0  # hour of the oldest visit that is no news; 0: not known
 
 
 _codec: EnvelopeCodec[_News] = EnvelopeCodec(_News)
@@ -55,35 +61,61 @@ class NewsWriter:
         self._bucket_of: Callable[[str], int] = (
             partial(stripe_of, stripes=buckets) if buckets > 1 else lambda _: 0
         )
+        self._buckets = buckets
         self._rows: dict[int, _News] = {}
+        self._begins = True
 
     def forget(self) -> None:
         """Others may have written these rows: they are read again."""
         self._rows.clear()
+        self._begins = False
 
-    def write(self, store: Store, keys: Collection[str], stamp: int) -> None:
-        """Name `keys`; `stamp` rises from write to write. Raises StoreUnavailable."""
+    def write(
+        self, store: Store, keys: Collection[str], visited: Iterable[tuple[str, int]], stamp: int,
+        *, is_first: bool,
+    ) -> None:  # fmt: skip
+        """Name `keys`; `visited`: keys and hours of visits that are no news. `stamp` rises from
+        write to write; `is_first`: no process ever stored any. Raises StoreUnavailable."""
+        self._begins &= is_first
         shares: dict[int, list[str]] = {}
         for key in sorted(keys):
             shares.setdefault(self._bucket_of(key), []).append(key)
-        missing = shares.keys() - self._rows.keys()
-        if missing:
-            found = _rows(store, self._second, missing)
-            for bucket in missing:
-                row = found.get(bucket) or _News()
-                # A write that was not confirmed may be read, and be replaced by this one: readers
-                # are made to forget.
-                self._rows[bucket] = _News(row.told + MOST, row.last)
-        rows = {}
-        for bucket, share in shares.items():
-            row = self._rows.pop(bucket)  # until it is confirmed
-            rows[bucket] = _News(row.told + len(share), (row.last + share)[-MOST:])
-        written = []
-        for bucket, row in rows.items():
+        hours: dict[int, int] = {}
+        asks = self._begins or len(self._rows) < self._buckets
+        for key, hour in visited if asks else ():
+            bucket = self._bucket_of(key)
+            if hour < hours.get(bucket, _NEVER):
+                hours[bucket] = hour
+        written: dict[int, _News] = {}
+        self._load(store, shares.keys() | hours.keys())
+        for bucket in shares.keys() | hours.keys():
+            row, share = self._rows[bucket], shares.get(bucket, [])
+            since = min(row.since or _NEVER, hours.get(bucket, _NEVER)) if self._begins else 0
+            if share or since != row.since:
+                last = (row.last + share)[-MOST:]
+                written[bucket] = _News(row.told + len(share), last, since % _NEVER)
+        if not written:
+            return
+        rows = []
+        for bucket, row in written.items():
             blob = _codec.encode(Envelope(VERSION, stamp, [], 0, b"", row))
-            written.append(StateRow(_STRIPE, f"{_NAME}{bucket}", blob, stamp))
-        store.write_states(self._second, written)
-        self._rows |= rows
+            rows.append(StateRow(_STRIPE, f"{_NAME}{bucket}", blob, stamp))
+        try:
+            store.write_states(self._second, rows)
+        except StormwatchError:
+            self.forget()
+            raise
+        self._rows |= written
+
+    def _load(self, store: Store, buckets: Collection[int]) -> None:
+        missing = [bucket for bucket in buckets if bucket not in self._rows]
+        found = _rows(store, self._second, missing) if missing and not self._begins else {}
+        for bucket in missing:
+            # A write that was not confirmed may be read, and be replaced by what is written now:
+            # readers are made to forget.
+            row = found.get(bucket) or _News()
+            told = row.told if self._begins else row.told + MOST
+            self._rows[bucket] = _News(told, row.last, row.since)
 
 
 class News(NamedTuple):
@@ -91,6 +123,8 @@ class News(NamedTuple):
 
     keys: set[str]
     missed: bool  # some are not known any more
+    since: int  # hour of the oldest visit that is no news; 0: not known
+    named: frozenset[str]  # where that is known, all keys that were ever told news
 
 
 class NewsReader:
@@ -111,4 +145,10 @@ class NewsReader:
             new = row.told - (before or {}).get(bucket, 0)
             missed |= not 0 <= new <= len(row.last)
             keys.update(row.last[-new:] if new > 0 else ())
-        return News(keys, missed)
+        is_whole = len(rows) == len(self._buckets) and all(
+            row.since and row.told == len(row.last) for row in rows.values()
+        )
+        if not is_whole:
+            return News(keys, missed, 0, frozenset())
+        named = frozenset(key for row in rows.values() for key in row.last)
+        return News(keys, missed, min(row.since for row in rows.values()), named)

@@ -51,6 +51,8 @@ class SecondKey(Protocol[E_contra, V, S]):
     serves_h: int
     """What was read when the events had come to an hour serves those of so many hours more, but for
     keys that were told news since."""
+    counts_after_h: int
+    """A visit that is no news is of use to events so many hours later, and to none before."""
     feature_names: tuple[str, ...]
     """Of the values; they stand together in the domain's `feature_names`, in this order."""
 
@@ -155,6 +157,8 @@ class SecondStates(Generic[S]):
         self._max = max_bytes
         self._known: OrderedDict[str, tuple[int, S | None, int]] = OrderedDict()
         self._hour = 0
+        self._nothing_until = 0  # to events before this hour no key has anything to tell
+        self._named: frozenset[str] = frozenset()  # but these
         self.size = 0
 
     def look(self, events: Iterable[Any]) -> Told:
@@ -178,6 +182,8 @@ class SecondStates(Generic[S]):
             if entry is not None and hour <= entry[0] + serves:
                 known.move_to_end(key)
                 states[key] = entry[1]
+            elif entry is None and hour < self._nothing_until and key not in self._named:
+                states[key] = None
             else:
                 missing.setdefault(self._stripe_of(key), []).append(key)
         if missing:
@@ -198,6 +204,8 @@ class SecondStates(Generic[S]):
         for key in list(self._known) if news.missed else news.keys:
             if (entry := self._known.pop(key, None)) is not None:
                 self.size -= entry[2]
+        self._named = news.named
+        self._nothing_until = news.since + self._second.counts_after_h if news.since else 0
         self._hour = hour
 
     def _keep(self, key: str, blob: bytes | None) -> S | None:

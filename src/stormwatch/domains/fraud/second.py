@@ -32,7 +32,7 @@ class Terminals:
     name = "fraud.terminals"
     visit = TerminalVisit
     state = TerminalState
-    serves_h = terminals.SERVES_H
+    serves_h, counts_after_h = terminals.SERVES_H, terminals.LABEL_DELAY_H
     feature_names = terminals.NAMES
 
     def key(self, event: Transaction) -> str:
