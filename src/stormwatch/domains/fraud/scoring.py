@@ -253,6 +253,7 @@ class Found(NamedTuple):
             amounts["amount"] += f" (about {self._money(about)})"
         ends = zip(("usual_low", "usual_high"), why.usual_ends(self.features), strict=True)
         amounts |= {name: self._money(end) for name, end in ends}
+        amounts["usual_low"] = amounts["usual_low"].split()[0]  # beside the other end
         amounts |= {name: self._money(values[name]) for name in _TERMINALS}
         known = words(values, amounts, _zone(event.utc_offset)) | self._details()
         return known | why.more_words(event, self.features)

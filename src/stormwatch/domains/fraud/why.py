@@ -68,8 +68,6 @@ def more_words(event: Transaction, row: Sequence[float]) -> dict[str, int | floa
         "age": duration(values["terminal_fraud_age_h"] * 3600),
         "a_day": a_day,
         "a_week": 7 * a_day,
-        "terminal": event.terminal or "?",
-        "country": event.country or "?",
     }
 
 
