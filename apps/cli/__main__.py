@@ -19,11 +19,13 @@ from apps.cli import (
     evaluate,
     event,
     label,
+    land,
     mapping,
     new,
     proof,
     quality,
     rules,
+    rules_rollout,
     run,
     serve,
     services,
@@ -66,8 +68,10 @@ for module in (
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
+app.add_typer(land.app, name="land")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
+rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
 app.add_typer(equipment.app, name="equipment")
 
