@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from stormwatch.people import Audit, Work
-from stormwatch.records import Reason
+from stormwatch.records import Explanation, Reason
 
 
 class Stream(msgspec.Struct):
@@ -39,6 +39,7 @@ class Summary(msgspec.Struct):
     model: str = ""  # its version
     key: str = ""  # names it in paths: /v1/alerts/{key}/…
     work: Work | None = None  # what people did about it; None: nothing yet
+    explanations: list[Explanation] = []  # of an alert: how its scores came about
 
 
 class Page(msgspec.Struct):

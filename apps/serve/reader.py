@@ -260,6 +260,7 @@ def summary(
         return told
     told.reasons = by_weight(decision.reasons)
     told.model = decision.model
+    told.explanations = list(decision.explanations or ())
     told.degraded = decision.degraded is True
     told.record = f"{decision.topic}/{decision.partition}/{decision.offset}"
     if features:
