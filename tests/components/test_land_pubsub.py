@@ -25,6 +25,7 @@ pytestmark = [
 pubsub_v1 = pytest.importorskip(
     "google.cloud.pubsub_v1", reason="pip install -r requirements/pubsub.txt"
 )
+TOPIC = "projects/test-project/topics/payments"
 SUBSCRIPTION = "projects/test-project/subscriptions/payments"
 
 
@@ -34,19 +35,17 @@ def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
         options = pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
         client = pubsub_v1.PublisherClient(publisher_options=options)
-        client.create_topic(name="projects/test-project/topics/payments")
+        client.create_topic(name=TOPIC)
         subscriber = pubsub_v1.SubscriberClient()
         subscriber.create_subscription(request={
-            "name": SUBSCRIPTION, "topic": "projects/test-project/topics/payments", "ack_deadline_seconds": 10,
+            "name": SUBSCRIPTION, "topic": TOPIC, "ack_deadline_seconds": 10,
             "enable_message_ordering": True,
         })  # fmt: skip
         subscriber.close()
 
         def publish(values: list[bytes], keys: int = 1) -> None:
             sent = [
-                client.publish(
-                    "projects/test-project/topics/payments", value, ordering_key=f"k{n % keys}"
-                )
+                client.publish(TOPIC, value, ordering_key=f"k{n % keys}")
                 for n, value in enumerate(values)
             ]
             for each in sent:
