@@ -20,6 +20,7 @@ from apps.cli import (
     event,
     label,
     mapping,
+    model,
     new,
     proof,
     quality,
@@ -69,6 +70,7 @@ app.add_typer(data.schema, name="schema")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 app.add_typer(rules.app, name="rules")
+app.add_typer(model.app, name="model")
 app.add_typer(equipment.app, name="equipment")
 
 
