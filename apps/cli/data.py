@@ -76,13 +76,20 @@ def publish(
         bool, typer.Option("--learn-only", help="FILE is history: learned, and not judged.")
     ] = False,
     topic: Annotated[str, typer.Option(help="Another topic, which a mapping names.")] = "",
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels/--no-labels", help="Labels of generated payments, seven days late, too."
+        ),
+    ] = True,
 ) -> None:
     """Publish generated events, or events from files, to their Kafka topic.
 
     Files: JSON (one object per line, or an array), CSV whose header has the field names of
     schema/, the card transactions of the Fraud Detection Handbook, C-MAPSS text; also as .gz or
     through a pipe (/dev/stdin). Without --count, generated events go on until Ctrl-C. Their times
-    continue after the topic's last event.
+    continue after the topic's last event. Generated payments have labels, seven days late in event
+    time, that go to the topic of labels on top of --count; --no-labels leaves them out.
 
     --learn-only, of transactions and readings, marks each record of a FILE as history: states learn
     it, it is decided as `learned`, and no alert comes of it. Publish it before what is live.
@@ -97,7 +104,16 @@ def publish(
     if rate is None:
         rate = 0.0 if files or count else ENDLESS_RATE
     asked = publishing.Asked(
-        events, rate, count, seed, customers, units, tuple(files or ()), learn_only, topic
+        events,
+        rate,
+        count,
+        seed,
+        customers,
+        units,
+        tuple(files or ()),
+        learn_only,
+        topic,
+        labels,
     )
     sent, interrupted = publishing.by_hand(shared.answered("kafka"), asked, shared.steps())
     print(f"{sent:,} records published.")

@@ -33,6 +33,12 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the generated events.")] = 0,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels/--no-labels", help="Labels of generated payments, seven days late, too."
+        ),
+    ] = True,
 ) -> None:
     """Start Kafka, Cassandra and the topologies, publish generated events and show the decisions.
 
@@ -56,5 +62,5 @@ def run(
     shared.log_to(settings, "run")
     names = [stream.topology for stream in streams(settings, topology)]
     check(shared.ROOT, names, lambda finding: print(finding, file=sys.stderr))
-    options = Options(seconds, rate, topology, report and report.resolve(), seed)
+    options = Options(seconds, rate, topology, report and report.resolve(), seed, labels)
     raise typer.Exit(execute(options, settings, shared.ROOT, Presenter(console)))

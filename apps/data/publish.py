@@ -29,6 +29,14 @@ class Event(NamedTuple):
     value: bytes
 
 
+class Beside(NamedTuple):
+    """A record to be of another topic than the events that it comes among."""
+
+    key: bytes | None
+    value: bytes
+    topic: str
+
+
 class Keyed(Protocol):
     """What `publish` sends."""
 
@@ -73,7 +81,8 @@ def publish(
     on_progress: Callable[[int], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Send until `count`, `stop` or the end of the events; how many Kafka has confirmed.
+    """Send until `count`, `stop` or the end of the events; how many Kafka has confirmed. What is
+    `Beside` goes to its own topic.
 
     While Kafka is away it waits and sends again what was not confirmed, so that a record may be
     there twice (the same bytes: a duplicate), never missing. Afterwards it catches up with `rate`.
@@ -96,7 +105,7 @@ def publish(
             for event in islice(stream, due):
                 chunk.append(event)
                 size += len(event.value)
-                sink.send(topic, event.key, event.value)
+                sink.send(topic_of(event, topic), event.key, event.value)
                 if size >= CHUNK_BYTES:
                     break
             more = len(chunk) - before == due or size >= CHUNK_BYTES
@@ -119,6 +128,11 @@ def publish(
     if failed:
         raise failed[0]
     return confirmed + len(chunk)
+
+
+def topic_of(event: Keyed, topic: str) -> str:
+    """Where it goes, among events of `topic`."""
+    return event.topic if isinstance(event, Beside) else topic
 
 
 def _until_error(events: Iterable[Keyed], failed: list[StormwatchError]) -> Iterator[Keyed]:
@@ -149,7 +163,7 @@ def _again(
         stop.wait(RETRY_S)
         try:
             for event in chunk:
-                sink.send(topic, event.key, event.value)
+                sink.send(topic_of(event, topic), event.key, event.value)
             sink.flush(CONFIRM_WITHIN_S)
             return
         except BrokerRefused:

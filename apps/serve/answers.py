@@ -5,6 +5,7 @@ Times are milliseconds since the epoch, UTC. Places of records are `topic/partit
 
 import msgspec
 
+from stormwatch.people import Work
 from stormwatch.records import Reason
 
 
@@ -33,6 +34,8 @@ class Summary(msgspec.Struct):
     record: str  # topic/partition/offset
     said: str = ""  # the record in a few words, where it is known
     features: dict[str, float] = {}  # those that were asked for
+    key: str = ""  # names it in paths: /v1/alerts/{key}/…
+    work: Work | None = None  # what people did about it; None: nothing yet
 
 
 class Page(msgspec.Struct):
@@ -112,6 +115,7 @@ class Figures(msgspec.Struct):
     precision: float | None  # of the alerts of labelled events, the share that deserved one
     recall: float | None  # of the labelled events that deserved an alert, the share that had one
     drift: dict[str, float]  # feature, or "score" -> stability index against the training
+    alarms: dict[str, str]  # what is wrong with the predictions now -> a sentence
     running: bool  # whether a component wrote its figures of late
 
 
@@ -201,3 +205,4 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
     error: str
     field: str = ""  # the parameter that cannot be used
+    work: Work | None = None  # 412: what stands now

@@ -17,11 +17,13 @@ from apps.data.in_words import by_weight
 from apps.data.kinds import BY_TOPOLOGY, named
 from apps.data.streams import every
 from apps.operate.journey import Place, endings, epochs_of
+from apps.operate.missing import NotFound
 from apps.serve import answers
 from stormwatch.archive import AlertPlace, Archive
 from stormwatch.dead_letters import redaction
 from stormwatch.errors import StormwatchError
 from stormwatch.partitioner import stripe_of
+from stormwatch.people import AlertKey, People
 from stormwatch.ports import Source
 from stormwatch.records import Decision, DecisionKey, DecisionRow
 from stormwatch.settings import Settings
@@ -40,10 +42,6 @@ Limit = Annotated[int, Meta(ge=1, le=LIMIT, description="Rows at most.")]
 After = Annotated[str, Meta(max_length=4_000, description="`next` of the page before.")]
 
 _decision = msgspec.json.Decoder(Decision).decode
-
-
-class NotFound(StormwatchError):
-    """There is no such thing here; the sentence says what to look for instead."""
 
 
 class BadCursor(StormwatchError):
@@ -112,7 +110,7 @@ class Reader(NamedTuple):
             rows = self.archive.alerts(asked.domain, asked.limit)
         last = rows[-1] if rows else None
         onward = None if last is None else cursor((last.timestamp, last.entity, last.id))
-        return answers.Page([summary(asked.domain, row) for row in rows], onward)
+        return answers.Page(self._worked(asked.domain, rows), onward)
 
     def decisions(self, asked: ListDecisions) -> answers.Page:
         """One entity's decisions, newest event first."""
@@ -175,6 +173,10 @@ class Reader(NamedTuple):
             for a in self.archive.set_aside(asked.domain, asked.limit)
         ])  # fmt: skip
 
+    def _worked(self, domain: str, rows: Sequence[DecisionRow]) -> list[answers.Summary]:
+        """Alerts with what people did about them."""
+        return worked(self.archive, domain, [summary(domain, row) for row in rows])
+
     def _written(self, d: Decision) -> list[answers.Written]:
         place = Place(d.topic, d.partition, d.offset)
         found = endings(self.archive, place, epochs_of(self.archive, place))
@@ -200,7 +202,7 @@ def summary(
     """A stored decision as it stands in a list, with these features where it has them."""
     told = answers.Summary(
         domain, row.entity, row.id, row.time, row.outcome, row.score, row.alert, [], False,
-        row.timestamp, "", said,
+        row.timestamp, "", said, key=cursor((domain, row.entity, row.time, row.id)),
     )  # fmt: skip
     try:
         decision = _decision(bytes(row.body))
@@ -216,9 +218,28 @@ def summary(
     return told
 
 
+def worked(people: People, domain: str, some: list[answers.Summary]) -> list[answers.Summary]:
+    """These with what people did about them. Raises StoreUnavailable."""
+    works = people.works(domain, [AlertKey(each.entity, each.time, each.id) for each in some])
+    for each in some:
+        each.work = works.get(AlertKey(each.entity, each.time, each.id))
+    return some
+
+
 def cursor(place: tuple[Any, ...]) -> str:
     """Where a page ends, as one opaque word."""
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(place)).decode().rstrip("=")
+
+
+def alert_of(key: str) -> tuple[str, AlertKey]:
+    """Domain and place that a `key` of an answer names. Raises NotFound."""
+    try:
+        domain, *place = _from_cursor(key, tuple[str, str, int, str])
+    except BadCursor as error:
+        raise NotFound(
+            "There is no such key: each alert and decision of a list has its own."
+        ) from (error)
+    return domain, AlertKey(*place)
 
 
 def _from_cursor(text: str, kind: Any) -> Any:

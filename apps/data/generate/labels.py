@@ -1,13 +1,16 @@
-"""Labels of generated payments: each fraud is told of LABEL_DELAY later. See schema/labels.md."""
+"""Labels of generated payments: each fraud is told of LABEL_DELAY later. See schema/labels.md.
+
+What is still to be told when the events end is never told, as where an installation is new.
+"""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
 
 from apps.data.generate.transactions import LABEL_DELAY, Generated
-from apps.data.publish import Event
+from apps.data.publish import Beside, Event, Keyed
 
 _DELAY = timedelta(milliseconds=LABEL_DELAY)
 
@@ -36,9 +39,9 @@ class _Label(msgspec.Struct):
     time: datetime
 
 
-def label_of(event: Generated) -> Event | None:
-    """The record of the labels' topic that tells of it; None of a genuine one."""
-    if not event.label:
+def label_of(event: Keyed) -> Event | None:
+    """The record of the labels' topic that tells of it; None of a genuine one, or no payment."""
+    if not isinstance(event, Generated) or not event.label:
         return None
     payment = msgspec.json.decode(event.value, type=_Payment)
     told = _Label(
@@ -49,16 +52,18 @@ def label_of(event: Generated) -> Event | None:
     return Event(event.key, msgspec.json.encode(told))
 
 
-class Delayed:
-    """Labels of the payments that are told, given out when event time has come to them."""
+_payment = msgspec.json.Decoder(_Payment).decode
 
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[datetime, Event]] = deque()
 
-    def after(self, event: Generated) -> Iterator[Event]:
-        """The labels that arrived until this payment, in order."""
-        time = msgspec.json.decode(event.value, type=_Payment).time
-        while self._waiting and self._waiting[0][0] <= time:
-            yield self._waiting.popleft()[1]
-        if (label := label_of(event)) is not None:
-            self._waiting.append((time + _DELAY, label))
+def with_labels(events: Iterable[Keyed], topic: str) -> Iterator[Keyed]:
+    """Payments in order of event time, and before each the labels that arrived until then, in
+    order, for a `topic` of their own."""
+    waiting: deque[tuple[datetime, Beside]] = deque()
+    for event in events:
+        time = _payment(event.value).time
+        while waiting and waiting[0][0] <= time:
+            yield waiting.popleft()[1]
+        label = label_of(event)
+        if label is not None:
+            waiting.append((time + _DELAY, Beside(label.key, label.value, topic)))
+        yield event

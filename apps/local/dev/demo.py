@@ -1,14 +1,15 @@
 """`demo`: both topologies on generated events in one process: no Java, no Kafka, no Cassandra."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from apps.data.generate.labels import Delayed
+from apps.data.generate.labels import with_labels
 from apps.data.generate.readings import readings
-from apps.data.generate.transactions import Generated, Transactions
+from apps.data.generate.transactions import Transactions
 from apps.data.kinds import BY_TOPOLOGY
+from apps.data.publish import Keyed
 from apps.local.dev import world
 from apps.local.dev.feed import TopicFeed
 from apps.local.dev.narrator import LINE_EVERY_S, Narrator
@@ -75,19 +76,14 @@ def _feeds(
     settings: Settings, made: memory.World, seed: int, narrator: Narrator
 ) -> list[TopicFeed]:
     now = time.monotonic()
-    transactions = iter(Transactions(seed, run=RUN, customers=CUSTOMERS))
+    payments: Iterator[Keyed] = iter(Transactions(seed, run=RUN, customers=CUSTOMERS))
+    if settings.topic_labels:
+        payments = with_labels(payments, settings.topic_labels)
     units = readings(seed, run=RUN, units=UNITS)
-
-    delayed = Delayed()
-
-    def sent(event: Generated) -> None:
-        narrator.frauds.sent(event)
-        for label in delayed.after(event) if settings.topic_labels else ():
-            made.broker.append(settings.topic_labels, label.key, label.value)
-
     return [
         TopicFeed(
-            made.broker, settings.topic_transactions, transactions, TRANSACTIONS_S, now, sent
+            made.broker, settings.topic_transactions, payments, TRANSACTIONS_S, now,
+            narrator.frauds.sent,
         ),
         TopicFeed(
             made.broker, settings.topic_readings, units, READINGS_S, now, narrator.machines.sent

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from apps.data.publish import Keyed
+from apps.data.publish import Beside, Keyed, topic_of
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.kafka import MemoryAdmin
 
@@ -13,7 +13,7 @@ MOST = 2_000
 
 
 class TopicFeed:
-    """Events due by now, put into a topic by `pump`."""
+    """Events due by now, put into a topic by `pump`; what comes `Beside`, untold, into its own."""
 
     def __init__(
         self, broker: MemoryBroker, topic: str, events: Iterator[Any], rate: float, start: float,
@@ -30,8 +30,9 @@ class TopicFeed:
         before = self.sent
         event: Keyed
         for event in islice(self._events, due):
-            self._told(event)
-            self._broker.append(self._topic, event.key, event.value)
+            if not isinstance(event, Beside):
+                self._told(event)
+            self._broker.append(topic_of(event, self._topic), event.key, event.value)
             self.sent += 1
         self._ended = self._ended or self.sent < before + due
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from apps.build.lint import check
+from apps.data.generate.labels import with_labels
 from apps.data.in_words import in_words
 from apps.data.mappings import events_of
 from apps.data.printable import lines_shown, print_in_any_encoding
-from apps.data.streams import every
+from apps.data.streams import Stream, every
 from apps.local.dev import places, world
 from apps.local.dev.feed import TopicFeed
 from apps.local.dev.session import Session
@@ -25,7 +26,7 @@ from apps.local.run import prepare
 from apps.local.run.events import generated
 from apps.local.run.signals import Signals
 from stormwatch.errors import SettingsError, StormwatchError
-from stormwatch.parsing.mapping import marks
+from stormwatch.parsing.mapping import label_topic, marks
 from stormwatch.records import Outcomes, SetAside
 from stormwatch.runner.events import Died, Event, Faulted, Logged, Settled
 from stormwatch.settings import Settings, load, to_environ
@@ -163,7 +164,7 @@ def _outside(
             TopicFeed(
                 made.broker,
                 s.topic,
-                _events(settings, s.events, file),
+                _events(settings, s, file),
                 rate,
                 now,
                 lambda event: None,
@@ -172,10 +173,12 @@ def _outside(
         ]
 
 
-def _events(settings: Settings, kind: str, file: Path | None) -> Iterator[Any]:
+def _events(settings: Settings, stream: Stream, file: Path | None) -> Iterator[Any]:
     if file:
-        return islice(events_of(settings, [file], kind, "dev"), _FILE_RECORDS)
-    return generated(kind, 1, "dev", None, customers=50, units=10)
+        return islice(events_of(settings, [file], stream.events, "dev"), _FILE_RECORDS)
+    made = generated(stream.events, 1, "dev", None, customers=50, units=10)
+    labels = label_topic(settings, stream.events)
+    return with_labels(made, labels) if labels else made
 
 
 def _end_of(file: Path, count: int) -> str:

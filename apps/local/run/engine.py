@@ -19,6 +19,7 @@ from apps.local.run.signals import Interrupted, Signals
 from apps.local.run.watch import Watcher
 from apps.serve.server import Outside, served
 from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.parsing.mapping import label_topic
 from stormwatch.settings import Settings
 
 
@@ -30,6 +31,7 @@ class Options(NamedTuple):
     topology: str = ALL
     report: Path | None = None
     seed: int = 0
+    labels: bool = True  # of generated payments, to their own topic
 
 
 def execute(options: Options, settings: Settings, root: Path, shown: Presenter) -> int:
@@ -80,7 +82,7 @@ def _run(
             lambda: {**outside.pids(), **processes.pids(), "run": [os.getpid()]},
         )
         course = Course(
-            lambda s: Order(s.events, s.topic, options.rate, run, str(root), options.seed),
+            lambda s: _order(s, options, outside.settings, run, root),
             run,
             chosen,
             processes,
@@ -99,7 +101,7 @@ def _run(
                 trouble = trouble or course.drain() or " ".join(watcher.alarms)
         finally:
             watcher.stop()
-        proofs = {s.topology: proof.proof(outside, s.topic, published[s.topic]) for s in chosen}
+        proofs = {s.topology: proof.proof(outside, s, published) for s in chosen}
         shown.close()
         shown.step("topologies", "stopping")
         processes.begin_to_stop()  # first, as their spouts commit
@@ -117,3 +119,10 @@ def _run(
             ],
             watcher.peak,
         )
+
+
+def _order(stream: Stream, options: Options, settings: Settings, run: str, root: Path) -> Order:
+    labels = label_topic(settings, stream.events) if options.labels else ""
+    return Order(
+        stream.events, stream.topic, options.rate, run, str(root), options.seed, labels
+    )  # fmt: skip

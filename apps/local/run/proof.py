@@ -1,5 +1,6 @@
 """What a run published, and the ledger's word on each of those offsets."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ Highs = Mapping[str, Mapping[int, int]]
 
 
 class Proof(NamedTuple):
-    """End states of the offsets that one topic gained during the run."""
+    """End states of the offsets that a topology's topics gained during the run."""
 
     published: int  # offsets, without those that never held a record
     states: dict[str, int]
@@ -23,9 +24,11 @@ class Proof(NamedTuple):
 
 
 def highs(admin: Admin, streams: Iterable[Stream]) -> dict[str, dict[int, int]]:
-    """The topics' ends now. Raises BrokerUnavailable."""
+    """The ends now of all topics that are read. Raises BrokerUnavailable."""
     return {
-        s.topic: {p: marks.high for p, marks in admin.watermarks(s.topic).items()} for s in streams
+        topic: {p: marks.high for p, marks in admin.watermarks(topic).items()}
+        for stream in streams
+        for topic in stream.topics
     }
 
 
@@ -37,11 +40,17 @@ def ranges(before: Highs, after: Highs) -> dict[str, dict[int, tuple[int, int]]]
     }
 
 
-def proof(outside: Connected, topic: str, gained: ledgers.Ranges) -> Proof:
+def proof(outside: Connected, stream: Stream, gained: Mapping[str, ledgers.Ranges]) -> Proof:
     """What became of the offsets gained. Raises InfrastructureError."""
-    ledger = ledgers.topic(outside.settings, outside.admin, outside.store, topic, gained)
-    states = dict(ledger.states)
+    states: Counter[str] = Counter()
+    offsets = open_ = conflicting = 0
+    for topic in stream.topics:
+        ledger = ledgers.topic(
+            outside.settings, outside.admin, outside.store, topic, gained[topic]
+        )  # fmt: skip
+        states.update(ledger.states)
+        offsets += sum(end - first for first, end in gained[topic].values())
+        open_ += ledger.unaccounted + ledger.in_flight
+        conflicting += ledger.conflicting
     absent = states.pop(EndState.ABSENT, 0)
-    offsets = sum(end - first for first, end in gained.values())
-    open_ = ledger.unaccounted + ledger.in_flight
-    return Proof(offsets - absent, states, open_, not open_ and not ledger.conflicting)
+    return Proof(offsets - absent, dict(states), open_, not open_ and not conflicting)

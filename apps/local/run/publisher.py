@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from apps.data.generate.labels import with_labels
 from apps.data.publish import publish
 from apps.local.run.events import generated, newest_time
 from stormwatch.errors import StormwatchError
@@ -35,6 +36,7 @@ class Order(msgspec.Struct):
     run_id: str
     root: str
     seed: int = 0
+    labels: str = ""  # topic of the labels of generated payments; "": they are left out
 
 
 class Word(msgspec.Struct, omit_defaults=True):
@@ -104,8 +106,11 @@ def obey(order: Order, gate: Gate, sink: Sink, source: Source) -> int:
     finally:
         source.close()
     backlog = BACKLOG if order.rate == 0 else sys.maxsize
-    events = gate.limited(generated(order.events, order.seed, order.run_id, newest), backlog)
-    return publish(sink, order.topic, events, order.rate, None, gate.stop, _teller())
+    events = generated(order.events, order.seed, order.run_id, newest)
+    if order.labels:
+        events = with_labels(events, order.labels)
+    paced = gate.limited(events, backlog)
+    return publish(sink, order.topic, paced, order.rate, None, gate.stop, _teller())
 
 
 def _teller() -> Callable[[int], None]:

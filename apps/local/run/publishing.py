@@ -4,16 +4,18 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
 from apps.data import history, mappings
+from apps.data.generate.labels import with_labels
 from apps.data.publish import Keyed, publish
 from apps.local.run import prepare
 from apps.local.run.events import generated, newest_time
 from stormwatch.errors import SettingsError, StormwatchError
-from stormwatch.parsing.mapping import topics
+from stormwatch.parsing.mapping import label_topic, topics
 from stormwatch.ports import Sink
 from stormwatch.settings import Settings
 
@@ -25,13 +27,14 @@ class Asked(NamedTuple):
 
     events: str  # transactions or readings
     rate: float  # records/s; 0: as fast as it goes
-    limit: int | None  # records
+    limit: int | None  # records; labels of generated ones come on top
     seed: int
     customers: int
     units: int
     files: tuple[Path, ...]
     learn_only: bool = False
     topic: str = ""  # another one that a mapping names; "": that of the setting
+    labels: bool = True  # of generated payments, to their own topic
 
     def topic_in(self, settings: Settings) -> str:
         """Where the records go. Raises SettingsError for a topic that nothing reads."""
@@ -91,7 +94,7 @@ def _publish(
         progress(topic, f"publishing, {sent:,} records")
 
     try:
-        return publish(sink, topic, events, asked.rate, asked.limit, stop, tell)
+        return publish(sink, topic, events, asked.rate, None, stop, tell)
     except StormwatchError as error:
         if not confirmed:
             raise
@@ -106,12 +109,15 @@ def _events(
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     if asked.files:
         events = mappings.events_of(settings, asked.files, asked.events, run, stopped, topic)
-        if not asked.learn_only:
-            return events
-        return history.marked(events, mappings.of(settings, asked.events, topic))
+        if asked.learn_only:
+            events = history.marked(events, mappings.of(settings, asked.events, topic))
+        return islice(events, asked.limit)
     source = connect.source(settings, topic)
     try:
         newest = newest_time(source)
     finally:
         source.close()
-    return generated(asked.events, asked.seed, run, newest, asked.customers, asked.units)
+    made = generated(asked.events, asked.seed, run, newest, asked.customers, asked.units)
+    made = islice(made, asked.limit)
+    labels = label_topic(settings, asked.events) if asked.labels else ""
+    return with_labels(made, labels) if labels else made

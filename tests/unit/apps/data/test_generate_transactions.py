@@ -6,15 +6,17 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from apps.data.generate.labels import Delayed
+from apps.data.generate.labels import with_labels
 from apps.data.generate.transactions import (
     BLOCK,
     DAY,
     LABEL_DELAY,
     START,
     Fraud,
+    Generated,
     Transactions,
 )
+from apps.data.publish import Beside
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.parse import parse
 
@@ -131,18 +133,22 @@ def test_values_that_make_no_stream_are_refused(bad: dict[str, object]) -> None:
 
 
 def test_each_fraud_is_told_of_seven_days_later_once_and_in_order() -> None:
-    source, waiting, told, frauds = Transactions(5, customers=300), Delayed(), [], []
-    for made in islice(source, 6 * BLOCK):
+    source = Transactions(5, customers=300)
+    told, frauds, newest = list[str](), list[str](), 0
+    for made in with_labels(islice(source, 6 * BLOCK), "labels"):
         event = parse(made.value, source.time, future_skew_ms=0)
         assert isinstance(event, Transaction)
-        for key, value in waiting.after(made):
-            label = parse(value, source.time, future_skew_ms=0)
-            assert isinstance(label, Transaction)
-            assert label.label is not None and label.label.is_fraud
-            assert (label.time, key) == (label.label.payment_time + LABEL_DELAY, made_key(label))
-            assert label.time <= event.time
-            told.append(label.label.payment)
-        if made.label:
+        if isinstance(made, Beside):
+            label = event.label
+            assert made.topic == "labels"
+            assert label is not None and label.is_fraud
+            assert (event.time, made.key) == (label.payment_time + LABEL_DELAY, made_key(event))
+            told.append(label.payment)
+            newest = event.time
+            continue
+        assert event.label is None
+        assert newest <= event.time
+        if isinstance(made, Generated) and made.label:
             frauds.append(event.id)
     assert 0 < len(told) < len(frauds)
     assert told == frauds[: len(told)]

@@ -102,6 +102,29 @@ def test_a_second_run_goes_on_after_the_newest_event_of_the_first(broker: Memory
     assert first >= 500
 
 
+def test_labels_go_to_their_own_topic_once_event_time_has_come_to_them(
+    broker: MemoryBroker,
+) -> None:
+    MemoryAdmin(broker).ensure_topic("labels", 3, {})
+    gate = Gate()
+    order = Order("transactions", "transactions", 0, "run-1", ".", labels="labels")
+    source = MemorySource(broker, "transactions")
+    worker = threading.Thread(target=lambda: obey(order, gate, MemorySink(broker), source))
+    worker.start()
+
+    def labels() -> int:
+        return sum(m.high for m in MemoryAdmin(broker).watermarks("labels").values())
+
+    deadline = time.monotonic() + 60
+    while not labels() and time.monotonic() < deadline:
+        gate.hear(Word(decided=in_topic(broker)))
+        time.sleep(0.01)
+    gate.hear(Word(stop=True))
+    worker.join(20)
+    assert labels()
+    assert in_topic(broker) > 7 * 10_000, "seven days of 5,000 customers"
+
+
 def test_what_is_no_event_has_no_say_in_the_newest_time(broker: MemoryBroker) -> None:
     source = MemorySource(broker, "transactions")
     assert newest_time(source) is None

@@ -68,7 +68,7 @@ class World(SimpleNamespace):
 
     def proof(self, before: dict[str, dict[int, int]]) -> evidence.Proof:
         gained = evidence.ranges(before, evidence.highs(self.admin, [FRAUD]))
-        return evidence.proof(self, TOPIC, gained[TOPIC])
+        return evidence.proof(self, FRAUD, gained)
 
 
 @pytest.fixture
