@@ -83,7 +83,7 @@ def _asked(source: Source, rows: Floats) -> tuple[Floats, Flags, str]:
     """The original's scores, of which rows, and what had to be left out for it to answer."""
     assert source.original is not None
     every: Flags = np.ones(len(rows), dtype=np.bool_)
-    finite: Flags = np.isfinite(rows).all(axis=1)
+    finite: Flags = np.array(np.isfinite(rows).all(axis=1))
     small: Flags = finite.copy()
     small &= (np.abs(np.nan_to_num(rows)) < 1e30).all(axis=1)
     problem: Exception | None = None
