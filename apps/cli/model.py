@@ -26,8 +26,8 @@ class Domain(StrEnum):
 
 @app.command(
     epilog=shared.example(
-        "model add model.txt --domain fraud --name mine --sample rows.csv",
-        "model add load.py --domain fraud --name mine --threshold review=0.5",
+        "model add model.txt --domain fraud --name a --sample rows.csv",
+        "model add load.py --domain fraud --name a --sample rows.csv",
     )
 )
 def add(
