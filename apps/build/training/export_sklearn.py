@@ -104,11 +104,12 @@ def _link(loss: str) -> Link | None:
 
 def _grown(of: Any, weight: float, column: int) -> Grown:
     """One tree, its leaves times `weight`."""
-    tree, missing, places = Tree([], [], [], [], []), list[int](), dict[int, int]()
+    tree, missing, places = Tree([], [], [], [], [], []), list[int](), dict[int, int]()
     for node in range(of.node_count):
         if of.children_left[node] < 0:
             places[node] = -1 - len(tree.value)
             tree.value.append(float(of.value[node, 0, column]) * weight)
+            tree.cover.append(float(of.weighted_n_node_samples[node]))
         else:
             places[node] = len(tree.feature)
             tree.feature.append(int(of.feature[node]))
@@ -122,11 +123,12 @@ def _grown(of: Any, weight: float, column: int) -> Grown:
 
 
 def _histogram(nodes: Any) -> Grown:
-    tree, missing, places = Tree([], [], [], [], []), list[int](), dict[int, int]()
+    tree, missing, places = Tree([], [], [], [], [], []), list[int](), dict[int, int]()
     for at, node in enumerate(nodes):
         if node["is_leaf"]:
             places[at] = -1 - len(tree.value)
             tree.value.append(float(node["value"]))
+            tree.cover.append(float(node["count"]))
         else:
             places[at] = len(tree.feature)
             tree.feature.append(int(node["feature_idx"]))

@@ -72,12 +72,13 @@ def _tree(told: dict[str, Any], number: int, weight: float) -> Grown:
         raise _refused(
             f"tree {number} splits by categories", "Train on numbers: enable_categorical=False"
         )
-    tree, missing, places = Tree([], [], [], [], []), list[int](), dict[int, int]()
+    tree, missing, places = Tree([], [], [], [], [], []), list[int](), dict[int, int]()
     lefts, rights, values = told["left_children"], told["right_children"], told["split_conditions"]
     for node, left in enumerate(lefts):
         if left < 0:
             places[node] = -1 - len(tree.value)
             tree.value.append(float(np.float32(values[node])) * weight)
+            tree.cover.append(float(told["sum_hessian"][node]))
         else:
             places[node] = len(tree.feature)
             tree.feature.append(told["split_indices"][node])

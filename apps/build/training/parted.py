@@ -3,7 +3,8 @@
 Scoring holds the leaves of a tree as bits of one word (`stormwatch.models.trees`). A tree with
 more leaves is cut: a subtree that is small enough is taken out and 0 stands in its place; it
 becomes a tree of its own, below the tests that lead to it, with 0 where another way is taken. Each
-row reaches the same leaf as before in one of the parts, and 0 in all others.
+row reaches the same leaf as before in one of the parts, and 0 in all others. A 0 has the training
+rows of all that it stands for.
 """
 
 from typing import NamedTuple
@@ -65,10 +66,12 @@ def _sizes(tree: Tree, gone: set[int]) -> tuple[dict[int, int], dict[int, list[i
 
 def _copy(grown: Grown, node: int, path: list[int], gone: set[int]) -> Grown:
     """The tests of `path`, 0 off it, and at its end what is left of the subtree of `node`."""
-    tree, made, missing = grown.tree, Tree([], [], [], [], []), list[int]()
+    tree, made, missing = grown.tree, Tree([], [], [], [], [], []), list[int]()
 
-    def leaf(value: float) -> int:
+    def leaf(value: float, of: int) -> int:
         made.value.append(value)
+        if tree.cover:
+            made.cover.append(_cover(tree, of))
         return -len(made.value)
 
     def test(of: int) -> int:
@@ -84,8 +87,9 @@ def _copy(grown: Grown, node: int, path: list[int], gone: set[int]) -> Grown:
         here = test(above)
         for side, at in hang:
             side[at] = here
-        on, off = (made.left, made.right) if tree.left[above] == below else (made.right, made.left)
-        off[here] = leaf(0.0)
+        is_left = tree.left[above] == below
+        on, off = (made.left, made.right) if is_left else (made.right, made.left)
+        off[here] = leaf(0.0, tree.right[above] if is_left else tree.left[above])
         hang = [(on, here)]
     here = test(node)
     for side, at in hang:
@@ -95,10 +99,22 @@ def _copy(grown: Grown, node: int, path: list[int], gone: set[int]) -> Grown:
         here, of = waiting.pop()
         for side, child in ((made.left, tree.left[of]), (made.right, tree.right[of])):
             if child < 0:
-                side[here] = leaf(tree.value[-1 - child])
+                side[here] = leaf(tree.value[-1 - child], child)
             elif child in gone:
-                side[here] = leaf(0.0)
+                side[here] = leaf(0.0, child)
             else:
                 side[here] = test(child)
                 waiting.append((side[here], child))
     return Grown(made, missing)
+
+
+def _cover(tree: Tree, child: int) -> float:
+    """Training rows at and below it."""
+    total, waiting = 0.0, [child]
+    while waiting:
+        one = waiting.pop()
+        if one < 0:
+            total += tree.cover[-1 - one]
+        else:
+            waiting += [tree.left[one], tree.right[one]]
+    return total
