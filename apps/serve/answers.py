@@ -33,6 +33,7 @@ class Summary(msgspec.Struct):
     record: str  # topic/partition/offset
     said: str = ""  # the record in a few words, where it is known
     features: dict[str, float] = {}  # those that were asked for
+    interval: tuple[float, float] | None = None  # nine of ten cases, of what `score` estimates
 
 
 class Page(msgspec.Struct):
@@ -40,6 +41,23 @@ class Page(msgspec.Struct):
 
     decisions: list[Summary]
     next: str | None
+
+
+class Machine(msgspec.Struct):
+    """A machine as of its newest reading."""
+
+    decision: Summary
+    is_life: bool  # whether the score is its remaining life, cycles
+    pace: int | None  # ms from the reading before
+    alert: Summary | None  # its newest, where that is among the newest of all
+
+
+class Fleet(msgspec.Struct):
+    """The machines that are known, in no order."""
+
+    machines: list[Machine]
+    pace: int | None  # ms that a cycle takes: the median of all
+    whole: bool  # whether these are all
 
 
 class Written(msgspec.Struct):

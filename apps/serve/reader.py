@@ -39,6 +39,10 @@ Entity = Annotated[str, Meta(min_length=1, max_length=1_000, description="Custom
 Limit = Annotated[int, Meta(ge=1, le=LIMIT, description="Rows at most.")]
 After = Annotated[str, Meta(max_length=4_000, description="`next` of the page before.")]
 
+Features = Annotated[
+    str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
+]
+
 _decision = msgspec.json.Decoder(Decision).decode
 
 
@@ -55,6 +59,7 @@ class ListAlerts(msgspec.Struct, forbid_unknown_fields=True):
 
     domain: Domain
     limit: Limit = 50
+    features: Features = ""
     after: After = ""
 
 
@@ -65,9 +70,7 @@ class ListDecisions(msgspec.Struct, forbid_unknown_fields=True):
     entity: Entity
     limit: Limit = 100
     days: Annotated[int, Meta(ge=1, le=DAYS, description="Days to look back.")] = 31
-    features: Annotated[
-        str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
-    ] = ""
+    features: Features = ""
     after: After = ""
 
 
@@ -112,7 +115,9 @@ class Reader(NamedTuple):
             rows = self.archive.alerts(asked.domain, asked.limit)
         last = rows[-1] if rows else None
         onward = None if last is None else cursor((last.timestamp, last.entity, last.id))
-        return answers.Page([summary(asked.domain, row) for row in rows], onward)
+        wanted = asked.features.split(",") if asked.features else ()
+        found = [summary(asked.domain, row, features=wanted) for row in rows]
+        return answers.Page(found, onward)
 
     def decisions(self, asked: ListDecisions) -> answers.Page:
         """One entity's decisions, newest event first."""
@@ -209,6 +214,7 @@ def summary(
     told.reasons = by_weight(decision.reasons)
     told.degraded = decision.degraded is True
     told.record = f"{decision.topic}/{decision.partition}/{decision.offset}"
+    told.interval = None if decision.interval is msgspec.UNSET else decision.interval
     if features:
         names = _features(domain, decision.feature_set)
         values = dict(zip(names, decision.features, strict=False))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from apps.serve import answers
+from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.live import Live
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
 
@@ -29,6 +30,7 @@ class Route(NamedTuple):
 
 def routes(reader: Reader, live: Live, topologies: list[answers.Topology]) -> list[Route]:
     """All questions there are."""
+    fleet = FleetReader(reader.archive)
     return [
         Route("/v1/streams", Nothing, list[answers.Stream],
               "The topologies, their topics and which outcomes are alerts.",
@@ -48,6 +50,8 @@ def routes(reader: Reader, live: Live, topologies: list[answers.Topology]) -> li
         Route("/v1/decision", OneDecision, answers.Whole,
               "One decision whole: features, reasons, versions, ledger, and the record.",
               reader.decision),
+        Route("/v1/fleet", ListFleet, answers.Fleet,
+              "The machines that are known, each as of its newest reading.", fleet.fleet),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
     ]  # fmt: skip

@@ -43,7 +43,7 @@ export async function now(root, page) {
       if (!told.length || rates.at - told.at(-1)[0] >= 5000) {
         told.push([rates.at, f.incoming, f.outgoing, f.latency.p50, f.latency.p99, f.waiting]);
         if (told.length > 720) told.shift();
-        spark(rows.get(f.domain).chart, told, (p) => p[2]);
+        spark(rows.get(f.domain).chart, told, (p) => p[2], 240, 40);
       }
       rows.get(f.domain).fill(f);
     }
@@ -54,7 +54,7 @@ export async function now(root, page) {
   function row(domain) {
     const cells = [0, 1, 2, 3].map(() => h("div", { class: "figure" }));
     const chart = h("div", { class: "chart", title: "Decided, last hour" });
-    spark(chart, points[domain] ?? [], (p) => p[2]);
+    spark(chart, points[domain] ?? [], (p) => p[2], 240, 40);
     const fill = (f) => {
       put(cells[0], h("span", { class: "large" }, rate(f.incoming)),
         h("span", { class: "quiet" }, `${WORDS[domain] ?? domain} in`));
