@@ -5,6 +5,7 @@ Times are milliseconds since the epoch, UTC. Places of records are `topic/partit
 
 import msgspec
 
+from stormwatch.people import Work
 from stormwatch.records import Reason
 
 
@@ -34,6 +35,8 @@ class Summary(msgspec.Struct):
     said: str = ""  # the record in a few words, where it is known
     features: dict[str, float] = {}  # those that were asked for
     interval: tuple[float, float] | None = None  # nine of ten cases, of what `score` estimates
+    key: str = ""  # names it in paths: /v1/alerts/{key}/…
+    work: Work | None = None  # what people did about it; None: nothing yet
 
 
 class Page(msgspec.Struct):
@@ -219,3 +222,4 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
     error: str
     field: str = ""  # the parameter that cannot be used
+    work: Work | None = None  # 412: what stands now

@@ -7,7 +7,7 @@ from threading import Lock
 import msgspec
 
 from apps.serve import answers
-from apps.serve.reader import Domain, NotFound, summary
+from apps.serve.reader import Domain, NotFound, summary, worked, worked
 from stormwatch.archive import Archive
 
 MACHINES = 2_000
@@ -50,9 +50,9 @@ class FleetReader:
     def _asked(self, domain: str) -> answers.Fleet:
         found = self._archive.newest_decisions(domain, 2, MACHINES)
         alerts: dict[str, answers.Summary] = {}
-        for row in self._archive.alerts(domain, ALERTS):
-            if row.entity in found and row.entity not in alerts:
-                alerts[row.entity] = summary(domain, row)
+        newest = self._archive.alerts(domain, ALERTS)
+        for alert in worked(self._archive, domain, [summary(domain, row) for row in newest]):
+            alerts.setdefault(alert.entity, alert)
         machines = []
         for entity, rows in found.items():
             decision = summary(domain, rows[0])

@@ -10,20 +10,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from apps.data.streams import Stream
 from apps.operate import ledger
 from apps.operate.figures import Look, rates, rejected_by_code
-from apps.operate.looks import Connected, Records, take
+from apps.operate.looks import Records, take
 from apps.serve import answers
-from apps.serve.reader import summary
+from apps.serve.reader import summary, worked
 from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.archive import Archive
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.metrics import precision_recall
+from stormwatch.ports import Admin
+from stormwatch.settings import Settings
 
 _log = logging.getLogger(__name__)
 EVERY_S, IDLE_S = 0.2, 2.0
@@ -40,6 +43,18 @@ LEDGER_S, LEDGER_SHARE = 10.0, 20.0
 """Between two reconciliations; at least so many times as long as one takes."""
 PATIENCE_S = 2.0
 """An outage that is over sooner is not told."""
+
+
+class Served(Protocol):
+    """The services as the server needs them; see `apps.operate.looks.Connected`."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def admin(self) -> Admin: ...
+    @property
+    def store(self) -> Archive: ...
+
 
 Told = answers.Rates | answers.Alerts | answers.Ledgers | answers.Trouble
 
@@ -58,7 +73,7 @@ class Live(Thread):
     def __init__(
         self,
         streams: Sequence[Stream],
-        outside: Connected,
+        outside: Served,
         reconciled: Callable[[], Mapping[str, TopicLedger]] = dict,
     ) -> None:
         """`reconciled`: the ledgers that somebody else in this process keeps, by topic."""
@@ -179,10 +194,10 @@ class Live(Thread):
             seen = take(stream, self._outside, taken - FRESH_MS, alerts_since=0)
             self._records.learn(stream, seen.newest)
             said = self._records.words.get(stream.topology, {})
-            alerts += [
+            alerts += worked(self._outside.store, stream.topology, [
                 summary(stream.topology, row, said.get((row.entity, row.id), ""))
                 for row in seen.newest
-            ]
+            ])  # fmt: skip
             looks = self._looks[stream.topology]
             looks.append(seen)
             while len(looks) > 2 and looks[1].taken <= taken - WINDOW_MS:

@@ -17,11 +17,13 @@ from apps.data.in_words import by_weight
 from apps.data.kinds import BY_TOPOLOGY, named
 from apps.data.streams import every
 from apps.operate.journey import Place, endings, epochs_of
+from apps.operate.missing import NotFound
 from apps.serve import answers
 from stormwatch.archive import AlertPlace, Archive
 from stormwatch.dead_letters import redaction
 from stormwatch.errors import StormwatchError
 from stormwatch.partitioner import stripe_of
+from stormwatch.people import AlertKey, People
 from stormwatch.ports import Source
 from stormwatch.records import Decision, DecisionKey, DecisionRow
 from stormwatch.settings import Settings
@@ -44,10 +46,6 @@ Features = Annotated[
 ]
 
 _decision = msgspec.json.Decoder(Decision).decode
-
-
-class NotFound(StormwatchError):
-    """There is no such thing here; the sentence says what to look for instead."""
 
 
 class BadCursor(StormwatchError):
@@ -117,7 +115,7 @@ class Reader(NamedTuple):
         onward = None if last is None else cursor((last.timestamp, last.entity, last.id))
         wanted = asked.features.split(",") if asked.features else ()
         found = [summary(asked.domain, row, features=wanted) for row in rows]
-        return answers.Page(found, onward)
+        return answers.Page(worked(self.archive, asked.domain, found), onward)
 
     def decisions(self, asked: ListDecisions) -> answers.Page:
         """One entity's decisions, newest event first."""
@@ -205,7 +203,7 @@ def summary(
     """A stored decision as it stands in a list, with these features where it has them."""
     told = answers.Summary(
         domain, row.entity, row.id, row.time, row.outcome, row.score, row.alert, [], False,
-        row.timestamp, "", said,
+        row.timestamp, "", said, key=cursor((domain, row.entity, row.time, row.id)),
     )  # fmt: skip
     try:
         decision = _decision(bytes(row.body))
@@ -222,9 +220,28 @@ def summary(
     return told
 
 
+def worked(people: People, domain: str, some: list[answers.Summary]) -> list[answers.Summary]:
+    """These with what people did about them. Raises StoreUnavailable."""
+    works = people.works(domain, [AlertKey(each.entity, each.time, each.id) for each in some])
+    for each in some:
+        each.work = works.get(AlertKey(each.entity, each.time, each.id))
+    return some
+
+
 def cursor(place: tuple[Any, ...]) -> str:
     """Where a page ends, as one opaque word."""
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(place)).decode().rstrip("=")
+
+
+def alert_of(key: str) -> tuple[str, AlertKey]:
+    """Domain and place that a `key` of an answer names. Raises NotFound."""
+    try:
+        domain, *place = _from_cursor(key, tuple[str, str, int, str])
+    except BadCursor as error:
+        raise NotFound(
+            "There is no such key: each alert and decision of a list has its own."
+        ) from (error)
+    return domain, AlertKey(*place)
 
 
 def _from_cursor(text: str, kind: Any) -> Any:

@@ -1,34 +1,23 @@
 """The API's questions as data: path, parameters, answer. Handlers and OpenAPI are made of them."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from apps.operate.casework import Desk
 from apps.serve import answers
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.live import Live
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
+from apps.serve.route import Nothing, Route
+from apps.serve.writes import writes
 
 VERSION = "1"
 
 
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """A question without parameters."""
-
-
-class Route(NamedTuple):
-    """A question that may be asked by GET."""
-
-    path: str
-    asked: type[Any]  # a Struct: the parameters
-    answer: Any
-    says: str
-    of: Callable[[Any], Any]
-    quick: bool = False  # answered from what is in memory: no thread is needed
-
-
-def routes(reader: Reader, live: Live, topologies: list[answers.Topology]) -> list[Route]:
+def routes(
+    reader: Reader, live: Live, topologies: list[answers.Topology], desk: Desk
+) -> list[Route]:
     """All questions there are."""
     fleet = FleetReader(reader.archive)
     return [
@@ -54,49 +43,90 @@ def routes(reader: Reader, live: Live, topologies: list[answers.Topology]) -> li
               "The machines that are known, each as of its newest reading.", fleet.fleet),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
+        *writes(desk),
     ]  # fmt: skip
 
 
 def openapi(all_routes: list[Route]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the routes."""
-    answers_of = [route.answer for route in all_routes] + [answers.Problem]
+    kinds = [answers.Problem, *(kind for r in all_routes for kind in (r.answer, r.body) if kind)]
     schemas, components = msgspec.json.schema_components(
-        answers_of, ref_template="#/components/schemas/{name}"
+        kinds, ref_template="#/components/schemas/{name}"
     )
-    problem = {"application/json": {"schema": schemas[-1]}}
-    paths = {}
-    for route, schema in zip(all_routes, schemas, strict=False):
-        paths[route.path] = {
-            "get": {
-                "summary": route.says,
-                "parameters": list(_parameters(route.asked)),
-                "responses": {
-                    "200": {
-                        "description": "The answer.",
-                        "content": {"application/json": {"schema": schema}},
-                    },
-                    "404": {"description": "There is no such thing.", "content": problem},
-                    "422": {"description": "A parameter cannot be used.", "content": problem},
-                    "503": {"description": "Kafka or the store is away.", "content": problem},
-                },
-            }
-        }
+    of = dict(zip(map(str, kinds), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in all_routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, of)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Stormwatch", "version": VERSION,
-                 "description": "What was decided of each record, and why. All of it is read only. "
+                 "description": "What was decided of each record, and why. "
+                 "Writes carry X-Stormwatch: 1. "
                  "Server-sent events of the newest state: /v1/events."},
         "paths": paths,
         "components": {"schemas": components},
     }  # fmt: skip
 
 
-def _parameters(asked: type[Any]) -> Any:
+def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
+    wrong = _json(of[str(answers.Problem)])
+    good: dict[str, Any] = {"description": "The answer.", "content": _json(of[str(route.answer)])}
+    if route.versioned:
+        good["headers"] = {
+            "ETag": {"schema": {"type": "string"}, "description": "The version, for If-Match."}
+        }
+    problems = {
+        str(status): {"description": says, "content": wrong}
+        for status, says in _PROBLEMS.items()
+        if route.body or status not in _OF_WRITES
+    }
+    told = {
+        "summary": route.says,
+        "operationId": _name(route),
+        "x-role": route.role,
+        "parameters": list(_parameters(route)),
+        "responses": {"200": good} | problems,
+    }
+    if route.body:
+        told["requestBody"] = {"required": True, "content": _json(of[str(route.body)])}
+    return told
+
+
+_OF_WRITES = (412, 413, 415, 428)
+_PROBLEMS = {
+    401: "No token, or one that holds no more.", 403: "The role has no such right.",
+    404: "There is no such thing.", 412: "Somebody was quicker.", 413: "The request is too large.",
+    415: "The body is no JSON.", 422: "A parameter cannot be used.", 428: "If-Match is missing.",
+    429: "Too many requests.", 503: "Kafka or the store is away.",
+}  # fmt: skip
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _name(route: Route) -> str:
+    parts = [part.strip("{}") for part in route.path.split("/") if part and part != "v1"]
+    return "_".join([route.method.lower(), *parts]).replace("-", "_")
+
+
+def _header(name: str, says: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": True, "description": says,
+            "schema": {"type": "string"}}  # fmt: skip
+
+
+def _parameters(route: Route) -> Any:
+    asked = route.asked
     (_, components) = msgspec.json.schema_components([asked])
     whole = components[asked.__name__]
     for name, described_schema in whole["properties"].items():
         schema = dict(described_schema)
         described = {"description": text} if (text := schema.pop("description", "")) else {}
         yield {
-            "name": name, "in": "query", "required": name in whole["required"], "schema": schema,
+            "name": name, "in": "path" if f"{{{name}}}" in route.path else "query",
+            "required": name in whole["required"], "schema": schema,
         } | described  # fmt: skip
+    if route.body:
+        yield _header("X-Stormwatch", "1: the mark of a write, which other origins cannot send.")
+    if route.body and route.versioned:
+        yield _header("If-Match", "The ETag of what was seen; * for whatever stands.")

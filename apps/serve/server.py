@@ -10,12 +10,14 @@ from typing import NamedTuple
 import uvicorn
 
 from apps.data.streams import every
+from apps.operate.casework import Desk
 from apps.serve.live import Live
 from apps.serve.reader import Reader
 from apps.serve.routes import routes
 from apps.serve.web import application
 from apps.serve.wiring import wiring
 from stormwatch.adapters import connect
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.archive import Archive
 from stormwatch.errors import SettingsError
 from stormwatch.ledger.reconcile import TopicLedger
@@ -102,9 +104,10 @@ def serving(
         return sources[topic]
 
     reader = Reader(outside.store, outside.settings, opened, Lock())
+    desk = Desk(outside.store, outside.settings, now_ms)
     live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
-    app = application(routes(reader, live, drawn), live, frozenset({*LOOPBACK, "[::1]"}))
+    app = application(routes(reader, live, drawn, desk), live, frozenset({*LOOPBACK, "[::1]"}))
     server = uvicorn.Server(uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,
         timeout_graceful_shutdown=_GRACE_S, http="h11", ws="none", loop="asyncio",

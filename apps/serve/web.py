@@ -1,4 +1,4 @@
-"""The API and the page over HTTP: requests in, answers out. All of it is read only."""
+"""The API and the page over HTTP: requests in, answers out."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -6,24 +6,24 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route as Path_
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apps.serve import answers, prometheus
+from apps.serve.asking import JSON, UNCACHED, asking, problem
 from apps.serve.live import Live
-from apps.serve.reader import BadCursor, NotFound
-from apps.serve.routes import Route, openapi
-from stormwatch.errors import InfrastructureError
+from apps.serve.route import Route
+from apps.serve.routes import openapi
 
 PAGE = Path(__file__).with_name("page")
 HEARTBEAT_S = 15.0
 """A stream without news sends a comment so often, so that a dead reader is noticed."""
+WRITES = "X-Stormwatch"
+"""The header of every write."""
 STREAMS = 1_000
 """Readers of the newest state at once."""
-_JSON = "application/json"
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
@@ -43,10 +43,10 @@ def application(routes: list[Route], live: Live, hosts: frozenset[str]) -> ASGIA
     """The ASGI application. `hosts`: names that a request may call this server by; a page of
     another origin whose name was made to point here calls it by another."""
     document = msgspec.json.encode(openapi(routes))
-    paths = [Path_(route.path, _asking(route), methods=["GET"]) for route in routes]
+    paths = [Path_(route.path, asking(route), methods=[route.method]) for route in routes]
     paths += [
         Path_("/v1/events", _events(live), methods=["GET"]),
-        Path_("/openapi.json", lambda _: Response(document, media_type=_JSON), methods=["GET"]),
+        Path_("/openapi.json", lambda _: Response(document, media_type=JSON), methods=["GET"]),
         Path_("/healthz", lambda _: Response("ok", media_type="text/plain"), methods=["GET"]),
         Path_("/readyz", _ready(live), methods=["GET"]),
         Path_("/metrics", _metrics(live), methods=["GET"]),
@@ -82,46 +82,36 @@ class _Guarded:
         host = next((v for name, v in scope["headers"] if name == b"host"), b"").decode("latin-1")
         if host.rpartition(":")[0] not in self._hosts and host not in self._hosts:
             known = ", ".join(sorted(self._hosts))
-            refused = _problem(421, f"This server is called {known}, and not {host[:100]!r}.")
+            refused = problem(421, f"This server is called {known}, and not {host[:100]!r}.")
             await refused(scope, receive, guarded)
+            return
+        if forged := _forged(scope):
+            await forged(scope, receive, guarded)
             return
         await self._app(scope, receive, guarded)
 
 
-def _asking(route: Route) -> Callable[[Request], Any]:
-    names = set(route.asked.__struct_fields__)
-
-    async def answer(request: Request) -> Response:
-        given = dict(request.query_params)
-        if unknown := sorted(set(given) - names):
-            has = f"there are: {', '.join(sorted(names))}" if names else "there are none"
-            return _problem(422, f"There is no parameter {unknown[0]!r}; {has}.", unknown[0])
-        try:
-            asked = msgspec.convert(given, route.asked, strict=False)
-        except msgspec.ValidationError as error:
-            message, _, place = str(error).partition(" - at `$.")
-            name = place.rstrip("`")
-            return _problem(422, f"{name or 'The question'}: {message}.", name)
-        try:
-            told = route.of(asked) if route.quick else await run_in_threadpool(route.of, asked)
-        except BadCursor as error:
-            return _problem(422, f"after: {error}.", "after")
-        except NotFound as error:
-            return _problem(404, str(error))
-        except InfrastructureError as error:
-            return _problem(503, str(error))
-        return Response(msgspec.json.encode(told), media_type=_JSON, headers=_UNCACHED)
-
-    return answer
+def _forged(scope: Scope) -> Response | None:
+    """What a page of another origin could have a browser send: writes without our header, which
+    a browser asks permission for that this server never gives, or with a foreign origin."""
+    if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return None
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if origin and origin.partition("://")[2] != headers.get(b"host", b"").decode("latin-1"):
+        return problem(403, f"A page of {origin[:100]!r} may not write here.")
+    if WRITES.lower().encode() not in headers:
+        return problem(403, f"A write needs the header {WRITES}: 1.", WRITES)
+    return None
 
 
 def _events(live: Live) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         if live.watching >= STREAMS:
-            return _problem(503, f"{STREAMS:,} readers watch already. Close one, then try again.")
+            return problem(503, f"{STREAMS:,} readers watch already. Close one, then try again.")
         return StreamingResponse(
             _frames(live), media_type="text/event-stream",
-            headers=_UNCACHED | {"x-accel-buffering": "no"},
+            headers=UNCACHED | {"x-accel-buffering": "no"},
         )  # fmt: skip
 
     return answer
@@ -146,7 +136,7 @@ def _ready(live: Live) -> Callable[[Request], Any]:
         trouble = live.parts["trouble"].told
         assert isinstance(trouble, answers.Trouble)
         if trouble.said:
-            return _problem(503, trouble.said)
+            return problem(503, trouble.said)
         return Response("ready", media_type="text/plain")
 
     return answer
@@ -156,7 +146,7 @@ def _metrics(live: Live) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         now = live.now
         text = prometheus.text(live.newest, now.ledgers.ledgers, bool(now.trouble.said))
-        return Response(text, media_type=prometheus.CONTENT_TYPE, headers=_UNCACHED)
+        return Response(text, media_type=prometheus.CONTENT_TYPE, headers=UNCACHED)
 
     return answer
 
@@ -170,11 +160,4 @@ def _file(name: str) -> Callable[[Request], Any]:
 
 
 async def _no_path(request: Request, error: Exception) -> Response:
-    return _problem(404, "There is nothing here. /openapi.json lists what can be asked.")
-
-
-def _problem(status: int, error: str, field: str = "") -> Response:
-    return Response(msgspec.json.encode(answers.Problem(error, field)), status, _UNCACHED, _JSON)
-
-
-_UNCACHED = {"cache-control": "no-store"}
+    return problem(404, "There is nothing here. /openapi.json lists what can be asked.")

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from stormwatch.people import People
 from stormwatch.ports import Store, StoredAside
 from stormwatch.records import DecisionRow, StateRow
 
@@ -50,7 +51,7 @@ class StoredDecision(NamedTuple):
     row: DecisionRow
 
 
-class Archive(Store, Protocol):
+class Archive(Store, People, Protocol):
     """Every method raises StoreUnavailable when the store does not answer in time."""
 
     def asides(self, domain: str) -> Iterator[StoredAside]:

@@ -1,5 +1,7 @@
 """A topic of payments that was decided, in memory: what the page and the API are asked about."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from stormwatch.adapters.connect import Doubles
@@ -68,7 +70,8 @@ class Decided:
         customer, alert = CUSTOMERS[i % 3], i % 9 == 0
         value = msgspec.json.encode({
             "id": f"t{i}", "customer": customer, "amount": 1_000 + i, "currency": "EUR",
-            "merchant": "Kiosk", "note": CARD,
+            "merchant": "Kiosk", "note": "" if alert else CARD, "terminal": "T1",
+            "time": datetime.fromtimestamp(T0 / 1000 + i, UTC).isoformat(),
         })  # fmt: skip
         self.broker.append(TOPIC, None, value, partition=0)
         reasons = (Reason("a", "small", 0.1), Reason("b", "at night", -2.0)) if alert else ()

@@ -17,6 +17,7 @@ from stormwatch.adapters.cassandra.archive import CassandraArchive
 from stormwatch.adapters.cassandra.locks import next_term
 from stormwatch.adapters.cassandra.logs import CassandraLogs
 from stormwatch.adapters.cassandra.migrations import apply, status
+from stormwatch.adapters.cassandra.people import CassandraPeople
 from stormwatch.adapters.cassandra.reads import KEYS
 from stormwatch.adapters.cassandra.rows import Part, batches, execution
 from stormwatch.adapters.cassandra.schema import batch_limits, check_schema
@@ -50,7 +51,7 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-class CassandraStore(CassandraLogs, CassandraArchive):
+class CassandraStore(CassandraLogs, CassandraArchive, CassandraPeople):
     """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:

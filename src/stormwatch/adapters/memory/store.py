@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from stormwatch.adapters import log_registry as registry
 from stormwatch.adapters.log_registry import Registered
 from stormwatch.adapters.memory.archive import MemoryArchive
+from stormwatch.adapters.memory.people import MemoryPeople
 from stormwatch.errors import StoreUnavailable
 from stormwatch.ledger.reconcile import START, split
 from stormwatch.ports import StoredAside
@@ -49,7 +50,7 @@ class Fault:
     method: str = ""
 
 
-class MemoryStore(MemoryArchive):
+class MemoryStore(MemoryArchive, MemoryPeople):
     """The port `Archive`. One thread may write while others read.
 
     `down` makes every call fail; `faults` fail one call each, in order.
@@ -57,6 +58,7 @@ class MemoryStore(MemoryArchive):
 
     def __init__(self, period_h: int = 24, now: Callable[[], float] = time.time) -> None:
         """`now`: the time that TTLs are counted from, s."""
+        super().__init__()
         self._now = now
         self._written: dict[tuple[str, Key], int] = {}
         self.down = False
