@@ -7,7 +7,7 @@ from threading import Lock
 import msgspec
 
 from apps.serve import answers
-from apps.serve.reader import Domain, NotFound, summary, worked, worked
+from apps.serve.reader import Domain, NotFound, summary, worked
 from stormwatch.archive import Archive
 
 MACHINES = 2_000

@@ -18,9 +18,9 @@ export async function paymentDetail(element, asked, page, one = null) {
   ]);
   const d = whole.decision;
   const record = parsed(whole.value);
-  const payments = others.decisions.filter((p) => p.features.amount !== undefined && p.time <= Math.max(d.time, ...(one?.alerts ?? []).map((a) => a.time))).sort((a, b) => a.time - b.time);
+  const payments = others.decisions.filter((p) => p.features.amount !== undefined).sort((a, b) => a.time - b.time);
   const mine = new Set((one?.alerts ?? [d]).map((a) => a.id));
-  const before = payments.filter((p) => !p.alert && !mine.has(p.id));
+  const before = payments.filter((p) => !p.alert && !mine.has(p.id) && p.time <= d.time);
   const usual = quantiles(before.map((p) => p.features.amount / 100));
   const amounts = h("div", { class: "chart" }), hours = h("div", { class: "chart" }), pointed = h("p", { class: "small quiet pointed" });
   const map = h("div", { class: "map" });

@@ -123,7 +123,9 @@ def test_each_view_shows_what_is_stored_and_text_stays_text(api: Api, browser: B
     browser.until(lambda text: "missing_field" in text and "scored 30" in text)
     name = "%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E"
     browser.open(f"{page}#decision/fraud/{name}/{T0 + 2000}/t2")
-    browser.until(lambda text: "<img src=x onerror=alert(1)>" in text and "m1" in text)
+    browser.until(lambda text: "approve <img src=x onerror=alert(1)>" in text)
+    browser.run("for (const d of document.querySelectorAll('details')) d.open = true")
+    browser.until(lambda text: "m1" in text and "transactions/0/2" in text)
     assert browser.run("return document.querySelectorAll('img, script:not([src])').length") == 0
     assert browser.run("return document.querySelectorAll('canvas').length") >= 1
     assert browser.complaints() == []
