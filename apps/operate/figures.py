@@ -41,6 +41,9 @@ class Look(NamedTuple):
     drift: Mapping[str, float] = MappingProxyType({})
     """Feature, or "score" -> population stability index against the model's training: the greatest
     of all tasks in their last windows."""
+    alarms: Mapping[str, str] = MappingProxyType({})
+    """What is wrong with the predictions now -> a sentence: `drift`, `precision` or `recall` by
+    labels, …; of several tasks the one asked last."""
     unread: int = 0  # tasks whose meter was written by another version: not counted
 
     @property
@@ -87,6 +90,7 @@ def look(
     noted: Counter[str] = Counter()
     labelled: Counter[str] = Counter()
     drift: dict[str, float] = {}
+    alarms: dict[str, str] = {}
     at = alerts = failed = tasks = degraded = unread = 0
     for body in meters.values():
         try:
@@ -101,6 +105,7 @@ def look(
         noted.update(reading.noted)
         labelled.update(reading.labelled)
         drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
+        alarms |= reading.alarms
         tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts
@@ -121,6 +126,7 @@ def look(
         dict(noted),
         dict(labelled),
         drift,
+        alarms,
         unread,
     )
 

@@ -133,6 +133,7 @@ class Figures(msgspec.Struct):
     precision: float | None  # of the alerts of labelled events, the share that deserved one
     recall: float | None  # of the labelled events that deserved an alert, the share that had one
     drift: dict[str, float]  # feature, or "score" -> stability index against the training
+    alarms: dict[str, str]  # what is wrong with the predictions now -> a sentence
     running: bool  # whether a component wrote its figures of late
 
 

@@ -224,7 +224,8 @@ class Live(Thread):
         return answers.Figures(
             domain, round(gained.incoming, 1), round(gained.outgoing, 1), latency, last.lag,
             last.alerts, last.decided, last.degraded, ends, rejected_by_code(last.ends),
-            dict(last.noted), *precision_recall(last.labelled), dict(last.drift), last.tasks > 0,
+            dict(last.noted), *precision_recall(last.labelled), dict(last.drift), dict(last.alarms),
+            last.tasks > 0,
         )  # fmt: skip
 
     def _reconcile(self) -> None:

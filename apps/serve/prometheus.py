@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from apps.operate.figures import Look, rejected_by_code
 from apps.serve import answers
-from stormwatch.metrics import upper_edge
+from stormwatch.metrics import Labelled, upper_edge
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 BUCKETS_MS = (
@@ -78,12 +78,23 @@ def _families(
         "Population stability index against the model's training; above 0.25 much has changed",
         labels=["domain", "feature"],
     )
+    alarms = GaugeMetricFamily(
+        "stormwatch_alarm",
+        "1 while something is wrong with the predictions: drift, precision or recall by labels …",
+        labels=["domain", "alarm"],
+    )
+    early = GaugeMetricFamily(
+        "stormwatch_labels_waiting", "Labels whose event is not decided yet", labels=["domain"]
+    )
     for domain, look in looks.items():
         lag.add_metric([domain], look.lag)
+        early.add_metric([domain], look.labelled.get(Labelled.WAITING, 0))
+        for what in sorted(look.alarms):
+            alarms.add_metric([domain, what], 1.0)
         tasks.add_metric([domain], look.tasks)
         for feature, index in sorted(look.drift.items()):
             drift.add_metric([domain, feature], index)
-    yield from (lag, tasks, drift)
+    yield from (lag, tasks, drift, alarms, early)
     yield from _of_ledgers(list(ledgers))
     away = GaugeMetricFamily("stormwatch_trouble", "1 while Kafka or the store does not answer")
     away.add_metric([], float(trouble))
@@ -96,7 +107,7 @@ def _counted(name: str, look: Look) -> Mapping[str, int]:
     if name == "rejected":
         return rejected_by_code(look.ends)
     counts: Mapping[str, int] = getattr(look, name)
-    return counts
+    return {what: count for what, count in counts.items() if what != Labelled.WAITING}
 
 
 def _latency(looks: Mapping[str, Look]) -> Metric:

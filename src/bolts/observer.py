@@ -1,6 +1,8 @@
 """What a bolt that stores decisions counts of them, once they are committed."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -9,11 +11,14 @@ from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.errors import InfrastructureError
 from stormwatch.ledger.bitmap import count
 from stormwatch.metrics import Labelled
+from stormwatch.models.by_labels import ByLabels
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import NOTES, Decision, DecisionKey, DecisionRow, Outcomes
 
 _decode = msgspec.json.Decoder(Decision).decode
 _LEARNED = b'"learned":'
+SHOWN = 5
+"""Labels named in a warning."""
 
 
 class Observer:
@@ -26,6 +31,11 @@ class Observer:
         self._bolt = bolt
         self._said: set[str] = set()
 
+    @cached_property
+    def _by_labels(self) -> ByLabels:
+        counts = self._bolt.connections.metrics.labelled
+        return ByLabels(counts, self._bolt.settings.lateness_s * 1000)
+
     def committed(self, outcomes: Outcomes) -> None:
         """End states, alerts, latencies, notes, drift, and what labels say of earlier decisions."""
         ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
@@ -37,43 +47,64 @@ class Observer:
             self._bolt.logger.warning("counting from here on as %s: %s", what, NOTES[what])
             self._said.add(what)
         self._look_for_drift(outcomes.decisions)
-        labels = [row for row in outcomes.decisions if _LEARNED in row.body]
+        self._look_at_labels(outcomes.domain, outcomes.decisions)
+
+    def _look_at_labels(self, domain: str, rows: list[DecisionRow]) -> None:
+        self._tell_unknown(self._by_labels.decided(rows))
+        labels = [row for row in rows if _LEARNED in row.body]
         if labels:
-            self._learn(outcomes.domain, labels)
+            self._learn(domain, labels)
+        self._raise(self._by_labels.alarms, ("precision", "recall"))
+
+    def _raise(self, alarms: Mapping[str, str], of: Sequence[str]) -> None:
+        """The alarms of these kinds are those now; one that is new is logged."""
+        now = self._bolt.connections.metrics.alarms
+        for what in of:
+            told = alarms.get(what, "")
+            if told and what not in now:
+                self._bolt.logger.warning("%s", told)
+            if told:
+                now[what] = told
+            else:
+                now.pop(what, None)
 
     def _look_for_drift(self, rows: list[DecisionRow]) -> None:
         drift = self._bolt.drift
         found = drift.look([row.body for row in rows]) if drift else None
         if found is not None:
             self._bolt.connections.metrics.drift = dict(found.indices)
-            if found.told:
-                self._bolt.logger.warning("%s", found.told)
+            self._raise({"drift": found.told}, ("drift",))
 
     def _learn(self, domain: str, labels: list[DecisionRow]) -> None:
         """Whether what is labelled had an alert, of the stored decisions."""
         stripes = self._bolt.settings.layout_stripes
-        wanted: dict[tuple[str, str], bool] = {}
+        wanted: dict[tuple[str, str], tuple[bool, int]] = {}
         keys = []
         for row in labels:
             learned = _decode(row.body).learned
             if learned is not msgspec.UNSET:
-                wanted[row.entity, learned.id] = learned.positive
+                wanted[row.entity, learned.id] = learned.positive, row.time
                 stripe = stripe_of(row.entity, stripes)
                 keys.append(DecisionKey(stripe, row.entity, learned.time, learned.id))
-        labelled = self._bolt.connections.metrics.labelled
         try:
             stored = self._bolt.connections.store().find_decisions(domain, keys)
         except InfrastructureError:  # the labels themselves are stored: only this count lacks them
-            labelled[Labelled.UNKNOWN] += len(wanted)
+            self._bolt.connections.metrics.labelled[Labelled.UNKNOWN] += len(wanted)
             return
         for row in stored:
-            positive = wanted.pop((row.entity, row.id), None)
-            if positive is not None:
-                labelled[_became(positive, row.alert)] += 1
-        labelled[Labelled.UNKNOWN] += len(wanted)
+            found = wanted.pop((row.entity, row.id), None)
+            if found is not None:
+                self._by_labels.answer(found[0], row.alert)
+        for key, (positive, arrival) in wanted.items():
+            self._tell_unknown(self._by_labels.wait(key, positive, arrival))
 
-
-def _became(positive: bool, alerted: bool) -> Labelled:
-    if positive:
-        return Labelled.FOUND if alerted else Labelled.MISSED
-    return Labelled.FALSE_ALERT if alerted else Labelled.PASSED
+    def _tell_unknown(self, keys: Sequence[tuple[str, str]]) -> None:
+        """The labels whose event never came."""
+        if keys:
+            some = ", ".join(f"{event} of {entity}" for entity, event in keys[:SHOWN])
+            more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+            self._bolt.logger.warning(
+                "labels came of what was never decided: %s%s. They are learned, and count for no "
+                "alert found or missed; compare their ids with those of the events",
+                some, more,
+            )  # fmt: skip

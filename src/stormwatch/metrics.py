@@ -44,7 +44,8 @@ class Labelled(StrEnum):
     MISSED = "missed"
     FALSE_ALERT = "false_alert"
     PASSED = "passed"  # it deserved none and had none
-    UNKNOWN = "unknown"  # no decision of it is stored (any more)
+    WAITING = "waiting"  # it is not decided yet: now, not ever
+    UNKNOWN = "unknown"  # it was never decided, or its decision is not stored any more
 
 
 def precision_recall(labelled: Mapping[str, int]) -> tuple[float | None, float | None]:
@@ -78,6 +79,7 @@ class Snapshot(msgspec.Struct):
     noted: dict[str, int] = {}  # as `records.Outcomes` has it
     labelled: dict[str, int] = {}  # of `Labelled`
     drift: dict[str, float] = {}  # feature -> population stability index, of the last window
+    alarms: dict[str, str] = {}  # what is wrong with the predictions now -> a sentence
 
 
 class Metrics:
@@ -88,6 +90,7 @@ class Metrics:
         self.latency: Counter[int] = Counter()
         self.noted: Counter[str] = Counter()
         self.drift: dict[str, float] = {}
+        self.alarms: dict[str, str] = {}
         self.labelled: Counter[str] = Counter()
         self.alerts = self.batches = self.failed = self.degraded = 0
 
@@ -112,7 +115,7 @@ class Metrics:
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
-            dict(self.labelled), dict(self.drift),
+            dict(self.labelled), dict(self.drift), dict(self.alarms),
         )  # fmt: skip
 
 

@@ -58,8 +58,25 @@ def test_labels_give_precision_and_recall(store, broker):
     drive(fraud.FraudBolt, sent(len(payments), labels), TICK)
     [body] = store.meters("test").values()
     labelled = msgspec.json.decode(body, type=Snapshot).labelled
-    assert labelled == {"found": 1, "false_alert": 1, "missed": 1, "passed": 1, "unknown": 1}
+    assert labelled == {"found": 1, "false_alert": 1, "missed": 1, "passed": 1, "waiting": 1}
     assert precision_recall(labelled) == (0.5, 0.5)
+
+
+def test_a_label_waits_for_its_payment_and_is_told_when_its_time_is_over(store, broker):
+    usual = [payment(f"u{n}", n, 1_000) for n in range(30)]
+    early, never = payment("early", 40, 1_000), payment("never", 41, 1_000)
+    labels = [
+        label("l1", early, "fraud", 60 * HOUR),
+        label("l2", never, "fraud", 60 * HOUR),
+        label("l3", never, "cleared", 60 * HOUR + 1),
+    ]
+    later = [payment("later", 60, 1_000), payment("last", 60 + 25, 1_000)]
+    drive(
+        fraud.FraudBolt, sent(0, usual), sent(30, labels), sent(33, [early]), sent(34, later), TICK
+    )
+    [body] = store.meters("test").values()
+    labelled = msgspec.json.decode(body, type=Snapshot).labelled
+    assert labelled == {"missed": 1, "waiting": 0, "unknown": 1}
 
 
 def test_a_label_comes_back_with_what_it_says():

@@ -12,7 +12,7 @@ from apps.data.moments import moment
 from apps.data.printable import shown
 from apps.operate.figures import Look, Rates, rejected_by_code
 from stormwatch.ledger.reconcile import TopicLedger
-from stormwatch.metrics import MUCH_DRIFT, precision_recall
+from stormwatch.metrics import MUCH_DRIFT, Labelled, precision_recall
 from stormwatch.records import DecisionRow, EndState
 
 RUNNING = "running"
@@ -161,8 +161,17 @@ def _figures(panels: Sequence[Panel]) -> tuple[Table, list[Text]]:
     for what in sorted({what for noted in notes for what in noted}):
         note = Text(what.replace("_", " "), style="bold")
         table.add_row(note, *(f"{noted.get(what, 0):,}" for noted in notes))
+    unknown = [one.get(Labelled.UNKNOWN, 0) for one in labelled]
+    if any(unknown):
+        table.add_row("labels of what never came", *(f"{count:,}" for count in unknown))
     drifts = [_drift(panel.topology, panel.look) for panel in panels if panel.look]
     more = [line for line in drifts if line is not None]
+    more += [
+        _line(Text(f"{panel.topology}: {told}", "yellow"))
+        for panel in panels
+        for what, told in sorted(panel.look.alarms.items() if panel.look else ())
+        if what != "drift"
+    ]
     for panel in panels:
         codes = rejected_by_code(panel.look.ends) if panel.look else {}
         if codes:

@@ -37,7 +37,7 @@ class Found(NamedTuple):
     """Of one window."""
 
     indices: Mapping[str, float]  # by feature, and SCORE
-    told: str  # a sentence where much has changed in two windows in a row, else ""
+    told: str  # a sentence while much has changed in two windows in a row, else ""
 
 
 class Drift:
@@ -53,7 +53,6 @@ class Drift:
         self._taken = self._kept = self._skip = 0
         self._counts: Floats | None = None
         self._before: set[str] = set()
-        self._told: set[str] = set()
 
     @classmethod
     def of(cls, domain: Any) -> "Drift | None":
@@ -103,9 +102,7 @@ class Drift:
         indices = dict(zip(names, (round(one, 4) for one in (*features, score)), strict=True))
         much = {name for name, index in indices.items() if index > MUCH_DRIFT}
         lasting, self._before = much & self._before, much
-        told = self._sentence(indices, lasting) if lasting - self._told else ""
-        self._told = lasting
-        return Found(indices, told)
+        return Found(indices, self._sentence(indices, lasting) if lasting else "")
 
     def _sentence(self, indices: Mapping[str, float], lasting: Iterable[str]) -> str:
         most = sorted(lasting, key=lambda name: -indices[name])

@@ -10,7 +10,8 @@ from tests.models.asked import Api, wait
 LOOK = Look(
     1, 1, 100, 7, {"scored": 90, "rejected": 3, "rejected:no_key": 3},
     {bucket_of(4): 10, bucket_of(40): 60, bucket_of(400_000): 1}, 5, 2, 3, degraded=4,
-    noted={"retry": 6}, labelled={"found": 2}, drift={"amount": 0.31},
+    noted={"retry": 6}, labelled={"found": 2, "waiting": 4}, drift={"amount": 0.31},
+    alarms={"recall": "By labels recall has fallen"},
 )  # fmt: skip
 LEDGER = answers.Ledger("fraud", 'odd "topic"\n', {"scored": 90}, 1, 2, 0, False)
 
@@ -30,6 +31,9 @@ def test_every_figure_is_there_with_its_labels() -> None:
     assert ("stormwatch_records_total", "domain=fraud", "state=rejected:no_key") not in found
     assert found["stormwatch_noted_total", "domain=fraud", "what=retry"] == 6
     assert found["stormwatch_labelled_total", "became=found", "domain=fraud"] == 2
+    assert ("stormwatch_labelled_total", "became=waiting", "domain=fraud") not in found
+    assert found["stormwatch_labels_waiting", "domain=fraud"] == 4
+    assert found["stormwatch_alarm", "alarm=recall", "domain=fraud"] == 1
     assert found["stormwatch_alerts_total", "domain=fraud"] == 5
     assert found["stormwatch_degraded_total", "domain=fraud"] == 4
     assert found["stormwatch_failed_total", "domain=fraud"] == 2
