@@ -1,4 +1,4 @@
-"""All machines at once: each as of its newest reading, for whoever plans the next stop."""
+"""All machines at once, or all users: each as of its newest decision, for whoever plans."""
 
 import time
 from statistics import median
@@ -7,7 +7,7 @@ from threading import Lock
 import msgspec
 
 from apps.serve import answers
-from apps.serve.reader import Domain, NotFound, summary, worked
+from apps.serve.reader import Domain, known, summary, worked
 from stormwatch.archive import Archive
 
 MACHINES = 2_000
@@ -32,20 +32,20 @@ class FleetReader:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._lock = Lock()
-        self._kept: answers.Fleet | None = None
-        self._until = 0.0
+        self._kept: dict[str, tuple[float, answers.Fleet]] = {}
 
     def fleet(self, asked: ListFleet) -> answers.Fleet:
-        """The machines. Raises StoreUnavailable, NotFound."""
-        if asked.domain != "maintenance":
-            raise NotFound(f"Machines are of the domain maintenance, not of {asked.domain!r}.")
+        """The machines, or whatever else the domain decides of. Raises StoreUnavailable, NotFound."""
+        known(asked.domain)
         with self._lock:
             began = time.monotonic()
-            if self._kept is None or began >= self._until:
-                self._kept = self._asked(asked.domain)
+            until, found = self._kept.get(asked.domain, (0.0, None))
+            if found is None or began >= until:
+                found = self._asked(asked.domain)
                 took = time.monotonic() - began
-                self._until = began + took + max(FRESH_S, SHARE * took)
-            return self._kept
+                until = began + took + max(FRESH_S, SHARE * took)
+                self._kept[asked.domain] = until, found
+            return found
 
     def _asked(self, domain: str) -> answers.Fleet:
         found = self._archive.newest_decisions(domain, 2, MACHINES)
@@ -58,7 +58,12 @@ class FleetReader:
             decision = summary(domain, rows[0])
             pace = rows[0].time - rows[1].time if len(rows) > 1 else None
             codes = {reason.code for reason in decision.reasons}
-            is_life = decision.score >= 0 and decision.outcome != "anomaly" and not codes & _NO_LIFE
+            is_life = (
+                domain == "maintenance"
+                and decision.score >= 0
+                and decision.outcome != "anomaly"
+                and not codes & _NO_LIFE
+            )
             machines.append(answers.Machine(decision, is_life, pace or None, alerts.get(entity)))
         paces = [each.pace for each in machines if each.pace]
         return answers.Fleet(

@@ -105,7 +105,7 @@ class Reader(NamedTuple):
 
     def alerts(self, asked: ListAlerts) -> answers.Page:
         """Alerts, newest first by Kafka's time."""
-        _known(asked.domain)
+        known(asked.domain)
         if asked.after:
             place = AlertPlace(*_from_cursor(asked.after, tuple[int, str, str]))
             rows = self.archive.alerts_after(asked.domain, place, asked.limit)
@@ -119,7 +119,7 @@ class Reader(NamedTuple):
 
     def decisions(self, asked: ListDecisions) -> answers.Page:
         """One entity's decisions, newest event first."""
-        _known(asked.domain)
+        known(asked.domain)
         stripe = stripe_of(asked.entity, self.settings.layout_stripes)
         if asked.after:
             before = _from_cursor(asked.after, tuple[int, str])
@@ -142,7 +142,7 @@ class Reader(NamedTuple):
 
     def decision(self, asked: OneDecision) -> answers.Whole:
         """One decision with its features, versions, ledger rows and record."""
-        _known(asked.domain)
+        known(asked.domain)
         stripe = stripe_of(asked.entity, self.settings.layout_stripes)
         key = DecisionKey(stripe, asked.entity, asked.time, asked.id)
         found = self.archive.find_decisions(asked.domain, [key])
@@ -167,7 +167,7 @@ class Reader(NamedTuple):
 
     def asides(self, asked: ListAsides) -> answers.Asides:
         """The newest records that were set aside."""
-        _known(asked.domain)
+        known(asked.domain)
         masked = redaction.names(self.settings.mask_fields)
         return answers.Asides([
             answers.Aside(
@@ -254,7 +254,7 @@ def _from_cursor(text: str, kind: Any) -> Any:
         ) from error
 
 
-def _known(domain: str) -> None:
+def known(domain: str) -> None:
     if domain not in BY_TOPOLOGY:
         raise NotFound(f"There is no domain {domain!r}. There are: {', '.join(BY_TOPOLOGY)}.")
 

@@ -8,6 +8,7 @@ from apps.operate.casework import Desk
 from apps.serve import answers
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.live import Live
+from apps.serve.operations import Operations
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
 from apps.serve.route import Nothing, Route
 from apps.serve.writes import writes
@@ -16,7 +17,11 @@ VERSION = "1"
 
 
 def routes(
-    reader: Reader, live: Live, topologies: list[answers.Topology], desk: Desk
+    reader: Reader,
+    live: Live,
+    topologies: list[answers.Topology],
+    desk: Desk,
+    operations: Operations,
 ) -> list[Route]:
     """All questions there are."""
     fleet = FleetReader(reader.archive)
@@ -41,6 +46,9 @@ def routes(
               reader.decision),
         Route("/v1/fleet", ListFleet, answers.Fleet,
               "The machines that are known, each as of its newest reading.", fleet.fleet),
+        Route("/v1/operations", Nothing, answers.Operations,
+              "The tasks that run, what each has done, and the settings with their source.",
+              operations.operations),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
         *writes(desk),

@@ -12,6 +12,7 @@ import uvicorn
 from apps.data.streams import every
 from apps.operate.casework import Desk
 from apps.serve.live import Live
+from apps.serve.operations import Operations
 from apps.serve.reader import Reader
 from apps.serve.routes import routes
 from apps.serve.web import application
@@ -107,7 +108,10 @@ def serving(
     desk = Desk(outside.store, outside.settings, now_ms)
     live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
-    app = application(routes(reader, live, drawn, desk), live, frozenset({*LOOPBACK, "[::1]"}))
+    on_call = Operations(outside.store, streams, root)
+    app = application(
+        routes(reader, live, drawn, desk, on_call), live, frozenset({*LOOPBACK, "[::1]"})
+    )
     server = uvicorn.Server(uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,
         timeout_graceful_shutdown=_GRACE_S, http="h11", ws="none", loop="asyncio",

@@ -7,14 +7,22 @@ import { decisionView } from "./views/decision.js";
 import { fraud } from "./views/fraud.js";
 import { machines } from "./views/machines.js";
 import { now } from "./views/now.js";
+import { operations } from "./views/operations.js";
+import { posts } from "./views/posts.js";
 import { quality } from "./views/quality.js";
+import { recommendations } from "./views/recommendations.js";
+import { rules } from "./views/rules.js";
 import { tour } from "./views/tour.js";
 
 const VIEWS = {
   now: ["Now", () => now],
   fraud: ["Fraud", () => fraud],
   machines: ["Machines", () => machines],
-  quality: ["Data quality", (domain) => quality(domain)],
+  posts: ["Posts", () => posts],
+  recommendations: ["Recommendations", () => recommendations],
+  rules: ["Rules and models", (domain) => rules(domain)],
+  quality: ["Data quality", (domain, code) => quality(domain, code)],
+  operations: ["Operations", () => operations],
   try: ["Try it", () => tour],
   decision: [null, (...which) => decisionView(...which)],
 };
