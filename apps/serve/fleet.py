@@ -35,7 +35,7 @@ class FleetReader:
         self._kept: dict[str, tuple[float, answers.Fleet]] = {}
 
     def fleet(self, asked: ListFleet) -> answers.Fleet:
-        """The machines, or whatever else the domain decides of. Raises StoreUnavailable, NotFound."""
+        """Machines, or what else the domain decides of. Raises StoreUnavailable, NotFound."""
         known(asked.domain)
         with self._lock:
             began = time.monotonic()
