@@ -12,7 +12,7 @@ const GONE = 24;
  * `newest`: the newest reading of all, by which silence is told. */
 export function against(machine, stop, usual, newest) {
   const d = machine.decision;
-  if (usual && newest - d.time > GONE * usual) return { word: `no reading for ${age(newest - d.time)}`, rank: 1, kind: "" };
+  if (usual && newest - d.time > GONE * usual) return { word: `no reading for ${age(newest - d.time)}`, rank: -1, kind: "" };
   if (d.outcome === "sensor_fault") return { word: "a sensor is broken: the estimate is withheld", rank: 2, kind: "broken" };
   if (d.outcome === "no_data") return { word: "it is silent", rank: 3, kind: "broken" };
   if (d.outcome === "anomaly" || d.outcome === "unknown_regime") return { word: d.outcome === "anomaly" ? "it runs unlike itself" : "in conditions that are unknown", rank: 4, kind: "person" };

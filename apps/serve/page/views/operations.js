@@ -35,7 +35,7 @@ export async function operations(root, page) {
     if (!told.tasks.length) return put(tasks, h("p", { class: "notice" }, "No component has written figures within the hour."));
     put(tasks, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["domain", "component", "task", "process"].map((t) => h("th", {}, t)),
       ["decided", "batches", "tried again", "states held", "to a decision", "p99"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "figures of"))),
-    h("tbody", {}, told.tasks.map((t) => h("tr", {}, h("td", {}, t.domain), h("td", {}, t.component), h("td", {}, t.task), h("td", {}, `${t.host} ${t.pid}`),
+    h("tbody", {}, told.tasks.map((t) => h("tr", {}, h("td", {}, t.domain), h("td", {}, t.component), h("td", { title: t.task }, t.task.split("-")[0]), h("td", {}, `${t.host} ${t.pid}`),
       [t.decided, t.batches, t.failed, t.cached].map((n) => h("td", { class: "number" }, count(n))), h("td", { class: "number" }, ms(t.p50)), h("td", { class: "number" }, ms(t.p99)),
       h("td", {}, t.running ? moment(t.at) : h("span", { class: "word broken" }, `silent for ${age(told.at - t.at)}`))))))));
   }
