@@ -24,12 +24,14 @@ from apps.cli import (
     new,
     proof,
     quality,
+    report,
     rules,
     run,
     serve,
     services,
     soak,
     state,
+    watch,
 )
 from apps.cli.app import COMMAND, complain
 from apps.cli.groups import GroupedCommands
@@ -60,6 +62,8 @@ for module in (
     check,
     draw,
     alerts,
+    watch,
+    report,
     mapping,
     event,
     label,

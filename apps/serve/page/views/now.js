@@ -9,12 +9,13 @@ const WORDS = { fraud: "payments", maintenance: "readings", social: "posts", rec
 
 export async function now(root, page) {
   const streams = h("div", { class: "streams" });
+  const alarms = h("div");
   const wiring = h("div", { class: "wiring" });
   const newest = h("div");
   const quality = h("div");
   put(
     root,
-    h("section", {}, streams),
+    h("section", {}, streams, alarms),
     h("section", {}, h("h2", {}, "Newest alerts"), newest),
     h("section", {}, h("h2", {}, "How records flow"), wiring),
     h("section", {}, h("h2", {}, "Data quality"), quality),
@@ -47,6 +48,7 @@ export async function now(root, page) {
       }
       rows.get(f.domain).fill(f);
     }
+    put(alarms, shown.flatMap((f) => Object.values(f.alarms ?? {}).map((text) => h("p", { class: "notice person" }, h("a", { href: `#rules/${f.domain}` }, f.domain), `: ${text}`))));
     put(wiring, shown.map((f) => drawing(topologies.find((t) => t.domain === f.domain), f)));
     put(quality, badly(shown, page.parts.ledgers?.ledgers ?? []));
   }

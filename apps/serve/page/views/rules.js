@@ -26,7 +26,7 @@ export function rules(domain) {
       part(name, told) {
         if (name !== "rates") return;
         const f = told.figures.find((one) => one.domain === shown);
-        put(figures, f ? overall(f) : h("p", { class: "quiet" }, `${shown} does not run.`));
+        put(figures, f ? [overall(f), Object.values(f.alarms ?? {}).map((text) => h("p", { class: "notice person" }, text))] : h("p", { class: "quiet" }, `${shown} does not run.`));
         put(drift, f ? drifts(f.drift) : null);
       },
     };
