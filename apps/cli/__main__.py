@@ -26,6 +26,7 @@ from apps.cli import (
     quality,
     report,
     rules,
+    rules_rollout,
     run,
     serve,
     services,
@@ -74,6 +75,7 @@ app.add_typer(data.schema, name="schema")
 app.add_typer(land.app, name="land")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
+rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
 app.add_typer(equipment.app, name="equipment")
 

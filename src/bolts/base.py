@@ -13,6 +13,8 @@ from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.config import TICK_EVERY_SECOND
 from stormwatch.adapters.storm.resources import Connections
 from stormwatch.adapters.threads.background import Lazy
+from stormwatch.adapters.threads.follower import Follower
+from stormwatch.adapters.threads.follower_told import tell
 from stormwatch.errors import InfrastructureError, StateError
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
@@ -91,6 +93,8 @@ class BatchBolt(StrictComponent, Bolt):
     """Of bolts that keep states; its size is reported."""
     drift: "Drift | None" = None
     """Of a bolt that scores by a model which tells what it was trained on."""
+    follower: Follower[Any] | None = None
+    """Of a bolt whose rules and model are changed while it runs."""
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError."""
@@ -134,8 +138,15 @@ class BatchBolt(StrictComponent, Bolt):
         self._lazies.append(made)
         return made
 
+    def follow(self, follower: Follower[T]) -> Follower[T]:
+        """It is listened to at each tick, and closed when the bolt ends."""
+        self.follower = follower
+        return follower
+
     def leave(self) -> None:
         """Connections and what else was made in the background are closed."""
+        if self.follower is not None:
+            self.follower.close()
         if self._connected():
             self.connections.close()
         for made in vars(self).get("_lazies", ()):
@@ -174,6 +185,8 @@ class BatchBolt(StrictComponent, Bolt):
 
     def process_tick(self, tup: Any) -> None:
         """Once a second: the metrics. Storm keeps each tick in memory until it is acked, too."""
+        if self.follower is not None:
+            tell(self.follower, self.connections, self.logger, self.component_name)
         if self._connected():
             self.connections.report(len(self.cache or ()))
         self.ack(tup)

@@ -80,6 +80,10 @@ class Snapshot(msgspec.Struct):
     labelled: dict[str, int] = {}  # of `Labelled`
     drift: dict[str, float] = {}  # feature -> population stability index, of the last window
     alarms: dict[str, str] = {}  # what is wrong with the predictions now -> a sentence
+    revisions: dict[str, int] = {}  # rules, model -> the change that is in force here
+    follows: str = ""  # the domain whose changes it follows
+    refused: int = 0  # versions that could not be used
+    fired: dict[str, int] = {}  # code of a reason -> decisions that have it
 
 
 class Metrics:
@@ -92,6 +96,10 @@ class Metrics:
         self.drift: dict[str, float] = {}
         self.alarms: dict[str, str] = {}
         self.labelled: Counter[str] = Counter()
+        self.fired: Counter[str] = Counter()
+        self.revisions: dict[str, int] = {}
+        self.follows = ""
+        self.refused = 0
         self.alerts = self.batches = self.failed = self.degraded = 0
 
     def batch(
@@ -115,7 +123,8 @@ class Metrics:
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
-            dict(self.labelled), dict(self.drift), dict(self.alarms),
+            dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
+            self.follows, self.refused, dict(self.fired),
         )  # fmt: skip
 
 
