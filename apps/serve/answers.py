@@ -197,6 +197,21 @@ class Operations(msgspec.Struct):
     settings: list[Setting]
 
 
+class Sent(msgspec.Struct):
+    """Where a record stands that somebody sent."""
+
+    record: str  # topic/partition/offset
+
+
+class Became(msgspec.Struct):
+    """What became of a record; no state while it is in flight."""
+
+    states: list[str]
+    code: str  # of one that was set aside
+    reason: str
+    age: int  # ms to the ledger's row
+
+
 class Trouble(msgspec.Struct):
     """What does not answer, in a sentence, since when: all else is then as it was before. Empty
     where all is well."""

@@ -9,6 +9,7 @@ from apps.serve import answers
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.live import Live
 from apps.serve.operations import Operations
+from apps.serve.own_record import Sender, sending
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
 from apps.serve.route import Nothing, Route
 from apps.serve.writes import writes
@@ -22,6 +23,7 @@ def routes(
     topologies: list[answers.Topology],
     desk: Desk,
     operations: Operations,
+    sender: Sender,
 ) -> list[Route]:
     """All questions there are."""
     fleet = FleetReader(reader.archive)
@@ -52,6 +54,7 @@ def routes(
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
         *writes(desk),
+        *sending(sender),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from apps.data.streams import every
 from apps.operate.casework import Desk
 from apps.serve.live import Live
 from apps.serve.operations import Operations
+from apps.serve.own_record import Sender
 from apps.serve.reader import Reader
 from apps.serve.routes import routes
 from apps.serve.web import application
@@ -114,8 +115,9 @@ def serving(
     live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
     on_call = Operations(outside.store, streams, root)
+    sender = Sender(outside.admin, outside.store, outside.settings, streams, now_ms)
     app = application(
-        routes(reader, live, drawn, desk, on_call), live, frozenset({*LOOPBACK, "[::1]"})
+        routes(reader, live, drawn, desk, on_call, sender), live, frozenset({*LOOPBACK, "[::1]"})
     )
     server = uvicorn.Server(uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,

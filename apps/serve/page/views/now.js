@@ -15,6 +15,7 @@ export async function now(root, page) {
   const quality = h("div");
   put(
     root,
+    tip(),
     h("section", {}, streams, alarms),
     h("section", {}, h("h2", {}, "Newest alerts"), newest),
     h("section", {}, h("h2", {}, "How records flow"), wiring),
@@ -78,6 +79,19 @@ export async function now(root, page) {
       if (name === "alerts") put(newest, alertTable(chosen(state.alerts), page));
     },
   };
+}
+
+// For who sees this for the first time; gone for good once it was closed.
+function tip() {
+  try {
+    if (localStorage.getItem("toured")) return null;
+  } catch {
+    return null; // nothing may be kept here: then nothing is said again and again
+  }
+  const box = h("p", { class: "notice tip" }, h("span", {}, "First time here? Each row below is a stream and how fast it is decided; below it what alarms. ",
+    h("a", { href: "#try" }, "Try to break it"), ": send a payment of your own, a broken one, kill a bolt. ", h("kbd", {}, "?"), " lists the keys."),
+  h("button", { onclick: () => { localStorage.setItem("toured", "1"); box.remove(); } }, "Close"));
+  return box;
 }
 
 // Fraud first; of a customer or machine only its newest alert.
