@@ -32,6 +32,7 @@ from apps.cli import (
     services,
     soak,
     state,
+    token,
     watch,
 )
 from apps.cli.app import COMMAND, complain
@@ -78,6 +79,7 @@ app.add_typer(state.app, name="state")
 rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
 app.add_typer(equipment.app, name="equipment")
+app.add_typer(token.app, name="token")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,7 +6,7 @@ Times are milliseconds since the epoch, UTC. Places of records are `topic/partit
 import msgspec
 
 from stormwatch.people import Work
-from stormwatch.records import Reason
+from stormwatch.records import Explanation, Reason
 
 
 class Stream(msgspec.Struct):
@@ -37,6 +37,7 @@ class Summary(msgspec.Struct):
     interval: tuple[float, float] | None = None  # nine of ten cases, of what `score` estimates
     key: str = ""  # names it in paths: /v1/alerts/{key}/…
     work: Work | None = None  # what people did about it; None: nothing yet
+    explanations: list[Explanation] = []  # of an alert: how its scores came about
 
 
 class Page(msgspec.Struct):
@@ -279,6 +280,15 @@ class Topology(msgspec.Struct):
 
     domain: str
     components: list[Component]
+
+
+class Session(msgspec.Struct):
+    """Who asks. Without a name: nobody, and a token is needed."""
+
+    name: str
+    role: str
+    needed: bool  # whether anybody needs a token
+    expires: int  # ms; 0: never
 
 
 class Problem(msgspec.Struct, omit_defaults=True):

@@ -88,12 +88,12 @@ export async function deciding(root, list, of) {
     }
   }
   function say(text, more = "", bad = false) {
+    if (!said.isConnected) root.append(said);
     put(said, h("p", { class: `notice ${bad ? "broken" : ""}` }, text, more, " ",
       doing?.undoable && !bad ? h("button", { onclick: undo }, h("kbd", {}, "u"), " undo") : null));
     clearTimeout(said.timer);
     said.timer = setTimeout(() => put(said), bad ? 30_000 : GRACE_MS + 2_000);
   }
-  root.append(said);
   return {
     actions,
     /** Whether this alert is one whose change waits: what the server says of it is older. */
