@@ -16,7 +16,6 @@ from apps.serve.entry import Entry, local_name
 from apps.serve.front import HERE, PORT, Front
 from apps.serve.live import Live
 from apps.serve.operations import Operations
-from apps.serve.own_record import Sender
 from apps.serve.reader import Reader
 from apps.serve.routes import routes
 from apps.serve.web import application
@@ -86,8 +85,7 @@ def serving(
     live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
     on_call = Operations(outside.store, streams, root)
-    sender = Sender(outside.admin, outside.store, outside.settings, streams, now_ms)
-    asked = routes(reader, live, drawn, desk, on_call, sender)
+    asked = routes(reader, live, drawn, desk, on_call, root)
     app = application(asked, live, front.hosts, entry)
     server = uvicorn.Server(uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,

@@ -2,6 +2,7 @@
 import { ask, tell } from "../api.js";
 import { h, put } from "../dom.js";
 import { count, ms, outcome, score } from "../format.js";
+import { place } from "./alerts.js";
 
 const LOOK_MS = 400, PATIENCE_MS = 60_000;
 const code = (text) => h("code", {}, text);
@@ -30,7 +31,7 @@ export async function tour(root, page) {
       const time = stamp(known);
       const record = { type: "transaction", id: `own-${Date.now().toString(36)}`, customer: given.get("customer"), terminal: given.get("terminal"),
         time: new Date(time).toISOString(), amount: Math.round(100 * Number(given.get("amount"))), currency: given.get("currency"), merchant: given.get("merchant") };
-      await follow(payment, "fraud", JSON.stringify(record), { entity: record.customer, time, id: record.id });
+      await follow(payment, "fraud", JSON.stringify(record));
     } }, field("customer", "customer", known?.entity ?? "C0000001", { maxlength: 64 }), field("amount", "amount", "1499.00", { type: "number", step: "0.01", min: "0.01" }),
     field("currency", "currency", "EUR", { maxlength: 3, size: 4 }), field("merchant", "at", "Kiosk Süd", { maxlength: 100 }), field("terminal", "terminal", "T0000001", { maxlength: 64 }), h("button", {}, "Send it"));
   }
@@ -38,7 +39,7 @@ export async function tour(root, page) {
     const text = h("textarea", { rows: 2, "aria-label": "The broken record" }, '{"type": "transaction", "id": "broken-1", "customer": "C0000001", "amount": -5, "currency": "EURO", "note": "<script>alert(1)</script>"}');
     return h("form", { class: "own", onsubmit: async (event) => {
       event.preventDefault();
-      await follow(broken, "fraud", text.value, null);
+      await follow(broken, "fraud", text.value);
     } }, text, h("button", {}, "Send it"));
   }
   return {
@@ -57,14 +58,14 @@ function stamp(known) {
 }
 
 // Send a record, and say what becomes of it.
-async function follow(element, domain, text, whole) {
+async function follow(element, domain, text) {
   put(element, h("p", { class: "quiet" }, "Sending"));
   try {
-    const { record } = await tell("POST", "records", { domain, text });
+    const { record } = await tell("POST", "payments", text);
     const until = Date.now() + PATIENCE_MS;
     for (;;) {
       const told = await ask("record", { at: record });
-      if (told.states.length) return put(element, await became(record, told, domain, whole));
+      if (told.ledger.length) return put(element, became(record, told, domain));
       if (Date.now() > until) return put(element, h("p", { class: "notice person" }, `It is in Kafka (${record}) and waits: does the topology run? See Operations.`));
       put(element, h("p", { class: "quiet" }, `In Kafka at ${record}; not decided yet`));
       await new Promise((done) => setTimeout(done, LOOK_MS));
@@ -75,12 +76,16 @@ async function follow(element, domain, text, whole) {
   }
 }
 
-async function became(record, told, domain, whole) {
-  const where = [h("code", {}, record), ` · ${told.states.join(", ").replaceAll("_", " ")} · ${ms(told.age)} after it came`];
-  if (told.code) return h("p", { class: "notice" }, h("b", {}, told.code), `: ${told.reason.split("\n").at(-1)} `, where, " ", h("a", { href: `#quality/${domain}/${told.code}` }, "the record is kept"));
-  if (!whole || !told.states.includes("scored")) return h("p", { class: "notice" }, where);
-  const { decision } = await ask("decision", { domain, ...whole });
+function became(record, told, domain) {
+  const states = [...new Set(told.ledger.map((w) => w.state))];
+  const where = [h("code", {}, record), ` · ${states.join(", ").replaceAll("_", " ")} · ${ms(Math.max(...told.ledger.map((w) => w.age)))} after it came`];
+  if (told.set_aside.length) {
+    const [a] = told.set_aside;
+    return h("p", { class: "notice" }, h("b", {}, a.code), `: ${a.reason.split("\n").at(-1)} `, where, " ", h("a", { href: `#quality/${domain}/${a.code}` }, "the record is kept"));
+  }
+  if (!told.decisions.length) return h("p", { class: "notice" }, where);
+  const [decision] = told.decisions;
   return h("div", { class: "notice" }, h("p", {}, outcome(decision.outcome, decision.alert), ` ${score(decision)} · `, where),
     h("ul", { class: "reasons" }, decision.reasons.map((r) => h("li", {}, r.text))),
-    h("p", {}, h("a", { href: `#decision/${[domain, whole.entity, whole.time, whole.id].map(encodeURIComponent).join("/")}` }, "all of it")));
+    h("p", {}, h("a", { href: place(decision) }, "all of it")));
 }
