@@ -56,6 +56,8 @@ class Verdict(NamedTuple):
     """Of a label: what it says of which event."""
     interval: tuple[float, float] | None = None
     """Within which what the score estimates lies in nine of ten cases."""
+    rates: str = ""
+    """Of amounts that a reference rate compared: the version of the rates."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

@@ -17,7 +17,8 @@ TICK_EVERY_SECOND = {"topology.tick.tuple.freq.secs": 1}
 
 def storm_config(settings: Settings) -> dict[str, Any]:
     """The `config` of a Topology class. Secrets stay out: workers read them from their environment.
-    The text of a mapping, an equipment type or rules goes along, for workers do not have its file.
+    The text of a mapping, an equipment type, rules or rates goes along, for workers do not have
+    its file.
     Raises MappingError, EquipmentError.
 
     Storm's own wait strategies spin, which starves the Python processes on a small machine: the
@@ -25,6 +26,7 @@ def storm_config(settings: Settings) -> dict[str, Any]:
     """
     texts: dict[str, Any] = {name: text_of(getattr(settings, name)) for name in SETTINGS}
     texts["fraud_rules"] = rules_text(settings.fraud_rules)
+    texts["fraud_rates"] = rules_text(settings.fraud_rates)
     texts["maintenance_equipment"] = texts_of(settings.maintenance_equipment)
     return {
         "topology.message.timeout.secs": settings.message_timeout_s,

@@ -11,7 +11,8 @@ from stormwatch.domains.fraud.details import Carry
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import BEFORE, FEATURE_NAMES, FEATURE_SET, WINDOWS
 from stormwatch.domains.fraud.parse import parse, to_wire
-from stormwatch.domains.fraud.second import TERMINALS
+from stormwatch.domains.fraud.rates import Rates, shipped
+from stormwatch.domains.fraud.second import Terminals
 from stormwatch.domains.fraud.state import CustomerState, new_state
 from stormwatch.features import names
 from stormwatch.models import NONE, Card, Model, Supply, load, now
@@ -50,7 +51,6 @@ class Fraud:
     }
     """Of labels, and of decisions that were made before terminals were known."""
     alert_outcomes = ALERT_OUTCOMES
-    second = TERMINALS
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Fraud:
         rule_set: "RuleSet | None" = None,
         future_skew_ms: int = 300_000,
         retry_ms: int = RETRY_MS,
+        rates: Rates | None = None,
         supply: Supply = now,
     ) -> None:
         """Of payments with details those within `retry_ms` of the same one are its retries."""
@@ -66,6 +67,8 @@ class Fraud:
         self._rule_set = rule_set
         self._future_skew_ms, self._retry_ms = future_skew_ms, retry_ms
         self._supply = supply
+        self.rates = rates or shipped()
+        self.second = Terminals(self.rates)
 
     @classmethod
     def load(
@@ -75,26 +78,29 @@ class Fraud:
         rule_set: "RuleSet | None" = None,
         future_skew_ms: int = 300_000,
         retry_ms: int = RETRY_MS,
+        rates: Rates | None = None,
         supply: Supply = now,
     ) -> "Fraud":
         """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
         path = Path(folder) if folder else None
         fraud = cls(
-            path, rule_set=rule_set, future_skew_ms=future_skew_ms, retry_ms=retry_ms, supply=supply
-        )
+            path, rule_set=rule_set, future_skew_ms=future_skew_ms, retry_ms=retry_ms, rates=rates,
+            supply=supply,
+        )  # fmt: skip
         fraud._scorer  # noqa: B018
         return fraud
 
     @classmethod
     def from_settings(cls, settings: Settings, supply: Supply = now) -> "Fraud":
         """As the settings say, its model loaded. Raises ModelError, SettingsError for rules."""
-        from stormwatch.domains.fraud import rules
+        from stormwatch.domains.fraud import rates, rules
 
         return cls.load(
             settings.fraud_model,
             rule_set=rules.chosen(settings, FEATURE_NAMES),
             future_skew_ms=settings.future_skew_s * 1000,
             retry_ms=settings.fraud_retry_s * 1000,
+            rates=rates.chosen(settings),
             supply=supply,
         )
 
@@ -102,7 +108,7 @@ class Fraud:
         """The same without a model: every decision is degraded."""
         return type(self)(
             Path(NONE), rule_set=self._rule_set, future_skew_ms=self._future_skew_ms,
-            retry_ms=self._retry_ms,
+            retry_ms=self._retry_ms, rates=self.rates,
         )  # fmt: skip
 
     @cached_property
@@ -155,7 +161,7 @@ class Fraud:
     def _scorer(self) -> "Scorer":
         from stormwatch.domains.fraud.scoring import Scorer
 
-        return Scorer(self.model, self._rules)
+        return Scorer(self.model, self._rules, self.rates)
 
     def parse(self, value: bytes, timestamp: int) -> Transaction | Rejection:
         """See `stormwatch.domains.fraud.parse`."""
@@ -180,9 +186,9 @@ class Fraud:
         `second` is what the payment's terminal tells: `terminals.values`.
         """
         if event.label is not None:
-            measured.learn_label(state, event)
+            measured.learn_label(state, event, self.rates)
             return (), ""
-        return measured.advance(state, event, second, self._retry_ms)
+        return measured.advance(state, event, second, self._retry_ms, self.rates)
 
     def decide(
         self,

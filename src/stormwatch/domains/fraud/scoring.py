@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES
-from stormwatch.domains.fraud.money import is_common, money, of_points, points
+from stormwatch.domains.fraud.money import money
+from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.domains.fraud.rules import MONEY, words
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card, Model, distribution, scores
 from stormwatch.models.distribution import Distribution
-from stormwatch.records import OUT_OF_DISTRIBUTION, RETRY, SHADOW_RULE, TAKEN_BACK, Reason
+from stormwatch.records import NO_RATE, OUT_OF_DISTRIBUTION, RETRY, SHADOW_RULE, TAKEN_BACK, Reason
 from stormwatch.rules.combined import combined
 from stormwatch.rules.document import Rule, RuleSet
 from stormwatch.state.judge import UNSCORED, Verdict
@@ -28,10 +29,12 @@ _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
 class Thresholds(NamedTuple):
-    """Scores from which the model alone has a transaction reviewed or declined."""
+    """Scores from which the model alone has a transaction reviewed or declined, and the rates by
+    which amounts are compared."""
 
     review: float
     decline: float
+    rates: Rates = shipped()
 
     @classmethod
     def of(cls, card: Card) -> "Thresholds":
@@ -52,9 +55,10 @@ class Thresholds(NamedTuple):
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
-    def __init__(self, model: Model, rules: RuleSet) -> None:
+    def __init__(self, model: Model, rules: RuleSet, rates: Rates) -> None:
         self._model = model
         self._rules = rules
+        self._rates = rates
         Thresholds.of(model.card)
         distribution.of(model.card)
 
@@ -75,7 +79,7 @@ class Scorer:
         """
         rows = np.array(features, dtype=np.float64)
         found = scores(self._model, rows)
-        limits = Thresholds.of(self._model.card)
+        limits = Thresholds.of(self._model.card)._replace(rates=self._rates)
         trained_on = distribution.of(self._model.card)
         outside = np.isfinite(found)  # without a score there is nothing to hold back
         outside &= trained_on.outside(rows) if trained_on else False
@@ -115,7 +119,11 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
-        return verdicts
+        return [
+            verdict if {event.currency, _currency(carry)} <= self._rates.common
+            else _by_rate(verdict, event, self._rates)
+            for verdict, event, carry in zip(verdicts, events, carries, strict=True)
+        ]  # fmt: skip
 
 
 def _in_shadow(verdict: Verdict, reasons: Iterable[Reason]) -> Verdict:
@@ -138,6 +146,23 @@ def _with_note(verdict: Verdict, event: Transaction, carry: Carry) -> Verdict:
     else:
         return verdict
     return noted._replace(reasons=(*verdict.reasons, reason))
+
+
+def _currency(carry: Carry) -> str:
+    """That the features' amounts are in."""
+    return carry if isinstance(carry, str) else carry.currency
+
+
+def _by_rate(verdict: Verdict, event: Transaction, rates: Rates) -> Verdict:
+    """The verdict, saying by which rates; of a currency that has none, that too."""
+    if rates.knows(event.currency) or verdict.noted == TAKEN_BACK:
+        return verdict._replace(rates=rates.version)
+    text = (
+        f"there is no reference rate for {event.currency}: nothing compares "
+        f"{money(event.amount, event.currency)} with other amounts"
+    )
+    reasons = (*verdict.reasons, Reason(NO_RATE, text))
+    return verdict._replace(reasons=reasons, noted=NO_RATE, rates=rates.version)
 
 
 class _Batch(dict[str, NDArray[Any]]):
@@ -185,12 +210,15 @@ class Found(NamedTuple):
     @property
     def currency(self) -> str:
         """That the features' amounts are in."""
-        return self.carry if isinstance(self.carry, str) else self.carry.currency
+        return _currency(self.carry)
 
     @property
     def unsure(self) -> str:
         """Why the model alone declines nothing here; "" if it may."""
-        if not is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]:
+        rates = self.limits.rates
+        if not rates.knows(self.event.currency):
+            return f"there is no reference rate for {self.event.currency}"
+        if not rates.is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]:
             return (
                 "nothing is known of the customer, and amounts in "
                 f"{self.event.currency} are compared at a coarse rate"
@@ -206,8 +234,9 @@ class Found(NamedTuple):
         values = dict(zip(FEATURE_NAMES, self.features, strict=True))
         amounts = {name: self._money(values[name]) for name in _MONEY}
         amounts["amount"] = money(event.amount, event.currency)
-        if event.currency != self.currency:
-            about = points(event.amount, event.currency, self.currency)
+        rates = self.limits.rates
+        if event.currency != self.currency and rates.knows(event.currency):
+            about = rates.points(event.amount, event.currency, self.currency)
             amounts["amount"] += f" (about {self._money(about)})"
         known = words(values, amounts, _zone(event.utc_offset)) | self._details()
         reasons = [Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules]
@@ -250,7 +279,7 @@ class Found(NamedTuple):
         return told
 
     def _money(self, count: float) -> str:
-        return money(of_points(int(count), self.currency), self.currency)
+        return money(self.limits.rates.of_points(int(count), self.currency), self.currency)
 
 
 def _zone(utc_offset: int) -> str:
