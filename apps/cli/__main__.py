@@ -19,6 +19,7 @@ from apps.cli import (
     evaluate,
     event,
     label,
+    land,
     mapping,
     new,
     proof,
@@ -66,6 +67,7 @@ for module in (
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.schema, name="schema")
+app.add_typer(land.app, name="land")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 app.add_typer(rules.app, name="rules")

@@ -6,7 +6,7 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "Start": ("demo", "run", "up", "down", "status", "cluster", "doctor", "config"),
-    "Data": ("publish", "event", "label", "equipment", "map", "schema"),
+    "Data": ("publish", "land", "event", "label", "equipment", "map", "schema"),
     "Look": ("serve", "alerts", "journey"),
     "Decide": ("dlq", "state", "rules", "train", "evaluate"),
     "Prove": ("ledger", "redecide", "replay"),

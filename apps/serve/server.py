@@ -45,6 +45,11 @@ def listen(host: str, port: int) -> socket.socket:
             f"--host {host}: the API has no sign-in yet, so it is served to this machine alone "
             f"({', '.join(LOOPBACK)}). Reach it from elsewhere through `ssh -L`."
         )
+    return bound(host, port)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket on any address; port 0 takes a free one. Raises SettingsError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

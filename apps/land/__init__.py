@@ -1,0 +1,1 @@
+"""What comes without a log gets one: records are received, appended to Kafka, then acknowledged."""

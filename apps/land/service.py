@@ -1,0 +1,72 @@
+"""The HTTP lander as a process has it: listening, Kafka, the store where it is asked for."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from socket import socket
+from threading import Lock, Thread
+
+import uvicorn
+
+from apps.land import push
+from apps.land.appender import Appender
+from apps.land.figures import Figures
+from apps.land.streams import Stream
+from apps.land.tokens import Allow
+from stormwatch.adapters import connect
+from stormwatch.ports import Store
+from stormwatch.settings import Settings
+
+_GRACE_S = 15
+CONNECTIONS = 1_000
+
+
+class OnceAsked:
+    """The store, connected when somebody asks for a decision for the first time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._lock = settings, Lock()
+        self._store: Store | None = None
+
+    def __call__(self) -> Store:
+        """Raises StoreUnavailable."""
+        with self._lock:
+            if self._store is None:
+                self._store = connect.store(self._settings)
+            return self._store
+
+    def close(self) -> None:
+        """Leave, where it was asked for."""
+        if self._store is not None:
+            self._store.close()
+
+
+@contextmanager
+def landing(
+    settings: Settings, streams: dict[str, Stream], sockets: list[socket], allow: Allow
+) -> Iterator[Callable[[], bool]]:
+    """Answers on the sockets until the end of the block; then what was received is appended first.
+
+    Gives a function that says whether it still answers.
+    """
+    figures, store = Figures(), OnceAsked(settings)
+    appender = Appender(partial(connect.sink, settings), settings.kafka_request_timeout_s)
+    now: Callable[[], int] = lambda: time.time_ns() // 1_000_000  # noqa: E731
+    app = push.application(
+        push.Lands(streams, appender, allow, store, settings.layout_stripes, figures, now)
+    )
+    server = uvicorn.Server(uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", server_header=False,
+        timeout_graceful_shutdown=_GRACE_S, http="h11", ws="none", loop="asyncio",
+        limit_concurrency=CONNECTIONS,
+    ))  # fmt: skip
+    answering = Thread(target=server.run, args=(sockets,), name="land", daemon=True)
+    answering.start()
+    try:
+        yield answering.is_alive
+    finally:
+        server.should_exit = True
+        answering.join(timeout=_GRACE_S + 3)
+        appender.close()
+        store.close()
