@@ -226,6 +226,9 @@ class Settings:
     fraud_rules: str = _option(
         "fraud.rules", "", "file of other fraud rules (./stormwatch rules check FILE)", sent=True
     )
+    fraud_features: str = _option(
+        "fraud.features", "", "file of more features of payments (docs/own-features.md)", sent=True
+    )
     fraud_rates: str = _option(
         "fraud.rates", "", "file of other reference rates of currencies (schema/rates.md)",
         sent=True,

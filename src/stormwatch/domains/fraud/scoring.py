@@ -29,12 +29,14 @@ _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
 class Thresholds(NamedTuple):
-    """Scores from which the model alone has a transaction reviewed or declined, and the rates by
-    which amounts are compared."""
+    """Scores from which the model alone has a transaction reviewed or declined, the rates by
+    which amounts are compared, and what the features are."""
 
     review: float
     decline: float
     rates: Rates = shipped()
+    names: tuple[str, ...] = FEATURE_NAMES
+    """Of the features: the domain's, then a user's own."""
 
     @classmethod
     def of(cls, card: Card) -> "Thresholds":
@@ -55,10 +57,17 @@ class Thresholds(NamedTuple):
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
-    def __init__(self, model: Model, rules: RuleSet, rates: Rates) -> None:
+    def __init__(
+        self,
+        model: Model,
+        rules: RuleSet,
+        rates: Rates,
+        names: tuple[str, ...] = FEATURE_NAMES,
+    ) -> None:
         self._model = model
         self._rules = rules
-        self._rates = rates
+        self._rates, self._names = rates, names
+        self._width = len(model.card.feature_names) or len(names)
         Thresholds.of(model.card)
         distribution.of(model.card)
 
@@ -78,15 +87,16 @@ class Scorer:
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
         rows = np.array(features, dtype=np.float64)
-        found = scores(self._model, rows)
-        limits = Thresholds.of(self._model.card)._replace(rates=self._rates)
+        seen = rows[:, : self._width]
+        found = scores(self._model, seen)
+        limits = Thresholds.of(self._model.card)._replace(rates=self._rates, names=self._names)
         trained_on = distribution.of(self._model.card)
         outside = np.isfinite(found)  # without a score there is nothing to hold back
-        outside &= trained_on.outside(rows) if trained_on else False
+        outside &= trained_on.outside(seen) if trained_on else False
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
-        told = _Batch(events, rows, carries, back)
+        told = _Batch(events, rows, carries, back, self._names)
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
@@ -175,9 +185,10 @@ class _Batch(dict[str, NDArray[Any]]):
         rows: NDArray[np.float64],
         carries: Sequence[Carry],
         back: list[int],
+        names: tuple[str, ...] = FEATURE_NAMES,
     ) -> None:
         """`back`: the rows that take a payment back."""
-        super().__init__(zip(FEATURE_NAMES, rows.T, strict=True))
+        super().__init__(zip(names, rows.T, strict=True))
         self._events, self._carries, self._back = events, carries, back
 
     def fires(self, rule: Rule) -> NDArray[np.bool_]:
@@ -231,7 +242,7 @@ class Found(NamedTuple):
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
         """In words: of the rules that fired, and of the model."""
         event, score, limits = self.event, self.score, self.limits
-        values = dict(zip(FEATURE_NAMES, self.features, strict=True))
+        values = dict(zip(self.limits.names, self.features, strict=True))
         amounts = {name: self._money(values[name]) for name in _MONEY}
         amounts["amount"] = money(event.amount, event.currency)
         rates = self.limits.rates
@@ -260,8 +271,8 @@ class Found(NamedTuple):
 
     def unlike(self, trained_on: Distribution) -> Reason:
         """Why the model decides nothing of this one alone."""
-        at = trained_on.oddest(self.features)
-        name, value = FEATURE_NAMES[at], self.features[at]
+        at = trained_on.oddest(self.features[: trained_on.features])
+        name, value = self.limits.names[at], self.features[at]
         shown = self._money if name in _MONEY else "{:,.5g}".format
         low, high = map(shown, trained_on.usual(at))
         text = (

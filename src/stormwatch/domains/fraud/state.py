@@ -16,6 +16,7 @@ so that no sum is of two currencies and reasons can say which it is of.
 """
 
 from math import sqrt
+from typing import ClassVar
 
 import msgspec
 
@@ -78,9 +79,16 @@ class Known(msgspec.Struct, array_like=True):
     attempts: list[Attempt] = []  # the last few
 
 
+class Own(msgspec.Struct, array_like=True):
+    """At most 2.1 KB encoded."""
+
+    version: str  # of the user's file: what another one kept is nothing to it
+    kept: bytes
+
+
 class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     """Rings of buckets; bucket b stands at b modulo the ring's length. At most 0.6 KB encoded, and
-    0.4 KB more where payments have details; `habits` come on top."""
+    0.4 KB more where payments have details; `habits` and `own` come on top."""
 
     seen: int
     newest: int  # greatest event time, ms; means nothing while `seen` is 0
@@ -91,7 +99,11 @@ class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     squares: list[int]  # beside `month`: sums of squared amounts
     currency: str = ""  # of the windows; "" while empty, or written before there was this field
     known: Known | None = None
-    habits: Habits | None = None  # left out where it is None: see `EnvelopeCodec.encode`
+    habits: Habits | None = None
+    own: Own | None = None
+    """Of the features that a user added."""
+    TRIMMED: ClassVar[int] = 2
+    """So many last fields are left out where they are None: see `EnvelopeCodec.encode`."""
 
 
 def new_state() -> CustomerState:
