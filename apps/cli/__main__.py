@@ -25,11 +25,13 @@ from apps.cli import (
     proof,
     quality,
     rules,
+    rules_rollout,
     run,
     serve,
     services,
     soak,
     state,
+    token,
 )
 from apps.cli.app import COMMAND, complain
 from apps.cli.groups import GroupedCommands
@@ -70,8 +72,10 @@ app.add_typer(data.schema, name="schema")
 app.add_typer(land.app, name="land")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
+rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
 app.add_typer(equipment.app, name="equipment")
+app.add_typer(token.app, name="token")
 
 
 def main(argv: list[str] | None = None) -> int:

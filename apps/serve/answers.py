@@ -200,6 +200,15 @@ class Topology(msgspec.Struct):
     components: list[Component]
 
 
+class Session(msgspec.Struct):
+    """Who asks. Without a name: nobody, and a token is needed."""
+
+    name: str
+    role: str
+    needed: bool  # whether anybody needs a token
+    expires: int  # ms; 0: never
+
+
 class Problem(msgspec.Struct, omit_defaults=True):
     """Why there is no answer, and what to do."""
 

@@ -1,8 +1,10 @@
 """The base of every bolt here: one micro-batch in, acked or failed exactly once."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from streamparse import Bolt
@@ -13,6 +15,8 @@ from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.config import TICK_EVERY_SECOND
 from stormwatch.adapters.storm.resources import Connections
 from stormwatch.adapters.threads.background import Lazy
+from stormwatch.adapters.threads.follower import Follower
+from stormwatch.adapters.threads.follower_told import tell
 from stormwatch.errors import InfrastructureError, StateError
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
@@ -91,6 +95,8 @@ class BatchBolt(StrictComponent, Bolt):
     """Of bolts that keep states; its size is reported."""
     drift: "Drift | None" = None
     """Of a bolt that scores by a model which tells what it was trained on."""
+    follower: Follower[Any] | None = None
+    """Of a bolt whose rules and model are changed while it runs."""
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         """Reads settings. Raises SettingsError."""
@@ -134,8 +140,15 @@ class BatchBolt(StrictComponent, Bolt):
         self._lazies.append(made)
         return made
 
+    def follow(self, follower: Follower[T]) -> Follower[T]:
+        """It is listened to at each tick, and closed when the bolt ends."""
+        self.follower = follower
+        return follower
+
     def leave(self) -> None:
         """Connections and what else was made in the background are closed."""
+        if self.follower is not None:
+            self.follower.close()
         if self._connected():
             self.connections.close()
         for made in vars(self).get("_lazies", ()):
@@ -152,7 +165,8 @@ class BatchBolt(StrictComponent, Bolt):
 
     def _work_on(self, group: Sequence[Work]) -> None:
         try:
-            self.handle_all(group)
+            with self._timed("process"):
+                self.handle_all(group)
         except StateError as error:
             if len(group) == 1:
                 self._give_back(group, error)
@@ -174,12 +188,34 @@ class BatchBolt(StrictComponent, Bolt):
 
     def process_tick(self, tup: Any) -> None:
         """Once a second: the metrics. Storm keeps each tick in memory until it is acked, too."""
+        if self.follower is not None:
+            tell(self.follower, self.connections, self.logger, self.component_name)
         if self._connected():
-            self.connections.report(len(self.cache or ()))
+            spent, pipe = self.connections.metrics.spent, self.serializer
+            spent["wait"], spent["emit"] = pipe.waited, pipe.written
+            spent["read"] = pipe.decoded
+            self.connections.report(self.cache)
         self.ack(tup)
 
     def _work(self, tup: Any) -> Work:
-        return Work(codec.to_fragment(tup.values), self._decode(tup.values[-1]), tup)
+        began = perf_counter_ns()
+        work = Work(codec.to_fragment(tup.values), self._decode(tup.values[-1]), tup)
+        if self._connected():
+            metrics = self.connections.metrics
+            metrics.spent["decode"] += perf_counter_ns() - began
+            metrics.sized(_size(work))
+        return work
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        """Counts the time of the block, less what it takes to emit."""
+        began, written = perf_counter_ns(), self.serializer.written
+        try:
+            yield
+        finally:
+            if self._connected():
+                emitting = self.serializer.written - written
+                self.connections.metrics.spent[what] += perf_counter_ns() - began - emitting
 
     def _waiting(self, first: Work) -> list[Work]:
         """Small batches that Storm has sent already; ticks and heartbeats between are answered."""

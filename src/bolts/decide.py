@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from bolts.base import BatchBolt
 from bolts.observer import Observer
+from stormwatch.adapters import connect
 from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.adapters.threads.follower import Follower, Ports
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Outcomes
@@ -19,41 +21,65 @@ from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import DECISIONS, Step
 
+if TYPE_CHECKING:
+    from stormwatch.models.drift import Drift
+
 MODEL_WAIT_S = 10.0
 
 MakeDomain = Callable[[Settings], Judge[Any, Any]]
 
 
+class _Used(NamedTuple):
+    """What a batch is decided with."""
+
+    contract: Contract[Any, Any]
+    drift: "Drift | None"
+
+
 def score(
-    make: MakeDomain, hand_on: Callable[[Outcomes, list[Any]], Any] | None = None
+    make: MakeDomain,
+    hand_on: Callable[[Outcomes, list[Any]], Any] | None = None,
+    follows: str = "",
 ) -> Callable[[BatchBolt], Step]:
-    """States, features, model and rules of a domain. The model is loaded off the heartbeat path.
+    """States, features, model and rules of a domain. The model is loaded off the heartbeat path,
+    and so is what is pushed while it runs: a batch is decided by what is in force at its start.
 
     `hand_on` makes what is handed on of the outcomes and each decision's carry; else the outcomes
-    are.
+    are. `follows`: the domain whose rules and model are changed while it runs; "": of none.
     """
 
     def build(bolt: BatchBolt) -> Step:
         settings = bolt.settings
         name = bolt.component_name
 
-        def contract_of() -> Contract[Any, Any]:
+        def used(domain: Judge[Any, Any]) -> _Used:
             from stormwatch.models.drift import Drift  # with numpy: where there is a model
 
-            domain = make(settings)
-            bolt.drift = Drift.of(domain)
-            return Contract(domain, Policy.of(settings, domain.name), name, marks(settings))
+            policy = Policy.of(settings, domain.name)
+            return _Used(Contract(domain, policy, name, marks(settings)), Drift.of(domain))
 
-        contract = bolt.lazily(contract_of, "the model")
+        ports = Ports(
+            bolt.connections.store, lambda: connect.source(settings, settings.topic_control)
+        )
+        follower = bolt.follow(
+            Follower(settings, follows, make, used, ports, f"{bolt.topology_name}/{name}")
+        )
+
+        def contract() -> Contract[Any, Any]:
+            found = follower.get(MODEL_WAIT_S)
+            bolt.drift = found.drift
+            return found.contract
+
         bolt.cache = StateCache(settings.cache_mb << 20)
         return ScoreStep(
-            partial(contract.get, MODEL_WAIT_S),
+            contract,
             bolt.cache,
             partial(stripe_of, stripes=settings.layout_stripes),
             bolt.connections.store,
             now_ms,
             hand_on,
             (settings.cache_mb << 20) // 4 if settings.topology_terminals else 0,
+            max(1, settings.topology_terminals),
         )
 
     return build

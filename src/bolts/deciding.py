@@ -30,7 +30,7 @@ from stormwatch.state.step import DECISIONS, Step
 
 def _score(bolt: BatchBolt) -> Step:
     assert isinstance(bolt, DecideBolt | ScoreBolt)
-    return score(type(bolt).make)(bolt)
+    return score(type(bolt).make, follows=bolt.follows)(bolt)
 
 
 def _store(bolt: BatchBolt) -> Step:
@@ -47,6 +47,8 @@ class DecideBolt(ChainBolt):
 
     make: ClassVar[Any]
     """Settings to the domain, its model loaded: `bolts.decide.MakeDomain`."""
+    follows: ClassVar[str] = ""
+    """The domain, where its rules and model may be changed while it runs (docs/rollout.md)."""
     alerts: ClassVar[frozenset[str]]
     """Outcomes that go to the table and the topic of alerts."""
     outputs = [Stream(list(BATCH_FIELDS), name=DECISIONS)]
@@ -61,6 +63,8 @@ class ScoreBolt(ChainBolt):
 
     make: ClassVar[Any]
     """Settings to the domain, its model loaded: `bolts.decide.MakeDomain`."""
+    follows: ClassVar[str] = ""
+    """The domain, where its rules and model may be changed while it runs (docs/rollout.md)."""
     outputs = [Stream(list(BATCH_FIELDS))]
     steps: ClassVar[tuple[Callable[[Any], Step], ...]] = (_score,)
 

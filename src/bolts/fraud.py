@@ -21,6 +21,7 @@ class FraudBolt(DecideBolt):
 
     payload = Parsed[Transaction]
     make = staticmethod(_domain)
+    follows = "fraud"
     alerts = ALERT_OUTCOMES
 
 
@@ -29,6 +30,7 @@ class ScoreTransactions(ScoreBolt):
 
     payload = Parsed[Transaction]
     make = staticmethod(_domain)
+    follows = "fraud"
 
 
 class StoreFraudDecisions(StoreBolt):

@@ -21,6 +21,7 @@ class MaintenanceBolt(DecideBolt):
 
     payload = Parsed[Reading]
     make = staticmethod(_domain)
+    follows = "maintenance"
     alerts = ALERT_OUTCOMES
 
 
@@ -29,6 +30,7 @@ class ScoreReadings(ScoreBolt):
 
     payload = Parsed[Reading]
     make = staticmethod(_domain)
+    follows = "maintenance"
 
 
 class StoreMaintenanceDecisions(StoreBolt):

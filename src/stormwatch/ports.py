@@ -15,6 +15,7 @@ from stormwatch.records import (
     SetAside,
     StateRow,
 )
+from stormwatch.rollout.changes import Change
 from stormwatch.stretches import Stretch
 
 
@@ -159,7 +160,26 @@ class Admin(Protocol):
     def close(self) -> None: ...
 
 
-class Store(Protocol):
+class Registry(Protocol):
+    """Keeps versions of rules and models. Any thread may use it.
+
+    Every method raises StoreUnavailable when the store does not answer in time.
+    """
+
+    def changes(self, domain: str, kind: str, limit: int) -> list[Change]:
+        """The newest changes, newest first."""
+
+    def add_change(self, change: Change) -> bool:
+        """Keep it as the change of its number; False if another one is: nothing is kept then."""
+
+    def keep_artefact(self, artefact: bytes) -> str:
+        """Keep it; the SHA-256 that names it."""
+
+    def artefact(self, name: str) -> bytes | None:
+        """The artefact of that SHA-256, unchecked; None where it is not whole."""
+
+
+class Store(Registry, Protocol):
     """Keeps decisions, states and the ledger. All writes idempotent, timestamps given by us.
 
     Every method raises StoreUnavailable when the store does not confirm in time; what was being

@@ -129,6 +129,15 @@ class Learned(msgspec.Struct, frozen=True):
     positive: bool  # whether it deserved an alert
 
 
+class Shadow(msgspec.Struct, frozen=True):
+    """What a version in the state shadow says of an event: stored, and not acted on."""
+
+    model: str
+    rules: str
+    outcome: str
+    score: float
+
+
 class Decision(msgspec.Struct, frozen=True):
     """The outcome for one event: all that is needed to explain and to replay it.
 
@@ -167,6 +176,8 @@ class Decision(msgspec.Struct, frozen=True):
     interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
     """Within which what `score` estimates lies in nine of ten cases, as the model's card was
     calibrated; in its unit. Left out where the model gives none."""
+    shadow: tuple[Shadow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What versions in the state shadow say of it. Left out where there is none."""
     rates: str | msgspec.UnsetType = msgspec.UNSET
     """Version of the reference rates that amounts were compared by. Left out where none was
     needed, the currency being worth a euro or nearly."""
@@ -242,6 +253,7 @@ LEARNED_ONLY = "learned_only"
 TAKEN_BACK, RETRY = "taken_back", "retry"
 OUT_OF_DISTRIBUTION = "out_of_distribution"
 SHADOW_RULE = "shadow_rule"
+SNOOZED = "snoozed_rule"
 LABELLED = "labelled"
 NO_RATE = "no_rate"
 NOTES = {
@@ -252,6 +264,7 @@ NOTES = {
     REORDERED: "came after younger events of the entity, and learned in their place by event time",
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
+    SNOOZED: "a rule fired that is snoozed for the entity: noted in the decision, and not acted on",
     SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",

@@ -18,11 +18,13 @@
     given = { count_1h = 4, sum_1h = 12000 }
     fires = true
 
-A set is read whole or refused whole: by file, line, rule, and what is allowed.
+A set is read whole or refused whole: by file, line, rule, and what is allowed. What commands change
+while rules are in force stands at the end, under [runtime]: `stormwatch.rules.runtime`.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from math import inf
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
@@ -33,6 +35,7 @@ import numpy as np
 from msgspec import Meta
 
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.fields import to_ms
 from stormwatch.parsing.toml_document import Document
 from stormwatch.rules.predicate import Columns, Kind, Predicate, PredicateError, read
 
@@ -72,6 +75,24 @@ class RuleText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     example: list[Example] = []
 
 
+class Snooze(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A rule that is not acted on for one entity until a time."""
+
+    rule: _ID
+    entity: Annotated[str, Meta(min_length=1, max_length=1000)]
+    """As decisions name it: of payments the customer."""
+    until: Annotated[datetime, Meta(tz=True)]
+    """Of events before this time."""
+
+
+class Runtime(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What commands changed since the file was written (./stormwatch rules list, snooze)."""
+
+    lists: dict[_ID, list[str]] = {}
+    """In the place of the file's lists of these names."""
+    snooze: list[Snooze] = []
+
+
 class File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The whole file."""
 
@@ -82,6 +103,8 @@ class File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Sum of weights from which it is declined."""
     lists: dict[_ID, list[str]] = {}
     """Of texts, by name: a condition asks of one by IN @name."""
+    runtime: Runtime = Runtime()
+    """Written by commands while the rules are in force."""
 
 
 class Rule(NamedTuple):
@@ -106,6 +129,9 @@ class RuleSet(NamedTuple):
     decline_from: float
     version: str
     """Changes with whatever changes a decision or what is said of it."""
+    lists: Mapping[str, frozenset[str]] = MappingProxyType({})
+    snoozes: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    """Of a rule by its id: entity -> until when, ms of event time, it is not acted on."""
 
 
 class Names(NamedTuple):
@@ -133,7 +159,8 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
     file: File = document.converted(document.tables(), File)
     if file.decline_from < file.review_from or file.decline_from == inf:
         raise document.wrong("decline_from", "has to be a number, no smaller than review_from")
-    lists = {name: frozenset(listed) for name, listed in file.lists.items()}
+    written = _sets(file.runtime.lists | file.lists)
+    lists = written | _sets(file.runtime.lists)
     seen: set[str] = set()
     rules = []
     for number, one in enumerate(file.rule):
@@ -141,22 +168,44 @@ def parse(text: str, where: str, names: Names, prefix: str) -> RuleSet:
             raise _wrong(document, number, one.id, "id", "is there twice. Give each rule its own")
         seen.add(one.id)
         try:
-            rules.append(checked(one, names, lists))
+            rule = checked(one, names, written)  # examples are of the lists they stand beside
+            if lists != written:
+                rule = rule._replace(predicate=read(one.when, names.kinds, lists))
+            rules.append(rule)
             if bool(one.weight) is (one.outcome is not None):
                 raise RuleError("weight", "or an outcome is needed, one of the two")
         except RuleError as error:
             raise _wrong(document, number, one.id, error.key, error.why) from error
-    return made(rules, file.review_from, file.decline_from, prefix, lists)
+    snoozes: dict[str, dict[str, int]] = {}
+    for at, snooze in enumerate(file.runtime.snooze):
+        if snooze.rule not in seen:
+            raise document.wrong(
+                f"runtime.snooze[{at}].rule",
+                f"is {snooze.rule!r}, and there is no such rule: {', '.join(sorted(seen))}",
+            )
+        until = to_ms(snooze.until)
+        before = snoozes.setdefault(snooze.rule, {})
+        before[snooze.entity] = max(until, before.get(snooze.entity, until))
+    return made(rules, file.review_from, file.decline_from, prefix, lists, snoozes)
+
+
+def _sets(lists: Mapping[str, list[str]]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(values) for name, values in lists.items()}
 
 
 def made(
     rules: Sequence[Rule], review_from: float, decline_from: float, prefix: str,
     lists: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    snoozes: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
 ) -> RuleSet:  # fmt: skip
     """The set, with its version."""
     listed = {name: sorted(lists[name]) for name in sorted(lists)}
-    told = msgspec.json.encode([review_from, decline_from, listed, *map(_told, rules)])
-    return RuleSet(tuple(rules), review_from, decline_from, f"{prefix}-{crc32(told):08x}")
+    snoozed = [sorted((rule, *each) for rule, some in snoozes.items() for each in some.items())]
+    told = msgspec.json.encode(
+        [review_from, decline_from, listed, *map(_told, rules), *(snoozed if snoozes else ())]
+    )
+    version = f"{prefix}-{crc32(told):08x}"
+    return RuleSet(tuple(rules), review_from, decline_from, version, lists, snoozes)
 
 
 def _told(rule: Rule) -> tuple[Any, ...]:

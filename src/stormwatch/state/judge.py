@@ -7,7 +7,7 @@ event is, what is learned from it and what is decided.
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from stormwatch.records import Learned, Reason, Rejection
+from stormwatch.records import Learned, Reason, Rejection, Shadow
 
 
 class Event(Protocol):
@@ -56,6 +56,8 @@ class Verdict(NamedTuple):
     """Of a label: what it says of which event."""
     interval: tuple[float, float] | None = None
     """Within which what the score estimates lies in nine of ten cases."""
+    shadow: tuple[Shadow, ...] = ()
+    """What versions in the state shadow say (`stormwatch.rollout.arms`)."""
     rates: str = ""
     """Of amounts that a reference rate compared: the version of the rates."""
 

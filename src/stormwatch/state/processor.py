@@ -435,6 +435,7 @@ class _Batch(Generic[E, S]):
                 after=msgspec.UNSET if after is None else after,
                 learned=verdict.learned or msgspec.UNSET,
                 interval=verdict.interval or msgspec.UNSET,
+                shadow=verdict.shadow or msgspec.UNSET,
                 rates=verdict.rates or msgspec.UNSET,
             )
         )

@@ -19,6 +19,7 @@ from stormwatch.adapters.cassandra.logs import CassandraLogs
 from stormwatch.adapters.cassandra.migrations import apply, status
 from stormwatch.adapters.cassandra.people import CassandraPeople
 from stormwatch.adapters.cassandra.reads import KEYS
+from stormwatch.adapters.cassandra.registry import CassandraRegistry
 from stormwatch.adapters.cassandra.rows import Part, batches, execution
 from stormwatch.adapters.cassandra.schema import batch_limits, check_schema
 from stormwatch.adapters.cassandra.session import UNAVAILABLE, open_session, translated
@@ -51,7 +52,7 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-class CassandraStore(CassandraLogs, CassandraArchive, CassandraPeople):
+class CassandraStore(CassandraRegistry, CassandraLogs, CassandraArchive, CassandraPeople):
     """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:

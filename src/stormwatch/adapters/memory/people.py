@@ -15,6 +15,7 @@ class MemoryPeople:
     """What `MemoryStore` offers of people."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._people = Lock()
         self._works: dict[tuple[str, AlertKey], bytes] = {}
         self._audit: dict[tuple[int, str], Audit] = {}

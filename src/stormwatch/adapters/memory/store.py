@@ -18,6 +18,7 @@ from stormwatch.adapters import log_registry as registry
 from stormwatch.adapters.log_registry import Registered
 from stormwatch.adapters.memory.archive import MemoryArchive
 from stormwatch.adapters.memory.people import MemoryPeople
+from stormwatch.adapters.memory.registry import MemoryRegistry
 from stormwatch.errors import StoreUnavailable
 from stormwatch.ledger.reconcile import START, split
 from stormwatch.ports import StoredAside
@@ -50,7 +51,7 @@ class Fault:
     method: str = ""
 
 
-class MemoryStore(MemoryArchive, MemoryPeople):
+class MemoryStore(MemoryArchive, MemoryPeople, MemoryRegistry):
     """The port `Archive`. One thread may write while others read.
 
     `down` makes every call fail; `faults` fail one call each, in order.

@@ -122,6 +122,19 @@ class Fraud:
             retry_ms=self._retry_ms, rates=self.rates, own=self._own,
         )  # fmt: skip
 
+    def with_rules(self, settings: Settings) -> "Fraud":
+        """The same with the rules of these settings; its model, loaded, is shared. Raises
+        SettingsError."""
+        from stormwatch.domains.fraud import rules
+
+        chosen, model = rules.chosen(settings, FEATURE_NAMES), self.model
+        other = type(self)(
+            self._folder, rule_set=chosen, future_skew_ms=self._future_skew_ms,
+            retry_ms=self._retry_ms, supply=lambda load: model,
+        )  # fmt: skip
+        other._scorer  # noqa: B018
+        return other
+
     @cached_property
     def _rules(self) -> "RuleSet":
         """Read at the first use: what reads their conditions is not loaded by who only parses."""

@@ -48,7 +48,7 @@ def read(path: Path, features: Sequence[str]) -> RuleSet:
     whole or not at all. Raises SettingsError that names the file, the rule and what is wrong with
     it.
     """
-    return _parsed(text(path), str(path), features)
+    return of_text(text(path), str(path), features)
 
 
 def chosen(settings: Settings, features: Sequence[str]) -> RuleSet:
@@ -57,11 +57,12 @@ def chosen(settings: Settings, features: Sequence[str]) -> RuleSet:
     if not value:
         return shipped(tuple(features))
     if named_texts.is_text(value):
-        return _parsed(value, "the rules", features)
+        return of_text(value, "the rules", features)
     return read(Path(value), features)
 
 
-def _parsed(told: str, where: str, features: Sequence[str]) -> RuleSet:
+def of_text(told: str, where: str, features: Sequence[str]) -> RuleSet:
+    """The rules of a file's text; `where` names it. Raises SettingsError."""
     if told.lstrip().startswith("{"):
         return _from_json(told, where, names(features))
     return document.parse(told, where, names(features), PREFIX)

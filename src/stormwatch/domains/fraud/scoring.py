@@ -16,7 +16,15 @@ from stormwatch.domains.fraud.rules import MONEY, words
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card, Model, distribution, scores
 from stormwatch.models.distribution import Distribution
-from stormwatch.records import NO_RATE, OUT_OF_DISTRIBUTION, RETRY, SHADOW_RULE, TAKEN_BACK, Reason
+from stormwatch.records import (
+    NO_RATE,
+    OUT_OF_DISTRIBUTION,
+    RETRY,
+    SHADOW_RULE,
+    SNOOZED,
+    TAKEN_BACK,
+    Reason,
+)
 from stormwatch.rules.combined import combined
 from stormwatch.rules.document import Rule, RuleSet
 from stormwatch.state.judge import UNSCORED, Verdict
@@ -100,6 +108,7 @@ class Scorer:
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
+        fired, snoozed = self._awake(events, fired)
         ruled = combined(self._rules, fired, len(rows))
         by_model = np.where(outside, UNSCORED, found)
         suspect = ((by_model >= limits.review) & ~ruled.approve) | ruled.review
@@ -122,6 +131,9 @@ class Scorer:
             for row in np.flatnonzero(hits).tolist() if rule.state == "shadow" else ():
                 made = Found(events[row], features[row], carries[row], UNSCORED, limits)
                 verdicts[row] = _in_shadow(verdicts[row], made.reasons([rule]))
+        for rule, row in snoozed:
+            made = Found(events[row], features[row], carries[row], UNSCORED, limits)
+            verdicts[row] = _in_shadow(verdicts[row], made.reasons([rule]), "snoozed", SNOOZED)
         for row in np.flatnonzero(outside).tolist():
             assert trained_on
             made = Found(events[row], features[row], carries[row], found[row], limits)
@@ -135,11 +147,34 @@ class Scorer:
             for verdict, event, carry in zip(verdicts, events, carries, strict=True)
         ]  # fmt: skip
 
+    def _awake(
+        self, events: Sequence[Transaction], fired: list[tuple[Rule, NDArray[np.bool_]]]
+    ) -> tuple[list[tuple[Rule, NDArray[np.bool_]]], list[tuple[Rule, int]]]:
+        """What fires but for the rules that are snoozed for the customer at the event's time; and
+        those, by row."""
+        snoozes = self._rules.snoozes
+        if not snoozes:
+            return fired, []
+        awake, snoozed = [], []
+        for rule, hits in fired:
+            until = snoozes.get(rule.id, {})
+            quiet = [
+                row for row in (np.flatnonzero(hits).tolist() if until else ())
+                if events[row].time < until.get(events[row].entity, 0)
+            ]  # fmt: skip
+            kept = hits.copy() if quiet else hits
+            kept[quiet] = False
+            snoozed += [(rule, row) for row in quiet]
+            awake.append((rule, kept))
+        return awake, snoozed
 
-def _in_shadow(verdict: Verdict, reasons: Iterable[Reason]) -> Verdict:
+
+def _in_shadow(
+    verdict: Verdict, reasons: Iterable[Reason], state: str = "shadow", noted: str = SHADOW_RULE
+) -> Verdict:
     """The verdict, saying what a rule that is not acted on found."""
-    told = (Reason(f"shadow:{reason.code}", reason.text) for reason in reasons)
-    return verdict._replace(reasons=(*verdict.reasons, *told), noted=SHADOW_RULE)
+    told = (Reason(f"{state}:{reason.code}", reason.text) for reason in reasons)
+    return verdict._replace(reasons=(*verdict.reasons, *told), noted=noted)
 
 
 def _with_note(verdict: Verdict, event: Transaction, carry: Carry) -> Verdict:
