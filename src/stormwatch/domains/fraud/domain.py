@@ -9,7 +9,13 @@ from stormwatch.domains.fraud import features as measured
 from stormwatch.domains.fraud import labels, terminals
 from stormwatch.domains.fraud.details import Carry, takes_back
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.features import BEFORE, FEATURE_NAMES, FEATURE_SET, WINDOWS
+from stormwatch.domains.fraud.features import (
+    BEFORE,
+    FEATURE_NAMES,
+    FEATURE_SET,
+    FEATURES,
+    WINDOWS,
+)
 from stormwatch.domains.fraud.parse import parse, to_wire
 from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.domains.fraud.second import Terminals
@@ -75,6 +81,7 @@ class Fraud:
         self.rates = rates or shipped()
         self.second = Terminals(self.rates)
         self._own = own
+        self._features = FEATURES if own is None else (*FEATURES, *own.features)
         if own is not None:
             self.feature_names = (*FEATURE_NAMES, *own.names)
             self.feature_set = f"{FEATURE_SET}+{own.version}"
@@ -188,7 +195,7 @@ class Fraud:
     def _scorer(self) -> "Scorer":
         from stormwatch.domains.fraud.scoring import Scorer
 
-        return Scorer(self.model, self._rules, self.rates, self.feature_names)
+        return Scorer(self.model, self._rules, self.rates, self._features)
 
     def parse(self, value: bytes, timestamp: int) -> Transaction | Rejection:
         """See `stormwatch.domains.fraud.parse`."""

@@ -7,15 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stormwatch.domains.fraud import why
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.features import FEATURE_NAMES
+from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURES
 from stormwatch.domains.fraud.money import money
 from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.domains.fraud.rules import MONEY, words
 from stormwatch.errors import ModelError
+from stormwatch.features import Feature, names
 from stormwatch.models import NONE, Card, Model, distribution, scores
+from stormwatch.models.contributions import Parts, parts_of
 from stormwatch.models.distribution import Distribution
+from stormwatch.reasons.explain import sentences
 from stormwatch.records import (
     NO_RATE,
     OUT_OF_DISTRIBUTION,
@@ -23,6 +27,7 @@ from stormwatch.records import (
     SHADOW_RULE,
     SNOOZED,
     TAKEN_BACK,
+    Explanation,
     Reason,
 )
 from stormwatch.rules.combined import combined
@@ -33,6 +38,7 @@ _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
 _UNSCORED = Verdict("approve", UNSCORED, (), degraded=True)
 COLD = 5
 """Usual payments of a customer below which the model alone declines nothing."""
+_TERMINALS = ("terminal_fraud_amount", "terminal_fraud_least")
 _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
@@ -43,8 +49,8 @@ class Thresholds(NamedTuple):
     review: float
     decline: float
     rates: Rates = shipped()
-    names: tuple[str, ...] = FEATURE_NAMES
-    """Of the features: the domain's, then a user's own."""
+    features: tuple[Feature, ...] = FEATURES
+    """The domain's, then a user's own."""
 
     @classmethod
     def of(cls, card: Card) -> "Thresholds":
@@ -70,12 +76,12 @@ class Scorer:
         model: Model,
         rules: RuleSet,
         rates: Rates,
-        names: tuple[str, ...] = FEATURE_NAMES,
+        features: tuple[Feature, ...] = FEATURES,
     ) -> None:
         self._model = model
         self._rules = rules
-        self._rates, self._names = rates, names
-        self._width = len(model.card.feature_names) or len(names)
+        self._rates, self._features = rates, features
+        self._width = len(model.card.feature_names) or len(features)
         Thresholds.of(model.card)
         distribution.of(model.card)
 
@@ -97,14 +103,16 @@ class Scorer:
         rows = np.array(features, dtype=np.float64)
         seen = rows[:, : self._width]
         found = scores(self._model, seen)
-        limits = Thresholds.of(self._model.card)._replace(rates=self._rates, names=self._names)
+        limits = Thresholds.of(self._model.card)._replace(
+            rates=self._rates, features=self._features
+        )
         trained_on = distribution.of(self._model.card)
         outside = np.isfinite(found)  # without a score there is nothing to hold back
         outside &= trained_on.outside(seen) if trained_on else False
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
-        told = _Batch(events, rows, carries, back, self._names)
+        told = _Batch(events, rows, carries, back, names(self._features))
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
@@ -117,8 +125,12 @@ class Scorer:
             score = float(by_model[row])
             made = Found(events[row], features[row], carries[row], score, limits)
             declined = (score >= limits.decline and not made.unsure) or ruled.decline[row]
+            parts = None
+            if score >= limits.review:
+                parts = parts_of(self._model, features[row][: self._width])
+            reasons, explained = made.told(rules, parts)
             verdicts[row] = verdicts[row]._replace(
-                outcome="decline" if declined else "review", reasons=made.reasons(rules)
+                outcome="decline" if declined else "review", reasons=reasons, explanations=explained
             )
         for row in np.flatnonzero(ruled.approve).tolist():
             rules = [
@@ -220,10 +232,10 @@ class _Batch(dict[str, NDArray[Any]]):
         rows: NDArray[np.float64],
         carries: Sequence[Carry],
         back: list[int],
-        names: tuple[str, ...] = FEATURE_NAMES,
+        columns: tuple[str, ...] = FEATURE_NAMES,
     ) -> None:
         """`back`: the rows that take a payment back."""
-        super().__init__(zip(names, rows.T, strict=True))
+        super().__init__(zip(columns, rows.T, strict=True))
         self._events, self._carries, self._back = events, carries, back
 
     def fires(self, rule: Rule) -> NDArray[np.bool_]:
@@ -275,39 +287,58 @@ class Found(NamedTuple):
         return ""
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
-        """In words: of the rules that fired, and of the model."""
-        event, score, limits = self.event, self.score, self.limits
-        values = dict(zip(self.limits.names, self.features, strict=True))
+        """In words: of rules that fired."""
+        known = self._words()
+        return tuple(Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules)
+
+    def told(
+        self, rules: list[Rule], parts: Parts | None
+    ) -> tuple[tuple[Reason, ...], tuple[Explanation, ...]]:
+        """Why it is an alert: of the rules that fired, and of the model. `parts`: what its features
+        add to its score."""
+        reasons = self.reasons(rules)
+        explained = [why.by_rules(rules, reasons)] if rules else []
+        if self.score >= self.limits.review:
+            found = None if parts is None else self._parts(parts)
+            reasons = (*reasons, Reason("model", self._by_model(found), self.score))
+            explained = [*([found] if found else ()), *explained]
+        return reasons, tuple(explained)
+
+    def _parts(self, parts: Parts) -> Explanation:
+        return why.by_model(parts, self.features, self._words(), self.limits.features)
+
+    def _by_model(self, found: Explanation | None) -> str:
+        score, limits = self.score, self.limits
+        declines = score >= limits.decline and not self.unsure
+        limit, outcome = (limits.decline, "declined") if declines else (limits.review, "reviewed")
+        text = f"fraud probability {score:.1%}, {outcome} from {limit:.1%} on"
+        said = sentences(found, why.matter) if found else ""
+        text = f"{said} ({text})" if said else text
+        if score >= limits.decline and not declines:
+            text += f"; not declined for that alone: {self.unsure}"
+        return text
+
+    def _words(self) -> dict[str, int | float | str]:
+        """What sentences are filled with."""
+        event = self.event
+        values = dict(zip(names(self.limits.features), self.features, strict=True))
         amounts = {name: self._money(values[name]) for name in _MONEY}
         amounts["amount"] = money(event.amount, event.currency)
         rates = self.limits.rates
         if event.currency != self.currency and rates.knows(event.currency):
             about = rates.points(event.amount, event.currency, self.currency)
             amounts["amount"] += f" (about {self._money(about)})"
+        ends = zip(("usual_low", "usual_high"), why.usual_ends(self.features), strict=True)
+        amounts |= {name: self._money(end) for name, end in ends}
+        amounts["usual_low"] = amounts["usual_low"].split()[0]  # beside the other end
+        amounts |= {name: self._money(values[name]) for name in _TERMINALS}
         known = words(values, amounts, _zone(event.utc_offset)) | self._details()
-        reasons = [Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules]
-        if score >= limits.review:
-            declines = score >= limits.decline and not self.unsure
-            limit = limits.decline if declines else limits.review
-            text = (
-                "the model gives a fraud probability of {score:.1%} (limit {limit:.1%}): {amount} "
-                "against a mean of {mean_30d} over {count_30d:.0f} transactions in 30 days, "
-                "{count_1h:.0f} transactions in the hour before"
-            )
-            if values["terminal_frauds"]:
-                text += "; {terminal_frauds} frauds known at this terminal in 35 days"
-            if values["frauds_21d"]:
-                text += "; {frauds_21d} frauds known of this customer in 21 days"
-            if score >= limits.decline and not declines:
-                text += f"; not declined for that alone: {self.unsure}"
-            told = text.format_map(known | {"score": score, "limit": limit})
-            reasons.append(Reason("model", told, score))
-        return tuple(reasons)
+        return known | why.more_words(event, self.features)
 
     def unlike(self, trained_on: Distribution) -> Reason:
         """Why the model decides nothing of this one alone."""
         at = trained_on.oddest(self.features[: trained_on.features])
-        name, value = self.limits.names[at], self.features[at]
+        name, value = self.limits.features[at].name, self.features[at]
         shown = self._money if name in _MONEY else "{:,.5g}".format
         low, high = map(shown, trained_on.usual(at))
         text = (
