@@ -50,11 +50,8 @@ export async function machines(root, page) {
     },
     words: (m) => `${m.decision.entity} ${m.decision.outcome} ${why(m.decision)}`,
     newer: () => (waits ? 1 : 0), take: () => {},
-    async open(m, side) {
-      const body = h("div");
-      put(side, decide.actions(m), body);
-      await machineDetail(body, m.decision, page, { stop, pace: m.pace ?? fleet.pace, word: against(m, stop, fleet.pace, newest()) });
-    },
+    bar: (m) => decide.actions(m),
+    open: (m, side) => machineDetail(side, m.decision, page, { stop, pace: m.pace ?? fleet.pace, word: against(m, stop, fleet.pace, newest()) }),
   });
 
   function head() {
