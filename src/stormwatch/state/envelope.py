@@ -64,13 +64,19 @@ class EnvelopeCodec(Generic[S]):
         config = getattr(state, "__struct_config__", None)
         self._trims = bool(config and config.array_like and config.omit_defaults)
         self._last = state.__struct_fields__[-1] if self._trims else ""  # type: ignore[attr-defined]
+        self._late = getattr(state, "LATE", 1)
 
     def encode(self, envelope: Envelope[S]) -> bytes:
         """The blob. Of a state that is `array_like` with `omit_defaults` a last field that is None
-        is left out: so one can be added, and what has none of it keeps its bytes."""
+        is left out, or the last ones, as many as its LATE says: so they can be added, and what has
+        none of them keeps its bytes."""
         body: Any = envelope.body
         if self._trims and getattr(body, self._last) is None:
-            return _written(envelope, msgspec.structs.astuple(body)[:-1])
+            values = msgspec.structs.astuple(body)
+            least, kept = len(values) - self._late, len(values) - 1
+            while kept > least and values[kept - 1] is None:
+                kept -= 1
+            return _written(envelope, values[:kept])
         return _written(envelope, body)
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:

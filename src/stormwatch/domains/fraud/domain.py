@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from stormwatch.domains.fraud import features as measured
-from stormwatch.domains.fraud import labels, terminals
+from stormwatch.domains.fraud import labels, sequence, terminals
 from stormwatch.domains.fraud.details import Carry
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import BEFORE, FEATURE_NAMES, FEATURE_SET, WINDOWS
 from stormwatch.domains.fraud.parse import parse, to_wire
 from stormwatch.domains.fraud.second import TERMINALS
 from stormwatch.domains.fraud.state import CustomerState, new_state
+from stormwatch.errors import ModelError
 from stormwatch.features import names
-from stormwatch.models import NONE, Card, Model, Supply, load, now
+from stormwatch.models import NONE, Card, Model, Supply, card_of, load, now
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
@@ -140,7 +141,21 @@ class Fraud:
 
         model = load(self._folder, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES)
         Thresholds.of(model.card)
+        if model.card.window != self._window:
+            raise ModelError(
+                f"{self._folder} takes sequences of {model.card.window} payments, and this process "
+                f"began with one that takes {self._window}: restart the topology"
+            )
         return model
+
+    @cached_property
+    def _window(self) -> int:
+        """Rows that a score is of, from the card at once, for customers learn by it; 1 of a card
+        that cannot be read: a model that becomes usable later must have the same."""
+        try:
+            return card_of(self._folder).window
+        except ModelError:
+            return 1
 
     @property
     def model_version(self) -> str:
@@ -195,7 +210,8 @@ class Fraud:
         if event.label is not None:
             measured.learn_label(state, event)
             return (), ""
-        return measured.advance(state, event, second, self._retry_ms)
+        row, carry = measured.advance(state, event, second, self._retry_ms)
+        return row, carry if self._window == 1 else sequence.learn(state, row, carry, self._window)
 
     def decide(
         self,
@@ -209,13 +225,24 @@ class Fraud:
             for at, event in enumerate(events) if event.label is not None
         }  # fmt: skip
         if not made:
-            return self._scorer(events, features, carries) if events else []
+            return self._scored(events, features, carries) if events else []
         judged = [at for at in range(len(events)) if at not in made]
         if judged:
-            verdicts = self._scorer(
+            verdicts = self._scored(
                 [events[at] for at in judged],
                 [features[at] for at in judged],
                 [carries[at] for at in judged],
             )
             made.update(zip(judged, verdicts, strict=True))
         return [made[at] for at in range(len(events))]
+
+    def _scored(
+        self,
+        events: Sequence[Transaction],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Carry | sequence.Sequenced],
+    ) -> list[Verdict]:
+        plain = [one.carry if isinstance(one, sequence.Sequenced) else one for one in carries]
+        if self.model.card.window == 1:
+            return self._scorer(events, features, plain)
+        return self._scorer(events, features, plain, sequence.rows(carries, self.model.card))

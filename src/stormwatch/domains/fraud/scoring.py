@@ -75,8 +75,11 @@ class Scorer:
         events: Sequence[Transaction],
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
+        sequences: NDArray[np.float64] | None = None,
     ) -> list[Verdict]:
         """One verdict a row, whose amounts are in points of the currency in its carry.
+
+        `sequences`: what the model sees in place of the rows, where it takes several of each.
 
         The score is the model's probability; rules add to the outcome. A row of which the model
         has no score is decided by rules alone. Of a payment that only a reference rate could
@@ -86,7 +89,7 @@ class Scorer:
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
         rows = np.array(features, dtype=np.float64)
-        found = scores(self._model, rows)
+        found = scores(self._model, rows if sequences is None else sequences)
         limits = Thresholds.of(self._model.card)
         trained_on = distribution.of(self._model.card)
         outside = np.isfinite(found)  # without a score there is nothing to hold back

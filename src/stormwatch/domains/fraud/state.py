@@ -16,6 +16,7 @@ so that no sum is of two currencies and reasons can say which it is of.
 """
 
 from math import sqrt
+from typing import ClassVar
 
 import msgspec
 
@@ -89,7 +90,13 @@ class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     squares: list[int]  # beside `month`: sums of squared amounts
     currency: str = ""  # of the windows; "" while empty, or written before there was this field
     known: Known | None = None
-    habits: Habits | None = None  # left out where it is None: see `EnvelopeCodec.encode`
+    habits: Habits | None = None
+    rows: bytes | None = None
+    """The last rows, for a model of sequences (`models.window`); None where none is in use. 200
+    bytes a row."""
+
+    LATE: ClassVar[int] = 2
+    """So many fields at the end are left out where they are None: see `EnvelopeCodec.encode`."""
 
 
 def new_state() -> CustomerState:
