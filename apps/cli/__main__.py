@@ -25,6 +25,7 @@ from apps.cli import (
     new,
     proof,
     quality,
+    report,
     rules,
     rules_rollout,
     run,
@@ -33,6 +34,7 @@ from apps.cli import (
     soak,
     state,
     token,
+    watch,
 )
 from apps.cli.app import COMMAND, complain
 from apps.cli.groups import GroupedCommands
@@ -63,6 +65,8 @@ for module in (
     check,
     draw,
     alerts,
+    watch,
+    report,
     mapping,
     event,
     label,

@@ -24,9 +24,9 @@ class Sequenced(NamedTuple):
     rows: bytes
 
 
-def learn(state: CustomerState, row: tuple[float, ...], carry: Carry, size: int) -> Sequenced:
-    """Keep the row; give it on with those before it."""
-    state.rows = push(state.rows or b"", row, size)
+def learn(state: CustomerState, row: tuple[float, ...], carry: Carry, card: Card) -> Sequenced:
+    """Keep what a model with that card sees of the row; give it on with those before it."""
+    state.rows = push(state.rows or b"", row[: len(card.feature_names)], card.window)
     return Sequenced(carry, state.rows)
 
 
