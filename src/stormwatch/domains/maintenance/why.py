@@ -42,7 +42,8 @@ class OfLife:
         found = explanation("cycles", parts, MODEL_FEATURES, row, self._told)
         taken = round(parts.base - self.life, 1)
         said = sentences(found, _matter, -1.0)
-        text = f"{said} ({self.life:.0f} cycles left; a unit of the training on average: {parts.base:.0f})"
+        left = f"{self.life:.0f} cycles left; a unit of the training on average: {parts.base:.0f}"
+        text = f"{said} ({left})"
         return (Reason("model", text, taken),) if said else (), (found,)
 
     def _told(self, at: int) -> Told:
