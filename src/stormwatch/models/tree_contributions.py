@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.models.contributions import Parts
-from stormwatch.models.trees import Tree, Trees
+from stormwatch.models.trees import AS_ZERO, LEFT, Tree, Trees
 
 Floats = NDArray[np.float64]
 

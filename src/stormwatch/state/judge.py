@@ -65,6 +65,8 @@ class Verdict(NamedTuple):
     """What versions in the state shadow say (`stormwatch.rollout.arms`)."""
     explanations: tuple[Explanation, ...] = ()
     """Of an alert: how its scores came about."""
+    rates: str = ""
+    """Of amounts that a reference rate compared: the version of the rates."""
     why: Why | None = None
     """Asked once it is sure that it is an alert, of what takes long to tell."""
 
