@@ -29,6 +29,14 @@ export function ask(path, parameters) {
   return asked(path + (query && `?${query}`));
 }
 
+/** The decisions of an entity; none where nothing is remembered of it any more. */
+export function decisionsOf(parameters) {
+  return ask("decisions", parameters).catch((error) => {
+    if (error.status === 404) return { decisions: [], next: null };
+    throw error;
+  });
+}
+
 let described = null;
 
 /** The answer; null where this server has no such question. */

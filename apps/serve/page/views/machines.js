@@ -81,7 +81,7 @@ export async function machines(root, page) {
     if (d.outcome === "sensor_fault" || !m.is_life || d.score < 0) return outcome(d.outcome, d.alert);
     const part = (v) => (100 * Math.min(v / LIFE_SHOWN, 1)).toFixed(1);
     const [low, high] = d.interval ?? [d.score, d.score];
-    return [svg("svg", { class: "life", width: 80, height: 10, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    return [svg("svg", { class: "life", width: 64, height: 10, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
       svg("rect", { class: "all", width: 100, height: 10 }), svg("rect", { class: "normal", x: part(low), width: Math.max(part(high) - part(low), 1), height: 10 }),
       svg("rect", { class: "now", width: part(d.score), y: 3, height: 4 })),
     ` ${d.score.toFixed(0)} cycles`, d.interval ? h("span", { class: "quiet" }, ` (${low.toFixed(0)}–${high.toFixed(0)})`) : null];

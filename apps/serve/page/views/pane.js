@@ -101,6 +101,10 @@ export function pane(root, of) {
   }
   return {
     draw, open, close, step,
+    /** Say anew what can be done about what is chosen, unless somebody writes there. */
+    renew() {
+      if (chosen && !bar.querySelector("form")) put(bar, of.bar?.(chosen));
+    },
     get chosen() { return chosen; },
     /** Whether somebody is in the list: it must hold still. */
     get held() { return list.matches(":hover") || list.contains(document.activeElement) || Boolean(search); },

@@ -16,7 +16,7 @@ export async function signIn(root, page) {
     } catch (error) {
       put(said, h("p", { class: "notice broken" }, error.message));
     }
-  } }, field, h("button", {}, "Sign in"));
+  } }, h("input", { type: "text", autocomplete: "username", hidden: true, value: "token" }), field, h("button", {}, "Sign in"));
   const out = h("button", { onclick: async () => { await tell("DELETE", "session", {}).catch(() => null); location.reload(); } }, "Sign out");
   put(root, h("h1", {}, "Sign in"),
     session.name ? h("p", {}, `You are ${session.name}, ${session.role}. `, session.needed ? out : h("span", { class: "quiet" }, "This machine's user needs no token.")) : null,
