@@ -21,6 +21,7 @@ from apps.cli import (
     label,
     land,
     mapping,
+    model_rollout,
     new,
     proof,
     quality,
@@ -73,6 +74,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
+app.add_typer(model_rollout.app, name="model")
 app.add_typer(equipment.app, name="equipment")
 
 
