@@ -32,6 +32,7 @@ from apps.cli import (
     services,
     soak,
     state,
+    token,
 )
 from apps.cli.app import COMMAND, complain
 from apps.cli.groups import GroupedCommands
@@ -76,6 +77,7 @@ rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
 app.add_typer(model_rollout.app, name="model")
 app.add_typer(equipment.app, name="equipment")
+app.add_typer(token.app, name="token")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -38,7 +38,7 @@ def http(
     from apps.land.service import landing
     from apps.land.tokens import tokens as known
     from apps.local.run.signals import Signals
-    from apps.serve.server import bound
+    from apps.serve.front import bound
 
     settings = shared.answered("kafka")
     shared.log_to(settings, "land")

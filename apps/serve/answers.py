@@ -6,7 +6,7 @@ Times are milliseconds since the epoch, UTC. Places of records are `topic/partit
 import msgspec
 
 from stormwatch.people import Work
-from stormwatch.records import Reason
+from stormwatch.records import Explanation, Reason
 
 
 class Stream(msgspec.Struct):
@@ -36,6 +36,7 @@ class Summary(msgspec.Struct):
     features: dict[str, float] = {}  # those that were asked for
     key: str = ""  # names it in paths: /v1/alerts/{key}/…
     work: Work | None = None  # what people did about it; None: nothing yet
+    explanations: list[Explanation] = []  # of an alert: how its scores came about
 
 
 class Page(msgspec.Struct):
@@ -198,6 +199,15 @@ class Topology(msgspec.Struct):
 
     domain: str
     components: list[Component]
+
+
+class Session(msgspec.Struct):
+    """Who asks. Without a name: nobody, and a token is needed."""
+
+    name: str
+    role: str
+    needed: bool  # whether anybody needs a token
+    expires: int  # ms; 0: never
 
 
 class Problem(msgspec.Struct, omit_defaults=True):

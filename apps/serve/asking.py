@@ -13,13 +13,14 @@ from apps.operate.missing import NotFound
 from apps.serve import answers
 from apps.serve.reader import BadCursor
 from apps.serve.route import Asker, Route
-from apps.serve.who import asker
 from stormwatch.errors import InfrastructureError, SettingsError, StormwatchError
 from stormwatch.people import Work
 
 BODY = 256 << 10
 """Bytes of a request at most."""
 JSON = "application/json"
+WHO = "stormwatch.who"
+"""In the scope of a request that was let in: who asks."""
 UNCACHED = {"cache-control": "no-store"}
 
 
@@ -40,8 +41,8 @@ def asking(route: Route) -> Callable[[Request], Awaitable[Response]]:
             asked = _parameters(request, route, names)
             given: tuple[Any, ...] = (asked,)
             if route.body is not None:
-                body = await _body(request, route.body)
-                given = (asked, body, Asker(asker(request), _seen(request, route)))
+                body = await body_of(request, route.body)
+                given = (asked, body, Asker(request.scope[WHO], _seen(request, route)))
             told = route.of(*given) if route.quick else await run_in_threadpool(route.of, *given)
         except Refused as refused:
             return refused.response
@@ -68,7 +69,8 @@ def _parameters(request: Request, route: Route, names: set[str]) -> Any:
     return _converted(lambda: msgspec.convert(given, route.asked, strict=False), "The question")
 
 
-async def _body(request: Request, kind: type[Any]) -> Any:
+async def body_of(request: Request, kind: type[Any]) -> Any:
+    """The JSON that was sent, as `kind`. Raises Refused."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != JSON:
         raise Refused(415, f"Send the body as {JSON}, with that content-type.")
     raw = bytearray()

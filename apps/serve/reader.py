@@ -209,6 +209,7 @@ def summary(
     except msgspec.MsgspecError:  # written by another version: what the columns say is shown
         return told
     told.reasons = by_weight(decision.reasons)
+    told.explanations = list(decision.explanations or ())
     told.degraded = decision.degraded is True
     told.record = f"{decision.topic}/{decision.partition}/{decision.offset}"
     if features:

@@ -11,6 +11,9 @@ import uvicorn
 
 from apps.data.streams import every
 from apps.operate.casework import Desk
+from apps.operate.tokens import Gate
+from apps.serve.entry import Entry, local_name
+from apps.serve.front import HERE, PORT, Front
 from apps.serve.live import Live
 from apps.serve.reader import Reader
 from apps.serve.routes import routes
@@ -24,9 +27,6 @@ from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.ports import Admin, Source
 from stormwatch.settings import Settings
 
-PORT = 8_765
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_BACKLOG = 2_048
 _GRACE_S = 2
 
 
@@ -36,39 +36,6 @@ class Outside(NamedTuple):
     settings: Settings
     admin: Admin
     store: Archive
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises SettingsError with what to do."""
-    if host not in LOOPBACK:
-        raise SettingsError(
-            f"--host {host}: the API has no sign-in yet, so it is served to this machine alone "
-            f"({', '.join(LOOPBACK)}). Reach it from elsewhere through `ssh -L`."
-        )
-    return bound(host, port)
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A listening socket on any address; port 0 takes a free one. Raises SettingsError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise SettingsError(
-            f"Port {port} of {host} cannot be had: {error.strerror}. Another program may be on "
-            "it; choose another with --port, or 0 for a free one."
-        ) from error
-    listening.listen(_BACKLOG)
-    return listening
-
-
-def address(listening: socket.socket) -> str:
-    """Where the page is."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 @contextmanager
@@ -81,11 +48,11 @@ def served(
     """The page beside something that runs: on PORT or, where that is taken, on a free one; `say`
     is told where. `reconciled`: as `Live` takes it."""
     try:
-        listening = listen(LOOPBACK[0], PORT)
+        listening = HERE.listen(PORT)
     except SettingsError:
-        listening = listen(LOOPBACK[0], 0)
+        listening = HERE.listen(0)
     with serving(root, outside, listening, reconciled):
-        say(f"See it live at {address(listening)}")
+        say(f"See it live at {HERE.address(listening)}")
         yield
 
 
@@ -95,10 +62,11 @@ def serving(
     outside: Outside,
     listening: socket.socket,
     reconciled: Callable[[], Mapping[str, TopicLedger]] = dict,
+    front: Front = HERE,
 ) -> Iterator[None]:
     """A server that answers on `listening` until the end of the block, from a thread of its own.
 
-    Raises StormwatchError where a topology file cannot be loaded.
+    Raises StormwatchError where a topology file cannot be loaded, or the store does not answer.
     """
     streams = every(outside.settings)
     sources: dict[str, Source] = {}
@@ -110,11 +78,15 @@ def serving(
 
     reader = Reader(outside.store, outside.settings, opened, Lock())
     desk = Desk(outside.store, outside.settings, now_ms)
+    gate = Gate(outside.store, now_ms, local_name(), open_=front.is_local)
+    gate.refresh()
+    entry = Entry(gate, proxied=front.proxied, secure=front.secure)
     live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
-    app = application(routes(reader, live, drawn, desk), live, frozenset({*LOOPBACK, "[::1]"}))
+    app = application(routes(reader, live, drawn, desk), live, front.hosts, entry)
     server = uvicorn.Server(uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,
+        ssl_certfile=front.certificate or None, ssl_keyfile=front.key or None, proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_S, http="h11", ws="none", loop="asyncio",
     ))  # fmt: skip
     answering = Thread(target=server.run, args=([listening],), name="serve", daemon=True)

@@ -1,6 +1,7 @@
 """The API and the page over HTTP: requests in, answers out."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apps.serve import answers, prometheus
 from apps.serve.asking import JSON, UNCACHED, asking, problem
+from apps.serve.entry import Entry
 from apps.serve.live import Live
 from apps.serve.route import Route
 from apps.serve.routes import openapi
+from stormwatch.errors import StoreUnavailable
+from stormwatch.people import VIEWER
 
 PAGE = Path(__file__).with_name("page")
 HEARTBEAT_S = 15.0
@@ -39,25 +43,35 @@ _HEADERS = {
 }
 
 
-def application(routes: list[Route], live: Live, hosts: frozenset[str]) -> ASGIApp:
+def application(routes: list[Route], live: Live, hosts: frozenset[str], entry: Entry) -> ASGIApp:
     """The ASGI application. `hosts`: names that a request may call this server by; a page of
     another origin whose name was made to point here calls it by another."""
+    found = Starlette(routes=paths(routes, live, entry), exception_handlers={404: _no_path})
+    return _Guarded(found, hosts)
+
+
+def paths(routes: list[Route], live: Live, entry: Entry) -> list[Path_]:
+    """All that is answered. What is not behind `entry` tells nothing of what is decided."""
     document = msgspec.json.encode(openapi(routes))
-    paths = [Path_(route.path, asking(route), methods=[route.method]) for route in routes]
-    paths += [
-        Path_("/v1/events", _events(live), methods=["GET"]),
+    found = [
+        Path_(route.path, entry.behind(route.role, asking(route)), methods=[route.method])
+        for route in routes
+    ]
+    found += [
+        Path_("/v1/session", entry.session, methods=["GET", "POST", "DELETE"]),
+        Path_("/v1/events", entry.behind(VIEWER, _events(live, entry)), methods=["GET"]),
         Path_("/openapi.json", lambda _: Response(document, media_type=JSON), methods=["GET"]),
         Path_("/healthz", lambda _: Response("ok", media_type="text/plain"), methods=["GET"]),
         Path_("/readyz", _ready(live), methods=["GET"]),
-        Path_("/metrics", _metrics(live), methods=["GET"]),
+        Path_("/metrics", entry.behind(VIEWER, _metrics(live)), methods=["GET"]),
         Path_("/", _file("index.html"), methods=["GET"]),
     ]
-    paths += [
+    found += [
         Path_(f"/{path.relative_to(PAGE)}", _file(str(path.relative_to(PAGE))), methods=["GET"])
         for path in sorted(PAGE.rglob("*"))
         if path.is_file() and path.name != "index.html"
     ]
-    return _Guarded(Starlette(routes=paths, exception_handlers={404: _no_path}), hosts)
+    return found
 
 
 class _Guarded:
@@ -105,23 +119,28 @@ def _forged(scope: Scope) -> Response | None:
     return None
 
 
-def _events(live: Live) -> Callable[[Request], Any]:
+def _events(live: Live, entry: Entry) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         if live.watching >= STREAMS:
             return problem(503, f"{STREAMS:,} readers watch already. Close one, then try again.")
         return StreamingResponse(
-            _frames(live), media_type="text/event-stream",
+            _frames(live, entry, request), media_type="text/event-stream",
             headers=UNCACHED | {"x-accel-buffering": "no"},
         )  # fmt: skip
 
     return answer
 
 
-async def _frames(live: Live) -> AsyncIterator[bytes]:
+async def _frames(live: Live, entry: Entry, request: Request) -> AsyncIterator[bytes]:
     """Each part when it is new. A slow reader misses what came between, never the newest."""
     known: dict[str, int] = {}
     while True:
         new = await live.newer(known, HEARTBEAT_S)
+        with suppress(StoreUnavailable):
+            await entry.refresh()
+        if not entry.still(request):
+            yield b"event: signed-out\ndata: {}\n\n"
+            return
         if not new:
             yield b": still here\n\n"
             continue

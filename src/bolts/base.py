@@ -1,8 +1,10 @@
 """The base of every bolt here: one micro-batch in, acked or failed exactly once."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from streamparse import Bolt
@@ -163,7 +165,8 @@ class BatchBolt(StrictComponent, Bolt):
 
     def _work_on(self, group: Sequence[Work]) -> None:
         try:
-            self.handle_all(group)
+            with self._timed("process"):
+                self.handle_all(group)
         except StateError as error:
             if len(group) == 1:
                 self._give_back(group, error)
@@ -188,11 +191,31 @@ class BatchBolt(StrictComponent, Bolt):
         if self.follower is not None:
             tell(self.follower, self.connections, self.logger, self.component_name)
         if self._connected():
-            self.connections.report(len(self.cache or ()))
+            spent, pipe = self.connections.metrics.spent, self.serializer
+            spent["wait"], spent["emit"] = pipe.waited, pipe.written
+            spent["read"] = pipe.decoded
+            self.connections.report(self.cache)
         self.ack(tup)
 
     def _work(self, tup: Any) -> Work:
-        return Work(codec.to_fragment(tup.values), self._decode(tup.values[-1]), tup)
+        began = perf_counter_ns()
+        work = Work(codec.to_fragment(tup.values), self._decode(tup.values[-1]), tup)
+        if self._connected():
+            metrics = self.connections.metrics
+            metrics.spent["decode"] += perf_counter_ns() - began
+            metrics.sized(_size(work))
+        return work
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        """Counts the time of the block, less what it takes to emit."""
+        began, written = perf_counter_ns(), self.serializer.written
+        try:
+            yield
+        finally:
+            if self._connected():
+                emitting = self.serializer.written - written
+                self.connections.metrics.spent[what] += perf_counter_ns() - began - emitting
 
     def _waiting(self, first: Work) -> list[Work]:
         """Small batches that Storm has sent already; ticks and heartbeats between are answered."""

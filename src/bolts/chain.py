@@ -6,6 +6,7 @@ over two bolts, one each, behave the same.
 """
 
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import Any, ClassVar
 
 from bolts.base import BatchBolt, Work
@@ -52,11 +53,23 @@ class ChainBolt(BatchBolt):
 
     def handle_all(self, works: Sequence[Work]) -> None:
         prepared = [Work(f, self.prepare(f, payload), tup) for f, payload, tup in works]
-        through(self._links, prepared, self.send)
+        through(self._links, prepared, self.send, self._spent)
+
+    def _spent(self, step: Step, ns: int) -> None:
+        if self._connected():
+            name = type(step).__name__.removesuffix("Step").lower()
+            self.connections.metrics.spent[name] += ns
 
 
-def through(links: Sequence[Step], works: Sequence[Work], send: Callable[..., None]) -> None:
-    """Works of different partitions through the links; what the last one gives goes to `send`."""
+def through(
+    links: Sequence[Step],
+    works: Sequence[Work],
+    send: Callable[..., None],
+    spent: Callable[[Step, int], None] = lambda step, ns: None,
+) -> None:
+    """Works of different partitions through the links; what the last one gives goes to `send`.
+
+    `spent` is told the nanoseconds of each link."""
     begun: list[Step] = []
     outcome = Outcome.FAILED
     fragments = [work.fragment for work in works]
@@ -64,7 +77,9 @@ def through(links: Sequence[Step], works: Sequence[Work], send: Callable[..., No
     try:
         for link in links:
             begun.append(link)
+            began = perf_counter_ns()
             payloads = link.work_all(list(zip(fragments, payloads, strict=True)))
+            spent(link, perf_counter_ns() - began)
         outcome = Outcome.DONE
         commits = links[-1].commits
         for work, payload in zip(works, payloads, strict=True):

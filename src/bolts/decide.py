@@ -79,6 +79,7 @@ def score(
             now_ms,
             hand_on,
             (settings.cache_mb << 20) // 4 if settings.topology_terminals else 0,
+            max(1, settings.topology_terminals),
         )
 
     return build

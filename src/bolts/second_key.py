@@ -35,6 +35,7 @@ def _learn(bolt: BatchBolt) -> Step:
         by_fields,
         bolt.component_name,
         committed,
+        settings.topology_terminals,
     )
 
 

@@ -84,6 +84,12 @@ class Snapshot(msgspec.Struct):
     follows: str = ""  # the domain whose changes it follows
     refused: int = 0  # versions that could not be used
     fired: dict[str, int] = {}  # code of a reason -> decisions that have it
+    spent: dict[str, int] = {}  # what on -> microseconds; see `Metrics.spent`
+    sizes: dict[int, int] = {}  # upper bound of records, a power of two -> batches
+    hits: int = 0  # states that were in the cache
+    misses: int = 0
+    resident: int = 0  # bytes in memory, of the process
+    started: int = 0  # ms, when the process began
 
 
 class Metrics:
@@ -101,6 +107,11 @@ class Metrics:
         self.follows = ""
         self.refused = 0
         self.alerts = self.batches = self.failed = self.degraded = 0
+        self.spent: Counter[str] = Counter()
+        """What on -> nanoseconds. `wait` for Storm's next message, `read` of messages, `decode` of
+        payloads, `emit` of serialising and writing, `process` all else of a batch; a chain's
+        steps (`score`, `store`) are parts of `process`."""
+        self.sizes: Counter[int] = Counter()
 
     def batch(
         self,
@@ -119,12 +130,22 @@ class Metrics:
         self.noted.update({what: n for what, n in noted.items() if what in NOTES})
         self.latency.update([bucket_of(now - t) for t in timestamps])
 
-    def snapshot(self, now: int, pid: int, host: str, cached: int) -> Snapshot:
+    def sized(self, records: int) -> None:
+        """A batch of so many came."""
+        self.sizes[1 << max(records - 1, 0).bit_length()] += 1
+
+    def snapshot(
+        self, now: int, pid: int, host: str, cached: int, seen: tuple[int, int] = (0, 0),
+        resident: int = 0, started: int = 0,
+    ) -> Snapshot:  # fmt: skip
+        """`seen`: states that were in the cache, and that were not."""
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
             dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
             self.follows, self.refused, dict(self.fired),
+            {what: ns // 1000 for what, ns in self.spent.items()}, dict(self.sizes), *seen,
+            resident, started,
         )  # fmt: skip
 
 

@@ -202,6 +202,11 @@ def test_the_meter_is_written_on_a_tick(store, broker):
     assert reading.batches == 3
     assert sum(reading.latency.values()) == 120
     assert reading.cached == len(values(store, "states"))
+    assert sum(reading.sizes.values()) == 3 and reading.misses == reading.cached
+    assert reading.hits + reading.misses >= 3 and reading.resident > 1 << 20
+    assert {"wait", "read", "decode", "emit", "process", "score", "store"} <= set(reading.spent)
+    assert reading.spent["score"] + reading.spent["store"] <= reading.spent["process"]
+    assert 0 < reading.started <= reading.at
 
 
 def test_a_broken_model_ends_the_process_with_the_file_and_the_mend(store, broker, tmp_path):

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from apps.serve.server import Outside, listen, serving
+from apps.serve.front import HERE
+from apps.serve.server import Outside, serving
 from stormwatch.adapters import connect
 from tests.models.decided_payments import SETTINGS, Decided
 
@@ -31,9 +32,10 @@ class Api(NamedTuple):
     port: int
     world: Decided
 
-    def get(self, path: str, host: str = "", **asked: object) -> Answer:
+    def get(self, path: str, host: str = "", token: str = "", **asked: object) -> Answer:
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as link:
             headers = {"Host": host} if host else {}
+            headers |= {"Authorization": f"Bearer {token}"} if token else {}
             link.request("GET", path + (f"?{urlencode(asked)}" if asked else ""), headers=headers)
             told = link.getresponse()
             return Answer(told.status, told.headers, told.read())
@@ -61,7 +63,7 @@ def asked() -> Iterator[Api]:
     """A server, over payments that were decided."""
     world = Decided()
     before = connect.use(world.doubles())
-    listening = listen("127.0.0.1", 0)
+    listening = HERE.listen(0)
     outside = Outside(SETTINGS, world.admin, world.store)
     try:
         with serving(ROOT, outside, listening):

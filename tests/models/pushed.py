@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from apps.land import streams
 from apps.land.service import landing
 from apps.land.tokens import allow
-from apps.serve.server import bound
+from apps.serve.front import bound
 from stormwatch.adapters import connect
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.store import MemoryStore

@@ -296,8 +296,8 @@ MUTANTS = (
     ),
     Mutant(
         "ticks are acked, or Storm keeps them for ever", "bolts.base:BatchBolt.process_tick",
-        "            self.connections.report(len(self.cache or ()))\n        self.ack(tup)\n",
-        "            self.connections.report(len(self.cache or ()))\n",
+        "            self.connections.report(self.cache)\n        self.ack(tup)\n",
+        "            self.connections.report(self.cache)\n",
         "tests/components/test_laws.py tests/unit/testing/test_testing_kit.py",
     ),
     # The spout

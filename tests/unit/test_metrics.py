@@ -35,3 +35,14 @@ def test_negative_latency_counts_as_none():
 
 def test_since_subtracts_what_was_there():
     assert since({1: 5, 2: 2, 3: 1}, {1: 3, 2: 2}) == {1: 2, 3: 1}
+
+
+def test_batch_sizes_are_counted_by_powers_of_two() -> None:
+    metrics = Metrics()
+    for records in (1, 2, 3, 4, 5, 1_000, 0):
+        metrics.sized(records)
+    metrics.spent["decode"] += 2_500
+    snapshot = metrics.snapshot(5, 1, "h", 0, (3, 1), 1 << 20, 2)
+    assert snapshot.sizes == {1: 2, 2: 1, 4: 2, 8: 1, 1_024: 1}
+    assert (snapshot.spent, snapshot.hits, snapshot.misses) == ({"decode": 2}, 3, 1)
+    assert (snapshot.resident, snapshot.started) == (1 << 20, 2)

@@ -76,12 +76,13 @@ def from_forest(forest: Any) -> Trees:
 
 def _grown(of: Any, count: int) -> Tree:
     """One tree of a forest of `count`."""
-    tree = Tree([], [], [], [], [])
+    tree = Tree([], [], [], [], [], [])
     places: dict[int, int] = {}
     for node in range(of.node_count):
         if of.children_left[node] < 0:
             places[node] = -1 - len(tree.value)
             tree.value.append(float(of.value[node, 0, 1]) / count)
+            tree.cover.append(float(of.weighted_n_node_samples[node]))
         else:
             places[node] = len(tree.feature)
             tree.feature.append(int(of.feature[node]))
@@ -134,7 +135,7 @@ def _refused(why: str, mend: str, who: str = "booster") -> ModelError:
 
 
 def _tree(root: dict[str, Any], number: int) -> Tree:
-    tree = Tree([], [], [], [], [])
+    tree = Tree([], [], [], [], [], [])
 
     def add(node: dict[str, Any]) -> int:
         if "leaf_value" in node:
@@ -143,6 +144,7 @@ def _tree(root: dict[str, Any], number: int) -> Tree:
                     f"tree {number} has linear leaves (linear_tree)", "Train with linear_tree=false"
                 )
             tree.value.append(node["leaf_value"])
+            tree.cover.append(float(node.get("leaf_count", 0)))
             return -len(tree.value)
         if node["decision_type"] != "<=" or node["missing_type"] != "None":
             raise _refused(

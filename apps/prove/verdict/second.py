@@ -9,6 +9,7 @@ import msgspec
 from apps.prove.verdict.judge import Finding
 from stormwatch.codec import Parsed
 from stormwatch.state.envelope import EnvelopeCodec
+from stormwatch.state.news import is_news
 from stormwatch.state.second_key import SecondKey
 
 TABLE = "states"
@@ -43,7 +44,8 @@ def differences(
     """Of each key whose stored state, an envelope, has learned other visits. In whatever order they
     were learned: by the second key's own word that makes no difference."""
     codec: EnvelopeCodec[Any] = EnvelopeCodec(second.state, second.new_state)
-    for key in sorted(want.keys() | have.keys()):
+    keys = {key for key in have if not is_news(key)}
+    for key in sorted(want.keys() | keys):
         name = repr((second.name, key))
         if key not in have or key not in want:
             yield Finding("extra" if key in have else "missing", TABLE, name)

@@ -13,13 +13,17 @@ depend on the size of the batch or on how numpy splits a sum.
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.models.card import Card
+
+if TYPE_CHECKING:
+    from stormwatch.models.contributions import Parts
+    from stormwatch.models.tree_contributions import TreeParts
 
 MAX_LEAVES = 64
 """Of one tree: a bit each."""
@@ -42,6 +46,9 @@ class Tree(msgspec.Struct, frozen=True, array_like=True):
     left: list[int]
     right: list[int]
     value: list[float]  # of the leaves
+    cover: list[float] = []
+    """Of the leaves, how many training rows came there, or their weight; [] of a tree that was kept
+    before there was this field. Scores do not depend on it, contributions do."""
 
 
 class Trees(msgspec.Struct, frozen=True, array_like=True):
@@ -61,6 +68,8 @@ class TreesModel:
 
     def __init__(self, card: Card, trees: Trees) -> None:
         self.card = card
+        self._whole = trees
+        self._parts: TreeParts | None = None
         self._features = trees.features
         self._logistic = trees.link == "logistic"
         self._bias = _exact(trees.bias)
@@ -107,6 +116,14 @@ class TreesModel:
         leaf = np.bitwise_count(below) + self._first
         sums: list[float] = (self._values.take(leaf).sum(axis=1) + self._bias).tolist()
         return [_logistic(x) for x in sums] if self._logistic else sums
+
+    def explain(self, row: Sequence[float]) -> "Parts":
+        """What each feature adds to a row's score; see `tree_contributions`, made at the first."""
+        if self._parts is None:
+            from stormwatch.models.tree_contributions import TreeParts
+
+            self._parts = TreeParts(self._whole)
+        return self._parts.of(row)
 
 
 def _logistic(x: float) -> float:

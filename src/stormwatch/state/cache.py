@@ -26,13 +26,17 @@ class StateCache:
         self._max = max_bytes
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self.size = 0
+        self.hits = self.misses = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, entity: str) -> Entry | None:
         entry = self._entries.get(entity)
-        if entry is not None:
+        if entry is None:
+            self.misses += 1
+        else:
+            self.hits += 1
             self._entries.move_to_end(entity)
         return entry
 

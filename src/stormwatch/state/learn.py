@@ -19,8 +19,9 @@ from stormwatch.state import envelope as known
 from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
 from stormwatch.state.judge import Event
+from stormwatch.state.news import NewsWriter
 from stormwatch.state.processor import Policy
-from stormwatch.state.second_key import PART, SecondKey
+from stormwatch.state.second_key import HOUR, PART, SecondKey
 from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import Fence, outcome_stamp
 
@@ -50,14 +51,18 @@ class LearnStep(Generic[V, S]):
         to_wire: Callable[[Any], bytes],
         component: str,
         committed: Callable[[Fragment, Parsed[V]], None],
+        buckets: int = 1,
     ) -> None:
         """`to_wire` gives the bytes kept of what `learn` raises on; `committed` is told of each
-        batch."""
+        batch. `buckets`: over which visits are spread."""
         self._second, self._policy = second, policy
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(second.state, second.new_state)
         self._cache, self._stripe_of, self._store = cache, stripe_of, store
         self._to_wire, self._component, self._committed = to_wire, component, committed
         self._fence = Fence()
+        self._news = NewsWriter(second.name, buckets)
+        self._is_first = False  # of all processes that ever kept states of this second key
+        self._stripes: dict[str, int] = {}  # of what is being learned
         self._starts: dict[tuple[str, int], tuple[int, int]] = {}
 
     def work_all(self, batches: Sequence[tuple[Fragment, Parsed[V]]]) -> list[None]:
@@ -78,6 +83,7 @@ class LearnStep(Generic[V, S]):
             ledger = LedgerRow(fragment, PART, {}, 0)
             self._store().write_aside(self._second.name, rows, ledger, outcome_stamp(fragment))
         self._write(learned)
+        self._tell_news([visit for _, parsed in batches for _, _, visit in parsed.events])
         for fragment, parsed in batches:
             self._committed(fragment, parsed)
         return [None] * len(batches)
@@ -89,20 +95,25 @@ class LearnStep(Generic[V, S]):
         """Of a later start of the spout: others may have gone on with any key."""
         place = fragment.topic, fragment.partition
         now = fragment.epoch, fragment.generation
-        if now > self._starts.get(place, (0, 0)):
+        before = self._starts.get(place)
+        if before is None or now > before:
             self._starts[place] = now
             self._cache.clear()
+            if before is not None:
+                self._news.forget()
 
     def _load(self, names: set[str]) -> dict[str, bytes]:
         blobs: dict[str, bytes] = {}
         missing: dict[int, list[str]] = {}
+        stripes = self._stripes = {}
         for name in names:
             entry = self._cache.get(name)
             if entry is None:
-                missing.setdefault(self._stripe_of(name), []).append(name)
+                stripes[name] = self._stripe_of(name)
+                missing.setdefault(stripes[name], []).append(name)
                 blobs[name] = b""
             else:
-                blobs[name] = entry.blob
+                stripes[name], blobs[name] = entry.stripe, entry.blob
         if missing:
             blobs |= self._store().load_states(self._second.name, missing)
         return blobs
@@ -165,6 +176,20 @@ class LearnStep(Generic[V, S]):
             return Envelope(known.VERSION, 0, [], 0, b"", self._second.new_state())
         return self._codec.decode(blob, name)
 
+    def _tell_news(self, visits: Sequence[V]) -> None:
+        is_news = self._second.is_news
+        news = {visit.entity for visit in visits if is_news(visit)}
+        others = ((visit.entity, visit.time // HOUR) for visit in visits if not is_news(visit))
+        self._news.write(self._store(), news, others, self._stamp(), is_first=self._is_first)
+
+    def _stamp(self) -> int:
+        """Of what is written now, above all of what was written before."""
+        if not self._fence.has(1):
+            term = self._store().next_term(self._second.name)
+            self._is_first = term == 1
+            self._fence = Fence(term)
+        return self._fence.take(1) + 1
+
     def _write(self, learned: dict[str, Envelope[S]]) -> None:
         """The commit point. All are written, also where all was learned before: the batches are
         acked for what these states say, and a write that was not confirmed, of a state without it,
@@ -172,15 +197,11 @@ class LearnStep(Generic[V, S]):
         if not learned:
             return
         store, name = self._store(), self._second.name
-        if not self._fence.has(1):
-            self._fence = Fence(store.next_term(name))
-        stamp = self._fence.take(1) + 1
-        rows = []
+        stamp, rows = self._stamp(), []
+        stripes, encode = self._stripes, self._codec.encode
         for entity, copy in learned.items():
             copy.stamp = max(copy.stamp + 1, stamp)
-            rows.append(
-                StateRow(self._stripe_of(entity), entity, self._codec.encode(copy), copy.stamp)
-            )
+            rows.append(StateRow(stripes[entity], entity, encode(copy), copy.stamp))
         try:
             store.write_states(name, rows)
         except StormwatchError:  # whether they were written is not known: read again at next use

@@ -52,13 +52,15 @@ class ScoreStep(Generic[E, S]):
         clock: Callable[[], int],
         hand_on: Callable[[Outcomes, list[Any]], Any] | None = None,
         second_bytes: int = 0,
+        second_buckets: int = 1,
     ) -> None:
         """`hand_on` makes the next step's payload of the outcomes and each decision's carry.
 
         `second_bytes`: of states of the domain's second key, if it has one, in memory at most;
-        0: they are not read, as where no bolt keeps them.
+        0: they are not read, as where no bolt keeps them. `second_buckets`: over which visits are
+        spread.
         """
-        self._second_bytes = second_bytes
+        self._second_bytes, self._second_buckets = second_bytes, second_buckets
         self._seconds: SecondStates[Any] | None = None
         self._contract = contract
         self._hand_on = hand_on
@@ -140,7 +142,9 @@ class ScoreStep(Generic[E, S]):
         if second is None:
             return None
         if self._seconds is None:
-            self._seconds = SecondStates(second, self._stripe_of, self._store, self._second_bytes)
+            self._seconds = SecondStates(
+                second, self._stripe_of, self._store, self._second_bytes, self._second_buckets
+            )
         return self._seconds.look(event for _, _, event in parsed.events)
 
     def _resolve(self, fragment: Fragment) -> None:

@@ -22,6 +22,7 @@ from stormwatch.records import EndState, SetAside
 from stormwatch.state.cache import OVERHEAD
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.judge import Advanced, Domain, Event
+from stormwatch.state.news import NewsReader
 
 E_contra = TypeVar("E_contra", contravariant=True)
 V = TypeVar("V", bound=Event)
@@ -30,7 +31,7 @@ S = TypeVar("S")
 PART = "second"
 """`part` of ledger rows beside what is set aside of visits: they say nothing of any offset."""
 HOUR = 3_600_000
-"""ms; states are read once an hour of event time."""
+"""ms of event time."""
 DECODED = 4
 """Bytes that a state takes in memory for each of its blob: lists of small numbers (measured)."""
 
@@ -47,6 +48,11 @@ class SecondKey(Protocol[E_contra, V, S]):
     visit: type[V]
     """A frozen msgspec.Struct(array_like=True): an event, its `entity` the second key."""
     state: type[S]
+    serves_h: int
+    """What was read when the events had come to an hour serves those of so many hours more, but for
+    keys that were told news since."""
+    counts_after_h: int
+    """A visit that is no news is of use to events so many hours later, and to none before."""
     feature_names: tuple[str, ...]
     """Of the values; they stand together in the domain's `feature_names`, in this order."""
 
@@ -55,6 +61,9 @@ class SecondKey(Protocol[E_contra, V, S]):
 
     def visits(self, event: E_contra) -> Sequence[V]:
         """What is learned of an event: each visit has another entity and an id of its own there."""
+
+    def is_news(self, visit: V) -> bool:
+        """Whether a visit tells what counts from the next hour on, see `news`."""
 
     def to_wire(self, event: E_contra) -> bytes:
         """The bytes kept of an event that `visits` raises on."""
@@ -125,10 +134,11 @@ def visits_of(
 
 
 class SecondStates(Generic[S]):
-    """States of second keys as the deciding side reads them: from the store, once an hour.
+    """States of second keys as the deciding side reads them from the store.
 
-    What was read when the events had come to hour H of event time serves those of hours up to H:
-    `SecondKey.values` counts hours before the event's own, and for later events it is read again.
+    What was read when the events had come to hour H of event time serves those of hours up to
+    H + `serves_h`: `SecondKey.values` counts what is of use by then. For later events it is read
+    again, and so are the keys that were told news, of which it hears once an hour (`news`).
     Bounded: the least recently used make room.
     """
 
@@ -138,12 +148,17 @@ class SecondStates(Generic[S]):
         stripe_of: Callable[[str], int],
         store: Callable[[], Store],
         max_bytes: int,
+        buckets: int = 1,
     ) -> None:
+        """`buckets`: over which the visits are spread."""
+        self._news = NewsReader(second.name, buckets)
         self._second, self._stripe_of, self._store = second, stripe_of, store
         self._codec: EnvelopeCodec[S] = EnvelopeCodec(second.state, second.new_state)
         self._max = max_bytes
         self._known: OrderedDict[str, tuple[int, S | None, int]] = OrderedDict()
         self._hour = 0
+        self._nothing_until = 0  # to events before this hour no key has anything to tell
+        self._named: frozenset[str] = frozenset()  # but these
         self.size = 0
 
     def look(self, events: Iterable[Any]) -> Told:
@@ -156,14 +171,19 @@ class SecondStates(Generic[S]):
             if key:
                 hour = event.time // HOUR
                 wanted[key] = max(hour, wanted.get(key, hour))
-        self._hour = max(self._hour, *wanted.values(), 0)
+        newest = max(self._hour, *wanted.values(), 0)
+        if newest > self._hour:
+            self._hear(newest)
+        serves = second.serves_h
         states: dict[str, S | None] = {}
         missing: dict[int, list[str]] = {}
         for key, hour in wanted.items():
             entry = known.get(key)
-            if entry is not None and hour <= entry[0]:
+            if entry is not None and hour <= entry[0] + serves:
                 known.move_to_end(key)
                 states[key] = entry[1]
+            elif entry is None and hour < self._nothing_until and key not in self._named:
+                states[key] = None
             else:
                 missing.setdefault(self._stripe_of(key), []).append(key)
         if missing:
@@ -177,6 +197,16 @@ class SecondStates(Generic[S]):
             return second.values(states[key] if key else None, event)
 
         return told
+
+    def _hear(self, hour: int) -> None:
+        """Forget those that were told news."""
+        news = self._news.look(self._store())
+        for key in list(self._known) if news.missed else news.keys:
+            if (entry := self._known.pop(key, None)) is not None:
+                self.size -= entry[2]
+        self._named = news.named
+        self._nothing_until = news.since + self._second.counts_after_h if news.since else 0
+        self._hour = hour
 
     def _keep(self, key: str, blob: bytes | None) -> S | None:
         state = None if blob is None else self._codec.decode(blob, key).body

@@ -21,6 +21,7 @@ from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.envelope import EnvelopeCodec
 from stormwatch.state.judge import Advanced, Verdict
 from stormwatch.state.learn import LearnStep
+from stormwatch.state.news import MOST, NewsReader, NewsWriter, is_news
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.second_key import HOUR, SecondStates, visits_of
 
@@ -49,7 +50,11 @@ class Shops:
 
     name = "toy.shops"
     visit, state = Visit, Hours
+    serves_h, counts_after_h = 0, 1
     feature_names = ("before",)
+
+    def is_news(self, visit: Visit) -> bool:
+        return visit.id.startswith("news")
 
     def key(self, event: Sale) -> str:
         return event.shop
@@ -119,7 +124,8 @@ def step(store: MemoryStore, cache: StateCache | None = None) -> LearnStep[Visit
 def states_of(store: MemoryStore) -> dict[str, dict[int, int]]:
     rows = store.tables.get("states", {})
     codec: EnvelopeCodec[Hours] = EnvelopeCodec(Hours)
-    return {key[2]: codec.decode(row["state"][1], "").body.count for key, row in rows.items()}
+    blobs = {key[2]: row["state"][1] for key, row in rows.items() if not is_news(key[2])}
+    return {key: codec.decode(blob, key).body.count for key, blob in blobs.items()}
 
 
 def batch(
@@ -204,7 +210,8 @@ class Counting(MemoryStore):
         self.read: list[str] = []
 
     def load_states(self, domain: str, entities: Any) -> dict[str, bytes]:
-        self.read += [name for names in entities.values() for name in names]
+        asked = [name for names in entities.values() for name in names]
+        self.read += [name for name in asked if not is_news(name)]
         return super().load_states(domain, entities)
 
 
@@ -228,6 +235,96 @@ def test_a_state_is_read_once_an_hour_and_told_by_closed_hours() -> None:
     assert store.read.count("s") == 2  # once here, once by `learn`
     assert told(T0 + 2 * HOUR) == 3
     assert store.read.count("s") == 3
+
+
+class Slow(Shops):
+    """What is told is of use two days later, but for news."""
+
+    serves_h = 48
+
+
+def test_what_was_read_serves_for_days_but_where_there_is_news() -> None:
+    store = Counting()
+    learn(store, 0, *(Sale(f"a{n}", "c", T0, f"s{n}") for n in range(3)))
+    states: SecondStates[Hours] = SecondStates(Slow(), STRIPE, lambda: store, 1 << 20)
+
+    def read(hour: int) -> list[str]:
+        store.read.clear()
+        states.look([Sale("x", "c", T0 + hour * HOUR, f"s{n}") for n in range(3)])
+        return sorted(store.read)
+
+    assert read(1) == ["s0", "s1", "s2"]
+    assert read(2) == read(40) == []
+    process = step(store)
+    process.work_all([batch(0, [(3, Sale("news1", "c", T0, "s1"))], generation=1, attempt=0)])
+    assert read(40) == []  # it is heard of once an hour
+    assert read(41) == ["s0", "s1", "s2"]  # of a process just started all is read
+    process.work_all([batch(0, [(4, Sale("news2", "c", T0, "s2"))], generation=1, attempt=0)])
+    process.work_all([batch(0, [(5, Sale("b", "c", T0, "s1"))], generation=1, attempt=0)])
+    assert read(42) == ["s2"]
+    assert read(90) == ["s0", "s1"] and read(91) == ["s2"]
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32))
+def test_no_news_is_missed_whatever_fails_and_whoever_dies(seed: int) -> None:
+    """And what is said of the oldest visit is true of all that were acked."""
+    random, store = Random(seed), MemoryStore(24)
+    reader = NewsReader("toy", 3)
+    reader.look(store)
+    unheard, named, oldest = set[str](), set[str](), dict[str, int]()
+    writer, is_first = NewsWriter("toy", 3), True
+    for stamp in range(1, 60):
+        size = random.choice([0, 1, 2, 5, MOST if random.random() < 0.1 else 3])
+        keys = {f"k{random.randint(0, 40)}" for _ in range(size)}
+        visited = [(f"k{random.randint(0, 99)}", random.randint(500, 600)) for _ in range(4)]
+        fault = Fault(random.choice([None, 0, 1]), random.choice(["", "write_states"]))
+        store.faults = [fault] if random.random() < 0.1 else []
+        try:
+            writer.write(store, keys, iter(visited), stamp, is_first=is_first)
+            unheard |= keys
+            named |= keys
+            for key, hour in visited:
+                oldest[key] = min(hour, oldest.get(key, hour))
+        except StoreUnavailable:
+            pass
+        store.faults = []
+        if random.random() < 0.05:
+            writer, is_first = NewsWriter("toy", 3), False
+        if random.random() < 0.4:
+            found = reader.look(store)
+            assert found.missed or unheard <= found.keys
+            unheard = set()
+            if found.since:
+                assert named <= found.named
+                assert found.since <= min(oldest.values(), default=found.since)
+
+
+def test_what_nobody_can_have_told_anything_of_is_not_read() -> None:
+    store = Counting()
+    process = step(store)
+    process.work_all([batch(0, [(0, Sale("a", "c", T0, "s"))], generation=1, attempt=0)])
+    states: SecondStates[Hours] = SecondStates(Week(), STRIPE, lambda: store, 1 << 20)
+
+    def read(hour: int) -> list[str]:
+        store.read.clear()
+        states.look([Sale("x", "c", T0 + hour * HOUR, shop) for shop in ("s", "t")])
+        return sorted(store.read)
+
+    assert read(0) == read(167) == []
+    process.work_all([batch(0, [(1, Sale("news", "c", T0, "t"))], generation=1, attempt=0)])
+    assert read(167) == [] and read(168) == ["s", "t"]
+    other: SecondStates[Hours] = SecondStates(Week(), STRIPE, lambda: store, 1 << 20)
+    states = other
+    assert read(100) == ["t"] and read(101) == []
+    learn(store, 2, Sale("b", "c", T0, "u"))  # by another process, of which nothing is known
+    assert read(102) == ["s", "t"]
+
+
+class Week(Shops):
+    """What is told is of use a week later, but for news."""
+
+    serves_h, counts_after_h = 48, 168
 
 
 def test_what_is_known_of_second_keys_is_bounded() -> None:

@@ -17,6 +17,7 @@ from stormwatch.errors import InfrastructureError
 from stormwatch.metrics import Metrics
 from stormwatch.ports import Sink, Store
 from stormwatch.settings import Settings
+from stormwatch.state.cache import StateCache
 
 CONNECT_WAIT_S = 5.0
 """How long one batch waits for a connection before it is given back."""
@@ -32,6 +33,15 @@ def now_ms() -> int:
     return wall_ns() // 1_000_000
 
 
+def resident() -> int:
+    """Bytes of this process in memory; 0 where the system does not say it as Linux does."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 class Connections:
     """Store, sink and metrics of one component process."""
 
@@ -40,7 +50,8 @@ class Connections:
         self.metrics = Metrics()
         self._topology = topology
         self._component = component
-        self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{now_ms()}"
+        self._started = now_ms()
+        self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{self._started}"
         self._store = Lazy(lambda: connect.store(settings), "Cassandra")
         self._sink = Lazy(lambda: connect.sink(settings), "Kafka")
         self._metered = 0.0
@@ -58,13 +69,17 @@ class Connections:
         self._store.close()
         self._sink.close()
 
-    def report(self, cached: int = 0) -> None:
+    def report(self, cache: StateCache | None = None) -> None:
         """Write the figures, at most once a second; a store that is down is no matter."""
         now = time.monotonic()
         if now - self._metered < METER_EVERY_S:
             return
         self._metered = now
-        snapshot = self.metrics.snapshot(now_ms(), os.getpid(), socket.gethostname(), cached)
+        seen = (cache.hits, cache.misses) if cache is not None else (0, 0)
+        snapshot = self.metrics.snapshot(
+            now_ms(), os.getpid(), socket.gethostname(), len(cache or ()), seen, resident(),
+            self._started,
+        )  # fmt: skip
         try:
             self._store.get(0).write_meter(
                 self._topology, self._component, self._instance, msgspec.json.encode(snapshot)

@@ -32,6 +32,7 @@ class Terminals:
     name = "fraud.terminals"
     visit = TerminalVisit
     state = TerminalState
+    serves_h, counts_after_h = terminals.SERVES_H, terminals.LABEL_DELAY_H
     feature_names = terminals.NAMES
 
     def key(self, event: Transaction) -> str:
@@ -45,6 +46,10 @@ class Terminals:
             return ()
         who = (event.id, event.terminal, event.time, told.time, told.points)
         return (TerminalVisit(*who, told.what, told.fraud),)
+
+    def is_news(self, visit: TerminalVisit) -> bool:
+        """Labels are; payments count a week later."""
+        return visit.fraud is not None
 
     def to_wire(self, event: Transaction) -> bytes:
         """See `stormwatch.domains.fraud.parse`."""

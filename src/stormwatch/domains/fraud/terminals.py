@@ -24,6 +24,9 @@ from stormwatch.features import Feature, names
 HOUR = 3_600_000
 LABEL_DELAY_H = 7 * 24 + 1
 """Chargebacks and confirmations are taken to be there after seven days, and the hour to close."""
+SERVES_H = 5 * 24
+"""So many hours a terminal that was read need not be read again, but for labels: the windows of a
+payment that long after end before the reading, by two days that partitions may be apart."""
 KEPT_H = 40 * 24
 """So many hours up to the newest payment are kept: 37 days of windows, and three for lateness."""
 MOST_LABELS = 256
