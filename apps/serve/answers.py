@@ -3,9 +3,11 @@
 Times are milliseconds since the epoch, UTC. Places of records are `topic/partition/offset`.
 """
 
+from typing import Any
+
 import msgspec
 
-from stormwatch.people import Work
+from stormwatch.people import Audit, Work
 from stormwatch.records import Explanation, Reason
 
 
@@ -34,6 +36,7 @@ class Summary(msgspec.Struct):
     record: str  # topic/partition/offset
     said: str = ""  # the record in a few words, where it is known
     features: dict[str, float] = {}  # those that were asked for
+    model: str = ""  # its version
     key: str = ""  # names it in paths: /v1/alerts/{key}/…
     work: Work | None = None  # what people did about it; None: nothing yet
     explanations: list[Explanation] = []  # of an alert: how its scores came about
@@ -199,6 +202,109 @@ class Topology(msgspec.Struct):
 
     domain: str
     components: list[Component]
+
+
+class Sent(msgspec.Struct):
+    """Where a record stands now."""
+
+    record: str  # topic/partition/offset: ask /v1/record what became of it
+
+
+class Became(msgspec.Struct):
+    """What became of one record; nothing yet while all three lists are empty."""
+
+    record: str
+    timestamp: int
+    value: str  # masked
+    ledger: list[Written]
+    decisions: list[Summary]
+    set_aside: list[Aside]
+
+
+class LetterActed(msgspec.Struct):
+    """What was done about a dead letter."""
+
+    act: str
+    at: int
+    who: str
+    note: str
+    copy: str | None
+
+
+class Letter(msgspec.Struct):
+    """A dead letter; masked."""
+
+    record: str  # topic/partition/epoch/offset
+    topology: str
+    status: str  # open, redriving, redriven, discarded
+    state: str
+    code: str
+    reason: str
+    component: str
+    timestamp: int
+    key: str | None
+    value: str | None
+    acts: list[LetterActed]
+
+
+class Letters(msgspec.Struct):
+    """Newest first."""
+
+    letters: list[Letter]
+
+
+class RedrivenOne(msgspec.Struct):
+    """What became of one record: an act, or `left` with the reason."""
+
+    record: str
+    done: str
+    told: str
+
+
+class Redriven(msgspec.Struct):
+    """What became of each."""
+
+    results: list[RedrivenOne]
+
+
+class Profile(msgspec.Struct):
+    """One customer or machine."""
+
+    domain: str
+    entity: str
+    newest: int  # event time, ms
+    state_bytes: int
+    state: dict[str, Any]  # as the domain keeps it
+    outcomes: dict[str, int]  # of the decisions of those days
+    alerts: int
+    more: bool  # whether there are more decisions than were counted
+    decisions: list[Summary]  # the newest
+
+
+class Audits(msgspec.Struct):
+    """Rows of the audit log."""
+
+    rows: list[Audit]
+
+
+class Measured(msgspec.Struct):
+    """What a process says of itself."""
+
+    domain: str
+    component: str
+    instance: str
+    silent: int  # ms since it said so
+    host: str
+    pid: int
+    batches: int
+    failed: int
+    cached: int
+    hits: int
+    misses: int
+    resident: int  # bytes
+    started: int  # ms
+    spent: dict[str, int]  # microseconds
+    sizes: dict[int, int]  # at most so many records -> batches
 
 
 class Session(msgspec.Struct):

@@ -83,7 +83,7 @@ def serving(
     entry = Entry(gate, proxied=front.proxied, secure=front.secure)
     live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
-    app = application(routes(reader, live, drawn, desk), live, front.hosts, entry)
+    app = application(routes(reader, live, drawn, desk, root), live, front.hosts, entry)
     server = uvicorn.Server(uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,
         ssl_certfile=front.certificate or None, ssl_keyfile=front.key or None, proxy_headers=False,
