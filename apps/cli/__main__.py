@@ -21,6 +21,7 @@ from apps.cli import (
     label,
     land,
     mapping,
+    model,
     model_rollout,
     new,
     proof,
@@ -75,7 +76,8 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
-app.add_typer(model_rollout.app, name="model")
+model_rollout.add_to(model.app)
+app.add_typer(model.app, name="model")
 app.add_typer(equipment.app, name="equipment")
 app.add_typer(token.app, name="token")
 

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from stormwatch.archive import Archive
     from stormwatch.settings import Settings
 
-app = typer.Typer(
-    help="The model of a topology, changed while records flow.",
-    no_args_is_help=True,
-    epilog=shared.example("model list --domain fraud", "model show 3f9a0c21"),
-)
+app = typer.Typer()
 Domain = Annotated[str, typer.Option("--domain", metavar="NAME", help="fraud or maintenance.")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="Or how it ends.")]
 Canary = Annotated[
@@ -31,6 +27,11 @@ Canary = Annotated[
 MayJump = Annotated[
     bool, typer.Option("--scores-may-jump", help="Its scores are meant to be others.")
 ]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Its commands beside those that are there."""
+    group.registered_commands += app.registered_commands
 
 
 @contextmanager
