@@ -26,6 +26,7 @@ from apps.cli import (
     new,
     proof,
     quality,
+    report,
     rules,
     rules_rollout,
     run,
@@ -34,6 +35,7 @@ from apps.cli import (
     soak,
     state,
     token,
+    watch,
 )
 from apps.cli.app import COMMAND, complain
 from apps.cli.groups import GroupedCommands
@@ -64,6 +66,8 @@ for module in (
     check,
     draw,
     alerts,
+    watch,
+    report,
     mapping,
     event,
     label,

@@ -36,6 +36,7 @@ class Summary(msgspec.Struct):
     record: str  # topic/partition/offset
     said: str = ""  # the record in a few words, where it is known
     features: dict[str, float] = {}  # those that were asked for
+    interval: tuple[float, float] | None = None  # nine of ten cases, of what `score` estimates
     model: str = ""  # its version
     key: str = ""  # names it in paths: /v1/alerts/{key}/…
     work: Work | None = None  # what people did about it; None: nothing yet
@@ -47,6 +48,23 @@ class Page(msgspec.Struct):
 
     decisions: list[Summary]
     next: str | None
+
+
+class Machine(msgspec.Struct):
+    """A machine as of its newest reading."""
+
+    decision: Summary
+    is_life: bool  # whether the score is its remaining life, cycles
+    pace: int | None  # ms from the reading before
+    alert: Summary | None  # its newest, where that is among the newest of all
+
+
+class Fleet(msgspec.Struct):
+    """The machines that are known, in no order; of another domain its customers, brands, users."""
+
+    machines: list[Machine]
+    pace: int | None  # ms that a cycle takes: the median of all
+    whole: bool  # whether these are all
 
 
 class Written(msgspec.Struct):
@@ -123,6 +141,17 @@ class Figures(msgspec.Struct):
     running: bool  # whether a component wrote its figures of late
 
 
+class Strip(msgspec.Struct):
+    """A partition from the first offset that was read to its end."""
+
+    partition: int
+    first: int
+    end: int  # exclusive
+    committed: int  # the next offset to read
+    unaccounted: int
+    gaps: list[tuple[int, int]]  # some of those without an end state, or with two: first and last
+
+
 class Ledger(msgspec.Struct):
     """A topic's reconciliation: each offset has exactly one end state, or is told here."""
 
@@ -133,6 +162,43 @@ class Ledger(msgspec.Struct):
     in_flight: int
     conflicting: int
     sound: bool
+    partitions: list[Strip] = []
+
+
+class Task(msgspec.Struct):
+    """One task of a component, counted since it started."""
+
+    domain: str
+    component: str
+    task: str
+    host: str
+    pid: int
+    at: int  # of its newest figures, ms
+    running: bool  # whether these are fresh
+    decided: int
+    batches: int
+    failed: int  # batches given back to be tried again
+    cached: int  # states in memory
+    degraded: int  # decisions by rules alone
+    p50: int | None  # ms from Kafka's timestamp to the committed decision
+    p99: int | None
+
+
+class Setting(msgspec.Struct):
+    """A setting of this server; secrets masked."""
+
+    key: str
+    value: str
+    source: str
+    help: str
+
+
+class Operations(msgspec.Struct):
+    """What runs, and how it is set."""
+
+    at: int
+    tasks: list[Task]
+    settings: list[Setting]
 
 
 class Trouble(msgspec.Struct):

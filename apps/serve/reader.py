@@ -46,6 +46,10 @@ Word = Annotated[str, Meta(max_length=200)]
 Limit = Annotated[int, Meta(ge=1, le=LIMIT, description="Rows at most.")]
 After = Annotated[str, Meta(max_length=4_000, description="`next` of the page before.")]
 
+Features = Annotated[
+    str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
+]
+
 _decision = msgspec.json.Decoder(Decision).decode
 
 
@@ -58,6 +62,7 @@ class ListAlerts(msgspec.Struct, forbid_unknown_fields=True):
 
     domain: Domain
     limit: Limit = 50
+    features: Features = ""
     after: After = ""
     outcome: Word = ""
     rule: Annotated[str, Meta(max_length=200, description="Code of one of its reasons.")] = ""
@@ -76,9 +81,7 @@ class ListDecisions(msgspec.Struct, forbid_unknown_fields=True):
     entity: Entity
     limit: Limit = 100
     days: Annotated[int, Meta(ge=1, le=DAYS, description="Days to look back.")] = 31
-    features: Annotated[
-        str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
-    ] = ""
+    features: Features = ""
     after: After = ""
 
 
@@ -127,7 +130,7 @@ class Reader(NamedTuple):
             rows = self._alerts(asked.domain, place, asked.limit)
             if not rows:
                 return answers.Page(found, None)
-            for each in self._worked(asked.domain, rows):
+            for each in self._worked(asked.domain, rows, asked.features):
                 if each.timestamp < asked.since:
                     return answers.Page(found, None)
                 place = AlertPlace(each.timestamp, each.entity, each.id)
@@ -206,9 +209,13 @@ class Reader(NamedTuple):
         found = self.archive.set_aside(asked.domain, asked.limit)
         return answers.Asides([aside(asked.domain, each, self.settings) for each in found])
 
-    def _worked(self, domain: str, rows: Sequence[DecisionRow]) -> list[answers.Summary]:
+    def _worked(
+        self, domain: str, rows: Sequence[DecisionRow], features: str = ""
+    ) -> list[answers.Summary]:
         """Alerts with what people did about them."""
-        return worked(self.archive, domain, [summary(domain, row) for row in rows])
+        wanted = features.split(",") if features else ()
+        found = [summary(domain, row, features=wanted) for row in rows]
+        return worked(self.archive, domain, found)
 
     @staticmethod
     def written(archive: Archive, place: Place) -> list[answers.Written]:
@@ -263,6 +270,7 @@ def summary(
     told.explanations = list(decision.explanations or ())
     told.degraded = decision.degraded is True
     told.record = f"{decision.topic}/{decision.partition}/{decision.offset}"
+    told.interval = None if decision.interval is msgspec.UNSET else decision.interval
     if features:
         names = _features(domain, decision.feature_set)
         values = dict(zip(names, decision.features, strict=False))

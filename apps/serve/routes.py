@@ -7,8 +7,10 @@ import msgspec
 
 from apps.operate.casework import Desk
 from apps.serve import answers
+from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
 from apps.serve.live import Live
+from apps.serve.operations import Operations
 from apps.serve.profile import profiles
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
 from apps.serve.records import records
@@ -19,9 +21,15 @@ VERSION = "1"
 
 
 def routes(
-    reader: Reader, live: Live, topologies: list[answers.Topology], desk: Desk, root: Path
+    reader: Reader,
+    live: Live,
+    topologies: list[answers.Topology],
+    desk: Desk,
+    operations: Operations,
+    root: Path,
 ) -> list[Route]:
     """All questions there are."""
+    fleet = FleetReader(reader.archive)
     return [
         Route("/v1/streams", Nothing, list[answers.Stream],
               "The topologies, their topics and which outcomes are alerts.",
@@ -41,6 +49,11 @@ def routes(
         Route("/v1/decision", OneDecision, answers.Whole,
               "One decision whole: features, reasons, versions, ledger, and the record.",
               reader.decision),
+        Route("/v1/fleet", ListFleet, answers.Fleet,
+              "The machines that are known, each as of its newest reading.", fleet.fleet),
+        Route("/v1/operations", Nothing, answers.Operations,
+              "The tasks that run, what each has done, and the settings with their source.",
+              operations.operations),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
         *writes(desk),
