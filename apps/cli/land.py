@@ -1,17 +1,25 @@
 """`land`: receive what has no log of its own, and append it to Kafka."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from apps.cli import app as shared
 
+if TYPE_CHECKING:
+    from apps.land.intake import Intake
+
 app = typer.Typer(
-    help="Receive events over HTTP, append them to Kafka, then acknowledge.",
+    help="Receive events over HTTP, MQTT or Pub/Sub, append them to Kafka, then acknowledge.",
     no_args_is_help=True,
     rich_markup_mode=None,
-    epilog=shared.example("land http", "land http --topic transactions --port 8770"),
+    epilog=shared.example(
+        "land http",
+        "land mqtt readings --filter 'plant/#'",
+        "land pubsub transactions --subscription projects/p/subscriptions/s",
+    ),
 )
 
 Topics = Annotated[
@@ -52,4 +60,74 @@ def http(
             print(f"POST records to http://{name}:{number}/v1/streams/<topic>", flush=True)
             print(f"Topics: {', '.join(made)}. The token is {where}. Ends at Ctrl-C.", flush=True)
             while answers() and not signals.pause(1):
+                pass
+
+
+Metrics = Annotated[
+    int, typer.Option("--metrics", min=0, max=65_535, help="Port of /metrics; 0: none.")
+]
+
+
+@app.command(epilog=shared.example("land mqtt readings --filter 'plant/#' --host broker"))
+def mqtt(
+    topic: Annotated[str, typer.Argument(help="Kafka's topic that messages are appended to.")],
+    filter_: Annotated[str, typer.Option("--filter", help="MQTT topics to read.")] = "#",
+    host: Annotated[str, typer.Option(help="Of the MQTT broker.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Of the MQTT broker.")] = 1_883,
+    client: Annotated[
+        str, typer.Option(help="Names the session; one process a name.", show_default="by TOPIC")
+    ] = "",
+    username: Annotated[str, typer.Option(help="Password: STORMWATCH_MQTT_PASSWORD.")] = "",
+    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS (port 8883).")] = False,
+    tls_ca: Annotated[str, typer.Option(help="PEM file of another authority.")] = "",
+    metrics: Metrics = 0,
+) -> None:
+    """Read an MQTT broker with QoS 1 and a persistent session (docs/on-mqtt.md).
+
+    A message is acknowledged when Kafka has confirmed it. Ends at Ctrl-C.
+    """
+    import os
+
+    from apps.land.mqtt import Broker, MqttIntake
+
+    broker = Broker(
+        host, port, filter_, client or f"stormwatch-{topic}", username,
+        os.environ.get("STORMWATCH_MQTT_PASSWORD", ""), tls_ca, tls,
+    )  # fmt: skip
+    _carry(topic, metrics, f"{filter_} of {host}:{port}", lambda: MqttIntake(broker))
+
+
+@app.command(
+    epilog=shared.example("land pubsub transactions --subscription projects/p/subscriptions/s")
+)
+def pubsub(
+    topic: Annotated[str, typer.Argument(help="Kafka's topic that messages are appended to.")],
+    subscription: Annotated[
+        str, typer.Option(help="projects/PROJECT/subscriptions/NAME, read by nobody else.")
+    ],
+    metrics: Metrics = 0,
+) -> None:
+    """Pull a Google Pub/Sub subscription (docs/on-pubsub.md).
+
+    A message is acknowledged when Kafka has confirmed it. Ends at Ctrl-C.
+    """
+    from apps.land.pubsub import PubSubIntake
+
+    _carry(topic, metrics, subscription, lambda: PubSubIntake(subscription))
+
+
+def _carry(topic: str, metrics: int, what: str, connect: "Callable[[], Intake]") -> None:
+    from apps.land import streams
+    from apps.land.service import carrying
+    from apps.local.run.signals import Signals
+
+    settings = shared.answered("kafka")
+    shared.log_to(settings, "land")
+    with Signals() as signals:
+        stream = streams.of_topics(settings, [topic])[topic]
+        intake = connect()
+        signals.only_ask()
+        with carrying(settings, stream, intake, metrics) as ended:
+            print(f"{what} is appended to {topic}. Ends at Ctrl-C.", flush=True)
+            while not ended() and not signals.pause(0.5):
                 pass

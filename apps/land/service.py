@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from socket import socket
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 import uvicorn
+from prometheus_client import start_http_server
 
 from apps.land import push
 from apps.land.appender import Appender
 from apps.land.figures import Figures
+from apps.land.intake import Intake, carry
 from apps.land.streams import Stream
 from apps.land.tokens import Allow
 from stormwatch.adapters import connect
@@ -70,3 +72,38 @@ def landing(
         answering.join(timeout=_GRACE_S + 3)
         appender.close()
         store.close()
+
+
+@contextmanager
+def carrying(
+    settings: Settings, stream: Stream, intake: Intake, metrics_port: int
+) -> Iterator[Callable[[], bool]]:
+    """Carries messages into the stream's topic until the end of the block.
+
+    Gives a function that says whether it has ended by itself; the end of the block raises why.
+    """
+    figures, stop, failed = Figures(), Event(), list[BaseException]()
+    appender = Appender(partial(connect.sink, settings), settings.kafka_request_timeout_s)
+
+    def run() -> None:
+        try:
+            carry(intake, stream, appender, figures, stop)
+        except Exception as error:  # raised again below
+            failed.append(error)
+
+    carrier = Thread(target=run, name="carry", daemon=True)
+    with ExitStack() as stack:
+        if metrics_port:
+            server, _ = start_http_server(metrics_port, "127.0.0.1", figures.registry)
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+        stack.callback(appender.close)
+        stack.callback(intake.close)
+        carrier.start()
+        try:
+            yield lambda: not carrier.is_alive()
+        finally:
+            stop.set()
+            carrier.join(timeout=settings.kafka_request_timeout_s + 5)
+    if failed:
+        raise failed[0]

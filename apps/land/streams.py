@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from apps.data import mappings
 from apps.data.event_formats import JsonLines
 from apps.data.kinds import BY_EVENTS, Kind
@@ -12,6 +14,8 @@ from stormwatch.parsing.batch import CODES
 from stormwatch.parsing.rejections import UNPARSABLE
 from stormwatch.records import IGNORED, Rejection
 from stormwatch.settings import Settings
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Stream(NamedTuple):
@@ -23,6 +27,8 @@ class Stream(NamedTuple):
     """Value and Kafka's time of it, ms: the event, or a Rejection. As the parse bolt does."""
     key: Callable[[bytes], bytes | None]
     """The key that puts all of an entity's records into one partition, None where none is found."""
+    named: Callable[[bytes, str], bytes]
+    """A value with this id where it has none, and no mapping that makes one."""
     record_max_bytes: int
 
     def look(self, value: bytes, now: int) -> Any:
@@ -73,8 +79,20 @@ def _made(settings: Settings, topic: str, kind: Kind) -> Stream:
 
     return Stream(
         topic, kind, lambda value, now: parse(value, now, future_skew_ms=skew_ms), key,
-        settings.record_max_bytes,
+        with_id if mapped is None else lambda value, identity: value, settings.record_max_bytes,
     )  # fmt: skip
+
+
+def with_id(value: bytes, identity: str) -> bytes:
+    """A JSON object that has no `id` gets this one as its first field; all else stays as it is."""
+    try:
+        if "id" in _object(value):
+            return value
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return value
+    rest = value.strip()[1:]
+    more = b"" if rest.strip() == b"}" else b","
+    return b'{"id":' + msgspec.json.encode(identity) + more + rest
 
 
 def is_event(found: Any) -> bool:

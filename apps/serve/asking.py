@@ -12,7 +12,7 @@ from apps.operate.casework import Overtaken
 from apps.operate.missing import NotFound
 from apps.serve import answers
 from apps.serve.reader import BadCursor
-from apps.serve.route import Asker, Route
+from apps.serve.route import Asker, Raw, Route
 from stormwatch.errors import InfrastructureError, SettingsError, StormwatchError
 from stormwatch.people import Work
 
@@ -71,13 +71,18 @@ def _parameters(request: Request, route: Route, names: set[str]) -> Any:
 
 async def body_of(request: Request, kind: type[Any]) -> Any:
     """The JSON that was sent, as `kind`. Raises Refused."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != JSON:
+    if (
+        kind is not Raw
+        and request.headers.get("content-type", "").partition(";")[0].strip() != JSON
+    ):
         raise Refused(415, f"Send the body as {JSON}, with that content-type.")
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > BODY:
             raise Refused(413, f"A request has at most {BODY:,} bytes.")
+    if kind is Raw:
+        return bytes(raw)
     return _converted(lambda: msgspec.json.decode(bytes(raw), type=kind), "The body")
 
 

@@ -16,6 +16,10 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """A question without parameters, or a body without fields."""
 
 
+class Raw(msgspec.Struct):
+    """A body of whatever bytes: what is sent is to be judged elsewhere."""
+
+
 class Asker(NamedTuple):
     """Who asks; and the version of what they saw, None for whatever stands."""
 

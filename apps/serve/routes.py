@@ -1,23 +1,35 @@
 """The API's questions as data: path, parameters, answer. Handlers and OpenAPI are made of them."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from apps.operate.casework import Desk
 from apps.serve import answers
+from apps.serve.fleet import FleetReader, ListFleet
+from apps.serve.letters import letters
 from apps.serve.live import Live
+from apps.serve.operations import Operations
+from apps.serve.profile import profiles
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
-from apps.serve.route import Nothing, Route
+from apps.serve.records import records
+from apps.serve.route import Nothing, Raw, Route
 from apps.serve.writes import writes
 
 VERSION = "1"
 
 
 def routes(
-    reader: Reader, live: Live, topologies: list[answers.Topology], desk: Desk
+    reader: Reader,
+    live: Live,
+    topologies: list[answers.Topology],
+    desk: Desk,
+    operations: Operations,
+    root: Path,
 ) -> list[Route]:
     """All questions there are."""
+    fleet = FleetReader(reader.archive)
     return [
         Route("/v1/streams", Nothing, list[answers.Stream],
               "The topologies, their topics and which outcomes are alerts.",
@@ -37,15 +49,26 @@ def routes(
         Route("/v1/decision", OneDecision, answers.Whole,
               "One decision whole: features, reasons, versions, ledger, and the record.",
               reader.decision),
+        Route("/v1/fleet", ListFleet, answers.Fleet,
+              "The machines that are known, each as of its newest reading.", fleet.fleet),
+        Route("/v1/operations", Nothing, answers.Operations,
+              "The tasks that run, what each has done, and the settings with their source.",
+              operations.operations),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
         *writes(desk),
+        *records(reader, root, desk.clock),
+        *letters(reader, desk.clock),
+        *profiles(reader, desk.clock),
     ]  # fmt: skip
 
 
 def openapi(all_routes: list[Route]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the routes."""
-    kinds = [answers.Problem, *(kind for r in all_routes for kind in (r.answer, r.body) if kind)]
+    kinds = [
+        answers.Problem,
+        *(kind for r in all_routes for kind in (r.answer, r.body) if kind not in (None, Raw)),
+    ]
     schemas, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
@@ -84,7 +107,9 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
         "responses": {"200": good} | problems,
     }
     if route.body:
-        told["requestBody"] = {"required": True, "content": _json(of[str(route.body)])}
+        raw = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        content = raw if route.body is Raw else _json(of[str(route.body)])
+        told["requestBody"] = {"required": True, "content": content}
     return told
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import lightgbm
 import numpy as np
 
+from apps.build.training.budget import GENUINE_DECLINED, REVIEW_SHARE, above
 from apps.build.training.export import from_lightgbm, libraries, save
 from apps.build.training.metrics import average_precision, precision_at_top, roc_auc
 from apps.build.training.payments import Floats, Rows, handbook, rows_of, simulated
@@ -44,11 +45,10 @@ class Budget(NamedTuple):
 
     reviews_a_day: float | None = None
     """Payments that people look at; None: REVIEW_SHARE of all payments."""
-    genuine_declined: float = 0.0001
+    genuine_declined: float = GENUINE_DECLINED
     """Share of the genuine payments that may be declined."""
 
 
-REVIEW_SHARE = 0.003
 GENUINE_ONE_IN = 3
 """Of the genuine payments so many one in is learned from, and counts for all: they are many."""
 WITHOUT_TERMINALS = 0.15
@@ -133,15 +133,9 @@ def _thresholds(score: Floats, choose: Rows, budget: Budget) -> dict[str, float]
         if budget.reviews_a_day is None
         else (budget.reviews_a_day * len(np.unique(choose.day)) / len(score))
     )
-    review = _above(score, wanted)
-    decline = _above(score[choose.label == 0], budget.genuine_declined)
+    review = above(score, wanted)
+    decline = above(score[choose.label == 0], budget.genuine_declined)
     return {"review": review, "decline": max(decline, review)}
-
-
-def _above(score: Floats, share: float) -> float:
-    """The least score, of six decimals, that no greater share than this has or exceeds."""
-    limit = float(np.quantile(score, max(0.0, 1 - share), method="higher"))
-    return min(1.0, max(1e-6, float(np.floor(limit * 1e6) + 1) / 1e6))
 
 
 def _metrics(score: Floats, test: Rows, thresholds: dict[str, float]) -> dict[str, float]:

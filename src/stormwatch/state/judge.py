@@ -7,7 +7,7 @@ event is, what is learned from it and what is decided.
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from stormwatch.records import Learned, Reason, Rejection, Shadow
+from stormwatch.records import Explanation, Learned, Reason, Rejection, Shadow
 
 
 class Event(Protocol):
@@ -58,6 +58,8 @@ class Verdict(NamedTuple):
     """Within which what the score estimates lies in nine of ten cases."""
     shadow: tuple[Shadow, ...] = ()
     """What versions in the state shadow say (`stormwatch.rollout.arms`)."""
+    explanations: tuple[Explanation, ...] = ()
+    """Of an alert: how its scores came about."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

@@ -436,6 +436,7 @@ class _Batch(Generic[E, S]):
                 learned=verdict.learned or msgspec.UNSET,
                 interval=verdict.interval or msgspec.UNSET,
                 shadow=verdict.shadow or msgspec.UNSET,
+                explanations=verdict.explanations or msgspec.UNSET,
             )
         )
         if len(body) > BODY_MAX:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stormwatch.domains.fraud import why
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES
@@ -14,8 +15,18 @@ from stormwatch.domains.fraud.money import is_common, money, of_points, points
 from stormwatch.domains.fraud.rules import MONEY, words
 from stormwatch.errors import ModelError
 from stormwatch.models import NONE, Card, Model, distribution, scores
+from stormwatch.models.contributions import Parts, parts_of
 from stormwatch.models.distribution import Distribution
-from stormwatch.records import OUT_OF_DISTRIBUTION, RETRY, SHADOW_RULE, SNOOZED, TAKEN_BACK, Reason
+from stormwatch.reasons.explain import sentences
+from stormwatch.records import (
+    OUT_OF_DISTRIBUTION,
+    RETRY,
+    SHADOW_RULE,
+    SNOOZED,
+    TAKEN_BACK,
+    Explanation,
+    Reason,
+)
 from stormwatch.rules.combined import combined
 from stormwatch.rules.document import Rule, RuleSet
 from stormwatch.state.judge import UNSCORED, Verdict
@@ -24,6 +35,7 @@ _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
 _UNSCORED = Verdict("approve", UNSCORED, (), degraded=True)
 COLD = 5
 """Usual payments of a customer below which the model alone declines nothing."""
+_TERMINALS = ("terminal_fraud_amount", "terminal_fraud_least")
 _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
@@ -95,8 +107,10 @@ class Scorer:
             score = float(by_model[row])
             made = Found(events[row], features[row], carries[row], score, limits)
             declined = (score >= limits.decline and not made.unsure) or ruled.decline[row]
+            parts = parts_of(self._model, features[row]) if score >= limits.review else None
+            reasons, explained = made.told(rules, parts)
             verdicts[row] = verdicts[row]._replace(
-                outcome="decline" if declined else "review", reasons=made.reasons(rules)
+                outcome="decline" if declined else "review", reasons=reasons, explanations=explained
             )
         for row in np.flatnonzero(ruled.approve).tolist():
             rules = [
@@ -228,33 +242,49 @@ class Found(NamedTuple):
         return ""
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
-        """In words: of the rules that fired, and of the model."""
-        event, score, limits = self.event, self.score, self.limits
+        """In words: of rules that fired."""
+        known = self._words()
+        return tuple(Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules)
+
+    def told(
+        self, rules: list[Rule], parts: Parts | None
+    ) -> tuple[tuple[Reason, ...], tuple[Explanation, ...]]:
+        """Why it is an alert: of the rules that fired, and of the model. `parts`: what its features
+        add to its score."""
+        reasons = self.reasons(rules)
+        explained = [why.by_rules(rules, reasons)] if rules else []
+        if self.score >= self.limits.review:
+            found = None if parts is None else why.by_model(parts, self.features, self._words())
+            reasons = (*reasons, Reason("model", self._by_model(found), self.score))
+            explained = [*([found] if found else ()), *explained]
+        return reasons, tuple(explained)
+
+    def _by_model(self, found: Explanation | None) -> str:
+        score, limits = self.score, self.limits
+        declines = score >= limits.decline and not self.unsure
+        limit, outcome = (limits.decline, "declined") if declines else (limits.review, "reviewed")
+        text = f"fraud probability {score:.1%}, {outcome} from {limit:.1%} on"
+        said = sentences(found, why.matter) if found else ""
+        text = f"{said} ({text})" if said else text
+        if score >= limits.decline and not declines:
+            text += f"; not declined for that alone: {self.unsure}"
+        return text
+
+    def _words(self) -> dict[str, int | float | str]:
+        """What sentences are filled with."""
+        event = self.event
         values = dict(zip(FEATURE_NAMES, self.features, strict=True))
         amounts = {name: self._money(values[name]) for name in _MONEY}
         amounts["amount"] = money(event.amount, event.currency)
         if event.currency != self.currency:
             about = points(event.amount, event.currency, self.currency)
             amounts["amount"] += f" (about {self._money(about)})"
+        ends = zip(("usual_low", "usual_high"), why.usual_ends(self.features), strict=True)
+        amounts |= {name: self._money(end) for name, end in ends}
+        amounts["usual_low"] = amounts["usual_low"].split()[0]  # beside the other end
+        amounts |= {name: self._money(values[name]) for name in _TERMINALS}
         known = words(values, amounts, _zone(event.utc_offset)) | self._details()
-        reasons = [Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules]
-        if score >= limits.review:
-            declines = score >= limits.decline and not self.unsure
-            limit = limits.decline if declines else limits.review
-            text = (
-                "the model gives a fraud probability of {score:.1%} (limit {limit:.1%}): {amount} "
-                "against a mean of {mean_30d} over {count_30d:.0f} transactions in 30 days, "
-                "{count_1h:.0f} transactions in the hour before"
-            )
-            if values["terminal_frauds"]:
-                text += "; {terminal_frauds} frauds known at this terminal in 35 days"
-            if values["frauds_21d"]:
-                text += "; {frauds_21d} frauds known of this customer in 21 days"
-            if score >= limits.decline and not declines:
-                text += f"; not declined for that alone: {self.unsure}"
-            told = text.format_map(known | {"score": score, "limit": limit})
-            reasons.append(Reason("model", told, score))
-        return tuple(reasons)
+        return known | why.more_words(event, self.features)
 
     def unlike(self, trained_on: Distribution) -> Reason:
         """Why the model decides nothing of this one alone."""
