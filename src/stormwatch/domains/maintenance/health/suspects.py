@@ -93,7 +93,7 @@ class _Suspect:
 
     def packed(self) -> bytes:
         """As it is kept."""
-        counts = (
+        counts: tuple[int, ...] = (
             self.outs, self.mids, self.returns, self.calm, self.unit, self.fits, self.swaps,
             self.zeros, self.tops, self.bottoms, self.was_out, self.partner,
         )  # fmt: skip
@@ -156,31 +156,27 @@ class _Suspect:
 
     def name(self) -> str:
         """What is wrong, as far as it can be told."""
-        age, outs = self.age, self.outs
-        if self.zeros >= 2:
-            return "dropout"
-        if age < 5:
+        age = self.age
+        if age < 5 and self.zeros < 2:
             return ""
         most = 0.8 * age
-        if self.swaps >= most:
-            return "swapped"
-        if self.fits >= most:
-            return "unit"
-        if age >= 16 and self._is_clipped():
-            return "clipping"
-        ins = age - outs
-        if self.returns >= 3 and age >= 24 and outs <= 0.3 * age and self.mids < 0.2 * ins:
-            return "spikes"
-        spread, off = self.spread, abs(self.mean)
-        is_wide = age >= 24 and outs >= max(3, 0.08 * age) and self.mids >= 0.2 * ins
-        if is_wide and spread >= max(2.2, off):
-            return "noise"
-        is_sure = (age >= 10 and off >= _FAR) or age >= _SURELY
-        if not (is_sure and outs >= most and spread <= max(2.5, 0.25 * off)):
-            return ""
+        spread, off, ins = self.spread, abs(self.mean), age - self.outs
+        signs = {
+            "dropout": self.zeros >= 2,
+            "swapped": age >= 5 and self.swaps >= most,
+            "unit": age >= 5 and self.fits >= most,
+            "clipping": age >= 16 and self._is_clipped(),
+            "spikes": self.returns >= 3 and age >= 24 and self.outs <= 0.3 * age
+            and self.mids < 0.2 * ins,
+            "noise": age >= 24 and self.outs >= max(3, 0.08 * age) and self.mids >= 0.2 * ins
+            and spread >= max(2.2, off),
+            "offset": ((age >= 10 and off >= _FAR) or age >= _SURELY) and self.outs >= most
+            and spread <= max(2.5, 0.25 * off),
+        }  # fmt: skip
+        kind = next((kind for kind, is_it in signs.items() if is_it), "")
         grown = (self.mean - self.early) * copysign(age / max(age - _EARLY, 1), self.mean)
         came_slowly = abs(self.before) >= DRIFTED or (grown >= GROWN and off < _FAR)
-        return "drift" if came_slowly else "offset"
+        return "drift" if kind == "offset" and came_slowly else kind
 
     def _is_clipped(self) -> bool:
         hits = 0 if self.top == self.bottom else max(
