@@ -18,6 +18,7 @@ from apps.cli import (
     equipment,
     evaluate,
     event,
+    export,
     label,
     land,
     mapping,
@@ -72,6 +73,7 @@ for module in (
     mapping,
     event,
     label,
+    export,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")

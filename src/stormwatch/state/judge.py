@@ -60,6 +60,8 @@ class Verdict(NamedTuple):
     """What versions in the state shadow say (`stormwatch.rollout.arms`)."""
     explanations: tuple[Explanation, ...] = ()
     """Of an alert: how its scores came about."""
+    rates: str = ""
+    """Of amounts that a reference rate compared: the version of the rates."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

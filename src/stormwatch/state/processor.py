@@ -437,6 +437,7 @@ class _Batch(Generic[E, S]):
                 interval=verdict.interval or msgspec.UNSET,
                 shadow=verdict.shadow or msgspec.UNSET,
                 explanations=verdict.explanations or msgspec.UNSET,
+                rates=verdict.rates or msgspec.UNSET,
             )
         )
         if len(body) > BODY_MAX:
