@@ -37,15 +37,6 @@ export function decisionsOf(parameters) {
   });
 }
 
-let described = null;
-
-/** The answer; null where this server has no such question. */
-export async function askIfThere(path, parameters) {
-  described ??= fetch("openapi.json").then((response) => response.json());
-  const { paths } = await described;
-  return paths[`/v1/${path}`]?.get ? ask(path, parameters) : null;
-}
-
 /** Write: a body that is no text goes as JSON. `seen`: the version that was looked at. */
 export function tell(method, path, body, seen) {
   const plain = typeof body === "string";

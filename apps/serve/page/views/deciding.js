@@ -1,5 +1,5 @@
 // What a person decides about what is chosen in a list: one key an action, one key to undo it.
-import { askIfThere } from "../api.js";
+import { ask } from "../api.js";
 import { h, put } from "../dom.js";
 import { many } from "../format.js";
 import { ACTS, Doing, GRACE_MS } from "../work.js";
@@ -13,7 +13,7 @@ const ASKS = { note: "A note for whoever looks next", assign: "Hand over to (a n
  */
 export async function deciding(root, list, of) {
   const said = h("div", { class: "said", role: "status", "aria-live": "polite" });
-  const session = await askIfThere("session").catch(() => null);
+  const session = await ask("session").catch(() => null);
   const may = !session || !session.needed || (session.role && session.role !== "viewer");
   let doing = null, told = "", bar = null;
   addEventListener("pagehide", () => doing?.end());

@@ -174,7 +174,7 @@ VIEWS = (
 )  # fmt: skip
 SAID = {
     "posts": "No post was decided as an alert yet", "recommendations": "Nobody has a list yet",
-    "rules": "foremost", "operations": "kafka.bootstrap", "try": "Send a broken one",
+    "rules": "burst_1h", "operations": "kafka.bootstrap", "try": "Send a broken one",
     "machines": "will not reach the stop", "quality": "missing_field",
 }  # fmt: skip
 
