@@ -96,7 +96,8 @@ def kinesalite(folder: Path) -> Iterator[str]:
     port = ports.free()
     script = (
         f"require({str(Path(modules) / 'kinesalite')!r})({{createStreamMs:50,deleteStreamMs:50,"
-        f"updateStreamMs:50}}).listen({port},'127.0.0.1')"
+        f"updateStreamMs:50,"
+        f"shardLimit:1000}}).listen({port},'127.0.0.1')"
     )
     with server(["node", "-e", script], port, folder / "kinesalite.log"):
         yield f"http://127.0.0.1:{port}"
