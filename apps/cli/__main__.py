@@ -18,12 +18,15 @@ from apps.cli import (
     equipment,
     evaluate,
     event,
+    export,
     label,
     land,
     mapping,
+    model,
     new,
     proof,
     quality,
+    report,
     rules,
     rules_rollout,
     run,
@@ -32,6 +35,7 @@ from apps.cli import (
     soak,
     state,
     token,
+    watch,
 )
 from apps.cli.app import COMMAND, complain
 from apps.cli.groups import GroupedCommands
@@ -62,9 +66,12 @@ for module in (
     check,
     draw,
     alerts,
+    watch,
+    report,
     mapping,
     event,
     label,
+    export,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
@@ -74,6 +81,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
+app.add_typer(model.app, name="model")
 app.add_typer(equipment.app, name="equipment")
 app.add_typer(token.app, name="token")
 

@@ -7,8 +7,8 @@ from typer.core import TyperGroup
 GROUPS = {
     "Start": ("demo", "run", "up", "down", "status", "cluster", "doctor", "config"),
     "Data": ("publish", "land", "event", "label", "equipment", "map", "schema"),
-    "Look": ("serve", "token", "alerts", "journey"),
-    "Decide": ("dlq", "state", "rules", "train", "evaluate"),
+    "Look": ("serve", "token", "alerts", "decisions", "watch", "journey", "report", "export"),
+    "Decide": ("dlq", "state", "rules", "model", "train", "evaluate"),
     "Prove": ("ledger", "redecide", "replay"),
     "Build": ("new", "dev", "lint", "draw", "test"),
     "For maintainers of Stormwatch": ("verdict", "chaos", "soak", "bench"),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -50,6 +51,17 @@ class Look(NamedTuple):
     def decided(self) -> int:
         """Records that reached an end state."""
         return sum(self.ends.get(state, 0) for state in EndState if state is not EndState.ABSENT)
+
+
+def measured(
+    meters: Mapping[tuple[str, str], bytes],
+) -> list[tuple[tuple[str, str], Snapshot]]:
+    """(component, instance) and what it says of itself, by name; of other versions left out."""
+    found = []
+    for name, body in sorted(meters.items()):
+        with suppress(msgspec.MsgspecError):
+            found.append((name, _decode(body)))
+    return found
 
 
 NOTHING = Look(0, 0, 0, 0, {}, {}, 0, 0, 0)

@@ -58,7 +58,7 @@ def journey(
             f"{f.generation}, try {f.attempt}, epoch {f.epoch}, {row.age:,} ms after its "
             "oldest record)"
         )
-    for domain, events in _judged(topology, name, record).items():
+    for domain, events in judged(topology, name, record).items():
         keys = [
             DecisionKey(stripe_of(e.entity, settings.layout_stripes), e.entity, e.time, e.id)
             for e in events
@@ -102,7 +102,7 @@ def _read(source: Source, place: Place) -> Record:
     )
 
 
-def _judged(topology: Any, name: str, record: Record) -> dict[str, Sequence[Event]]:
+def judged(topology: Any, name: str, record: Record) -> dict[str, Sequence[Event]]:
     """Name under which decisions are stored -> the events judged there, made by the classes."""
     classes = [spec.component_cls for spec in topology.specs]
     found: dict[type, list[Event]] = {}

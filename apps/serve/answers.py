@@ -3,10 +3,12 @@
 Times are milliseconds since the epoch, UTC. Places of records are `topic/partition/offset`.
 """
 
+from typing import Any
+
 import msgspec
 
-from stormwatch.people import Work
-from stormwatch.records import Reason
+from stormwatch.people import Audit, Work
+from stormwatch.records import Explanation, Reason
 
 
 class Stream(msgspec.Struct):
@@ -34,8 +36,11 @@ class Summary(msgspec.Struct):
     record: str  # topic/partition/offset
     said: str = ""  # the record in a few words, where it is known
     features: dict[str, float] = {}  # those that were asked for
+    interval: tuple[float, float] | None = None  # nine of ten cases, of what `score` estimates
+    model: str = ""  # its version
     key: str = ""  # names it in paths: /v1/alerts/{key}/…
     work: Work | None = None  # what people did about it; None: nothing yet
+    explanations: list[Explanation] = []  # of an alert: how its scores came about
 
 
 class Page(msgspec.Struct):
@@ -43,6 +48,23 @@ class Page(msgspec.Struct):
 
     decisions: list[Summary]
     next: str | None
+
+
+class Machine(msgspec.Struct):
+    """A machine as of its newest reading."""
+
+    decision: Summary
+    is_life: bool  # whether the score is its remaining life, cycles
+    pace: int | None  # ms from the reading before
+    alert: Summary | None  # its newest, where that is among the newest of all
+
+
+class Fleet(msgspec.Struct):
+    """The machines that are known, in no order; of another domain its customers, brands, users."""
+
+    machines: list[Machine]
+    pace: int | None  # ms that a cycle takes: the median of all
+    whole: bool  # whether these are all
 
 
 class Written(msgspec.Struct):
@@ -119,6 +141,17 @@ class Figures(msgspec.Struct):
     running: bool  # whether a component wrote its figures of late
 
 
+class Strip(msgspec.Struct):
+    """A partition from the first offset that was read to its end."""
+
+    partition: int
+    first: int
+    end: int  # exclusive
+    committed: int  # the next offset to read
+    unaccounted: int
+    gaps: list[tuple[int, int]]  # some of those without an end state, or with two: first and last
+
+
 class Ledger(msgspec.Struct):
     """A topic's reconciliation: each offset has exactly one end state, or is told here."""
 
@@ -129,6 +162,43 @@ class Ledger(msgspec.Struct):
     in_flight: int
     conflicting: int
     sound: bool
+    partitions: list[Strip] = []
+
+
+class Task(msgspec.Struct):
+    """One task of a component, counted since it started."""
+
+    domain: str
+    component: str
+    task: str
+    host: str
+    pid: int
+    at: int  # of its newest figures, ms
+    running: bool  # whether these are fresh
+    decided: int
+    batches: int
+    failed: int  # batches given back to be tried again
+    cached: int  # states in memory
+    degraded: int  # decisions by rules alone
+    p50: int | None  # ms from Kafka's timestamp to the committed decision
+    p99: int | None
+
+
+class Setting(msgspec.Struct):
+    """A setting of this server; secrets masked."""
+
+    key: str
+    value: str
+    source: str
+    help: str
+
+
+class Operations(msgspec.Struct):
+    """What runs, and how it is set."""
+
+    at: int
+    tasks: list[Task]
+    settings: list[Setting]
 
 
 class Trouble(msgspec.Struct):
@@ -198,6 +268,109 @@ class Topology(msgspec.Struct):
 
     domain: str
     components: list[Component]
+
+
+class Sent(msgspec.Struct):
+    """Where a record stands now."""
+
+    record: str  # topic/partition/offset: ask /v1/record what became of it
+
+
+class Became(msgspec.Struct):
+    """What became of one record; nothing yet while all three lists are empty."""
+
+    record: str
+    timestamp: int
+    value: str  # masked
+    ledger: list[Written]
+    decisions: list[Summary]
+    set_aside: list[Aside]
+
+
+class LetterActed(msgspec.Struct):
+    """What was done about a dead letter."""
+
+    act: str
+    at: int
+    who: str
+    note: str
+    copy: str | None
+
+
+class Letter(msgspec.Struct):
+    """A dead letter; masked."""
+
+    record: str  # topic/partition/epoch/offset
+    topology: str
+    status: str  # open, redriving, redriven, discarded
+    state: str
+    code: str
+    reason: str
+    component: str
+    timestamp: int
+    key: str | None
+    value: str | None
+    acts: list[LetterActed]
+
+
+class Letters(msgspec.Struct):
+    """Newest first."""
+
+    letters: list[Letter]
+
+
+class RedrivenOne(msgspec.Struct):
+    """What became of one record: an act, or `left` with the reason."""
+
+    record: str
+    done: str
+    told: str
+
+
+class Redriven(msgspec.Struct):
+    """What became of each."""
+
+    results: list[RedrivenOne]
+
+
+class Profile(msgspec.Struct):
+    """One customer or machine."""
+
+    domain: str
+    entity: str
+    newest: int  # event time, ms
+    state_bytes: int
+    state: dict[str, Any]  # as the domain keeps it
+    outcomes: dict[str, int]  # of the decisions of those days
+    alerts: int
+    more: bool  # whether there are more decisions than were counted
+    decisions: list[Summary]  # the newest
+
+
+class Audits(msgspec.Struct):
+    """Rows of the audit log."""
+
+    rows: list[Audit]
+
+
+class Measured(msgspec.Struct):
+    """What a process says of itself."""
+
+    domain: str
+    component: str
+    instance: str
+    silent: int  # ms since it said so
+    host: str
+    pid: int
+    batches: int
+    failed: int
+    cached: int
+    hits: int
+    misses: int
+    resident: int  # bytes
+    started: int  # ms
+    spent: dict[str, int]  # microseconds
+    sizes: dict[int, int]  # at most so many records -> batches
 
 
 class Session(msgspec.Struct):

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from apps.operate.casework import Overtaken
 from apps.operate.missing import NotFound
 from apps.serve import answers
 from apps.serve.reader import BadCursor
-from apps.serve.route import Asker, Route
+from apps.serve.route import Asker, Download, Raw, Route
 from stormwatch.errors import InfrastructureError, SettingsError, StormwatchError
 from stormwatch.people import Work
 
@@ -48,6 +48,11 @@ def asking(route: Route) -> Callable[[Request], Awaitable[Response]]:
             return refused.response
         except StormwatchError as error:
             return _answered(error)
+        if isinstance(told, Download):
+            said = {"content-disposition": f'attachment; filename="{told.name}"'}
+            return StreamingResponse(
+                told.chunks, media_type=told.media_type, headers=UNCACHED | said
+            )
         tag = {"etag": f'"{told.version}"'} if route.versioned else {}
         return Response(msgspec.json.encode(told), media_type=JSON, headers=UNCACHED | tag)
 
@@ -71,13 +76,18 @@ def _parameters(request: Request, route: Route, names: set[str]) -> Any:
 
 async def body_of(request: Request, kind: type[Any]) -> Any:
     """The JSON that was sent, as `kind`. Raises Refused."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != JSON:
+    if (
+        kind is not Raw
+        and request.headers.get("content-type", "").partition(";")[0].strip() != JSON
+    ):
         raise Refused(415, f"Send the body as {JSON}, with that content-type.")
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > BODY:
             raise Refused(413, f"A request has at most {BODY:,} bytes.")
+    if kind is Raw:
+        return bytes(raw)
     return _converted(lambda: msgspec.json.decode(bytes(raw), type=kind), "The body")
 
 

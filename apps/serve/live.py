@@ -246,7 +246,12 @@ class Live(Thread):
             )
             told.append(answers.Ledger(
                 stream.topology, topic, one.states, one.unaccounted, one.in_flight,
-                one.conflicting, one.sound,
+                one.conflicting, one.sound, [
+                    answers.Strip(
+                        p.partition, p.first, p.end, p.committed, p.unaccounted,
+                        [(r.first, r.last) for r in p.unaccounted_ranges + p.conflicting_ranges],
+                    ) for p in one.partitions
+                ],
             ))  # fmt: skip
         self._tell("ledgers", answers.Ledgers(told))
         now = time.monotonic()

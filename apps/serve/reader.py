@@ -19,13 +19,14 @@ from apps.data.streams import every
 from apps.operate.journey import Place, endings, epochs_of
 from apps.operate.missing import NotFound
 from apps.serve import answers
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.archive import AlertPlace, Archive
 from stormwatch.dead_letters import redaction
 from stormwatch.errors import StormwatchError
 from stormwatch.partitioner import stripe_of
-from stormwatch.people import AlertKey, People
-from stormwatch.ports import Source
-from stormwatch.records import Decision, DecisionKey, DecisionRow
+from stormwatch.people import OPEN, AlertKey, People, Work
+from stormwatch.ports import Source, StoredAside
+from stormwatch.records import Decision, DecisionKey, DecisionRow, Record
 from stormwatch.settings import Settings
 from stormwatch.state.envelope import newest_of
 
@@ -34,12 +35,20 @@ LIMIT = 500
 """Rows of an answer at most."""
 DAYS = 92
 """Days of event time that one question looks back at most."""
+LOOKED = 5_000
+"""Alerts that one filtered list looks at; `next` goes on from there."""
+_LAST = chr(0x10FFFF)  # after any entity
 _AHEAD_MS = 1  # a cursor is exclusive, the newest event is not
 
 Domain = Annotated[str, Meta(min_length=1, max_length=48, description="A topology's name.")]
 Entity = Annotated[str, Meta(min_length=1, max_length=1_000, description="Customer or machine.")]
+Word = Annotated[str, Meta(max_length=200)]
 Limit = Annotated[int, Meta(ge=1, le=LIMIT, description="Rows at most.")]
 After = Annotated[str, Meta(max_length=4_000, description="`next` of the page before.")]
+
+Features = Annotated[
+    str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
+]
 
 _decision = msgspec.json.Decoder(Decision).decode
 
@@ -53,7 +62,16 @@ class ListAlerts(msgspec.Struct, forbid_unknown_fields=True):
 
     domain: Domain
     limit: Limit = 50
+    features: Features = ""
     after: After = ""
+    outcome: Word = ""
+    rule: Annotated[str, Meta(max_length=200, description="Code of one of its reasons.")] = ""
+    model: Annotated[str, Meta(max_length=200, description="Version of the model.")] = ""
+    since: Annotated[int, Meta(description="Kafka's time, ms: from then on.")] = 0
+    until: Annotated[int, Meta(description="Kafka's time, ms: before then; 0: now.")] = 0
+    status: Annotated[
+        str, Meta(pattern="^(|open|acknowledged|closed|snoozed)$", description="What people did.")
+    ] = ""
 
 
 class ListDecisions(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,9 +81,7 @@ class ListDecisions(msgspec.Struct, forbid_unknown_fields=True):
     entity: Entity
     limit: Limit = 100
     days: Annotated[int, Meta(ge=1, le=DAYS, description="Days to look back.")] = 31
-    features: Annotated[
-        str, Meta(max_length=2_000, description="Names of features to show, with commas between.")
-    ] = ""
+    features: Features = ""
     after: After = ""
 
 
@@ -102,19 +118,46 @@ class Reader(NamedTuple):
 
     def alerts(self, asked: ListAlerts) -> answers.Page:
         """Alerts, newest first by Kafka's time."""
-        _known(asked.domain)
+        known(asked.domain)
+        place: AlertPlace | None = None
         if asked.after:
             place = AlertPlace(*_from_cursor(asked.after, tuple[int, str, str]))
-            rows = self.archive.alerts_after(asked.domain, place, asked.limit)
-        else:
-            rows = self.archive.alerts(asked.domain, asked.limit)
-        last = rows[-1] if rows else None
-        onward = None if last is None else cursor((last.timestamp, last.entity, last.id))
-        return answers.Page(self._worked(asked.domain, rows), onward)
+        elif asked.until:
+            place = AlertPlace(asked.until, _LAST, "")
+        found: list[answers.Summary] = []
+        looked = 0
+        while len(found) < asked.limit and looked < LOOKED:
+            rows = self._alerts(asked.domain, place, asked.limit)
+            if not rows:
+                return answers.Page(found, None)
+            for each in self._worked(asked.domain, rows, asked.features):
+                if each.timestamp < asked.since:
+                    return answers.Page(found, None)
+                place = AlertPlace(each.timestamp, each.entity, each.id)
+                looked += 1
+                if self._is_asked_for(asked, each):
+                    found.append(each)
+                    if len(found) == asked.limit:
+                        break
+        return answers.Page(found, None if place is None else cursor(place))
+
+    def _alerts(self, domain: str, place: AlertPlace | None, limit: int) -> list[DecisionRow]:
+        if place is None:
+            return self.archive.alerts(domain, limit)
+        return self.archive.alerts_after(domain, place, limit)
+
+    @staticmethod
+    def _is_asked_for(asked: ListAlerts, one: answers.Summary) -> bool:
+        return (
+            asked.outcome in ("", one.outcome)
+            and asked.model in ("", one.model)
+            and (not asked.rule or any(reason.code == asked.rule for reason in one.reasons))
+            and asked.status in ("", status_of(one.work, now_ms()))
+        )
 
     def decisions(self, asked: ListDecisions) -> answers.Page:
         """One entity's decisions, newest event first."""
-        _known(asked.domain)
+        known(asked.domain)
         stripe = stripe_of(asked.entity, self.settings.layout_stripes)
         if asked.after:
             before = _from_cursor(asked.after, tuple[int, str])
@@ -137,7 +180,7 @@ class Reader(NamedTuple):
 
     def decision(self, asked: OneDecision) -> answers.Whole:
         """One decision with its features, versions, ledger rows and record."""
-        _known(asked.domain)
+        known(asked.domain)
         stripe = stripe_of(asked.entity, self.settings.layout_stripes)
         key = DecisionKey(stripe, asked.entity, asked.time, asked.id)
         found = self.archive.find_decisions(asked.domain, [key])
@@ -156,30 +199,28 @@ class Reader(NamedTuple):
             decision.feature_set,
             decision.model,
             decision.rules,
-            self._written(decision),
+            self.written(self.archive, Place(decision.topic, decision.partition, decision.offset)),
             self._value(decision),
         )
 
     def asides(self, asked: ListAsides) -> answers.Asides:
         """The newest records that were set aside."""
-        _known(asked.domain)
-        masked = redaction.names(self.settings.mask_fields)
-        return answers.Asides([
-            answers.Aside(
-                asked.domain, a.row.state, a.row.code, a.row.reason.strip(), a.row.component,
-                a.row.timestamp, f"{a.topic}/{a.partition}/{a.row.offset}",
-                None if a.row.raw is None else _text(redaction.mask(bytes(a.row.raw), masked)),
-            )
-            for a in self.archive.set_aside(asked.domain, asked.limit)
-        ])  # fmt: skip
+        known(asked.domain)
+        found = self.archive.set_aside(asked.domain, asked.limit)
+        return answers.Asides([aside(asked.domain, each, self.settings) for each in found])
 
-    def _worked(self, domain: str, rows: Sequence[DecisionRow]) -> list[answers.Summary]:
+    def _worked(
+        self, domain: str, rows: Sequence[DecisionRow], features: str = ""
+    ) -> list[answers.Summary]:
         """Alerts with what people did about them."""
-        return worked(self.archive, domain, [summary(domain, row) for row in rows])
+        wanted = features.split(",") if features else ()
+        found = [summary(domain, row, features=wanted) for row in rows]
+        return worked(self.archive, domain, found)
 
-    def _written(self, d: Decision) -> list[answers.Written]:
-        place = Place(d.topic, d.partition, d.offset)
-        found = endings(self.archive, place, epochs_of(self.archive, place))
+    @staticmethod
+    def written(archive: Archive, place: Place) -> list[answers.Written]:
+        """What the ledger says of a record."""
+        found = endings(archive, place, epochs_of(archive, place))
         return [
             answers.Written(
                 row.part.partition(":")[0], state, row.fragment.first, row.fragment.last,
@@ -188,12 +229,28 @@ class Reader(NamedTuple):
             for row, state in found
         ]  # fmt: skip
 
-    def _value(self, d: Decision) -> str | None:
+    def record(self, place: Place) -> Record | None:
+        """A record of Kafka, None where it has none there."""
         with self.lock:  # a source reads at one place at a time
-            found = self.source(d.topic).peek({d.partition: d.offset}).get(d.partition)
+            return (
+                self.source(place.topic).peek({place.partition: place.offset}).get(place.partition)
+            )
+
+    def _value(self, d: Decision) -> str | None:
+        found = self.record(Place(d.topic, d.partition, d.offset))
         if found is None or found.value is None:
             return None
         return _text(redaction.mask(found.value, redaction.names(self.settings.mask_fields)))
+
+
+def aside(domain: str, found: StoredAside, settings: Settings) -> answers.Aside:
+    """A stored set-aside record, masked."""
+    row, masked = found.row, redaction.names(settings.mask_fields)
+    return answers.Aside(
+        domain, row.state, row.code, row.reason.strip(), row.component, row.timestamp,
+        f"{found.topic}/{found.partition}/{row.offset}",
+        None if row.raw is None else _text(redaction.mask(bytes(row.raw), masked)),
+    )  # fmt: skip
 
 
 def summary(
@@ -209,13 +266,23 @@ def summary(
     except msgspec.MsgspecError:  # written by another version: what the columns say is shown
         return told
     told.reasons = by_weight(decision.reasons)
+    told.model = decision.model
+    told.explanations = list(decision.explanations or ())
     told.degraded = decision.degraded is True
     told.record = f"{decision.topic}/{decision.partition}/{decision.offset}"
+    told.interval = None if decision.interval is msgspec.UNSET else decision.interval
     if features:
         names = _features(domain, decision.feature_set)
         values = dict(zip(names, decision.features, strict=False))
         told.features = {name: values[name] for name in features if name in values}
     return told
+
+
+def status_of(work: Work | None, now: int) -> str:
+    """open, acknowledged, closed; or snoozed, as long as it is."""
+    if work is None:
+        return OPEN
+    return "snoozed" if work.snoozed_until > now else work.status
 
 
 def worked(people: People, domain: str, some: list[answers.Summary]) -> list[answers.Summary]:
@@ -252,7 +319,8 @@ def _from_cursor(text: str, kind: Any) -> Any:
         ) from error
 
 
-def _known(domain: str) -> None:
+def known(domain: str) -> None:
+    """Raises NotFound for another domain than there are."""
     if domain not in BY_TOPOLOGY:
         raise NotFound(f"There is no domain {domain!r}. There are: {', '.join(BY_TOPOLOGY)}.")
 

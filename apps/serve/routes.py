@@ -1,23 +1,36 @@
 """The API's questions as data: path, parameters, answer. Handlers and OpenAPI are made of them."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from apps.operate.casework import Desk
 from apps.serve import answers
+from apps.serve.export import exports
+from apps.serve.fleet import FleetReader, ListFleet
+from apps.serve.letters import letters
 from apps.serve.live import Live
+from apps.serve.operations import Operations
+from apps.serve.profile import profiles
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
-from apps.serve.route import Nothing, Route
+from apps.serve.records import records
+from apps.serve.route import Nothing, Raw, Route
 from apps.serve.writes import writes
 
 VERSION = "1"
 
 
 def routes(
-    reader: Reader, live: Live, topologies: list[answers.Topology], desk: Desk
+    reader: Reader,
+    live: Live,
+    topologies: list[answers.Topology],
+    desk: Desk,
+    operations: Operations,
+    root: Path,
 ) -> list[Route]:
     """All questions there are."""
+    fleet = FleetReader(reader.archive)
     return [
         Route("/v1/streams", Nothing, list[answers.Stream],
               "The topologies, their topics and which outcomes are alerts.",
@@ -37,15 +50,27 @@ def routes(
         Route("/v1/decision", OneDecision, answers.Whole,
               "One decision whole: features, reasons, versions, ledger, and the record.",
               reader.decision),
+        Route("/v1/fleet", ListFleet, answers.Fleet,
+              "The machines that are known, each as of its newest reading.", fleet.fleet),
+        Route("/v1/operations", Nothing, answers.Operations,
+              "The tasks that run, what each has done, and the settings with their source.",
+              operations.operations),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
         *writes(desk),
+        *records(reader, root, desk.clock),
+        *letters(reader, desk.clock),
+        *profiles(reader, desk.clock),
+        *exports(reader),
     ]  # fmt: skip
 
 
 def openapi(all_routes: list[Route]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the routes."""
-    kinds = [answers.Problem, *(kind for r in all_routes for kind in (r.answer, r.body) if kind)]
+    kinds = [
+        answers.Problem,
+        *(kind for r in all_routes for kind in (r.answer, r.body) if kind not in (None, Raw)),
+    ]
     schemas, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
@@ -66,7 +91,8 @@ def openapi(all_routes: list[Route]) -> dict[str, Any]:
 
 def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     wrong = _json(of[str(answers.Problem)])
-    good: dict[str, Any] = {"description": "The answer.", "content": _json(of[str(route.answer)])}
+    content = _RAW if route.answer is Raw else _json(of[str(route.answer)])
+    good: dict[str, Any] = {"description": "The answer.", "content": content}
     if route.versioned:
         good["headers"] = {
             "ETag": {"schema": {"type": "string"}, "description": "The version, for If-Match."}
@@ -84,10 +110,12 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
         "responses": {"200": good} | problems,
     }
     if route.body:
-        told["requestBody"] = {"required": True, "content": _json(of[str(route.body)])}
+        content = _RAW if route.body is Raw else _json(of[str(route.body)])
+        told["requestBody"] = {"required": True, "content": content}
     return told
 
 
+_RAW = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _OF_WRITES = (412, 413, 415, 428)
 _PROBLEMS = {
     401: "No token, or one that holds no more.", 403: "The role has no such right.",

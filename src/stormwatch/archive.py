@@ -81,5 +81,9 @@ class Archive(Store, People, Protocol):
         `since` (ms) on, newest first. Each period between the two is a request: see
         `layout.period_h`."""
 
+    def newest_decisions(self, domain: str, each: int, limit: int) -> dict[str, list[DecisionRow]]:
+        """Of each entity that has a state, its newest `each` decisions, newest first: those of the
+        period of its newest event. At most `limit` entities, in no order: two reads for each."""
+
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """Every stored decision, in no order. Reads the whole table: for audits."""

@@ -121,6 +121,36 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     weight: float = 0.0
 
 
+class Contribution(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one feature, sensor or rule adds to a score."""
+
+    of: str  # the feature's or sensor's name, or the rule's id
+    amount: float  # in the unit of its explanation
+    text: str  # a sentence, without its full stop: the value, and what is normal
+    value: float | None = None
+    normal: tuple[float, float] | None = None
+    """Between which values it usually is of this very customer or machine, in the value's unit."""
+
+
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a score came about: `base`, the amounts of all `parts` and `rest` add up to it.
+
+    One schema for models, rules and detectors. See docs/reasons.md.
+    """
+
+    by: str  # "model", "rules" or "surprise"
+    unit: str
+    """log-odds (of a probability), probability, cycles, decades (of surprise), weight (of rules)"""
+    base: float  # what it would be if nothing were known
+    parts: tuple[Contribution, ...]  # largest first
+    rest: float = 0.0  # of all that is not among the parts
+
+    @property
+    def total(self) -> float:
+        """What all adds up to: the score in `unit`, within 1e-6."""
+        return self.base + sum(part.amount for part in self.parts) + self.rest
+
+
 class Learned(msgspec.Struct, frozen=True):
     """What became known of an earlier event of the same entity."""
 
@@ -178,6 +208,11 @@ class Decision(msgspec.Struct, frozen=True):
     calibrated; in its unit. Left out where the model gives none."""
     shadow: tuple[Shadow, ...] | msgspec.UnsetType = msgspec.UNSET
     """What versions in the state shadow say of it. Left out where there is none."""
+    explanations: tuple[Explanation, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of an alert: how its scores came about. Left out of all else."""
+    rates: str | msgspec.UnsetType = msgspec.UNSET
+    """Version of the reference rates that amounts were compared by. Left out where none was
+    needed, the currency being worth a euro or nearly."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -252,6 +287,7 @@ OUT_OF_DISTRIBUTION = "out_of_distribution"
 SHADOW_RULE = "shadow_rule"
 SNOOZED = "snoozed_rule"
 LABELLED = "labelled"
+NO_RATE = "no_rate"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
     "--learn-only or older than the setting <domain>.live_from",
@@ -264,6 +300,8 @@ NOTES = {
     SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",
+    NO_RATE: "payments in a currency without a reference rate: their amounts are compared with "
+    "nothing, and the model alone declines none. Add a rate to the file of the setting fraud.rates",
     LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",
     IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
 }

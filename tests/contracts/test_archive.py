@@ -2,12 +2,14 @@
 
 import uuid
 
+import msgspec
 import pytest
 
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, AlertPlace, Archive, LetterAct
 from stormwatch.errors import StoreUnavailable
-from stormwatch.records import Fragment
+from stormwatch.records import Fragment, StateRow
+from stormwatch.state.envelope import VERSION, Envelope
 from stormwatch.state.write_timestamps import outcome_stamp
 from tests.contracts.store_rows import (
     DAY,
@@ -120,6 +122,24 @@ def test_the_newest_decisions_of_one_entity(archive: Archive, name: str) -> None
     assert archive.decisions_of(name, 0, "a/b", NOW - 30 * DAY, last, 7) == rows[7:14]
     assert archive.decisions_of(name, 0, "a/b", rows[9].time, last, 7) == rows[7:10]
     assert archive.decisions_of(name, 0, "a/d", NOW - 30 * DAY, beyond, 7) == []
+
+
+def test_of_each_entity_with_a_state_its_newest_decisions(archive: Archive, name: str) -> None:
+    rows = [
+        decision(i, stripe=0, entity=f"a/{i % 3}", time=NOW - i * 60_000) for i in range(12)
+    ]  # fmt: skip
+    archive.write_outcomes(outcomes(name, rows))
+    assert archive.newest_decisions(name, 2, 10) == {}
+    states = [
+        StateRow(0, f"a/{i}", msgspec.msgpack.encode(
+            Envelope(VERSION, 1, [], NOW - i * 60_000, b"", None)
+        ), 1) for i in range(2)
+    ]  # fmt: skip
+    archive.write_states(name, states)
+    assert archive.newest_decisions(name, 2, 10) == {
+        f"a/{i}": [row for row in rows if row.entity == f"a/{i}"][:2] for i in range(2)
+    }
+    assert len(archive.newest_decisions(name, 1, 1)) == 1
 
 
 def test_a_store_that_is_down_is_told_by_every_call() -> None:

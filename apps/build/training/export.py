@@ -1,4 +1,4 @@
-"""A trained model as a folder that `stormwatch.models.load` reads.
+"""Trained trees as `stormwatch.models.trees` scores them, and the folder that `load` reads.
 
 An export is right or refused: a booster whose output is more than the sum of its leaves (averaged,
 linear leaves, another link, several classes) is refused by name, and every export is scored beside
@@ -15,10 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.build.training.parted import Grown, parted
 from stormwatch.errors import ModelError
 from stormwatch.models import NoModel, networks
 from stormwatch.models.card import Card
-from stormwatch.models.trees import ZERO, Tree, Trees, TreesModel, encode
+from stormwatch.models.trees import AS_ZERO, LEFT, RIGHT, ZERO, Tree, Trees, TreesModel, encode
 
 OBJECTIVES: dict[str, frozenset[str]] = {
     "logistic": frozenset({"binary", "cross_entropy"}),
@@ -40,16 +41,26 @@ def from_lightgbm(booster: Any, link: Literal["logistic", "identity"]) -> Trees:
     """The trees of a LightGBM booster; `link` is "logistic" for a probability, else "identity".
 
     Raises ModelError, saying where and why, for a booster that cannot be told by trees of numbers
-    alone (categories, missing values, linear leaves, random forests, classes, other objectives),
+    alone (categories, zeros as missing, linear leaves, random forests, classes, other objectives),
     and where the export scores any row otherwise than the booster.
     """
     dump = booster.dump_model()
     _check(dump, link)
-    trees = [_tree(info["tree_structure"], at) for at, info in enumerate(dump["tree_info"])]
-    features = dump["max_feature_idx"] + 1
-    made: Trees = msgspec.convert([link, 0.0, features, trees], Trees)
-    _compare(booster.predict, made, _COMMON, "booster")
+    grown = [_tree(info["tree_structure"], at) for at, info in enumerate(dump["tree_info"])]
+    made = ensemble(link, 0.0, dump["max_feature_idx"] + 1, grown)
+    compare(booster.predict, made, COMMON, "booster")
     return made
+
+
+def ensemble(
+    link: Literal["logistic", "identity"], bias: float, features: int, grown: Iterable[Grown],
+    zero: float = ZERO,
+) -> Trees:  # fmt: skip
+    """Of trees of any size: those of more leaves than can be scored become several."""
+    parts = [part for each in grown for part in parted(each)]
+    missing = [part.missing for part in parts]
+    kept = missing if any(map(any, missing)) else []
+    return Trees(link, float(bias), features, [part.tree for part in parts], kept, zero)
 
 
 def from_forest(forest: Any) -> Trees:
@@ -67,33 +78,34 @@ def from_forest(forest: Any) -> Trees:
             "RandomForestClassifier of one output with two classes. Train one."
         )
     count = len(forest.estimators_)
-    trees = [_grown(each.tree_, count) for each in forest.estimators_]
-    made = Trees("identity", 0.0, int(forest.n_features_in_), trees)
+    grown = [_grown(each.tree_, count) for each in forest.estimators_]
+    made = ensemble("identity", 0.0, int(forest.n_features_in_), grown)
     common = [0.0, -0.0, 1.0, -1.0, 1e30, -1e30]
-    _compare(lambda rows: forest.predict_proba(rows)[:, 1], made, common, "forest")
+    compare(lambda rows: forest.predict_proba(rows)[:, 1], made, common, "forest")
     return made
 
 
-def _grown(of: Any, count: int) -> Tree:
+def _grown(of: Any, count: int) -> Grown:
     """One tree of a forest of `count`."""
-    tree = Tree([], [], [], [], [])
+    tree = Tree([], [], [], [], [], [])
     places: dict[int, int] = {}
     for node in range(of.node_count):
         if of.children_left[node] < 0:
             places[node] = -1 - len(tree.value)
             tree.value.append(float(of.value[node, 0, 1]) / count)
+            tree.cover.append(float(of.weighted_n_node_samples[node]))
         else:
             places[node] = len(tree.feature)
             tree.feature.append(int(of.feature[node]))
-            tree.threshold.append(_of_doubles(float(of.threshold[node])))
+            tree.threshold.append(of_doubles(float(of.threshold[node])))
     for node in range(of.node_count):
         if of.children_left[node] >= 0:
             tree.left.append(places[int(of.children_left[node])])
             tree.right.append(places[int(of.children_right[node])])
-    return tree
+    return Grown(tree, [AS_ZERO] * len(tree.feature))
 
 
-def _of_doubles(threshold: float) -> float:
+def of_doubles(threshold: float, zero: float = ZERO) -> float:
     """The greatest double that is not above `threshold` once it is rounded to 32 bits."""
     single = np.float32(threshold)
     if float(single) > threshold:
@@ -101,7 +113,7 @@ def _of_doubles(threshold: float) -> float:
     middle = (float(single) + float(np.nextafter(single, np.float32(np.inf)))) / 2
     if np.float32(middle) > single:
         middle = float(np.nextafter(middle, -np.inf))
-    return middle if abs(middle) > ZERO else 0.0  # what is nearer to 0 is scored as 0
+    return middle if abs(middle) > zero else 0.0  # what is nearer to 0 is scored as 0
 
 
 def _check(dump: dict[str, Any], link: str) -> None:
@@ -133,8 +145,8 @@ def _refused(why: str, mend: str, who: str = "booster") -> ModelError:
     return ModelError(f"The {what} cannot be exported: {why}. {mend}.")
 
 
-def _tree(root: dict[str, Any], number: int) -> Tree:
-    tree = Tree([], [], [], [], [])
+def _tree(root: dict[str, Any], number: int) -> Grown:
+    tree, missing = Tree([], [], [], [], [], []), list[int]()
 
     def add(node: dict[str, Any]) -> int:
         if "leaf_value" in node:
@@ -143,17 +155,19 @@ def _tree(root: dict[str, Any], number: int) -> Tree:
                     f"tree {number} has linear leaves (linear_tree)", "Train with linear_tree=false"
                 )
             tree.value.append(node["leaf_value"])
+            tree.cover.append(float(node.get("leaf_count", 0)))
             return -len(tree.value)
-        if node["decision_type"] != "<=" or node["missing_type"] != "None":
+        if node["decision_type"] != "<=" or node["missing_type"] not in ("None", "NaN"):
             raise _refused(
                 f"tree {number} splits feature {node['split_feature']} by {node['decision_type']!r}"
                 f", missing values as {node['missing_type']!r}",
-                "Features are numbers that are always there: train with use_missing=false, without "
-                "zero_as_missing and categorical_feature",
+                "Features are numbers: train without zero_as_missing and categorical_feature",
             )
         here = len(tree.feature)
         tree.feature.append(node["split_feature"])
         tree.threshold.append(node["threshold"])
+        side = LEFT if node["default_left"] else RIGHT
+        missing.append(AS_ZERO if node["missing_type"] == "None" else side)
         tree.left.append(0)
         tree.right.append(0)
         tree.left[here] = add(node["left_child"])
@@ -161,24 +175,27 @@ def _tree(root: dict[str, Any], number: int) -> Tree:
         return here
 
     add(root)
-    return tree
+    return Grown(tree, missing)
 
 
-def _compare(predict: Callable[[Floats], Any], trees: Trees, common: list[float], who: str) -> None:
+def compare(
+    predict: Callable[[Floats], Any], trees: Trees, common: list[float], who: str,
+    tolerance: float = TOLERANCE,
+) -> None:  # fmt: skip
     """Raises ModelError where the export has another score than `who`, by `predict`."""
     try:
         model = TreesModel(NoModel.card, trees)
     except ValueError as error:
-        mend = "Train with 64 leaves a tree or fewer (num_leaves, max_leaf_nodes), a smaller rate"
+        mend = "Train with fewer leaves a tree (num_leaves, max_leaf_nodes), a smaller rate"
         raise _refused(str(error), mend, who) from error
-    rows = _telling_rows(trees, common)
+    rows = telling_rows(trees, common)
     theirs = np.asarray(predict(rows), dtype=np.float64)
     apart = np.abs(np.array(model.predict(rows)) - theirs) / np.maximum(1.0, np.abs(theirs))
     worst = int(np.argmax(apart))
-    if not apart[worst] <= TOLERANCE:
+    if not apart[worst] <= tolerance:
         row = ", ".join(f"{value:g}" for value in rows[worst].tolist())
         raise _refused(
-            f"of {len(rows)} rows {int((apart > TOLERANCE).sum())} get another score than the "
+            f"of {len(rows)} rows {int((apart > tolerance).sum())} get another score than the "
             f"{who}'s, most of all ({row}): the {who} gives {theirs[worst]:.9g}, the export "
             f"{model.predict(rows[worst : worst + 1])[0]:.9g}",
             "Train trees of a supported kind, or report this as a bug",
@@ -186,10 +203,10 @@ def _compare(predict: Callable[[Floats], Any], trees: Trees, common: list[float]
         )
 
 
-_COMMON = [0.0, -0.0, np.nan, 1e300, -1e300, np.inf, -np.inf, 1e-40, -1e-40, 1.0, -1.0]
+COMMON = [0.0, -0.0, np.nan, 1e300, -1e300, np.inf, -np.inf, 1e-40, -1e-40, 1.0, -1.0]
 
 
-def _telling_rows(trees: Trees, common: list[float] = _COMMON) -> Floats:
+def telling_rows(trees: Trees, common: list[float] = COMMON) -> Floats:
     """Rows in which each feature takes, in turn, all that can tell: `common`, such as zeros, NaN
     and extremes, the thresholds of its own splits and their neighbours."""
     rng = np.random.default_rng(0)

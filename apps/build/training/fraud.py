@@ -18,16 +18,18 @@ from typing import NamedTuple
 import lightgbm
 import numpy as np
 
+from apps.build.training.budget import GENUINE_DECLINED, REVIEW_SHARE, above
 from apps.build.training.export import from_lightgbm, libraries, save
 from apps.build.training.metrics import average_precision, precision_at_top, roc_auc
 from apps.build.training.payments import Floats, Rows, handbook, rows_of, simulated
 from apps.data.generate.transactions import Fraud
 from stormwatch.domains.fraud import Fraud as Domain
 from stormwatch.domains.fraud import terminals
-from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURE_SET
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.errors import SettingsError
 from stormwatch.models import Card, load
 from stormwatch.models.distribution import describe
+from stormwatch.own_features import OwnFeatures
 
 TRAIN, CHOOSE, TEST = 75, 15, 15
 """Days of each part, in this order of time."""
@@ -44,11 +46,10 @@ class Budget(NamedTuple):
 
     reviews_a_day: float | None = None
     """Payments that people look at; None: REVIEW_SHARE of all payments."""
-    genuine_declined: float = 0.0001
+    genuine_declined: float = GENUINE_DECLINED
     """Share of the genuine payments that may be declined."""
 
 
-REVIEW_SHARE = 0.003
 GENUINE_ONE_IN = 3
 """Of the genuine payments so many one in is learned from, and counts for all: they are many."""
 WITHOUT_TERMINALS = 0.15
@@ -62,8 +63,11 @@ def train_fraud(
     *,
     customers: int = 5_000,
     budget: Budget | None = None,
+    own: OwnFeatures | None = None,
 ) -> Card:
     """Train and write the model folder `out`; its card tells how good it is on later days.
+
+    `own`: a user's features, beside the domain's.
 
     Raises SettingsError where `data` holds no Handbook transactions.
     """
@@ -78,7 +82,9 @@ def train_fraud(
     else:
         source = handbook(data)
         words = "Fraud Detection Handbook, simulated transactions (Le Borgne et al.)"
-    rows = rows_of(source)
+    judge = Domain(own=own)
+    names, feature_set = judge.feature_names, judge.feature_set
+    rows = rows_of(source, judge=judge)
     if rows.day[-1] < days - 1:
         raise SettingsError(f"{data} spans {rows.day[-1] + 1} days; training needs {days}.")
     _blank_terminals(rows, seed)
@@ -95,7 +101,7 @@ def train_fraud(
     thresholds = _thresholds(np.asarray(booster.predict(choose.features)), choose, budget)
     save(
         out, from_lightgbm(booster, "logistic"), name="fraud", framework="LightGBM",
-        target="probability of fraud", feature_set=FEATURE_SET, feature_names=FEATURE_NAMES,
+        target="probability of fraud", feature_set=feature_set, feature_names=names,
         thresholds=thresholds,
         split=(
             f"by time: {TRAIN} days train from the first transaction on, {CHOOSE} choose "
@@ -116,14 +122,15 @@ def train_fraud(
             f"thresholds: {_words(budget)}",
         ),
     )  # fmt: skip
-    return load(out, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES).card
+    return load(out, feature_set=feature_set, feature_names=names).card
 
 
 def _blank_terminals(rows: Rows, seed: int) -> None:
     """Of some customers nothing is known of terminals, in place: a model for those without too."""
     customers = np.random.default_rng(seed).random(int(rows.customer.max()) + 1)
     first = FEATURE_NAMES.index(terminals.NAMES[0])
-    rows.features[customers[rows.customer] < WITHOUT_TERMINALS, first:] = terminals.UNKNOWN
+    there = slice(first, first + len(terminals.NAMES))
+    rows.features[customers[rows.customer] < WITHOUT_TERMINALS, there] = terminals.UNKNOWN
 
 
 def _thresholds(score: Floats, choose: Rows, budget: Budget) -> dict[str, float]:
@@ -133,15 +140,9 @@ def _thresholds(score: Floats, choose: Rows, budget: Budget) -> dict[str, float]
         if budget.reviews_a_day is None
         else (budget.reviews_a_day * len(np.unique(choose.day)) / len(score))
     )
-    review = _above(score, wanted)
-    decline = _above(score[choose.label == 0], budget.genuine_declined)
+    review = above(score, wanted)
+    decline = above(score[choose.label == 0], budget.genuine_declined)
     return {"review": review, "decline": max(decline, review)}
-
-
-def _above(score: Floats, share: float) -> float:
-    """The least score, of six decimals, that no greater share than this has or exceeds."""
-    limit = float(np.quantile(score, max(0.0, 1 - share), method="higher"))
-    return min(1.0, max(1e-6, float(np.floor(limit * 1e6) + 1) / 1e6))
 
 
 def _metrics(score: Floats, test: Rows, thresholds: dict[str, float]) -> dict[str, float]:

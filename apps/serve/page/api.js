@@ -1,17 +1,49 @@
-// What the server is asked. An answer that is no answer is thrown with the server's own sentence.
+// What the server is asked and told. An answer that is none is thrown with the server's own sentence.
 
-/** The answer to a question of the API. */
-export async function ask(path, parameters) {
-  const query = new URLSearchParams(parameters ?? {}).toString();
+/** No answer: `status` 0 where nobody answered; `told` is what the server said. */
+export class Refused extends Error {
+  constructor(message, status, told) {
+    super(message);
+    this.status = status;
+    this.told = told ?? {};
+  }
+}
+
+async function asked(path, options) {
   let response;
   try {
-    response = await fetch(`v1/${path}${query && `?${query}`}`);
+    response = await fetch(`v1/${path}`, options);
   } catch {
-    throw new Error("The server does not answer. Is ./stormwatch serve still running?");
+    throw new Refused("The server does not answer. Is ./stormwatch serve still running?", 0);
   }
-  const told = await response.json();
-  if (!response.ok) throw new Error(told.error);
+  const told = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    throw new Refused(told.error ?? `The server answered ${response.status}.`, response.status, told);
+  }
   return told;
+}
+
+/** The answer to a question of the API. */
+export function ask(path, parameters) {
+  const query = new URLSearchParams(parameters ?? {}).toString();
+  return asked(path + (query && `?${query}`));
+}
+
+let described = null;
+
+/** The answer; null where this server has no such question. */
+export async function askIfThere(path, parameters) {
+  described ??= fetch("openapi.json").then((response) => response.json());
+  const { paths } = await described;
+  return paths[`/v1/${path}`]?.get ? ask(path, parameters) : null;
+}
+
+/** Write: a body that is no text goes as JSON. `seen`: the version that was looked at. */
+export function tell(method, path, body, seen) {
+  const plain = typeof body === "string";
+  const headers = { "X-Stormwatch": "1", "Content-Type": plain ? "text/plain" : "application/json" };
+  if (seen !== undefined) headers["If-Match"] = `"${seen}"`;
+  return asked(path, { method, headers, keepalive: true, body: plain ? body : JSON.stringify(body) });
 }
 
 /** Call `newer(part, state)` for each part of the state that is new, `lost(since)` while unconnected. */

@@ -1,43 +1,63 @@
 // The page: views by the address behind #, one stream of news for all of them.
 import { ask, follow } from "./api.js";
+import { release } from "./charts.js";
 import { h, put } from "./dom.js";
 import { at } from "./format.js";
 import { decisionView } from "./views/decision.js";
+import { fraud } from "./views/fraud.js";
+import { machines } from "./views/machines.js";
 import { now } from "./views/now.js";
+import { operations } from "./views/operations.js";
+import { posts } from "./views/posts.js";
 import { quality } from "./views/quality.js";
-import { queue } from "./views/queue.js";
+import { recommendations } from "./views/recommendations.js";
+import { rules } from "./views/rules.js";
+import { tour } from "./views/tour.js";
 
 const VIEWS = {
   now: ["Now", () => now],
-  fraud: ["Fraud", () => queue("fraud", "Payments to look at")],
-  machines: ["Machines", () => queue("maintenance", "Machines in trouble")],
-  quality: ["Data quality", (domain) => quality(domain)],
+  fraud: ["Fraud", () => fraud],
+  machines: ["Machines", () => machines],
+  posts: ["Posts", () => posts],
+  recommendations: ["Recommendations", () => recommendations],
+  rules: ["Rules and models", (domain) => rules(domain)],
+  quality: ["Data quality", (domain, code) => quality(domain, code)],
+  operations: ["Operations", () => operations],
+  try: ["Try it", () => tour],
   decision: [null, (...which) => decisionView(...which)],
 };
+const NAMED = Object.keys(VIEWS).filter((name) => VIEWS[name][0]);
+const HELP = [["j k", "next and last in a list"], ["Enter", "the chosen one alone"], ["Esc", "close it"], ["/", "search"],
+  ["f c", "confirm as fraud, clear"], ["s", "snooze for 24 h"], ["n", "note"], ["a", "hand over"], ["r", "a machine is repaired"],
+  ["u", "undo"], ["o", "order of the list"], ["?", "this help"]];
 const main = document.getElementById("main");
 const state = document.getElementById("state");
-const page = { parts: {}, streams: [], alerting: new Set() };
+const page = { parts: {}, streams: [], alerting: new Set(), last: "#now" };
 let shown = {}, turn = 0;
 
 async function show() {
   const [name, ...rest] = (location.hash.slice(1) || "now").split("/").map(decodeURIComponent);
-  const [, make] = VIEWS[name] ?? VIEWS.now;
-  put(document.getElementById("nav"), Object.entries(VIEWS).filter(([, [title]]) => title).map(([key, [title]]) =>
-    h("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, title)));
-  document.title = `${VIEWS[name]?.[0] ?? "Decision"} · Stormwatch`;
+  const [title, make] = VIEWS[name] ?? VIEWS.now;
+  put(document.getElementById("nav"), NAMED.map((key) =>
+    h("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, VIEWS[key][0])));
+  document.title = `${title ?? "Decision"} · Stormwatch`;
+  if (title) page.last = `#${name}`;
   const mine = ++turn;
+  shown.leave?.();
   shown = {};
   const root = h("div");
   try {
     const view = await make(...rest)(root, page);
-    if (mine !== turn) return; // another view was chosen meanwhile
+    if (mine !== turn) return view.leave?.(); // another view was chosen meanwhile
     put(main, root);
     shown = view;
     for (const [part, told] of Object.entries(page.parts)) shown.part?.(part, told);
   } catch (error) {
     if (mine !== turn) return;
-    put(main, h("p", { class: "notice broken" }, error.message), h("p", {}, h("a", { href: "#now" }, "Back to Now")));
+    put(main, h("p", { class: "notice broken" }, error.message),
+      h("p", {}, h("button", { onclick: show }, "Ask again"), " ", h("a", { href: "#now" }, "Back to Now")));
   }
+  release();
 }
 
 function well() {
@@ -46,31 +66,37 @@ function well() {
   main.classList.toggle("stale", Boolean(trouble?.said));
   state.classList.toggle("bad", Boolean(trouble?.said || lost.length));
   if (trouble?.said) put(state, `Since ${at(trouble.since)}: ${trouble.said}`);
-  else if (lost.length) put(state, `The ledger of ${lost.map((l) => l.topic).join(", ")} is not sound`);
+  else if (lost.length) put(state, h("a", { href: "#quality" }, `The ledger of ${lost.map((l) => l.topic).join(", ")} is not sound`));
   else if (rates?.at) put(state, `${at(rates.at)} all is well`);
 }
 
 function keys(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.("input, textarea, select")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
   const help = document.getElementById("help");
-  const index = "1234".indexOf(event.key);
+  const index = "123456789".indexOf(event.key);
   if (event.key === "?") help.open ? help.close() : help.showModal();
-  else if (index >= 0) location.hash = Object.keys(VIEWS)[index];
+  else if (help.open) return;
+  else if (index >= 0 && index < NAMED.length) location.hash = NAMED[index];
   else if (!shown.keys?.(event.key)) return;
   event.preventDefault();
 }
 
 function helpText() {
-  const rows = [["1 2 3 4", "views"], ["j k", "next and last alert"], ["Enter", "the alert alone"],
-    ["?", "this help"], ["Esc", "close"]];
+  const rows = [[NAMED.map((_, i) => i + 1).join(" "), NAMED.map((name) => VIEWS[name][0]).join(", ")], ...HELP];
   put(document.getElementById("help"), h("h1", { id: "help-title" }, "Keys"),
-    h("dl", {}, rows.map(([key, what]) => [h("dt", {}, key.split(" ").map((k) => [h("kbd", {}, k), " "])), h("dd", {}, what)])));
+    h("dl", {}, rows.map(([key, what]) => [h("dt", {}, key.split(" ").map((k) => [h("kbd", {}, k), " "])), h("dd", {}, what)])),
+    h("p", { class: "small quiet" }, "Times are of this browser's clock; point at one to read UTC."));
 }
 
 async function start() {
   helpText();
   addEventListener("keydown", keys);
   addEventListener("hashchange", show);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   try {
     page.streams = await ask("streams");
     page.alerting = new Set(page.streams.flatMap((s) => s.alert_outcomes));

@@ -8,10 +8,29 @@ const clock = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit", minute: "2-digit", second: "2-digit",
 });
 
+const hm = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const dm = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+export const clockShort = (time) => hm.format(time);
+export const dayShort = (time) => dm.format(time);
 export const count = (n) => whole.format(n);
 export const rate = (n) => `${n < 10 ? short.format(n) : whole.format(n)}/s`;
 export const ms = (n) => (n === null || n === undefined ? "–" : `${whole.format(n)} ms`);
 export const at = (time) => clock.format(time);
+
+/** How long ago, or how long it took, in one unit: 45 s, 14 min, 3 h, 2 days. */
+export function age(ms) {
+  const s = Math.max(ms, 0) / 1000;
+  if (s < 90) return `${Math.round(s)} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  return s < 129_600 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
+}
+
+/** "1 payment", "3 payments". */
+export const many = (n, one, more = `${one}s`) => `${whole.format(n)} ${n === 1 ? one : more}`;
+
+/** A share, where there is one. */
+export const share = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(x > 0.1 || x === 0 ? 0 : 1)} %`);
 
 /** A moment in the reader's zone; UTC at hand. The day is shown where it is not today. */
 export function moment(time) {

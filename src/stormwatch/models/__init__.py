@@ -36,9 +36,9 @@ class Model(Protocol):
     def predict(self, rows: "Sequence[tuple[float, ...]] | NDArray[np.float64]") -> list[float]:
         """One score for each row, in order, unrounded; row i depends on row i alone.
 
-        A row holds finite values in the order of `card.feature_names`. An empty batch gives an
-        empty list. A row of which there is no score gets nan. Raises ValueError where the number
-        of values is another.
+        A row holds finite values in the order of `card.feature_names`; of a sequence
+        `card.window` times as many, the oldest first. An empty batch gives an empty list. A row of
+        which there is no score gets nan. Raises ValueError where the number of values is another.
         """
 
 
@@ -91,7 +91,15 @@ def _blend(card: Card, artefact: bytes) -> Model:
     return networks.BlendModel(card, networks.decode(artefact))
 
 
-KINDS: dict[str, Callable[[Card, bytes], Model]] = {"trees": _trees, "blend": _blend}
+def _onnx(card: Card, artefact: bytes) -> Model:
+    from stormwatch.models import onnx
+
+    return onnx.OnnxModel(card, artefact)
+
+
+KINDS: dict[str, Callable[[Card, bytes], Model]] = {
+    "trees": _trees, "blend": _blend, "onnx": _onnx,
+}  # fmt: skip
 """By `card.kind`. A loader imports its engine itself and raises ValueError for a bad artefact."""
 
 
@@ -133,7 +141,7 @@ def load(
         )  # fmt: skip
     try:
         model = KINDS[card.kind](card, artefact)
-        model.predict([(0.0,) * len(card.feature_names)])
+        model.predict([(0.0,) * (len(card.feature_names) * card.window)])
     except (ValueError, msgspec.DecodeError) as error:
         raise ModelError(f"{path} cannot be scored: {error}. Restore it or {_TRAIN}") from error
     return model

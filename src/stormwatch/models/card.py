@@ -32,6 +32,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     interval: Interval | None = None  # around its estimates; None: it gives none
     distribution: bytes = b""
     """Of the training rows, see `stormwatch.models.distribution`; empty: no row is ever marked."""
+    window: int = 1
+    """How many rows of an entity one score is of, the newest last: a sequence where above 1."""
+    measured: dict[str, float] = {}
+    """Of a model that was brought (`./stormwatch model add`): what was measured of its file."""
 
     def threshold(self, outcome: str, unit: str, command: str) -> float:
         """Of that outcome. Raises ModelError, with the unit and how to train, if there is none."""

@@ -13,7 +13,7 @@ depend on the size of the batch or on how numpy splits a sum.
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,11 +21,16 @@ from numpy.typing import NDArray
 
 from stormwatch.models.card import Card
 
+if TYPE_CHECKING:
+    from stormwatch.models.contributions import Parts
+    from stormwatch.models.tree_contributions import TreeParts
+
 MAX_LEAVES = 64
 """Of one tree: a bit each."""
 
 ZERO = float(np.float32(1e-35))
 """As LightGBM has it, which puts thresholds there to split zeros from other values."""
+AS_ZERO, LEFT, RIGHT = 0, 1, 2
 _QUANTUM = 2.0**-36
 _BOUND = 2.0**16
 """Of the sum of the trees' greatest values; below it sums of multiples of _QUANTUM are exact."""
@@ -42,6 +47,9 @@ class Tree(msgspec.Struct, frozen=True, array_like=True):
     left: list[int]
     right: list[int]
     value: list[float]  # of the leaves
+    cover: list[float] = []
+    """Of the leaves, how many training rows came there, or their weight; [] of a tree that was kept
+    before there was this field. Scores do not depend on it, contributions do."""
 
 
 class Trees(msgspec.Struct, frozen=True, array_like=True):
@@ -51,6 +59,10 @@ class Trees(msgspec.Struct, frozen=True, array_like=True):
     bias: float
     features: int  # how many values a row has
     trees: list[Tree]
+    missing: list[list[int]] = []
+    """Where NaN goes at each node of each tree: one of AS_ZERO, LEFT, RIGHT. None: AS_ZERO."""
+    zero: float = ZERO
+    """What is no farther from 0 counts as 0."""
 
 
 class TreesModel:
@@ -61,6 +73,8 @@ class TreesModel:
 
     def __init__(self, card: Card, trees: Trees) -> None:
         self.card = card
+        self._whole = trees
+        self._parts: TreeParts | None = None
         self._features = trees.features
         self._logistic = trees.link == "logistic"
         self._bias = _exact(trees.bias)
@@ -70,13 +84,18 @@ class TreesModel:
         self._mask = np.dtype(f"u{next(b for b in (1, 2, 4, 8) if size <= 8 * b)}")
         self._first = np.arange(len(trees.trees), dtype=np.int64) * size
         self._values = np.zeros(len(trees.trees) * size)
-        tests: list[tuple[int, float, int, int]] = []  # feature, threshold, tree, leaves ruled out
+        tests: list[_Test] = []
         bound = abs(self._bias)
+        if trees.missing and list(map(len, trees.missing)) != [len(t.feature) for t in trees.trees]:
+            raise ValueError("what is said of missing values does not fit the trees")
+        self._zero = trees.zero
+        self._tells_missing = any(map(any, trees.missing))
         for number, tree in enumerate(trees.trees):
             ruled, order = _tests(tree, trees.features)
+            missing = trees.missing[number] if trees.missing else [AS_ZERO] * len(ruled)
             tests += [
-                (f, t, number, out)
-                for f, t, out in zip(tree.feature, tree.threshold, ruled, strict=True)
+                _Test(f, t, number, out, m == RIGHT or (m == AS_ZERO and t < 0.0))
+                for f, t, out, m in zip(tree.feature, tree.threshold, ruled, missing, strict=True)
             ]
             leaves = [_exact(tree.value[leaf]) for leaf in order]
             self._values[number * size : number * size + len(leaves)] = leaves
@@ -90,23 +109,34 @@ class TreesModel:
     def predict(self, rows: Sequence[tuple[float, ...]] | NDArray[np.float64]) -> list[float]:
         """One score a row, in order; each depends on its own row alone.
 
-        NaN, and what is nearer to 0 than ZERO, counts as 0. Raises ValueError where a row has
-        another number of values.
+        What is nearer to 0 than the trees tell apart counts as 0, and so does NaN where they do not
+        say where it goes. Raises ValueError where a row has another number of values.
         """
         if not len(rows):
             return []
         columns = np.asarray(rows, dtype=np.float64).T
         if len(columns) != self._features:
             raise ValueError(f"rows have {len(columns)} values; the model takes {self._features}")
-        columns = np.where(np.abs(columns) > ZERO, columns, 0.0)
+        lacking = np.isnan(columns) if self._tells_missing else None
+        columns = np.where(np.abs(columns) > self._zero, columns, 0.0)
         alive = np.full((columns.shape[1], len(self._first)), self._every, dtype=self._mask)
         for feature, thresholds, table in self._tables:
             rank = thresholds.searchsorted(columns[feature])
+            if lacking is not None:
+                rank[lacking[feature]] = len(thresholds) + 1
             np.bitwise_and(alive, table.take(rank, axis=0), out=alive)
         below = np.bitwise_and(np.subtract(alive, self._one), np.invert(alive))
         leaf = np.bitwise_count(below) + self._first
         sums: list[float] = (self._values.take(leaf).sum(axis=1) + self._bias).tolist()
         return [_logistic(x) for x in sums] if self._logistic else sums
+
+    def explain(self, row: Sequence[float] | NDArray[np.float64]) -> "Parts":
+        """What each feature adds to a row's score; see `tree_contributions`, made at the first."""
+        if self._parts is None:
+            from stormwatch.models.tree_contributions import TreeParts
+
+            self._parts = TreeParts(self._whole)
+        return self._parts.of(row)
 
 
 def _logistic(x: float) -> float:
@@ -147,20 +177,35 @@ def _tests(tree: Tree, features: int) -> tuple[list[int], list[int]]:
     return ruled, order
 
 
+class _Test(NamedTuple):
+    """Of one node."""
+
+    feature: int
+    threshold: float
+    tree: int
+    out: int  # the leaves that its failure rules out
+    nan_fails: bool
+
+
 def _tables(
-    tests: list[tuple[int, float, int, int]], trees: int, mask: "np.dtype[Any]"
+    tests: list[_Test], trees: int, mask: "np.dtype[Any]"
 ) -> list[tuple[int, NDArray[np.float64], NDArray[Any]]]:
-    """For each feature used: its thresholds, and by a value's rank the leaves still possible."""
+    """For each feature used: its thresholds, and by a value's rank the leaves still possible; last
+    of all those of NaN."""
     tables = []
     every = int(np.iinfo(mask).max)
-    for feature in sorted({test[0] for test in tests}):
-        own = [test for test in tests if test[0] == feature]
-        thresholds = np.array(sorted({test[1] for test in own}))
-        table = np.full((len(thresholds) + 1, trees), every, dtype=mask)
-        for _, threshold, tree, out in own:
-            rank = int(thresholds.searchsorted(threshold))
-            table[rank + 1, tree] &= mask.type(every ^ out)
-        np.bitwise_and.accumulate(table, axis=0, out=table)
+    by_feature: dict[int, list[_Test]] = {}
+    for test in tests:
+        by_feature.setdefault(test.feature, []).append(test)
+    for feature, own in sorted(by_feature.items()):
+        thresholds = np.array(sorted({test.threshold for test in own}))
+        table = np.full((len(thresholds) + 2, trees), every, dtype=mask)
+        ranks = thresholds.searchsorted([test.threshold for test in own]).tolist()
+        for rank, test in zip(ranks, own, strict=True):
+            table[rank + 1, test.tree] &= mask.type(every ^ test.out)
+            if test.nan_fails:
+                table[-1, test.tree] &= mask.type(every ^ test.out)
+        np.bitwise_and.accumulate(table[:-1], axis=0, out=table[:-1])
         tables.append((feature, thresholds, table))
     return tables
 
@@ -171,5 +216,7 @@ def decode(artefact: bytes) -> Trees:
 
 
 def encode(trees: Trees) -> bytes:
-    """Trees as an artefact's bytes."""
-    return msgspec.msgpack.encode(trees)
+    """Trees as an artefact's bytes; what came to the format later only where it says something."""
+    if trees.missing or trees.zero != ZERO:
+        return msgspec.msgpack.encode(trees)
+    return msgspec.msgpack.encode((trees.link, trees.bias, trees.features, trees.trees))

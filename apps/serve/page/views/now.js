@@ -9,12 +9,14 @@ const WORDS = { fraud: "payments", maintenance: "readings", social: "posts", rec
 
 export async function now(root, page) {
   const streams = h("div", { class: "streams" });
+  const alarms = h("div");
   const wiring = h("div", { class: "wiring" });
   const newest = h("div");
   const quality = h("div");
   put(
     root,
-    h("section", {}, streams),
+    tip(),
+    h("section", {}, streams, alarms),
     h("section", {}, h("h2", {}, "Newest alerts"), newest),
     h("section", {}, h("h2", {}, "How records flow"), wiring),
     h("section", {}, h("h2", {}, "Data quality"), quality),
@@ -43,10 +45,11 @@ export async function now(root, page) {
       if (!told.length || rates.at - told.at(-1)[0] >= 5000) {
         told.push([rates.at, f.incoming, f.outgoing, f.latency.p50, f.latency.p99, f.waiting]);
         if (told.length > 720) told.shift();
-        spark(rows.get(f.domain).chart, told, (p) => p[2]);
+        spark(rows.get(f.domain).chart, told, (p) => p[2], 240, 40);
       }
       rows.get(f.domain).fill(f);
     }
+    put(alarms, shown.flatMap((f) => Object.values(f.alarms ?? {}).map((text) => h("p", { class: "notice person" }, h("a", { href: `#rules/${f.domain}` }, f.domain), `: ${text}`))));
     put(wiring, shown.map((f) => drawing(topologies.find((t) => t.domain === f.domain), f)));
     put(quality, badly(shown, page.parts.ledgers?.ledgers ?? []));
   }
@@ -54,7 +57,7 @@ export async function now(root, page) {
   function row(domain) {
     const cells = [0, 1, 2, 3].map(() => h("div", { class: "figure" }));
     const chart = h("div", { class: "chart", title: "Decided, last hour" });
-    spark(chart, points[domain] ?? [], (p) => p[2]);
+    spark(chart, points[domain] ?? [], (p) => p[2], 240, 40);
     const fill = (f) => {
       put(cells[0], h("span", { class: "large" }, rate(f.incoming)),
         h("span", { class: "quiet" }, `${WORDS[domain] ?? domain} in`));
@@ -76,6 +79,19 @@ export async function now(root, page) {
       if (name === "alerts") put(newest, alertTable(chosen(state.alerts), page));
     },
   };
+}
+
+// For who sees this for the first time; gone for good once it was closed.
+function tip() {
+  try {
+    if (localStorage.getItem("toured")) return null;
+  } catch {
+    return null; // nothing may be kept here: then nothing is said again and again
+  }
+  const box = h("p", { class: "notice tip" }, h("span", {}, "First time here? Each row below is a stream and how fast it is decided; below it what alarms. ",
+    h("a", { href: "#try" }, "Try to break it"), ": send a payment of your own, a broken one, kill a bolt. ", h("kbd", {}, "?"), " lists the keys."),
+  h("button", { onclick: () => { localStorage.setItem("toured", "1"); box.remove(); } }, "Close"));
+  return box;
 }
 
 // Fraud first; of a customer or machine only its newest alert.

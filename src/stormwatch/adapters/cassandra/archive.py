@@ -15,6 +15,7 @@ from stormwatch.archive import AlertPlace, LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionRow, SetAside, StateRow, day_of
 from stormwatch.state.alerts import standing
+from stormwatch.state.envelope import newest_of
 from stormwatch.state.write_timestamps import epoch_of
 
 _SCAN_TIMEOUT_S = 60.0
@@ -47,6 +48,9 @@ class _Statements:
         self.state = prepare(
             f"SELECT state, WRITETIME(state) FROM {keyspace}.states "
             "WHERE domain = ? AND stripe = ? AND entity = ?"
+        )
+        self.states = prepare(
+            f"SELECT entity, state FROM {keyspace}.states WHERE domain = ? AND stripe = ? LIMIT ?"
         )
         alerts = (
             "SELECT stripe, entity, time, id, outcome, score, body, ktime "
@@ -165,6 +169,33 @@ class CassandraArchive(CassandraReads):
                 if len(found) >= limit:
                     break
         return found[:limit]
+
+    def newest_decisions(self, domain: str, each: int, limit: int) -> dict[str, list[DecisionRow]]:
+        """See the port."""
+        newest: dict[tuple[int, str], int] = {}
+        with translated(self._settings, "read states"):
+            reads = (
+                self._archive.states.bind((domain, stripe, limit))
+                for stripe in range(self._settings.layout_stripes)
+            )
+            with closing(self._run(reads)) as answers:
+                for stripe, rows in enumerate(answers):
+                    newest |= {(stripe, key): newest_of(bytes(blob)) for key, blob in rows if blob}
+                    if len(newest) >= limit:
+                        break
+        found: dict[str, list[DecisionRow]] = {}
+        with translated(self._settings, "read decisions"):
+            asked = list(newest.items())[:limit]
+            reads = (
+                self._archive.of_entity.bind(
+                    (domain, stripe, time // self._period_ms, entity, 0, time + 1, "", each)
+                )
+                for (stripe, entity), time in asked
+            )
+            for (key, _), rows in zip(asked, self._run(reads), strict=True):
+                if decided := [DecisionRow(*row) for row in rows]:
+                    found[key[1]] = decided
+        return found
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""

@@ -81,6 +81,21 @@ class MemoryArchive:
         ]  # fmt: skip
         return sorted(found, key=lambda row: (row.time, row.id), reverse=True)[:limit]
 
+    def newest_decisions(self, domain: str, each: int, limit: int) -> dict[str, list[DecisionRow]]:
+        """See the port."""
+        self._fail("newest_decisions")
+        found: dict[str, list[DecisionRow]] = {}
+        for key in list(self.tables.get("states", {})):
+            if key[0] == domain and len(found) < limit:
+                found[key[2]] = []
+        for stored in self._decisions(domain):
+            if (own := found.get(stored.row.entity)) is not None:
+                own.append(stored.row)
+        return {
+            entity: sorted(rows, key=lambda row: (row.time, row.id), reverse=True)[:each]
+            for entity, rows in found.items() if rows
+        }  # fmt: skip
+
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""
         self._fail("all_decisions")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stormwatch.models.contributions import Parts
+
     Rows = Sequence[tuple[float, ...]] | NDArray[np.float64]
 
 SAY_EVERY_S = 60.0
@@ -99,6 +101,21 @@ class Guard:
             return self._none(rows)
         self._passed(made, now)
         return made.scores
+
+    def explain(self, row: "Sequence[float]") -> "Parts | None":
+        """See `stormwatch.models.contributions`; None where it cannot be told now. What is not
+        explained in time is decided as ever: this alone never counts as a failure."""
+        from stormwatch.models.contributions import parts_of
+
+        model = self._model
+        if model is None or not self._breaker.closed or self._helper.busy:
+            return None
+        attempt = partial(parts_of, model, row)
+        try:
+            return self._helper.call(attempt, self._deadline_s) if self._deadline_s else attempt()
+        except Exception as error:  # whatever a model raises: told, and nothing is explained
+            logger.warning("The model explains nothing of a record: %s", error or repr(error))
+            return None
 
     def _passed(self, made: Scored, now: float) -> None:
         self._model = made.model

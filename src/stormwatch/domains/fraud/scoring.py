@@ -7,15 +7,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stormwatch.domains.fraud import why
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.features import FEATURE_NAMES
-from stormwatch.domains.fraud.money import is_common, money, of_points, points
+from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURES
+from stormwatch.domains.fraud.money import money
+from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.domains.fraud.rules import MONEY, words
 from stormwatch.errors import ModelError
+from stormwatch.features import Feature, names
 from stormwatch.models import NONE, Card, Model, distribution, scores
+from stormwatch.models.contributions import Parts, parts_of
 from stormwatch.models.distribution import Distribution
-from stormwatch.records import OUT_OF_DISTRIBUTION, RETRY, SHADOW_RULE, SNOOZED, TAKEN_BACK, Reason
+from stormwatch.reasons.explain import sentences
+from stormwatch.records import (
+    NO_RATE,
+    OUT_OF_DISTRIBUTION,
+    RETRY,
+    SHADOW_RULE,
+    SNOOZED,
+    TAKEN_BACK,
+    Explanation,
+    Reason,
+)
 from stormwatch.rules.combined import combined
 from stormwatch.rules.document import Rule, RuleSet
 from stormwatch.state.judge import UNSCORED, Verdict
@@ -24,14 +38,19 @@ _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
 _UNSCORED = Verdict("approve", UNSCORED, (), degraded=True)
 COLD = 5
 """Usual payments of a customer below which the model alone declines nothing."""
+_TERMINALS = ("terminal_fraud_amount", "terminal_fraud_least")
 _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
 class Thresholds(NamedTuple):
-    """Scores from which the model alone has a transaction reviewed or declined."""
+    """Scores from which the model alone has a transaction reviewed or declined, the rates by
+    which amounts are compared, and what the features are."""
 
     review: float
     decline: float
+    rates: Rates = shipped()
+    features: tuple[Feature, ...] = FEATURES
+    """The domain's, then a user's own."""
 
     @classmethod
     def of(cls, card: Card) -> "Thresholds":
@@ -52,9 +71,17 @@ class Thresholds(NamedTuple):
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
-    def __init__(self, model: Model, rules: RuleSet) -> None:
+    def __init__(
+        self,
+        model: Model,
+        rules: RuleSet,
+        rates: Rates,
+        features: tuple[Feature, ...] = FEATURES,
+    ) -> None:
         self._model = model
         self._rules = rules
+        self._rates, self._features = rates, features
+        self._width = len(model.card.feature_names) or len(features)
         Thresholds.of(model.card)
         distribution.of(model.card)
 
@@ -63,8 +90,11 @@ class Scorer:
         events: Sequence[Transaction],
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
+        sequences: NDArray[np.float64] | None = None,
     ) -> list[Verdict]:
         """One verdict a row, whose amounts are in points of the currency in its carry.
+
+        `sequences`: what the model sees in place of the rows, where it takes several of each.
 
         The score is the model's probability; rules add to the outcome. A row of which the model
         has no score is decided by rules alone. Of a payment that only a reference rate could
@@ -74,15 +104,18 @@ class Scorer:
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
         rows = np.array(features, dtype=np.float64)
-        found = scores(self._model, rows)
-        limits = Thresholds.of(self._model.card)
+        seen = rows[:, : self._width]
+        found = scores(self._model, seen if sequences is None else sequences)
+        limits = Thresholds.of(self._model.card)._replace(
+            rates=self._rates, features=self._features
+        )
         trained_on = distribution.of(self._model.card)
         outside = np.isfinite(found)  # without a score there is nothing to hold back
-        outside &= trained_on.outside(rows) if trained_on else False
+        outside &= trained_on.outside(seen) if trained_on else False
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
-        told = _Batch(events, rows, carries, back)
+        told = _Batch(events, rows, carries, back, names(self._features))
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
@@ -95,8 +128,12 @@ class Scorer:
             score = float(by_model[row])
             made = Found(events[row], features[row], carries[row], score, limits)
             declined = (score >= limits.decline and not made.unsure) or ruled.decline[row]
+            parts = None
+            if score >= limits.review:
+                parts = parts_of(self._model, features[row][: self._width])
+            reasons, explained = made.told(rules, parts)
             verdicts[row] = verdicts[row]._replace(
-                outcome="decline" if declined else "review", reasons=made.reasons(rules)
+                outcome="decline" if declined else "review", reasons=reasons, explanations=explained
             )
         for row in np.flatnonzero(ruled.approve).tolist():
             rules = [
@@ -119,7 +156,11 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
-        return verdicts
+        return [
+            verdict if {event.currency, _currency(carry)} <= self._rates.common
+            else _by_rate(verdict, event, self._rates)
+            for verdict, event, carry in zip(verdicts, events, carries, strict=True)
+        ]  # fmt: skip
 
     def _awake(
         self, events: Sequence[Transaction], fired: list[tuple[Rule, NDArray[np.bool_]]]
@@ -167,6 +208,23 @@ def _with_note(verdict: Verdict, event: Transaction, carry: Carry) -> Verdict:
     return noted._replace(reasons=(*verdict.reasons, reason))
 
 
+def _currency(carry: Carry) -> str:
+    """That the features' amounts are in."""
+    return carry if isinstance(carry, str) else carry.currency
+
+
+def _by_rate(verdict: Verdict, event: Transaction, rates: Rates) -> Verdict:
+    """The verdict, saying by which rates; of a currency that has none, that too."""
+    if rates.knows(event.currency) or verdict.noted == TAKEN_BACK:
+        return verdict._replace(rates=rates.version)
+    text = (
+        f"there is no reference rate for {event.currency}: nothing compares "
+        f"{money(event.amount, event.currency)} with other amounts"
+    )
+    reasons = (*verdict.reasons, Reason(NO_RATE, text))
+    return verdict._replace(reasons=reasons, noted=NO_RATE, rates=rates.version)
+
+
 class _Batch(dict[str, NDArray[Any]]):
     """Payments as the conditions of rules see them: a column for each feature, and for a detail
     once it is asked for."""
@@ -177,9 +235,10 @@ class _Batch(dict[str, NDArray[Any]]):
         rows: NDArray[np.float64],
         carries: Sequence[Carry],
         back: list[int],
+        columns: tuple[str, ...] = FEATURE_NAMES,
     ) -> None:
         """`back`: the rows that take a payment back."""
-        super().__init__(zip(FEATURE_NAMES, rows.T, strict=True))
+        super().__init__(zip(columns, rows.T, strict=True))
         self._events, self._carries, self._back = events, carries, back
 
     def fires(self, rule: Rule) -> NDArray[np.bool_]:
@@ -212,12 +271,15 @@ class Found(NamedTuple):
     @property
     def currency(self) -> str:
         """That the features' amounts are in."""
-        return self.carry if isinstance(self.carry, str) else self.carry.currency
+        return _currency(self.carry)
 
     @property
     def unsure(self) -> str:
         """Why the model alone declines nothing here; "" if it may."""
-        if not is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]:
+        rates = self.limits.rates
+        if not rates.knows(self.event.currency):
+            return f"there is no reference rate for {self.event.currency}"
+        if not rates.is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]:
             return (
                 "nothing is known of the customer, and amounts in "
                 f"{self.event.currency} are compared at a coarse rate"
@@ -228,38 +290,58 @@ class Found(NamedTuple):
         return ""
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
-        """In words: of the rules that fired, and of the model."""
-        event, score, limits = self.event, self.score, self.limits
-        values = dict(zip(FEATURE_NAMES, self.features, strict=True))
+        """In words: of rules that fired."""
+        known = self._words()
+        return tuple(Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules)
+
+    def told(
+        self, rules: list[Rule], parts: Parts | None
+    ) -> tuple[tuple[Reason, ...], tuple[Explanation, ...]]:
+        """Why it is an alert: of the rules that fired, and of the model. `parts`: what its features
+        add to its score."""
+        reasons = self.reasons(rules)
+        explained = [why.by_rules(rules, reasons)] if rules else []
+        if self.score >= self.limits.review:
+            found = None if parts is None else self._parts(parts)
+            reasons = (*reasons, Reason("model", self._by_model(found), self.score))
+            explained = [*([found] if found else ()), *explained]
+        return reasons, tuple(explained)
+
+    def _parts(self, parts: Parts) -> Explanation:
+        return why.by_model(parts, self.features, self._words(), self.limits.features)
+
+    def _by_model(self, found: Explanation | None) -> str:
+        score, limits = self.score, self.limits
+        declines = score >= limits.decline and not self.unsure
+        limit, outcome = (limits.decline, "declined") if declines else (limits.review, "reviewed")
+        text = f"fraud probability {score:.1%}, {outcome} from {limit:.1%} on"
+        said = sentences(found, why.matter) if found else ""
+        text = f"{said} ({text})" if said else text
+        if score >= limits.decline and not declines:
+            text += f"; not declined for that alone: {self.unsure}"
+        return text
+
+    def _words(self) -> dict[str, int | float | str]:
+        """What sentences are filled with."""
+        event = self.event
+        values = dict(zip(names(self.limits.features), self.features, strict=True))
         amounts = {name: self._money(values[name]) for name in _MONEY}
         amounts["amount"] = money(event.amount, event.currency)
-        if event.currency != self.currency:
-            about = points(event.amount, event.currency, self.currency)
+        rates = self.limits.rates
+        if event.currency != self.currency and rates.knows(event.currency):
+            about = rates.points(event.amount, event.currency, self.currency)
             amounts["amount"] += f" (about {self._money(about)})"
+        ends = zip(("usual_low", "usual_high"), why.usual_ends(self.features), strict=True)
+        amounts |= {name: self._money(end) for name, end in ends}
+        amounts["usual_low"] = amounts["usual_low"].split()[0]  # beside the other end
+        amounts |= {name: self._money(values[name]) for name in _TERMINALS}
         known = words(values, amounts, _zone(event.utc_offset)) | self._details()
-        reasons = [Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules]
-        if score >= limits.review:
-            declines = score >= limits.decline and not self.unsure
-            limit = limits.decline if declines else limits.review
-            text = (
-                "the model gives a fraud probability of {score:.1%} (limit {limit:.1%}): {amount} "
-                "against a mean of {mean_30d} over {count_30d:.0f} transactions in 30 days, "
-                "{count_1h:.0f} transactions in the hour before"
-            )
-            if values["terminal_frauds"]:
-                text += "; {terminal_frauds} frauds known at this terminal in 35 days"
-            if values["frauds_21d"]:
-                text += "; {frauds_21d} frauds known of this customer in 21 days"
-            if score >= limits.decline and not declines:
-                text += f"; not declined for that alone: {self.unsure}"
-            told = text.format_map(known | {"score": score, "limit": limit})
-            reasons.append(Reason("model", told, score))
-        return tuple(reasons)
+        return known | why.more_words(event, self.features)
 
     def unlike(self, trained_on: Distribution) -> Reason:
         """Why the model decides nothing of this one alone."""
-        at = trained_on.oddest(self.features)
-        name, value = FEATURE_NAMES[at], self.features[at]
+        at = trained_on.oddest(self.features[: trained_on.features])
+        name, value = self.limits.features[at].name, self.features[at]
         shown = self._money if name in _MONEY else "{:,.5g}".format
         low, high = map(shown, trained_on.usual(at))
         text = (
@@ -277,7 +359,7 @@ class Found(NamedTuple):
         return told
 
     def _money(self, count: float) -> str:
-        return money(of_points(int(count), self.currency), self.currency)
+        return money(self.limits.rates.of_points(int(count), self.currency), self.currency)
 
 
 def _zone(utc_offset: int) -> str:

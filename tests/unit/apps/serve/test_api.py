@@ -22,7 +22,7 @@ def test_alerts_come_newest_first_page_by_page(api: Api) -> None:
     assert [r["text"] for r in first["decisions"][0]["reasons"]] == ["at night", "small"]
     rest = api.json("/v1/alerts", domain="fraud", limit=3, after=first["next"])
     assert [a["id"] for a in rest["decisions"]] == ["t0"]
-    assert api.json("/v1/alerts", domain="fraud", after=rest["next"])["decisions"] == []
+    assert rest["next"] is None
     assert api.json("/v1/alerts", domain="social") == {"decisions": [], "next": None}
 
 

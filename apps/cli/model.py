@@ -1,0 +1,130 @@
+"""`model`: bring a model of one's own."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.cli import app as shared
+from stormwatch.errors import StormwatchError
+
+app = typer.Typer(
+    help="Models: bring one of your own, and what features it takes.",
+    epilog=shared.example("model add model.txt --domain fraud --name mine", "model rows fraud"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+class Domain(StrEnum):
+    """Domains that take models."""
+
+    FRAUD = "fraud"
+    MAINTENANCE = "maintenance"
+
+
+@app.command(
+    epilog=shared.example(
+        "model add model.txt --domain fraud --name a --sample rows.csv",
+        "model add load.py --domain fraud --name a --sample rows.csv",
+    )
+)
+def add(
+    place: Annotated[
+        str, typer.Argument(metavar="PATH", help="A model file, or FILE.py[:FUNCTION].")
+    ],
+    domain: Annotated[Domain, typer.Option(help="Whose records it scores.")],
+    name: Annotated[str, typer.Option(help="What it is called; its version begins so.")],
+    features: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES", help="Of a file without names: a,b,c or a file of them, or `domain`."
+        ),
+    ] = "",
+    window: Annotated[
+        int | None, typer.Option(min=2, max=64, help="Rows of a sequence, where it is not told.")
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Training rows; also columns label, score, entity."),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=SCORE", help="review, decline, …; repeat.")
+    ] = None,
+    reviews: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of all payments it may send to people."),
+    ] = None,
+    most_us: Annotated[float, typer.Option(help="µs a record, in batches of 500.")] = 200.0,
+    most_mb: Annotated[float, typer.Option(help="Memory it may add to a process.")] = 60.0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder to write: models/NAME.")
+    ] = None,
+) -> None:
+    """Make a model folder of a model that you trained.
+
+    Its features are held against the domain's, its scores against the original's on rows made to
+    hurt, and time and memory are measured; what does not hold is refused with the reason.
+    """
+    from apps.build.own_model import add as adding
+
+    wanted = adding.Wanted(
+        place, _named(name), features, window, sample, _thresholds(threshold or []), reviews,
+        most_us, most_mb,
+    )  # fmt: skip
+    folder = out or Path("models") / name
+    made = adding.add(wanted, _target(domain), folder)
+    card, told = made.card, made.card.measured
+    print(f"{card.version}: {card.framework}; {made.how}")
+    if told["rows_compared"]:
+        print(
+            f"  compared with the original on {told['rows_compared']:,.0f} rows: differs by "
+            f"{told['greatest_difference']:.1e} at most"
+        )
+    print(
+        f"  {told['us_a_record_alone']:,.1f} µs a record alone, {told['us_a_record_of_500']:,.2f} "
+        f"in batches of 500; adds {told['adds_mb']:,.1f} MB to a process"
+    )
+    print("  thresholds: " + ", ".join(f"{k} {v:g}" for k, v in card.thresholds.items()))
+    for warning in made.warnings:
+        print(f"  warning: {warning}")
+    print(f"{folder} is written. To use it, in stormwatch.toml:\n")
+    print(f'[{domain.value}]\nmodel = "{folder}"')
+
+
+@app.command(epilog=shared.example("model features fraud"))
+def features(domain: Annotated[Domain, typer.Argument(help="Whose features.")]) -> None:
+    """Print the features that a model of a domain takes, one a line, in their order."""
+    for name in _target(domain).feature_names:
+        print(name)
+
+
+def _target(domain: Domain) -> "adding.Target":  # type: ignore[name-defined]  # noqa: F821
+    from apps.build.own_model import add as adding
+
+    if domain is Domain.FRAUD:
+        return adding.fraud()
+    told = shared.settings().maintenance_model
+    return adding.maintenance(Path(told) if told else None)
+
+
+def _named(name: str) -> str:
+    if not name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
+        raise StormwatchError(
+            f"A model cannot be called {name!r}: letters, digits, - and _ make its name."
+        )
+    return name
+
+
+def _thresholds(told: list[str]) -> dict[str, float]:
+    found = {}
+    for one in told:
+        name, _, value = one.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError as error:
+            raise StormwatchError(
+                f"--threshold {one} is no NAME=SCORE, such as review=0.5."
+            ) from error
+    return found

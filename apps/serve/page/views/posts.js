@@ -1,0 +1,62 @@
+// Posts: which brand is spoken of more than usual, and what was said.
+import { ask } from "../api.js";
+import { curves } from "../charts.js";
+import { h, put } from "../dom.js";
+import { age, count, many, moment, outcome } from "../format.js";
+import { place, provenance, why } from "./alerts.js";
+import { pane } from "./pane.js";
+import { recordOf, whyOf } from "./why.js";
+
+const FEATURES = "mentions,usual,surprise,mood,sentiment";
+
+export async function posts(root) {
+  const first = await ask("alerts", { domain: "social", limit: 300 });
+  let shown = first.decisions, waiting = [], next = first.next, list = null, only = true;
+  const filter = h("button", { "aria-pressed": "true", onclick: () => { only = !only; filter.setAttribute("aria-pressed", String(only)); list.draw(); } }, "spikes only");
+  const items = () => shown.filter((a) => !only || a.outcome === "spike");
+  list = pane(root, {
+    title: "Brands", tools: filter, key: (a) => `${a.entity}\n${a.time}\n${a.id}`, place, items,
+    words: (a) => `${a.entity} ${a.outcome} ${why(a)}`,
+    head: () => [h("h1", {}, "Posts"), h("p", { class: "figures" }, h("span", { class: "large" }, many(shown.filter((a) => a.outcome === "spike").length, "spike")), " ",
+      h("span", { class: "quiet" }, `${many(shown.filter((a) => a.outcome !== "spike").length, "post")} that ask for an answer`))],
+    empty: () => (shown.length ? h("p", { class: "notice" }, "No brand is spoken of more than usual.") : h("p", { class: "notice" }, "No post was decided as an alert yet. Start ", h("code", {}, "./stormwatch run social"), ".")),
+    row: (a) => [h("span", { class: "who" }, a.entity), h("span", {}, outcome(a.outcome, true)), h("span", { class: "number quiet" }, age(Date.now() - a.timestamp)), h("span", { class: "why quiet" }, why(a))],
+    newer: () => waiting.length, take, more: () => (next ? older : null), open: detail,
+  });
+  function take() { shown = [...waiting, ...shown]; waiting = []; }
+  async function older() {
+    const more = await ask("alerts", { domain: "social", limit: 300, after: next });
+    shown = [...shown, ...more.decisions];
+    next = more.next;
+    list.draw();
+  }
+  async function detail(a, side) {
+    const { domain, entity, time, id } = a;
+    const [whole, others] = await Promise.all([ask("decision", { domain, entity, time, id }), ask("decisions", { domain, entity, limit: 500, days: 31, features: FEATURES })]);
+    const past = others.decisions.filter((d) => d.features.mentions !== undefined).sort((x, y) => x.time - y.time);
+    const mentions = h("div", { class: "chart" }), mood = h("div", { class: "chart" }), pointed = h("p", { class: "small quiet pointed" });
+    const d = whole.decision;
+    put(side, h("h1", {}, outcome(d.outcome, d.alert), " ", entity),
+      h("p", { class: "figures" }, h("span", { class: "large" }, many(whole.features.mentions ?? 0, "mention")), h("span", { class: "quiet" }, ` in five minutes; usual ${(whole.features.usual ?? 0).toFixed(1)} · `, moment(d.time))),
+      whyOf(whole), h("h2", {}, "Mentions in five minutes; grey: what is usual"), mentions, h("h2", {}, "Mood, from -1 to 1"), mood, pointed, recordOf(whole, provenance(whole)));
+    if (past.length < 2) return put(mentions, h("p", { class: "quiet" }, "It is the first post of this brand."));
+    const times = past.map((p) => p.time);
+    const said = (i) => put(pointed, i === null ? `${many(past.length, "mention")} of ${entity}.` : [moment(times[i]), ` · ${count(past[i].features.mentions)} mentions, usual ${past[i].features.usual.toFixed(1)} · mood ${past[i].features.mood.toFixed(2)}`]);
+    said(null);
+    curves(mentions, times, [{ values: past.map((p) => p.features.mentions) }, { values: past.map((p) => p.features.usual), quiet: true }], { key: "posts", said });
+    curves(mood, times, [{ values: past.map((p) => p.features.mood) }], { key: "posts", said, height: 100 });
+  }
+  list.draw();
+  setTimeout(() => list.openFirst());
+  return {
+    part(name, state) {
+      if (name !== "alerts") return;
+      const same = (a) => `${a.entity}\n${a.time}\n${a.id}`;
+      const have = new Set([...shown, ...waiting].map(same));
+      waiting = [...state.alerts.filter((a) => a.domain === "social" && !have.has(same(a))), ...waiting];
+      if (!list.held && !list.chosen) take();
+      list.draw();
+    },
+    keys: (pressed) => list.keys(pressed),
+  };
+}

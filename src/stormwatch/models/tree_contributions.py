@@ -1,0 +1,133 @@
+"""Contributions of the features of boosted trees: exact Shapley values, by arrays.
+
+By the path-dependent rule (Lundberg et al., "Consistent individualized feature attribution for tree
+ensembles", 2018) a feature that is not known goes both ways of a node, by the shares of training
+rows that went there. An ensemble is told leaf by leaf. Where d features stand on the way to a leaf,
+of which i is met or not (o_i is 1 or 0) and was met by the share z_i of training rows, the leaf's
+value v adds to feature i
+
+    v (o_i - z_i) * integral over t in [0, 1] of the product over j != i of (z_j + t (o_j - z_j))
+
+which is Shapley's sum, for |S|! (d - 1 - |S|)! / d! is the integral of t^|S| (1 - t)^(d - 1 - |S|).
+The product is a polynomial of degree d - 1 in t: the rule of Gauss and Legendre gives its integral
+with d / 2 points, rounded up, exact but for the rounding of floats. So all leaves are told by a few
+passes over arrays, not by walks.
+
+Where a model was kept without the counts of its training rows, each leaf counts the same.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stormwatch.models.contributions import Parts
+from stormwatch.models.trees import AS_ZERO, LEFT, Tree, Trees
+
+Floats = NDArray[np.float64]
+
+
+class _Path(NamedTuple):
+    """The way to a leaf: of each feature asked the values above `low`, up to `high`, that go it,
+    the share of training rows that did, and whether NaN does."""
+
+    value: float
+    features: dict[int, tuple[float, float, float, bool]]
+
+    @property
+    def expected(self) -> float:
+        """What the leaf adds where nothing of a row is known."""
+        return self.value * prod(share for _, _, share, _ in self.features.values())
+
+
+class TreeParts:
+    """Contributions of an ensemble's features. About 0.4 ms a row for 100 trees of 16 leaves."""
+
+    def __init__(self, trees: Trees) -> None:
+        self._zero = trees.zero
+        lacking = trees.missing or [[AS_ZERO] * len(tree.feature) for tree in trees.trees]
+        each = zip(trees.trees, lacking, strict=True)
+        paths = [path for tree, missing in each for path in _paths(tree, missing)]
+        self._features, self._logistic = trees.features, trees.link == "logistic"
+        self._zero = trees.zero
+        by_depth: dict[int, list[_Path]] = {}
+        for path in paths:
+            by_depth.setdefault(len(path.features), []).append(path)
+        self._leaves = [_Leaves(depth, own) for depth, own in by_depth.items() if depth]
+        self.base = trees.bias + sum(path.expected for path in paths)
+
+    def of(self, row: Sequence[float] | Floats) -> Parts:
+        """Of one row, as the ensemble reads it (see `TreesModel.predict`)."""
+        x = np.asarray(row, dtype=np.float64)
+        x = np.where(np.abs(x) > self._zero, x, 0.0)
+        amounts = np.zeros(self._features)
+        for leaves in self._leaves:
+            amounts += np.bincount(leaves.feature.ravel(), leaves.amounts(x), self._features)
+        total = self.base + float(amounts.sum())
+        return Parts(self.base, amounts, total, is_log_odds=self._logistic)
+
+
+class _Leaves:
+    """Those with the same number of features on their way, as arrays: a row a feature on the way,
+    a column a leaf."""
+
+    def __init__(self, depth: int, paths: Sequence[_Path]) -> None:
+        ways = [[*path.features.items()] for path in paths]
+        self.feature = np.array([[feature for feature, _ in way] for way in ways]).T
+        ends = np.array([[ends for _, ends in way] for way in ways])
+        self._low, self._high, self._share, lacking = ends.transpose(2, 1, 0)
+        self._lacking = lacking > 0
+        self._value = np.array([path.value for path in paths])
+        points, weights = np.polynomial.legendre.leggauss(-(-depth // 2))
+        self._points = ((points + 1) / 2)[:, None, None]
+        self._weights = (weights / 2)[:, None]
+
+    def amounts(self, x: Floats) -> Floats:
+        """What each leaf adds to each feature on its way, in the order of `feature`."""
+        values = x[self.feature]
+        met = (values > self._low) & (values <= self._high)
+        apart = np.where(np.isnan(values), self._lacking, met) - self._share
+        factors = self._share + self._points * apart
+        whole = factors.prod(axis=1)
+        whole *= self._weights
+        np.divide(whole[:, None, :], factors, out=factors)
+        inside: Floats = factors.sum(axis=0)
+        inside *= apart
+        inside *= self._value
+        return inside.ravel()
+
+
+def _paths(tree: Tree, missing: Sequence[int]) -> list[_Path]:
+    if not tree.feature:
+        return [_Path(tree.value[0], {})]
+    cover = tree.cover if sum(tree.cover) > 0 else [1.0] * len(tree.value)
+    count = [0.0] * len(tree.feature)
+
+    def of(child: int) -> float:
+        return count[child] if child >= 0 else cover[-1 - child]
+
+    order = [0]
+    for node in order:
+        order += [child for child in (tree.left[node], tree.right[node]) if child >= 0]
+    for node in reversed(order):
+        count[node] = of(tree.left[node]) + of(tree.right[node])
+    out: list[_Path] = []
+    stack: list[tuple[int, dict[int, tuple[float, float, float, bool]]]] = [(0, {})]
+    while stack:
+        node, way = stack.pop()
+        if node < 0:
+            out.append(_Path(tree.value[-1 - node], way))
+            continue
+        feature, threshold = tree.feature[node], tree.threshold[node]
+        low, high, share, lacking = way.get(feature, (-np.inf, np.inf, 1.0, True))
+        goes_left = missing[node] == LEFT or (missing[node] == AS_ZERO and threshold >= 0.0)
+        for child, ends, lacks in (
+            (tree.left[node], (low, min(high, threshold)), lacking and goes_left),
+            (tree.right[node], (max(low, threshold), high), lacking and not goes_left),
+        ):
+            part = of(child) / count[node] if count[node] else 0.5
+            # A leaf that no training row came to still adds to a row that comes there.
+            stack.append((child, way | {feature: (*ends, share * max(part, 1e-12), lacks)}))
+    return out
