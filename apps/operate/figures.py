@@ -42,6 +42,8 @@ class Look(NamedTuple):
     drift: Mapping[str, float] = MappingProxyType({})
     """Feature, or "score" -> population stability index against the model's training: the greatest
     of all tasks in their last windows."""
+    skew: Mapping[str, int] = MappingProxyType({})
+    """`compared` and `differing`: feature vectors computed again."""
     alarms: Mapping[str, str] = MappingProxyType({})
     """What is wrong with the predictions now -> a sentence: `drift`, `precision` or `recall` by
     labels, …; of several tasks the one asked last."""
@@ -102,6 +104,7 @@ def look(
     noted: Counter[str] = Counter()
     labelled: Counter[str] = Counter()
     drift: dict[str, float] = {}
+    skew: Counter[str] = Counter()
     alarms: dict[str, str] = {}
     at = alerts = failed = tasks = degraded = unread = 0
     for body in meters.values():
@@ -117,6 +120,7 @@ def look(
         noted.update(reading.noted)
         labelled.update(reading.labelled)
         drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
+        skew.update(reading.skew)
         alarms |= reading.alarms
         tasks += 1
         at = max(at, reading.at)
@@ -138,6 +142,7 @@ def look(
         dict(noted),
         dict(labelled),
         drift,
+        dict(skew),
         alarms,
         unread,
     )
