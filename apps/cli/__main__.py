@@ -18,11 +18,13 @@ from apps.cli import (
     equipment,
     evaluate,
     event,
+    export,
     label,
     land,
     mapping,
     model,
     new,
+    profile,
     proof,
     quality,
     report,
@@ -67,9 +69,11 @@ for module in (
     alerts,
     watch,
     report,
+    profile,
     mapping,
     event,
     label,
+    export,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")

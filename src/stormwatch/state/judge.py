@@ -4,7 +4,7 @@ The state contract (`stormwatch.state.processor`) drives these calls; a domain o
 event is, what is learned from it and what is decided.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from stormwatch.records import Explanation, Learned, Reason, Rejection, Shadow
@@ -40,6 +40,11 @@ LEARNED = "learned"
 """The outcome of an event that a state learned and nobody judged: history from before the start."""
 
 
+Why = Callable[[], tuple[tuple[Reason, ...], tuple[Explanation, ...]]]
+"""Makes what is told of an alert besides: the reasons that go first, and the explanations. Two that
+make the same are equal."""
+
+
 class Verdict(NamedTuple):
     """What model and rules say of one event."""
 
@@ -62,6 +67,8 @@ class Verdict(NamedTuple):
     """Of an alert: how its scores came about."""
     rates: str = ""
     """Of amounts that a reference rate compared: the version of the rates."""
+    why: Why | None = None
+    """Asked once it is sure that it is an alert, of what takes long to tell."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from stormwatch.domains.fraud import features as measured
-from stormwatch.domains.fraud import labels, terminals
+from stormwatch.domains.fraud import labels, sequence, terminals
 from stormwatch.domains.fraud.details import Carry, takes_back
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import (
@@ -20,8 +20,9 @@ from stormwatch.domains.fraud.parse import parse, to_wire
 from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.domains.fraud.second import Terminals
 from stormwatch.domains.fraud.state import CustomerState, Own, new_state
+from stormwatch.errors import ModelError
 from stormwatch.features import names
-from stormwatch.models import NONE, Card, Model, Supply, card_of, load, now
+from stormwatch.models import NONE, Card, Model, NoModel, Supply, card_of, load, now
 from stormwatch.own_features import OwnFeatures
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
@@ -167,7 +168,21 @@ class Fraud:
             kind, named = self.feature_set, self.feature_names
         model = load(self._folder, feature_set=kind, feature_names=named)
         Thresholds.of(model.card)
+        if model.card.window != self._at_once.window:
+            raise ModelError(
+                f"{self._folder} takes sequences of {model.card.window} payments, and this process "
+                f"began with one that takes {self._at_once.window}: restart the topology"
+            )
         return model
+
+    @cached_property
+    def _at_once(self) -> Card:
+        """The card as it is when this process begins, for customers learn by it: a model that
+        becomes usable later must take as many rows. That of no model where it cannot be read."""
+        try:
+            return card_of(self._folder)
+        except ModelError:
+            return NoModel.card
 
     @property
     def model_version(self) -> str:
@@ -223,14 +238,15 @@ class Fraud:
             measured.learn_label(state, event, self.rates)
             return (), ""
         row, carry = measured.advance(state, event, second, self._retry_ms, self.rates)
-        if self._own is None:
-            return row, carry
-        kept = state.own
-        before = kept.kept if kept is not None and kept.version == self._own.version else b""
-        mine, after = self._own.advance(before, event)
-        if not takes_back(event):
-            state.own = Own(self._own.version, after)
-        return (*row, *mine), carry
+        if self._own is not None:
+            kept = state.own
+            before = kept.kept if kept is not None and kept.version == self._own.version else b""
+            mine, after = self._own.advance(before, event)
+            if not takes_back(event):
+                state.own = Own(self._own.version, after)
+            row = (*row, *mine)
+        card = self._at_once
+        return row, carry if card.window == 1 else sequence.learn(state, row, carry, card)
 
     def decide(
         self,
@@ -244,13 +260,24 @@ class Fraud:
             for at, event in enumerate(events) if event.label is not None
         }  # fmt: skip
         if not made:
-            return self._scorer(events, features, carries) if events else []
+            return self._scored(events, features, carries) if events else []
         judged = [at for at in range(len(events)) if at not in made]
         if judged:
-            verdicts = self._scorer(
+            verdicts = self._scored(
                 [events[at] for at in judged],
                 [features[at] for at in judged],
                 [carries[at] for at in judged],
             )
             made.update(zip(judged, verdicts, strict=True))
         return [made[at] for at in range(len(events))]
+
+    def _scored(
+        self,
+        events: Sequence[Transaction],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Carry | sequence.Sequenced],
+    ) -> list[Verdict]:
+        plain = [one.carry if isinstance(one, sequence.Sequenced) else one for one in carries]
+        if self.model.card.window == 1:
+            return self._scorer(events, features, plain)
+        return self._scorer(events, features, plain, sequence.rows(carries, self.model.card))

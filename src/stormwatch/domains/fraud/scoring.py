@@ -90,8 +90,11 @@ class Scorer:
         events: Sequence[Transaction],
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
+        sequences: NDArray[np.float64] | None = None,
     ) -> list[Verdict]:
         """One verdict a row, whose amounts are in points of the currency in its carry.
+
+        `sequences`: what the model sees in place of the rows, where it takes several of each.
 
         The score is the model's probability; rules add to the outcome. A row of which the model
         has no score is decided by rules alone. Of a payment that only a reference rate could
@@ -102,7 +105,7 @@ class Scorer:
         """
         rows = np.array(features, dtype=np.float64)
         seen = rows[:, : self._width]
-        found = scores(self._model, seen)
+        found = scores(self._model, seen if sequences is None else sequences)
         limits = Thresholds.of(self._model.card)._replace(
             rates=self._rates, features=self._features
         )

@@ -102,7 +102,10 @@ class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     habits: Habits | None = None
     own: Own | None = None
     """Of the features that a user added."""
-    TRIMMED: ClassVar[int] = 2
+    rows: bytes | None = None
+    """The last rows, for a model of sequences (`models.window`), 200 bytes each; None where none is
+    in use."""
+    TRIMMED: ClassVar[int] = 3
     """So many last fields are left out where they are None: see `EnvelopeCodec.encode`."""
 
 
