@@ -48,6 +48,9 @@ class Look(NamedTuple):
     """What is wrong with the predictions now -> a sentence: `drift`, `precision` or `recall` by
     labels, …; of several tasks the one asked last."""
     unread: int = 0  # tasks whose meter was written by another version: not counted
+    processes: Sequence[tuple[str, Snapshot]] = ()  # component, what it says of itself
+    starts: Mapping[str, int] = MappingProxyType({})
+    """Component -> processes of it that wrote within a day: more than its tasks are restarts."""
 
     @property
     def decided(self) -> int:
@@ -107,7 +110,8 @@ def look(
     skew: Counter[str] = Counter()
     alarms: dict[str, str] = {}
     at = alerts = failed = tasks = degraded = unread = 0
-    for body in meters.values():
+    processes: list[tuple[str, Snapshot]] = []
+    for (component, _), body in meters.items():
         try:
             if _moment(body).at < began:
                 continue
@@ -122,6 +126,7 @@ def look(
         drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
         skew.update(reading.skew)
         alarms |= reading.alarms
+        processes.append((component, reading))
         tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts
@@ -145,6 +150,8 @@ def look(
         dict(skew),
         alarms,
         unread,
+        tuple(processes),
+        dict(Counter(component for component, _ in meters)),
     )
 
 
