@@ -34,7 +34,7 @@ export function rules(domain) {
 }
 
 function overall(f) {
-  return h("p", { class: "figures" }, h("span", { class: "large" }, f.precision === null ? "no label yet" : `${share(f.precision)} of labelled alerts deserved`), " ",
+  return h("p", { class: "figures" }, h("span", { class: "large" }, f.precision === null ? "no label yet" : `${share(f.precision)} of labelled alerts were right`), " ",
     h("span", { class: "quiet" }, f.precision === null ? "precision and recall are known as labels arrive (./stormwatch label)" : `${share(f.recall)} of labelled frauds were found`,
       ` · ${many(f.alerts, "alert")} of ${count(f.decided)} decided`, f.degraded ? ` · ${count(f.degraded)} by rules alone` : ""));
 }
@@ -61,7 +61,7 @@ function rulesTable(all) {
   return h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "rule"), h("th", {}, "state"), ["hits", "in shadow", "snoozed or capped"].map((t) => h("th", { class: "number" }, t)), h("th", {}, ""), h("th", { class: "wide" }, "condition"), h("th", { class: "wide" }, "owner"))),
     h("tbody", {}, sorted.map((r) => h("tr", {}, h("td", {}, h("code", {}, r.id)), h("td", {}, r.state, h("span", { class: "quiet" }, ` ${r.severity}`)),
       [r.hits, r.shadow_hits, r.snoozed_hits].map((n) => h("td", { class: "number" }, count(n))),
-      h("td", { class: "quiet" }, r.state === "off" ? "" : r.hits + r.shadow_hits ? "" : "silent"), h("td", { class: "wide" }, h("code", {}, r.when)), h("td", { class: "wide quiet" }, r.owner)))));
+      h("td", { class: "quiet short" }, r.state === "off" ? "" : r.hits + r.shadow_hits ? "" : "silent"), h("td", { class: "wide" }, h("code", {}, r.when)), h("td", { class: "wide quiet" }, r.owner)))));
 }
 
 // By the reason that weighed most: how many alerts, and what people and labels said of them.

@@ -21,7 +21,7 @@ function range(part) {
 export function whyOf(whole) {
   const d = whole.decision;
   const told = (d.explanations ?? []).filter((e) => e.by !== "rules" && e.parts?.length);
-  const flips = [whole.flip ?? d.flip ?? []].flat().filter(Boolean);
+  const flips = whole.flips ?? [];
   // What the parts say one by one, a reason of the model says in one sentence: it stands below them.
   const [single, rest] = [[], []];
   for (const r of d.reasons) (told.length && r.code === "model" ? single : rest).push(r);
@@ -35,7 +35,8 @@ export function whyOf(whole) {
         h("td", {}, p.text || p.of), h("td", { class: "wide" }, range(p)))))),
     ]),
     single.map((r) => h("p", { class: "small quiet" }, r.text)),
-    flips.map((f) => h("p", { class: "notice" }, f.text ?? String(f))),
+    flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text)),
+    !flips.length && whole.why_no_flips ? h("p", { class: "small quiet" }, whole.why_no_flips) : null,
   ];
 }
 
