@@ -14,7 +14,7 @@ export function rules(domain) {
     const shown = domains.includes(domain) ? domain : domains[0];
     const figures = h("div"), drift = h("div");
     const [{ decisions, next }, rollout] = await Promise.all([
-      ask("alerts", { domain: shown, limit: SAMPLE }), ["fraud", "maintenance"].includes(shown) ? ask("rollout", { domain: shown }) : null,
+      ask("alerts", { domain: shown, limit: SAMPLE }), ["fraud", "maintenance"].includes(shown) ? ask("versions", { domain: shown }) : null,
     ]);
     put(root, h("h1", {}, "Rules and models"),
       h("p", { class: "tools" }, domains.map((d) => h("a", { href: `#rules/${d}`, class: "tab", "aria-current": d === shown ? "true" : null }, d))),
