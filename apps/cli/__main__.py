@@ -23,6 +23,7 @@ from apps.cli import (
     land,
     mapping,
     model,
+    model_rollout,
     new,
     profile,
     proof,
@@ -83,6 +84,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
+model_rollout.add_to(model.app)
 app.add_typer(model.app, name="model")
 app.add_typer(equipment.app, name="equipment")
 app.add_typer(token.app, name="token")

@@ -41,7 +41,13 @@ class Observer:
         ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
         alerts = sum(row.alert for row in outcomes.decisions)
         self._bolt.connections.metrics.batch(
-            ends, alerts, outcomes.timestamps, now_ms(), outcomes.degraded, outcomes.noted
+            ends,
+            alerts,
+            outcomes.timestamps,
+            now_ms(),
+            outcomes.degraded,
+            outcomes.noted,
+            outcomes.fired,
         )
         for what in sorted(outcomes.noted.keys() & NOTES.keys() - self._said):
             self._bolt.logger.warning("counting from here on as %s: %s", what, NOTES[what])

@@ -18,6 +18,8 @@ REJECTED_CODE = "rejected:"
 MUCH_DRIFT = 0.25
 """A population stability index above this: much has changed since the training. Below 0.1 little
 has (Siddiqi, "Credit Risk Scorecards", 2006)."""
+CODES_MOST = 1_000
+"""Codes of reasons that are counted: sensors have names that people give."""
 _SUB = 64
 
 
@@ -121,6 +123,7 @@ class Metrics:
         now: int,
         degraded: int = 0,
         noted: Mapping[str, int] = MappingProxyType({}),
+        fired: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """One committed batch: `timestamps` are the Kafka times of what it decided."""
         self.batches += 1
@@ -128,6 +131,9 @@ class Metrics:
         self.degraded += degraded
         self.ends.update(ends)
         self.noted.update({what: n for what, n in noted.items() if what in NOTES})
+        for code, count in fired.items():
+            if code in self.fired or len(self.fired) < CODES_MOST:
+                self.fired[code] += count
         self.latency.update([bucket_of(now - t) for t in timestamps])
 
     def sized(self, records: int) -> None:

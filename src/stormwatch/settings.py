@@ -127,6 +127,12 @@ class Settings:
         many=True, sent=True,
     )  # fmt: skip
 
+    registry_url: str = _option("registry.url", "", "schema registry, for mappings of Avro")
+    registry_username: str = _option("registry.username", "", "user of the schema registry")
+    registry_password: str = _option(
+        "registry.password", "", "password at the schema registry", secret=True
+    )
+
     store: str = _option(
         "store", "cassandra", "where decisions are stored; memory: only for dev",
         choices=("cassandra", "memory"),

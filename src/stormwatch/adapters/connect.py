@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.ports import Admin, Sink, Source, Store
 from stormwatch.settings import Settings
 
@@ -64,6 +65,15 @@ def source(settings: Settings, topic: str) -> Source:
     from stormwatch.adapters.kafka.pure.source import KafkaPythonSource
 
     return KafkaPythonSource(settings, topic)
+
+
+def schemas(settings: Settings) -> Schemas:
+    """What gives a schema of the registry by its number. Nothing is asked before it is needed."""
+    if not settings.registry_url:
+        return no_registry
+    from stormwatch.adapters.schema_registry import SchemaRegistry
+
+    return SchemaRegistry(settings).schema
 
 
 def sink(settings: Settings, *, paced: bool = False) -> Sink:
