@@ -42,6 +42,8 @@ class Look(NamedTuple):
     drift: Mapping[str, float] = MappingProxyType({})
     """Feature, or "score" -> population stability index against the model's training: the greatest
     of all tasks in their last windows."""
+    skew: Mapping[str, int] = MappingProxyType({})
+    """`compared` and `differing`: feature vectors computed again."""
     alarms: Mapping[str, str] = MappingProxyType({})
     """What is wrong with the predictions now -> a sentence: `drift`, `precision` or `recall` by
     labels, …; of several tasks the one asked last."""
@@ -105,6 +107,7 @@ def look(
     noted: Counter[str] = Counter()
     labelled: Counter[str] = Counter()
     drift: dict[str, float] = {}
+    skew: Counter[str] = Counter()
     alarms: dict[str, str] = {}
     at = alerts = failed = tasks = degraded = unread = 0
     processes: list[tuple[str, Snapshot]] = []
@@ -121,6 +124,7 @@ def look(
         noted.update(reading.noted)
         labelled.update(reading.labelled)
         drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
+        skew.update(reading.skew)
         alarms |= reading.alarms
         processes.append((component, reading))
         tasks += 1
@@ -143,6 +147,7 @@ def look(
         dict(noted),
         dict(labelled),
         drift,
+        dict(skew),
         alarms,
         unread,
         tuple(processes),

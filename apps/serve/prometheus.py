@@ -33,6 +33,7 @@ _COUNTS: tuple[tuple[str, str, str], ...] = (
     ("records", "state", "Records by end state"),
     ("rejected", "code", "Rejected records by code"),
     ("noted", "what", "Decisions that a person should know something of, by what"),
+    ("skew", "vectors", "Feature vectors computed again from the events: compared, differing"),
     ("labelled", "became", "Labelled events by whether an alert was raised: found, missed …"),
 )
 

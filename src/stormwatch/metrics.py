@@ -92,6 +92,7 @@ class Snapshot(msgspec.Struct):
     misses: int = 0
     resident: int = 0  # bytes in memory, of the process
     started: int = 0  # ms, when the process began
+    skew: dict[str, int] = {}  # "compared", "differing": feature vectors computed again
 
 
 class Metrics:
@@ -102,6 +103,7 @@ class Metrics:
         self.latency: Counter[int] = Counter()
         self.noted: Counter[str] = Counter()
         self.drift: dict[str, float] = {}
+        self.skew: dict[str, int] = {}
         self.alarms: dict[str, str] = {}
         self.labelled: Counter[str] = Counter()
         self.fired: Counter[str] = Counter()
@@ -151,7 +153,7 @@ class Metrics:
             dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
             self.follows, self.refused, dict(self.fired),
             {what: ns // 1000 for what, ns in self.spent.items()}, dict(self.sizes), *seen,
-            resident, started,
+            resident, started, dict(self.skew),
         )  # fmt: skip
 
 
