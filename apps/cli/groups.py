@@ -18,6 +18,7 @@ GROUPS = {
         "report",
         "profile",
         "export",
+        "notify",
     ),
     "Decide": ("dlq", "state", "rules", "model", "train", "evaluate"),
     "Prove": ("ledger", "redecide", "replay"),
