@@ -23,7 +23,9 @@ from apps.cli import (
     land,
     mapping,
     model,
+    model_rollout,
     new,
+    notify,
     profile,
     proof,
     quality,
@@ -74,6 +76,7 @@ for module in (
     event,
     label,
     export,
+    notify,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
@@ -83,6 +86,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
+model_rollout.add_to(model.app)
 app.add_typer(model.app, name="model")
 app.add_typer(equipment.app, name="equipment")
 app.add_typer(token.app, name="token")
