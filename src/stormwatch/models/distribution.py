@@ -240,15 +240,17 @@ def _curves(quantiles: Floats) -> _Curves:
     most = max((len(known) for _, known, _ in rows), default=1)
     made = np.full((3, len(rows), most), np.inf)
     made[1:] = 0.0
-    for at, (_, known, normal) in enumerate(rows):
-        made[0, at, : len(known)] = known
-        made[1, at, : len(known)] = normal
-        made[2, at, : len(known) - 1] = np.diff(normal) / np.diff(known)
-    ends = np.array([(known[0], known[-1]) for _, known, _ in rows]).reshape(-1, 2)
-    rises = np.array([normal[-1] - normal[0] for _, _, normal in rows])
+    for at, (_, own, score) in enumerate(rows):
+        made[0, at, : len(own)] = own
+        made[1, at, : len(own)] = score
+        made[2, at, : len(own) - 1] = np.diff(score) / np.diff(own)
+    ends = np.array([(own[0], own[-1]) for _, own, _ in rows]).reshape(-1, 2)
+    rises = np.array([score[-1] - score[0] for _, _, score in rows])
     features = np.array([feature for feature, _, _ in rows], dtype=np.intp)
-    parts = [(known, normal) for _, known, normal in rows]
-    return _Curves(features, *made, ends, rises / (ends[:, 1] - ends[:, 0]), parts)
+    parts = [(own, score) for _, own, score in rows]
+    known, normal, slopes = made
+    beyond = rises / (ends[:, 1] - ends[:, 0])
+    return _Curves(features, known, normal, slopes, ends, beyond, parts)
 
 
 def _normal_scores(curves: _Curves, x: Floats) -> Floats:
