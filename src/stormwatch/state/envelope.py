@@ -63,14 +63,21 @@ class EnvelopeCodec(Generic[S]):
         self._new = new or state
         config = getattr(state, "__struct_config__", None)
         self._trims = bool(config and config.array_like and config.omit_defaults)
-        self._last = state.__struct_fields__[-1] if self._trims else ""  # type: ignore[attr-defined]
+        names: tuple[str, ...] = getattr(state, "__struct_fields__", ())
+        self._last = names[-1] if self._trims else ""
+        self._late = names[-getattr(state, "LATE", 1) :]
 
     def encode(self, envelope: Envelope[S]) -> bytes:
         """The blob. Of a state that is `array_like` with `omit_defaults` a last field that is None
-        is left out: so one can be added, and what has none of it keeps its bytes."""
+        is left out: so one can be added, and what has none of it keeps its bytes. A state with
+        several that came later says how many: `LATE`."""
         body: Any = envelope.body
         if self._trims and getattr(body, self._last) is None:
-            return _written(envelope, msgspec.structs.astuple(body)[:-1])
+            late = list(self._late)
+            while late and getattr(body, late[-1]) is None:
+                late.pop()
+            cut = len(late) - len(self._late)
+            return _written(envelope, msgspec.structs.astuple(body)[:cut])
         return _written(envelope, body)
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:

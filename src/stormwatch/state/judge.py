@@ -4,7 +4,7 @@ The state contract (`stormwatch.state.processor`) drives these calls; a domain o
 event is, what is learned from it and what is decided.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from stormwatch.records import Explanation, Learned, Reason, Rejection, Shadow
@@ -40,6 +40,15 @@ LEARNED = "learned"
 """The outcome of an event that a state learned and nobody judged: history from before the start."""
 
 
+class Capped(NamedTuple):
+    """Rules that fire and have a cap: whether they are above it is known once it is an event's turn
+    (`Settles`)."""
+
+    rules: tuple[Any, ...]
+    again: "Callable[[frozenset[str]], Verdict]"
+    """The verdict where the rules of these ids are noted alone."""
+
+
 class Verdict(NamedTuple):
     """What model and rules say of one event."""
 
@@ -58,6 +67,7 @@ class Verdict(NamedTuple):
     """Within which what the score estimates lies in nine of ten cases."""
     shadow: tuple[Shadow, ...] = ()
     """What versions in the state shadow say (`stormwatch.rollout.arms`)."""
+    capped: Capped | None = None
     explanations: tuple[Explanation, ...] = ()
     """Of an alert: how its scores came about."""
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from stormwatch.domains.fraud import capping, labels, terminals
 from stormwatch.domains.fraud import features as measured
-from stormwatch.domains.fraud import labels, terminals
 from stormwatch.domains.fraud.details import Carry
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import BEFORE, FEATURE_NAMES, FEATURE_SET, WINDOWS
@@ -169,6 +169,15 @@ class Fraud:
         from stormwatch.domains.fraud.scoring import Scorer
 
         return Scorer(self.model, self._rules)
+
+    settle_capped = staticmethod(capping.settle)
+    """For who decides by rules that may have caps, whether or not these have."""
+
+    @property
+    def settle(self) -> Any:
+        """The last word where rules have caps; else None, and nobody is asked."""
+        capped = any(rule.cap_1h or rule.cap_1d for rule in self._rules.rules)
+        return self.settle_capped if capped else None
 
     def parse(self, value: bytes, timestamp: int) -> Transaction | Rejection:
         """See `stormwatch.domains.fraud.parse`."""

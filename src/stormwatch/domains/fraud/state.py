@@ -16,6 +16,7 @@ so that no sum is of two currencies and reasons can say which it is of.
 """
 
 from math import sqrt
+from typing import ClassVar
 
 import msgspec
 
@@ -23,6 +24,7 @@ from stormwatch.domains.fraud.event import Place, Transaction
 from stormwatch.domains.fraud.habits import Habits
 from stormwatch.domains.fraud.money import is_common, points
 from stormwatch.features import Feature, names
+from stormwatch.rules.caps import Hits
 
 TEN_MINUTES, HOUR = 600_000, 3_600_000  # ms
 LONG_AGO = 30 * 86_400
@@ -78,7 +80,8 @@ class Known(msgspec.Struct, array_like=True):
 
 class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     """Rings of buckets; bucket b stands at b modulo the ring's length. At most 0.6 KB encoded, and
-    0.4 KB more where payments have details; `habits` come on top."""
+    0.4 KB more where payments have details; `habits` come on top, and 0.3 KB where rules with a cap
+    fired."""
 
     seen: int
     newest: int  # greatest event time, ms; means nothing while `seen` is 0
@@ -90,6 +93,8 @@ class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     currency: str = ""  # of the windows; "" while empty, or written before there was this field
     known: Known | None = None
     habits: Habits | None = None  # left out where it is None: see `EnvelopeCodec.encode`
+    capped: list[Hits] | None = None  # left out where it is None, and `habits` then
+    LATE: ClassVar[int] = 2
 
 
 def new_state() -> CustomerState:
