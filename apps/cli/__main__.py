@@ -18,12 +18,14 @@ from apps.cli import (
     equipment,
     evaluate,
     event,
+    export,
     label,
     land,
     mapping,
     model,
     model_rollout,
     new,
+    profile,
     proof,
     quality,
     report,
@@ -68,9 +70,11 @@ for module in (
     alerts,
     watch,
     report,
+    profile,
     mapping,
     event,
     label,
+    export,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")

@@ -262,13 +262,14 @@ def schema_features() -> None:
 
 @schema.command("json", epilog=shared.example("schema json"))
 def schema_json() -> None:
-    """Write the JSON Schemas of TOML files (schema/*.schema.json), from the code that reads them.
+    """Write the JSON Schemas of TOML files, and schema/openapi.json, from the code behind them.
 
     Editors complete and check mappings, equipment types and stormwatch.toml by them: name one in
     the file's first line, such as `#:schema schema/mapping.schema.json`.
     """
     from apps.build.toml_schemas import schemas
+    from apps.serve import document
 
-    for name, text in schemas().items():
+    for name, text in {**schemas(), "openapi.json": document.text()}.items():
         (shared.ROOT / "schema" / name).write_text(text)
         print(f"schema/{name} is written.")

@@ -7,7 +7,17 @@ from typer.core import TyperGroup
 GROUPS = {
     "Start": ("demo", "run", "up", "down", "status", "cluster", "doctor", "config"),
     "Data": ("publish", "land", "event", "label", "equipment", "map", "schema"),
-    "Look": ("serve", "token", "alerts", "decisions", "watch", "journey", "report"),
+    "Look": (
+        "serve",
+        "token",
+        "alerts",
+        "decisions",
+        "watch",
+        "journey",
+        "report",
+        "profile",
+        "export",
+    ),
     "Decide": ("dlq", "state", "rules", "model", "train", "evaluate"),
     "Prove": ("ledger", "redecide", "replay"),
     "Build": ("new", "dev", "lint", "draw", "test"),

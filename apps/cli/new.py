@@ -14,6 +14,7 @@ class Kind(StrEnum):
     BOLT = "bolt"
     SPOUT = "spout"
     TOPOLOGY = "topology"
+    FEATURE = "feature"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,13 +24,14 @@ def add_to(app: typer.Typer) -> None:
             "new bolt large --topology fraud",
             "new bolt spree --topology fraud --state",
             "new topology orders --yes",
+            "new feature my_shops",
         ),
-        short_help="Write a bolt, spout or topology with its test.",
+        short_help="Write a bolt, spout, topology or feature with its test.",
     )(new)
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(help="bolt, spout or topology")],
+    kind: Annotated[Kind, typer.Argument(help="bolt, spout, topology or feature (of payments)")],
     name: Annotated[str, typer.Argument(help="In lower case, words joined by _.")],
     topology: Annotated[
         str | None, typer.Option(help="Bolts: add it here, after the parser.")

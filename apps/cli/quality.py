@@ -149,7 +149,15 @@ def train(
         budget = Budget(reviews_a_day)
         if genuine_declined is not None:
             budget = budget._replace(genuine_declined=genuine_declined)
-        card = train_fraud(folder, seed, data, budget=budget)
+        from stormwatch.domains.fraud import own
+
+        mine = own.chosen(shared.settings())
+        if mine is not None and out is None:
+            raise StormwatchError(
+                "The setting fraud.features adds features of your own: name a folder for a model "
+                "of them with --out DIR, and set fraud.model to it."
+            )
+        card = train_fraud(folder, seed, data, budget=budget, own=mine)
     elif reviews_a_day is not None or genuine_declined is not None:
         raise StormwatchError(
             "--reviews-a-day and --genuine-declined are of the fraud model. Leave them out."

@@ -24,9 +24,9 @@ def check(
     Exit code 2 and the line if not. Then `fraud.rules = "FILE"` in stormwatch.toml has them used
     from the next start on; the text goes along to the workers.
     """
-    from stormwatch.domains.fraud import Fraud, rules
+    from stormwatch.domains.fraud import own, rules
 
-    found = rules.read(file, Fraud.feature_names)
+    found = rules.read(file, own.feature_names(shared.settings()))
     examples = sum(len(rule.examples) for rule in found.rules)
     by_state = {
         state: sum(rule.state == state for rule in found.rules)
@@ -53,13 +53,14 @@ def backtest(
     from apps.operate import backtest as backtests
     from stormwatch.domains.fraud import Fraud, rules
 
-    found = rules.read(file, Fraud.feature_names)
-    backtests.check(found)
     settings = shared.settings()
-    review = Fraud.from_settings(settings).card.thresholds.get("review", float("inf"))
+    judge = Fraud.from_settings(settings)
+    found = rules.read(file, judge.feature_names)
+    backtests.check(found)
+    review = judge.card.thresholds.get("review", float("inf"))
     with stored(settings) as archive:
         bodies = (bytes(one.row.body) for one in archive.all_decisions(Fraud.name))
-        made = backtests.run(bodies, found, review)
+        made = backtests.run(bodies, found, review, judge)
     if as_json:
         shared.print_json(made)
     else:
@@ -81,10 +82,11 @@ def _labelled(true: int, false: int) -> str:
 @app.command("show", epilog=shared.example("rules show"))
 def show() -> None:
     """The rules that the settings name, and what conditions may ask of."""
-    from stormwatch.domains.fraud import Fraud, rules
+    from stormwatch.domains.fraud import own, rules
 
     settings = shared.settings()
-    found = rules.chosen(settings, Fraud.feature_names)
+    names = own.feature_names(settings)
+    found = rules.chosen(settings, names)
     print(f"{found.version}: {settings.fraud_rules or 'the shipped rules'}")
     for rule in found.rules:
         decides = rule.outcome or f"weight {rule.weight:g}"
@@ -93,6 +95,6 @@ def show() -> None:
         print(f"  when    {shown(rule.predicate.text)}")
         print(f"  reason  {shown(rule.reason)}")
     print(f"\nreviewed from {found.review_from:g}, declined from {found.decline_from:g}")
-    kinds = rules.names(Fraud.feature_names).kinds
+    kinds = rules.names(names).kinds
     for kind in ("number", "text"):
         print(f"{kind}s: {', '.join(name for name, one in kinds.items() if one == kind)}")

@@ -57,21 +57,24 @@ def check(rules: RuleSet) -> None:
             )
 
 
-def run(bodies: Iterable[bytes], rules: RuleSet, review: float) -> Backtest:
+def run(
+    bodies: Iterable[bytes], rules: RuleSet, review: float, judge: Fraud | None = None
+) -> Backtest:
     """Over the JSON of stored decisions and labels, in any order.
 
-    `review`: the model's score from which it alone has a payment reviewed (of a payment that was
-    out of distribution it did not: that stays).
+    `judge`: the domain, where it has features of a user. `review`: the model's score from which it
+    alone has a payment reviewed (of a payment that was out of distribution it did not: that stays).
     """
     check(rules)
     made = Backtest(by_rule={rule.id: 0 for rule in rules.rules if rule.state != "off"})
     labels: dict[tuple[str, str], bool] = {}
     changed: dict[tuple[str, str], bool] = {}  # whether an alert was gained
     times: list[int] = []
-    payments = _payments(bodies, made, labels)
+    judge = judge or Fraud()
+    payments = _payments(bodies, made, labels, judge.feature_set)
     while some := list(islice(payments, _BATCH)):
         before = np.array([one.outcome in ALERT_OUTCOMES for one in some])
-        after = _alerts(some, rules, review, made.by_rule)
+        after = _alerts(some, judge.feature_names, rules, review, made.by_rule)
         made.decisions += len(some)
         made.alerts += int(before.sum())
         made.alerts_then += int(after.sum())
@@ -85,7 +88,10 @@ def run(bodies: Iterable[bytes], rules: RuleSet, review: float) -> Backtest:
 
 
 def _payments(
-    bodies: Iterable[bytes], made: Backtest, labels: dict[tuple[str, str], bool]
+    bodies: Iterable[bytes],
+    made: Backtest,
+    labels: dict[tuple[str, str], bool],
+    feature_set: str,
 ) -> Iterator[Decision]:
     """Those that rules can be asked of; labels are put aside."""
     for body in bodies:
@@ -96,16 +102,20 @@ def _payments(
             continue
         if one.learned is not msgspec.UNSET:
             labels[one.entity, one.learned.id] = one.learned.positive
-        elif one.feature_set == Fraud.feature_set and one.outcome in (*ALERT_OUTCOMES, "approve"):
+        elif one.feature_set == feature_set and one.outcome in (*ALERT_OUTCOMES, "approve"):
             yield one
         else:
             made.left_out += 1
 
 
 def _alerts(
-    some: Sequence[Decision], rules: RuleSet, review: float, by_rule: dict[str, int]
+    some: Sequence[Decision],
+    names: Sequence[str],
+    rules: RuleSet,
+    review: float,
+    by_rule: dict[str, int],
 ) -> NDArray[np.bool_]:
-    columns = dict(zip(Fraud.feature_names, np.array([d.features for d in some]).T, strict=True))
+    columns = dict(zip(names, np.array([d.features for d in some]).T, strict=True))
     fired = [(r, r.predicate.holds(columns)) for r in rules.rules if r.state != "off"]
     for rule, hits in fired:
         by_rule[rule.id] += int(hits.sum())

@@ -46,6 +46,9 @@ class Look(NamedTuple):
     """What is wrong with the predictions now -> a sentence: `drift`, `precision` or `recall` by
     labels, …; of several tasks the one asked last."""
     unread: int = 0  # tasks whose meter was written by another version: not counted
+    processes: Sequence[tuple[str, Snapshot]] = ()  # component, what it says of itself
+    starts: Mapping[str, int] = MappingProxyType({})
+    """Component -> processes of it that wrote within a day: more than its tasks are restarts."""
 
     @property
     def decided(self) -> int:
@@ -104,7 +107,8 @@ def look(
     drift: dict[str, float] = {}
     alarms: dict[str, str] = {}
     at = alerts = failed = tasks = degraded = unread = 0
-    for body in meters.values():
+    processes: list[tuple[str, Snapshot]] = []
+    for (component, _), body in meters.items():
         try:
             if _moment(body).at < began:
                 continue
@@ -118,6 +122,7 @@ def look(
         labelled.update(reading.labelled)
         drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
         alarms |= reading.alarms
+        processes.append((component, reading))
         tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts
@@ -140,6 +145,8 @@ def look(
         drift,
         alarms,
         unread,
+        tuple(processes),
+        dict(Counter(component for component, _ in meters)),
     )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from apps.operate.casework import Overtaken
 from apps.operate.missing import NotFound
 from apps.serve import answers
 from apps.serve.reader import BadCursor
-from apps.serve.route import Asker, Raw, Route
+from apps.serve.route import Asker, Download, Raw, Route
 from stormwatch.errors import InfrastructureError, SettingsError, StormwatchError
 from stormwatch.people import Work
 
@@ -48,6 +48,11 @@ def asking(route: Route) -> Callable[[Request], Awaitable[Response]]:
             return refused.response
         except StormwatchError as error:
             return _answered(error)
+        if isinstance(told, Download):
+            said = {"content-disposition": f'attachment; filename="{told.name}"'}
+            return StreamingResponse(
+                told.chunks, media_type=told.media_type, headers=UNCACHED | said
+            )
         tag = {"etag": f'"{told.version}"'} if route.versioned else {}
         return Response(msgspec.json.encode(told), media_type=JSON, headers=UNCACHED | tag)
 

@@ -1,6 +1,6 @@
 """What a question of the API is, as data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +18,14 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 class Raw(msgspec.Struct):
     """A body of whatever bytes: what is sent is to be judged elsewhere."""
+
+
+class Download(NamedTuple):
+    """A stream of bytes, and what to call it."""
+
+    chunks: Iterator[bytes]
+    media_type: str
+    name: str
 
 
 class Asker(NamedTuple):

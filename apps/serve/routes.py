@@ -7,6 +7,7 @@ import msgspec
 
 from apps.operate.casework import Desk
 from apps.serve import answers
+from apps.serve.export import exports
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
 from apps.serve.live import Live
@@ -60,6 +61,7 @@ def routes(
         *records(reader, root, desk.clock),
         *letters(reader, desk.clock),
         *profiles(reader, desk.clock),
+        *exports(reader),
     ]  # fmt: skip
 
 
@@ -89,7 +91,8 @@ def openapi(all_routes: list[Route]) -> dict[str, Any]:
 
 def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     wrong = _json(of[str(answers.Problem)])
-    good: dict[str, Any] = {"description": "The answer.", "content": _json(of[str(route.answer)])}
+    content = _RAW if route.answer is Raw else _json(of[str(route.answer)])
+    good: dict[str, Any] = {"description": "The answer.", "content": content}
     if route.versioned:
         good["headers"] = {
             "ETag": {"schema": {"type": "string"}, "description": "The version, for If-Match."}
@@ -107,12 +110,12 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
         "responses": {"200": good} | problems,
     }
     if route.body:
-        raw = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-        content = raw if route.body is Raw else _json(of[str(route.body)])
+        content = _RAW if route.body is Raw else _json(of[str(route.body)])
         told["requestBody"] = {"required": True, "content": content}
     return told
 
 
+_RAW = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _OF_WRITES = (412, 413, 415, 428)
 _PROBLEMS = {
     401: "No token, or one that holds no more.", 403: "The role has no such right.",

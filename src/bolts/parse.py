@@ -11,9 +11,10 @@ from stormwatch import codec
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, Parsed
 from stormwatch.dead_letters import redaction
+from stormwatch.domains.fraud import rates
 from stormwatch.domains.fraud.parse import TARGET as TRANSACTION
 from stormwatch.domains.fraud.parse import parse as parse_transaction
-from stormwatch.domains.fraud.second import TERMINALS
+from stormwatch.domains.fraud.second import TERMINALS, Terminals
 from stormwatch.domains.maintenance.equipment import chosen as chosen_equipment
 from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.domains.maintenance.parse import parse as parse_reading
@@ -68,8 +69,7 @@ class ParseBolt(BatchBolt):
         self._mapped = {topic: one.parse for topic, one in mapped.items()}
         self._marks = {topic: one.mark for topic, one in mapped.items()}
         self._misfits = Misfits()
-        tells = self.second is not None and self.is_read(VISITS)
-        self._tells = self.second if tells else None
+        self._tells = self._second() if self.is_read(VISITS) else None
 
     def _by_settings(self) -> tuple[Callable[..., Any], Target | None]:
         """What parses records of our own format, and `target`, as the settings say.
@@ -77,6 +77,10 @@ class ParseBolt(BatchBolt):
         Raises SettingsError.
         """
         return type(self).parse_one, self.target
+
+    def _second(self) -> SecondKey[Any, Any, Any] | None:
+        """The second key, as the settings say. Raises SettingsError."""
+        return self.second
 
     def handle(self, fragment: Fragment, payload: list[Record], tup: Any) -> None:
         parse_one = self._mapped.get(fragment.topic, self._native)
@@ -133,6 +137,9 @@ class ParseTransactions(ParseBolt):
     second = TERMINALS
     outputs: ClassVar = [*ParseBolt.outputs, Stream(list(BATCH_FIELDS), name=VISITS)]
     optional_streams = frozenset({VISITS})
+
+    def _second(self) -> SecondKey[Any, Any, Any] | None:
+        return Terminals(rates.chosen(self.settings))
 
 
 class ParseReadings(ParseBolt):

@@ -210,6 +210,9 @@ class Decision(msgspec.Struct, frozen=True):
     """What versions in the state shadow say of it. Left out where there is none."""
     explanations: tuple[Explanation, ...] | msgspec.UnsetType = msgspec.UNSET
     """Of an alert: how its scores came about. Left out of all else."""
+    rates: str | msgspec.UnsetType = msgspec.UNSET
+    """Version of the reference rates that amounts were compared by. Left out where none was
+    needed, the currency being worth a euro or nearly."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -285,6 +288,7 @@ SHADOW_RULE = "shadow_rule"
 SNOOZED = "snoozed_rule"
 CAPPED = "capped_rule"
 LABELLED = "labelled"
+NO_RATE = "no_rate"
 NOTES = {
     LEARNED_ONLY: "learned without being judged: history from before the start, published with "
     "--learn-only or older than the setting <domain>.live_from",
@@ -298,6 +302,8 @@ NOTES = {
     SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",
+    NO_RATE: "payments in a currency without a reference rate: their amounts are compared with "
+    "nothing, and the model alone declines none. Add a rate to the file of the setting fraud.rates",
     LABELLED: "labels of payments (fraud, chargeback, cleared): learned, and not judged",
     IDS_FORGOTTEN: "ids forgotten before their time: an entity had more events than dedup.max_ids",
 }

@@ -226,6 +226,13 @@ class Settings:
     fraud_rules: str = _option(
         "fraud.rules", "", "file of other fraud rules (./stormwatch rules check FILE)", sent=True
     )
+    fraud_features: str = _option(
+        "fraud.features", "", "file of more features of payments (docs/own-features.md)", sent=True
+    )
+    fraud_rates: str = _option(
+        "fraud.rates", "", "file of other reference rates of currencies (schema/rates.md)",
+        sent=True,
+    )  # fmt: skip
     fraud_retry_s: int = _option(
         "fraud.retry_s", 120, "the same payment with another id within this time is a retry; 0: "
         "none is; only of payments with details (schema/transactions.md)", low=0, high=86_400,

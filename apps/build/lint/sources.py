@@ -143,7 +143,8 @@ def unusable_files(root: Path, name: str, topology: Any) -> Iterable[Finding]:
         yield error(
             "SW113", f"topology {name}", str(problem),
             "the deciding bolt ends with this error at every start",
-            "fix the file, or name another: fraud.rules, fraud.model, maintenance.model",
+            "fix the file, or name another: fraud.rules, fraud.rates, "
+            "fraud.model, maintenance.model",
         )  # fmt: skip
 
 

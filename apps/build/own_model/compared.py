@@ -94,10 +94,21 @@ def _asked(source: Source, rows: Floats) -> tuple[Floats, Flags, str]:
         try:
             with np.errstate(all="ignore"):
                 made = np.asarray(source.original(rows[kept]), dtype=np.float64)
-            return made.reshape(int(kept.sum())), kept, left_out
+            return _scored(made.reshape(int(kept.sum())), kept, small, left_out)
         except Exception as error:  # whatever a framework raises of NaN: tried without
             problem = error
     raise ValueError(f"the original gives no scores of rows: {problem}") from problem
+
+
+def _scored(theirs: Floats, kept: Flags, small: Flags, left_out: str) -> tuple[Floats, Flags, str]:
+    """Without the rows of NaN or of values from 1e30 on of which the original has no score."""
+    without = ~np.isfinite(theirs) & ~small[kept]
+    if not without.any():
+        return theirs, kept, left_out
+    where = np.flatnonzero(kept)[~without]
+    left: Flags = np.zeros(len(kept), dtype=np.bool_)
+    left[where] = True
+    return theirs[~without], left, left_out or "it has no score of NaN, and none comes"
 
 
 def _equal(one: Floats, other: Floats) -> Flags:

@@ -29,7 +29,7 @@ def of_torch(model: Any, window: int | None) -> Source:
     width = len(names) if names else _torch_width(model)
     window = window or getattr(model, "window", None)
     model = model.eval()
-    example = torch.zeros((2, window, width) if window else (2, width))
+    example = torch.zeros((1, window, width) if window else (1, width))
     file = io.BytesIO()
     try:
         torch.onnx.export(

@@ -1,6 +1,7 @@
 """What `new` would change, before anything is written."""
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from apps.build.scaffold import names, templates
 from apps.build.scaffold.topology import source_of, with_component
 from stormwatch.errors import StormwatchError
 
-KINDS = ("bolt", "spout", "topology")
+KINDS = ("bolt", "spout", "topology", "feature")
 
 _LOOKS = ("nothing yet", "at least once; a replay sees the same batch again")
 _REMEMBERS = (
@@ -57,6 +58,8 @@ def plan(
     if kind == "bolt":
         names.check(kind, name, root, topology)
         return _bolt(name, root, topology, state)
+    if kind == "feature":
+        return _feature(name, root, topology)
     if topology is not None:
         raise StormwatchError(
             f"--topology is for bolts: a {kind} is read by one, so write the bolt's line. "
@@ -64,6 +67,30 @@ def plan(
         )
     names.check(kind, name, root)
     return _spout(name, root) if kind == "spout" else _topology(name, root)
+
+
+def _feature(name: str, root: Path, topology: str | None) -> ScaffoldPlan:
+    path = f"features/{name}.py"
+    if topology not in (None, "fraud"):
+        raise StormwatchError(
+            f"Features of a user's own are of payments. Run: ./stormwatch new feature {name}"
+        )
+    if (root / path).exists():
+        raise StormwatchError(f"{path} exists already. Take another name.")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+        raise StormwatchError(
+            f"{name!r} cannot be the name of a feature: lower case, words joined by _, at most 40 "
+            "characters."
+        )
+    files = {
+        path: templates.FEATURE.format(name=name),
+        f"tests/features/test_{name}.py": templates.FEATURE_TEST.format(name=name),
+    }
+    then = (
+        f"Next: ./stormwatch test tests/features/test_{name}.py; then in stormwatch.toml, under "
+        f'[fraud]: features = "{path}" (docs/own-features.md)'
+    )
+    return ScaffoldPlan(root, files, then)
 
 
 def _bolt(name: str, root: Path, topology: str | None, state: bool) -> ScaffoldPlan:

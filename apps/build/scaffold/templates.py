@@ -202,6 +202,47 @@ def test_it_is_wired() -> None:
     assert {{spec.name for spec in topology.specs}} == {{"source", "{name}", "reject"}}
 '''
 
+FEATURE = '''"""What a payment is told of the customer's payments before it."""
+
+from typing import Any
+
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.features import Feature
+
+FEATURES = (Feature("{name}", "payments at the same merchant", window="20 payments"),)
+
+
+def advance(state: dict[str, Any], event: Transaction) -> tuple[float, ...]:
+    """A number for each of FEATURES, of what came before the payment; then learn it."""
+    shops = state.get("shops", [])
+    row = (float(shops.count(event.merchant)),)
+    state["shops"] = [*shops[-19:], event.merchant]
+    return row
+'''
+
+FEATURE_TEST = '''"""{name}: what it gives, and the laws."""
+
+from pathlib import Path
+
+from stormwatch.domains.fraud import own
+from stormwatch.domains.fraud.event import Transaction
+from stormwatch.settings import Settings
+
+FILE = Path(__file__).parents[2] / "features" / "{name}.py"
+
+
+def test_it_passes_the_laws_and_counts_what_came_before() -> None:
+    mine = own.chosen(Settings(fraud_features=str(FILE)))
+    assert mine is not None
+    assert mine.names == ("{name}",)
+    kept, rows = b"", []
+    for nth in range(3):
+        payment = Transaction(f"p{{nth}}", "c", "t", nth * 60_000, 1_000, "EUR", "a shop")
+        row, kept = mine.advance(kept, payment)
+        rows.append(row)
+    assert rows == [(0.0,), (1.0,), (2.0,)]
+'''
+
 PAGE = """# {title}
 
 {what}

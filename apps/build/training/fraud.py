@@ -25,10 +25,11 @@ from apps.build.training.payments import Floats, Rows, handbook, rows_of, simula
 from apps.data.generate.transactions import Fraud
 from stormwatch.domains.fraud import Fraud as Domain
 from stormwatch.domains.fraud import terminals
-from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURE_SET
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.errors import SettingsError
 from stormwatch.models import Card, load
 from stormwatch.models.distribution import describe
+from stormwatch.own_features import OwnFeatures
 
 TRAIN, CHOOSE, TEST = 75, 15, 15
 """Days of each part, in this order of time."""
@@ -62,8 +63,11 @@ def train_fraud(
     *,
     customers: int = 5_000,
     budget: Budget | None = None,
+    own: OwnFeatures | None = None,
 ) -> Card:
     """Train and write the model folder `out`; its card tells how good it is on later days.
+
+    `own`: a user's features, beside the domain's.
 
     Raises SettingsError where `data` holds no Handbook transactions.
     """
@@ -78,7 +82,9 @@ def train_fraud(
     else:
         source = handbook(data)
         words = "Fraud Detection Handbook, simulated transactions (Le Borgne et al.)"
-    rows = rows_of(source)
+    judge = Domain(own=own)
+    names, feature_set = judge.feature_names, judge.feature_set
+    rows = rows_of(source, judge=judge)
     if rows.day[-1] < days - 1:
         raise SettingsError(f"{data} spans {rows.day[-1] + 1} days; training needs {days}.")
     _blank_terminals(rows, seed)
@@ -95,7 +101,7 @@ def train_fraud(
     thresholds = _thresholds(np.asarray(booster.predict(choose.features)), choose, budget)
     save(
         out, from_lightgbm(booster, "logistic"), name="fraud", framework="LightGBM",
-        target="probability of fraud", feature_set=FEATURE_SET, feature_names=FEATURE_NAMES,
+        target="probability of fraud", feature_set=feature_set, feature_names=names,
         thresholds=thresholds,
         split=(
             f"by time: {TRAIN} days train from the first transaction on, {CHOOSE} choose "
@@ -116,14 +122,15 @@ def train_fraud(
             f"thresholds: {_words(budget)}",
         ),
     )  # fmt: skip
-    return load(out, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES).card
+    return load(out, feature_set=feature_set, feature_names=names).card
 
 
 def _blank_terminals(rows: Rows, seed: int) -> None:
     """Of some customers nothing is known of terminals, in place: a model for those without too."""
     customers = np.random.default_rng(seed).random(int(rows.customer.max()) + 1)
     first = FEATURE_NAMES.index(terminals.NAMES[0])
-    rows.features[customers[rows.customer] < WITHOUT_TERMINALS, first:] = terminals.UNKNOWN
+    there = slice(first, first + len(terminals.NAMES))
+    rows.features[customers[rows.customer] < WITHOUT_TERMINALS, there] = terminals.UNKNOWN
 
 
 def _thresholds(score: Floats, choose: Rows, budget: Budget) -> dict[str, float]:

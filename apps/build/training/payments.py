@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from apps.data.generate.transactions import DAY, LABEL_DELAY, START, Transactions
 from stormwatch.domains.fraud import Fraud, terminals
 from stormwatch.domains.fraud.event import FRAUD, Label, Transaction
-from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.state import CustomerState
 from stormwatch.domains.fraud.terminals import TerminalState
 from stormwatch.errors import SettingsError
@@ -62,6 +61,7 @@ class Core:
         """`judge`: the domain, where it is not the shipped one; its model is not used."""
         self._delay = delay_ms
         self._judge = judge or Fraud()
+        self.names = self._judge.feature_names
         self._customers: dict[str, CustomerState] = {}
         self._terminals: dict[str, TerminalState] = {}
         self._waiting: deque[Transaction] = deque()
@@ -100,9 +100,12 @@ class Core:
             terminals.learn(state, visit)
 
 
-def rows_of(source: Iterable[Labelled], dtype: type = np.float64) -> Rows:
-    """All of a source, in order of time. `dtype` of the features: float32 halves the memory."""
-    core, numbers = Core(), (dict[str, int](), dict[str, int]())
+def rows_of(
+    source: Iterable[Labelled], dtype: type = np.float64, judge: Fraud | None = None
+) -> Rows:
+    """All of a source, in order of time. `dtype` of the features: float32 halves the memory.
+    `judge`: the domain, where it is not the shipped one."""
+    core, numbers = Core(judge=judge), (dict[str, int](), dict[str, int]())
     chunks, features = list[Floats](), list[tuple[float, ...]]()
     labels, times, who, where = list[int](), list[int](), list[int](), list[int]()
     for event, label in source:
@@ -114,7 +117,7 @@ def rows_of(source: Iterable[Labelled], dtype: type = np.float64) -> Rows:
         if len(features) == _CHUNK:
             chunks.append(np.array(features, dtype=dtype))
             features = []
-    chunks.append(np.array(features, dtype=dtype).reshape(-1, len(FEATURE_NAMES)))
+    chunks.append(np.array(features, dtype=dtype).reshape(-1, len(core.names)))
     time = np.array(times)
     return Rows(
         np.concatenate(chunks), np.array(labels), time // DAY - time[0] // DAY, np.array(who),

@@ -81,6 +81,14 @@ def find(archive: Archive, streams: Sequence[Stream], wanted: Wanted, limit: int
     return found[:limit]
 
 
+def find_all(archive: Archive, streams: Sequence[Stream]) -> Iterator[Letter]:
+    """All, newest day first; those done, too. Raises StoreUnavailable."""
+    for stream in streams:
+        acts: Acts = {}
+        for stored in archive.asides(stream.topology):
+            yield _with_acts(archive, stream.topology, stored, acts)
+
+
 def by_name(archive: Archive, settings: Settings, name: str) -> Letter:
     """The one with this name. Raises SettingsError for anything else."""
     try:

@@ -34,6 +34,7 @@ class Stored(msgspec.Struct):
     ends: dict[int, str]
     decisions: dict[int, DecisionRow]
     versions: list[tuple[str, str, str]]  # model, rules, feature set
+    rates: set[str]  # versions of reference rates, of the decisions that needed one
 
 
 class Needs:
@@ -114,6 +115,7 @@ class Needs:
         of = self._of
         decisions: dict[int, DecisionRow] = {}
         versions: dict[tuple[str, str, str], None] = {}
+        rates: set[str] = set()
         places = {tuple(msgspec.structs.astuple(key)): offset for offset, key in made.keys.items()}
         for row in self._archive.find_decisions(self._name, list(made.keys.values())):
             try:
@@ -125,6 +127,8 @@ class Needs:
             if inside and (decision.topic, decision.partition) == (of.topic, of.partition):
                 decisions[decision.offset] = row
                 versions[decision.model, decision.rules, decision.feature_set] = None
+                if decision.rates:
+                    rates.add(decision.rates)
         gone = sorted(
             offset
             for offset, state in ends.items()
@@ -136,7 +140,7 @@ class Needs:
                 f"offset {gone[0]}: expired (ttl.decisions_d is {self._settings.ttl_decisions_d}), "
                 f"or lost: `./stormwatch verdict {self._name}` shows which."
             )
-        return Stored(dict(ends), decisions, list(versions))
+        return Stored(dict(ends), decisions, list(versions), rates)
 
     @cached_property
     def _judged(self) -> AsJudged:

@@ -1,7 +1,7 @@
 """A replay: the proof that what is stored comes out again, or what another model would decide."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +48,7 @@ class Replay:
         made = run(settings, self._name, self._needs.batches(), of, self._needs.recorded, resolve)
         stored = self._needs.stored(ends, made)
         passes: dict[str, Pass] = {}
+        _same_rates(domain, stored.rates)
         known = versions_of(domain)
         for model, rules, features in stored.versions:
             if (model, rules, features) in known or resolve((model, rules)) is not None:
@@ -105,6 +106,16 @@ class Replay:
             f"Decisions of the range were made with model {version}, which is not here ({known}). "
             "Name the folder that has it: --models FOLDER."
         )
+
+
+def _same_rates(domain: Any, stored: Iterable[str]) -> None:
+    """Raises ReplayRefused for decisions by other reference rates than the settings have."""
+    for version in stored:
+        if version != domain.rates.version:
+            raise ReplayRefused(
+                f"Decisions of the range were made with the reference rates {version}, and the "
+                f"settings have {domain.rates.version}. Name the file of those by fraud.rates."
+            )
 
 
 def _with(name: str, settings: Settings, what: str, place: str) -> Settings:

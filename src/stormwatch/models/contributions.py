@@ -37,10 +37,17 @@ class Parts(NamedTuple):
         """Of a model that gives probabilities: what each adds to the log-odds, in proportion."""
         if self.is_log_odds:
             return self
-        base, total = log_odds(self.base), log_odds(self.total)
+        moved = self.moved_to(log_odds(self.base), log_odds(self.total))
+        return moved._replace(is_log_odds=True)
+
+    def moved_to(self, base: float, total: float) -> "Parts":
+        """In proportion, between another base and total; of no amounts the base is the total."""
         moved = self.total - self.base
-        amounts = self.amounts * ((total - base) / moved) if moved else self.amounts * 0.0
-        return Parts(base if moved else total, amounts, total, is_log_odds=True)
+        if not moved:
+            return self._replace(base=total, amounts=self.amounts * 0.0, total=total)
+        return self._replace(
+            base=base, amounts=self.amounts * ((total - base) / moved), total=total
+        )
 
 
 def parts_of(model: Any, row: Sequence[float]) -> Parts | None:
@@ -59,37 +66,38 @@ def reference(model: Any) -> Floats:
 
 
 def replaced(
-    predict: Callable[[Floats], Sequence[float]], row: Sequence[float], reference: Floats
+    predict: Callable[[Floats], Sequence[float]],
+    row: Sequence[float] | Floats,
+    reference: Floats,
 ) -> Parts | None:
-    """By one call of `predict` with at most 2 * ORDERS * features rows; None where a score of these
-    is missing.
+    """By one call of `predict` with 2 * ORDERS * features rows at most; None where one of these
+    has no score.
 
     Features that are as in the reference get nothing. The orders are the same for every row, so
     that the same row is always told alike.
     """
     x = np.asarray(row, dtype=np.float64)
-    drawn = np.random.default_rng(len(x))
-    rows, orders = [reference, x], list[list[int]]()
-    for _ in range(ORDERS):
-        order = [int(at) for at in drawn.permutation(len(x)) if x[at] != reference[at]]
-        orders += [order, order[::-1]]
-    for order in orders:
-        now = reference
-        for at in order[:-1]:
-            now = now.copy()
-            now[at] = x[at]
-            rows.append(now)
-    scores = np.array(predict(np.array(rows)), dtype=np.float64)
+    differ = np.flatnonzero(x != reference)
+    count = len(differ)
+    drawn = np.random.default_rng(len(x)).permuted(np.tile(np.arange(len(x)), (ORDERS, 1)), axis=1)
+    ranks = drawn[:, differ].argsort(axis=1).argsort(axis=1)  # of each feature, when it is set
+    ranks = np.vstack([ranks, count - 1 - ranks])
+    steps = np.arange(1, count)[:, None]
+    rows = np.tile(reference, (2 + len(ranks) * max(count - 1, 0), 1))
+    rows[1] = x
+    is_set = (ranks[:, None, :] < steps).reshape(-1, count)
+    rows[2:, differ] = np.where(is_set, x[differ], reference[differ])
+    scores = np.array(predict(rows), dtype=np.float64)
     if not np.isfinite(scores).all():
         return None
+    base, total = scores[:2].tolist()
     amounts = np.zeros(len(x))
-    steps = max(len(orders[0]) - 1, 0)
-    for nth, order in enumerate(orders):
-        if order:
-            first = 2 + nth * steps
-            walk = [scores[0], *scores[first : first + steps], scores[1]]
-            amounts[order] += np.diff(walk)
-    return Parts(float(scores[0]), amounts / len(orders), float(scores[1]))
+    if count:
+        walks = np.empty((len(ranks), count + 1))
+        walks[:, 0], walks[:, -1] = base, total
+        walks[:, 1:-1] = scores[2:].reshape(len(ranks), -1)
+        amounts[differ] = np.take_along_axis(np.diff(walks), ranks, axis=1).mean(axis=0)
+    return Parts(base, amounts, total)
 
 
 def log_odds(probability: float) -> float:

@@ -8,6 +8,7 @@ order gives the same bits.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from stormwatch.models.card import Card
 from stormwatch.models.trees import Trees, TreesModel
+
+if TYPE_CHECKING:
+    from stormwatch.models.contributions import Parts
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +28,8 @@ GRAIN = 2.0**-20
 """Weights and biases are multiples of it."""
 INPUT_MAX, HIDDEN_MAX = 8.0, 256.0
 """Standardised inputs, and hidden values, are cut here."""
+POINTS = 32
+"""Of the way on which a row's contributions are summed."""
 _SUM_MAX = 2.0**20  # multiples of STEP * GRAIN below it are exact: 20 + 12 + 20 bits
 
 
@@ -80,14 +86,59 @@ class BlendModel:
             return []
         found = np.nan_to_num(np.asarray(rows, dtype=np.float64))
         grown = np.clip(self._trees.predict(found), self._low, self._high)
+        found = self._share * grown + (1.0 - self._share) * self._mean(found) - self._early
+        scores: list[float] = np.maximum(found, self._low).tolist()
+        return scores
+
+    def _mean(self, found: Floats) -> Floats:
+        """Of the networks."""
         inputs = _stepped((found - self._centre) / self._scale, -INPUT_MAX, INPUT_MAX)
         total = np.zeros(len(found))
         for layers in self._networks:
             total += np.clip(_run(inputs, layers) * self._unit, self._low, self._high)
-        mean = total / len(self._networks)
-        found = self._share * grown + (1.0 - self._share) * mean - self._early
-        scores: list[float] = np.maximum(found, self._low).tolist()
-        return scores
+        mean: Floats = total / len(self._networks)
+        return mean
+
+    def explain(self, row: Sequence[float]) -> "Parts":
+        """What each feature adds to a row's score: of the trees by `tree_contributions`, of the
+        networks by integrated gradients (Sundararajan, Taly and Yan, "Axiomatic attribution for
+        deep networks", 2017): the way from the mean row of the training, straight, in POINTS steps;
+        what the steps leave open is shared out by size. What is cut off at either end is taken from
+        all amounts in proportion."""
+        x = np.nan_to_num(np.asarray(row, dtype=np.float64))
+        grown = self._trees.explain(x)
+        grown = grown.moved_to(grown.base, min(max(grown.total, self._low), self._high))
+        base, total = self._mean(np.array([self._centre, x])).tolist()
+        apart = (x - self._centre) / self._scale
+        ways = (np.arange(POINTS)[:, None] + 0.5) / POINTS * apart
+        slopes = sum(self._slopes(ways, layers) for layers in self._networks)
+        amounts = apart * slopes / (POINTS * len(self._networks))
+        sizes = np.abs(amounts)
+        if whole := float(sizes.sum()):
+            amounts += (total - base - float(amounts.sum())) * sizes / whole
+        rest = 1.0 - self._share
+        parts = grown._replace(
+            base=self._share * grown.base + rest * base - self._early,
+            amounts=self._share * grown.amounts + rest * amounts,
+            total=self._share * grown.total + rest * total - self._early,
+        )
+        return parts.moved_to(parts.base, max(parts.total, self._low))
+
+    def _slopes(self, inputs: Floats, layers: "_Arrays") -> Floats:
+        """How a network's output changes with each input, summed over rows."""
+        known = np.abs(inputs) <= INPUT_MAX
+        values, passed = np.clip(inputs, -INPUT_MAX, INPUT_MAX), list[Floats]()
+        for weights, bias in layers[:-1]:
+            values = values @ weights + bias
+            passed.append(((values > 0.0) & (values < HIDDEN_MAX)).astype(np.float64))
+            values = np.clip(values, 0.0, HIDDEN_MAX)
+        weights, bias = layers[-1]
+        out = (values @ weights + bias) * self._unit
+        back = np.where((out > self._low) & (out < self._high), self._unit, 0.0) @ weights.T
+        for (before, _), gate in zip(reversed(layers[:-1]), reversed(passed), strict=True):
+            back = (back * gate) @ before.T
+        slopes: Floats = (back * known).sum(axis=0)
+        return slopes
 
 
 _Arrays = list[tuple[Floats, Floats]]

@@ -24,22 +24,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormwatch.models.contributions import Parts
-from stormwatch.models.trees import Tree, Trees
+from stormwatch.models.trees import AS_ZERO, LEFT, Tree, Trees
 
 Floats = NDArray[np.float64]
 
 
 class _Path(NamedTuple):
     """The way to a leaf: of each feature asked the values above `low`, up to `high`, that go it,
-    and the share of training rows that did."""
+    the share of training rows that did, and whether NaN does."""
 
     value: float
-    features: dict[int, tuple[float, float, float]]
+    features: dict[int, tuple[float, float, float, bool]]
 
     @property
     def expected(self) -> float:
         """What the leaf adds where nothing of a row is known."""
-        return self.value * prod(share for *_, share in self.features.values())
+        return self.value * prod(share for _, _, share, _ in self.features.values())
 
 
 class TreeParts:
@@ -47,8 +47,11 @@ class TreeParts:
 
     def __init__(self, trees: Trees) -> None:
         self._zero = trees.zero
-        paths = [path for tree in trees.trees for path in _paths(tree)]
+        lacking = trees.missing or [[AS_ZERO] * len(tree.feature) for tree in trees.trees]
+        each = zip(trees.trees, lacking, strict=True)
+        paths = [path for tree, missing in each for path in _paths(tree, missing)]
         self._features, self._logistic = trees.features, trees.link == "logistic"
+        self._zero = trees.zero
         by_depth: dict[int, list[_Path]] = {}
         for path in paths:
             by_depth.setdefault(len(path.features), []).append(path)
@@ -74,7 +77,8 @@ class _Leaves:
         ways = [[*path.features.items()] for path in paths]
         self.feature = np.array([[feature for feature, _ in way] for way in ways]).T
         ends = np.array([[ends for _, ends in way] for way in ways])
-        self._low, self._high, self._share = ends.transpose(2, 1, 0)
+        self._low, self._high, self._share, lacking = ends.transpose(2, 1, 0)
+        self._lacking = lacking > 0
         self._value = np.array([path.value for path in paths])
         points, weights = np.polynomial.legendre.leggauss(-(-depth // 2))
         self._points = ((points + 1) / 2)[:, None, None]
@@ -83,7 +87,8 @@ class _Leaves:
     def amounts(self, x: Floats) -> Floats:
         """What each leaf adds to each feature on its way, in the order of `feature`."""
         values = x[self.feature]
-        apart = ((values > self._low) & (values <= self._high)) - self._share
+        met = (values > self._low) & (values <= self._high)
+        apart = np.where(np.isnan(values), self._lacking, met) - self._share
         factors = self._share + self._points * apart
         whole = factors.prod(axis=1)
         whole *= self._weights
@@ -94,7 +99,7 @@ class _Leaves:
         return inside.ravel()
 
 
-def _paths(tree: Tree) -> list[_Path]:
+def _paths(tree: Tree, missing: Sequence[int]) -> list[_Path]:
     if not tree.feature:
         return [_Path(tree.value[0], {})]
     cover = tree.cover if sum(tree.cover) > 0 else [1.0] * len(tree.value)
@@ -109,19 +114,20 @@ def _paths(tree: Tree) -> list[_Path]:
     for node in reversed(order):
         count[node] = of(tree.left[node]) + of(tree.right[node])
     out: list[_Path] = []
-    stack: list[tuple[int, dict[int, tuple[float, float, float]]]] = [(0, {})]
+    stack: list[tuple[int, dict[int, tuple[float, float, float, bool]]]] = [(0, {})]
     while stack:
         node, way = stack.pop()
         if node < 0:
             out.append(_Path(tree.value[-1 - node], way))
             continue
         feature, threshold = tree.feature[node], tree.threshold[node]
-        low, high, share = way.get(feature, (-np.inf, np.inf, 1.0))
-        for child, ends in (
-            (tree.left[node], (low, min(high, threshold))),
-            (tree.right[node], (max(low, threshold), high)),
+        low, high, share, lacking = way.get(feature, (-np.inf, np.inf, 1.0, True))
+        goes_left = missing[node] == LEFT or (missing[node] == AS_ZERO and threshold >= 0.0)
+        for child, ends, lacks in (
+            (tree.left[node], (low, min(high, threshold)), lacking and goes_left),
+            (tree.right[node], (max(low, threshold), high), lacking and not goes_left),
         ):
             part = of(child) / count[node] if count[node] else 0.5
             # A leaf that no training row came to still adds to a row that comes there.
-            stack.append((child, way | {feature: (*ends, share * max(part, 1e-12))}))
+            stack.append((child, way | {feature: (*ends, share * max(part, 1e-12), lacks)}))
     return out

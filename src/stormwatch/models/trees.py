@@ -130,7 +130,7 @@ class TreesModel:
         sums: list[float] = (self._values.take(leaf).sum(axis=1) + self._bias).tolist()
         return [_logistic(x) for x in sums] if self._logistic else sums
 
-    def explain(self, row: Sequence[float]) -> "Parts":
+    def explain(self, row: Sequence[float] | NDArray[np.float64]) -> "Parts":
         """What each feature adds to a row's score; see `tree_contributions`, made at the first."""
         if self._parts is None:
             from stormwatch.models.tree_contributions import TreeParts

@@ -1,16 +1,19 @@
 """The last rows of an entity, for models of sequences: bounded, and the same bits through storage.
 
-A window is the packed 32-bit rows (the precision in which such models compute), the oldest first.
-Rows that an entity does not have yet are zeros before the first.
+A window is the packed 32-bit rows (the precision in which such models compute), little-endian, the
+oldest first. Rows that an entity does not have yet are zeros before the first. A process that only
+keeps windows needs no numpy.
 """
 
+import sys
+from array import array
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-_TYPE = np.dtype("<f4")
 MOST = 64
 """Rows that a state keeps at most."""
 
@@ -20,22 +23,31 @@ def push(kept: bytes, row: Sequence[float], size: int) -> bytes:
 
     What was kept of rows of another length is left out: the window begins again.
     """
-    added = np.array(row, dtype=_TYPE).tobytes()
+    packed = array("f", row)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    added = packed.tobytes()
     if len(kept) % len(added):
         kept = b""
     return (kept + added)[-min(size, MOST) * len(added) :]
 
 
-def unrolled(kept: bytes, width: int, size: int) -> Floats:
+def unrolled(kept: bytes, width: int, size: int) -> "NDArray[np.float64]":
     """`size` rows of `width` values one after the other, as `Model.predict` takes them."""
+    import numpy as np
+
     made = np.zeros(size * width)
-    found = np.frombuffer(kept, dtype=_TYPE)[-size * width :]
+    found = np.frombuffer(kept, dtype="<f4")[-size * width :]
     made[size * width - len(found) :] = found
     return made
 
 
-def windows(rows: Floats, entities: Sequence[str], size: int) -> Floats:
+def windows(
+    rows: "NDArray[np.float64]", entities: Sequence[str], size: int
+) -> "NDArray[np.float64]":
     """Of each row, with whose it is, its window with it as the newest: rows in order of time."""
+    import numpy as np
+
     kept: dict[str, bytes] = {}
     made = np.empty((len(rows), size * rows.shape[1]))
     for at, (row, entity) in enumerate(zip(rows, entities, strict=True)):

@@ -25,6 +25,7 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     about: str
     zero: str = ""
     one: str = ""
+    below: str = ""
     needs: dict[str, str] = {}
 
     def of(self, value: float, row: Mapping[str, float]) -> str:
@@ -32,12 +33,14 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name, instead in self.needs.items():
             if not row[name]:
                 return instead
+        if value < 0 and self.below:
+            return self.below
         chosen = {0.0: self.zero, 1.0: self.one}.get(value, "")
         return chosen or self.text
 
     def every(self) -> Iterator[str]:
         """All its texts."""
-        yield from filter(None, (self.text, self.zero, self.one, *self.needs.values()))
+        yield from filter(None, (self.text, self.zero, self.one, self.below, *self.needs.values()))
 
     @property
     def names(self) -> set[str]:

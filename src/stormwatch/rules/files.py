@@ -1,4 +1,5 @@
-"""A file of rules as text, and as workers get it. Without what reads conditions."""
+"""A file of rules, or of what goes with them, as text, and as workers get it. Without what reads
+conditions."""
 
 from pathlib import Path
 
@@ -6,13 +7,13 @@ from stormwatch import named_texts
 from stormwatch.errors import SettingsError
 
 
-def text(path: Path) -> str:
+def text(path: Path, what: str = "rules") -> str:
     """Of a file. Raises SettingsError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{path} contains no rules: {error}. Fix it, or name another."
+            f"{path} contains no {what}: {error}. Fix it, or name another."
         ) from error
 
 

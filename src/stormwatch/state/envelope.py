@@ -63,22 +63,20 @@ class EnvelopeCodec(Generic[S]):
         self._new = new or state
         config = getattr(state, "__struct_config__", None)
         self._trims = bool(config and config.array_like and config.omit_defaults)
-        names: tuple[str, ...] = getattr(state, "__struct_fields__", ())
-        self._last = names[-1] if self._trims else ""
-        self._late = names[-getattr(state, "LATE", 1) :]
+        self._least = len(state.__struct_fields__) - getattr(state, "TRIMMED", 1)  # type: ignore[attr-defined]
 
     def encode(self, envelope: Envelope[S]) -> bytes:
         """The blob. Of a state that is `array_like` with `omit_defaults` a last field that is None
-        is left out: so one can be added, and what has none of it keeps its bytes. A state with
-        several that came later says how many: `LATE`."""
+        is left out, of its last TRIMMED fields all that are: so one can be added, and what has
+        none of it keeps its bytes."""
         body: Any = envelope.body
-        if self._trims and getattr(body, self._last) is None:
-            late = list(self._late)
-            while late and getattr(body, late[-1]) is None:
-                late.pop()
-            cut = len(late) - len(self._late)
-            return _written(envelope, msgspec.structs.astuple(body)[:cut])
-        return _written(envelope, body)
+        if not self._trims:
+            return _written(envelope, body)
+        cells = msgspec.structs.astuple(body)
+        end = len(cells)
+        while end > self._least and cells[end - 1] is None:
+            end -= 1
+        return _written(envelope, body if end == len(cells) else cells[:end])
 
     def decode(self, blob: bytes, entity: str) -> Envelope[S]:
         """Raises StateError if this version of the code cannot read the blob."""

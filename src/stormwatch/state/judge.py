@@ -49,6 +49,11 @@ class Capped(NamedTuple):
     """The verdict where the rules of these ids are noted alone."""
 
 
+Why = Callable[[], tuple[tuple[Reason, ...], tuple[Explanation, ...]]]
+"""Makes what is told of an alert besides: the reasons that go first, and the explanations. Two that
+make the same are equal."""
+
+
 class Verdict(NamedTuple):
     """What model and rules say of one event."""
 
@@ -70,6 +75,10 @@ class Verdict(NamedTuple):
     capped: Capped | None = None
     explanations: tuple[Explanation, ...] = ()
     """Of an alert: how its scores came about."""
+    rates: str = ""
+    """Of amounts that a reference rate compared: the version of the rates."""
+    why: Why | None = None
+    """Asked once it is sure that it is an alert, of what takes long to tell."""
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999

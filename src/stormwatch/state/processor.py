@@ -409,6 +409,11 @@ class _Batch(Generic[E, S]):
         verdict: Verdict,
     ) -> DecisionRow:
         domain, fragment, name = self._domain, self._fragment, event.entity
+        alert = verdict.outcome in domain.alert_outcomes if verdict.alert is None else verdict.alert
+        reasons, explanations = verdict.reasons, verdict.explanations
+        if alert and verdict.why is not None:
+            first, explanations = verdict.why()
+            reasons = (*first, *reasons)
         feature_set, model, rules = verdict.by or (
             domain.feature_set,
             NONE if verdict.degraded else domain.model_version,
@@ -421,7 +426,7 @@ class _Batch(Generic[E, S]):
                 event.time,
                 verdict.outcome,
                 verdict.score,
-                verdict.reasons,
+                reasons,
                 features,
                 feature_set,
                 model,
@@ -437,12 +442,12 @@ class _Batch(Generic[E, S]):
                 learned=verdict.learned or msgspec.UNSET,
                 interval=verdict.interval or msgspec.UNSET,
                 shadow=verdict.shadow or msgspec.UNSET,
-                explanations=verdict.explanations or msgspec.UNSET,
+                explanations=explanations or msgspec.UNSET,
+                rates=verdict.rates or msgspec.UNSET,
             )
         )
         if len(body) > BODY_MAX:
             raise ValueError(f"its decision takes {len(body)} bytes, more than {BODY_MAX}")
-        alert = verdict.outcome in domain.alert_outcomes if verdict.alert is None else verdict.alert
         return DecisionRow(
             self._states[name].stripe, name, event.time, event.id, verdict.outcome,
             verdict.score, body, timestamp, alert,

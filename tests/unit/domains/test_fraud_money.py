@@ -14,13 +14,16 @@ from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES, WINDOWS, advance
 from stormwatch.domains.fraud.iso import CURRENCIES, WITHDRAWN
-from stormwatch.domains.fraud.money import COMMON, LIMITS, RATES, money, of_points, points
+from stormwatch.domains.fraud.money import LIMITS, money
 from stormwatch.domains.fraud.parse import parse, to_wire
+from stormwatch.domains.fraud.rates import shipped
 from stormwatch.domains.fraud.state import CustomerState, new_state
 from stormwatch.records import Rejection
 from stormwatch.state.envelope import checksum_of
 from stormwatch.state.judge import Verdict
 
+RATES = shipped()
+COMMON, points, of_points = RATES.common, RATES.points, RATES.of_points
 NEVER_LATE = 4_000_000_000_000
 
 
@@ -76,8 +79,8 @@ def test_what_a_payment_can_be_is_taken_in_every_currency(amount: int, currency:
 
 
 def test_each_currency_has_a_rate_and_a_limit_of_some_ten_million_euros() -> None:
-    assert set(RATES.units_per_euro) == CURRENCIES | set(WITHDRAWN) == set(LIMITS)
-    assert RATES.as_of and RATES.source
+    assert set(RATES.euro) == CURRENCIES | set(WITHDRAWN) == set(LIMITS)
+    assert RATES.version.startswith("rates-20")
     for currency, limit in LIMITS.items():
         assert limit >= 10**9, "what was taken before is taken still"
         assert points(limit, currency, "EUR") >= 0.9 * 10**9 or currency in COMMON
@@ -99,7 +102,7 @@ def test_each_currency_has_a_rate_and_a_limit_of_some_ten_million_euros() -> Non
 FRAUD = Fraud()
 HOUR, DAY = 3_600_000, 86_400_000
 NOON = 1_796_040_000_000 // DAY * DAY + 12 * HOUR
-ANY = st.sampled_from(sorted(RATES.units_per_euro))
+ANY = st.sampled_from(sorted(RATES.euro))
 
 
 def pay(

@@ -3,7 +3,7 @@ own."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from math import factorial
+from math import factorial, isnan, nan
 
 import lightgbm
 import numpy as np
@@ -15,7 +15,16 @@ from apps.build.training.export import from_lightgbm
 from stormwatch.models import NoModel, load
 from stormwatch.models.contributions import log_odds, parts_of, replaced
 from stormwatch.models.tree_contributions import TreeParts
-from stormwatch.models.trees import Tree, Trees, TreesModel, decode, encode
+from stormwatch.models.trees import (
+    AS_ZERO,
+    LEFT,
+    RIGHT,
+    Tree,
+    Trees,
+    TreesModel,
+    decode,
+    encode,
+)
 
 
 def shapley(worth: Callable[[frozenset[int]], float], players: int) -> list[float]:
@@ -33,7 +42,9 @@ def shapley(worth: Callable[[frozenset[int]], float], players: int) -> list[floa
     return out
 
 
-def expected(tree: Tree, row: Sequence[float], known: frozenset[int]) -> float:
+def expected(
+    tree: Tree, row: Sequence[float], known: frozenset[int], missing: Sequence[int] = ()
+) -> float:
     """The mean of a tree where only these features are known, node by node (EXPVALUE)."""
 
     def count(node: int) -> float:
@@ -46,7 +57,10 @@ def expected(tree: Tree, row: Sequence[float], known: frozenset[int]) -> float:
             return tree.value[-1 - node]
         left, right = tree.left[node], tree.right[node]
         if tree.feature[node] in known:
-            return value(left if row[tree.feature[node]] <= tree.threshold[node] else right)
+            told = row[tree.feature[node]]
+            if isnan(told) and missing and missing[node] != AS_ZERO:
+                return value(left if missing[node] == LEFT else right)
+            return value(left if (0.0 if isnan(told) else told) <= tree.threshold[node] else right)
         a, b = count(left), count(right)
         return (a * value(left) + b * value(right)) / (a + b)
 
@@ -76,16 +90,20 @@ def ensembles(draw: st.DrawFn) -> Trees:
 
         grow(draw(st.integers(0, 4)))
         trees.append(tree)
-    return Trees("identity", 0.5, features, trees)
+    told = st.sampled_from([AS_ZERO, LEFT, RIGHT])
+    missing = [[draw(told) for _ in tree.feature] for tree in trees]
+    return Trees("identity", 0.5, features, trees, draw(st.sampled_from([[], missing])))
 
 
-@given(ensembles(), st.lists(st.sampled_from([-3.0, -2.0, -0.5, 0.0, 1.0, 4.0]), min_size=5))
+@given(ensembles(), st.lists(st.sampled_from([-3.0, -2.0, -0.5, 0.0, 1.0, 4.0, nan]), min_size=5))
 def test_of_trees_they_are_shapley_values_over_all_subsets(trees: Trees, row: list[float]) -> None:
     row = row[: trees.features]
     parts = TreeParts(trees).of(row)
 
     def worth(known: frozenset[int]) -> float:
-        return sum(expected(tree, row, known) for tree in trees.trees)
+        codes = trees.missing or [[]] * len(trees.trees)
+        each = zip(trees.trees, codes, strict=True)
+        return sum(expected(tree, row, known, missing) for tree, missing in each)
 
     assert parts.amounts == pytest.approx(shapley(worth, trees.features), abs=1e-9)
     assert parts.base == pytest.approx(trees.bias + worth(frozenset()), abs=1e-9)

@@ -27,8 +27,10 @@ from stormwatch.domains.fraud.event import (
     Transaction,
     digest,
 )
+from stormwatch.domains.fraud.rates import Rates
 from stormwatch.domains.fraud.state import (
     BITS,
+    SHIPPED,
     SUM,
     TEN_MINUTES,
     Attempt,
@@ -71,7 +73,7 @@ Carry = str | Told
 
 
 def advance_with(
-    state: CustomerState, event: Transaction, more: Details, retry_ms: int
+    state: CustomerState, event: Transaction, more: Details, retry_ms: int, rates: Rates = SHIPPED
 ) -> tuple[tuple[float, ...], Told]:
     """As `state.advance`, for a payment with details; retries are those within `retry_ms`."""
     known = state.known
@@ -84,7 +86,7 @@ def advance_with(
     if more.place is not None and more.customer_place is not None:
         away = distance_km(more.customer_place, more.place)
     if takes_back(event):
-        features, currency = advance(_copy(state), event)
+        features, currency = advance(_copy(state), event, rates)
         if more.kind == REVERSAL and known is not None:
             _reverse(state, known, more.original, int(features[0]))
         return features, Told(currency, "", 0.0, distance, speed, away)
@@ -95,7 +97,7 @@ def advance_with(
     before = _attempt(known, event, what, retry_ms)
     if before is not None:
         _take_out(state, before)
-    features, currency = advance(state, event)
+    features, currency = advance(state, event, rates)
     if retry_ms:
         _remember(known, before, Attempt(event.time, what, int(features[0]), event.id))
     if more.place is not None and (known.place is None or event.time >= known.place_time):

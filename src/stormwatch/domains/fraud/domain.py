@@ -5,16 +5,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stormwatch.domains.fraud import capping, labels, terminals
+from stormwatch.domains.fraud import capping, labels, sequence, terminals
 from stormwatch.domains.fraud import features as measured
-from stormwatch.domains.fraud.details import Carry
+from stormwatch.domains.fraud.details import Carry, takes_back
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.features import BEFORE, FEATURE_NAMES, FEATURE_SET, WINDOWS
+from stormwatch.domains.fraud.features import (
+    BEFORE,
+    FEATURE_NAMES,
+    FEATURE_SET,
+    FEATURES,
+    WINDOWS,
+)
 from stormwatch.domains.fraud.parse import parse, to_wire
-from stormwatch.domains.fraud.second import TERMINALS
-from stormwatch.domains.fraud.state import CustomerState, new_state
+from stormwatch.domains.fraud.rates import Rates, shipped
+from stormwatch.domains.fraud.second import Terminals
+from stormwatch.domains.fraud.state import CustomerState, Own, new_state
+from stormwatch.errors import ModelError
 from stormwatch.features import names
-from stormwatch.models import NONE, Card, Model, Supply, load, now
+from stormwatch.models import NONE, Card, Model, NoModel, Supply, card_of, load, now
+from stormwatch.own_features import OwnFeatures
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
@@ -47,10 +56,11 @@ class Fraud:
     other_features: ClassVar[dict[str, tuple[str, ...]]] = {
         labels.FEATURE_SET: (),
         BEFORE: names(WINDOWS),
+        FEATURE_SET: FEATURE_NAMES,
     }
-    """Of labels, and of decisions that were made before terminals were known."""
+    """Of labels, of decisions that were made before terminals were known, and of those without
+    features of a user's own."""
     alert_outcomes = ALERT_OUTCOMES
-    second = TERMINALS
 
     def __init__(
         self,
@@ -59,13 +69,23 @@ class Fraud:
         rule_set: "RuleSet | None" = None,
         future_skew_ms: int = 300_000,
         retry_ms: int = RETRY_MS,
+        rates: Rates | None = None,
+        own: OwnFeatures | None = None,
         supply: Supply = now,
     ) -> None:
-        """Of payments with details those within `retry_ms` of the same one are its retries."""
+        """Of payments with details those within `retry_ms` of the same one are its retries. `own`:
+        features of the user's, after those of this domain."""
         self._folder = model_folder or SHIPPED
         self._rule_set = rule_set
         self._future_skew_ms, self._retry_ms = future_skew_ms, retry_ms
         self._supply = supply
+        self.rates = rates or shipped()
+        self.second = Terminals(self.rates)
+        self._own = own
+        self._features = FEATURES if own is None else (*FEATURES, *own.features)
+        if own is not None:
+            self.feature_names = (*FEATURE_NAMES, *own.names)
+            self.feature_set = f"{FEATURE_SET}+{own.version}"
 
     @classmethod
     def load(
@@ -75,26 +95,31 @@ class Fraud:
         rule_set: "RuleSet | None" = None,
         future_skew_ms: int = 300_000,
         retry_ms: int = RETRY_MS,
+        rates: Rates | None = None,
+        own: OwnFeatures | None = None,
         supply: Supply = now,
     ) -> "Fraud":
         """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
         path = Path(folder) if folder else None
         fraud = cls(
-            path, rule_set=rule_set, future_skew_ms=future_skew_ms, retry_ms=retry_ms, supply=supply
-        )
+            path, rule_set=rule_set, future_skew_ms=future_skew_ms, retry_ms=retry_ms, rates=rates,
+            own=own, supply=supply,
+        )  # fmt: skip
         fraud._scorer  # noqa: B018
         return fraud
 
     @classmethod
     def from_settings(cls, settings: Settings, supply: Supply = now) -> "Fraud":
         """As the settings say, its model loaded. Raises ModelError, SettingsError for rules."""
-        from stormwatch.domains.fraud import rules
+        from stormwatch.domains.fraud import own, rates, rules
 
         return cls.load(
             settings.fraud_model,
-            rule_set=rules.chosen(settings, FEATURE_NAMES),
+            rule_set=rules.chosen(settings, own.feature_names(settings)),
             future_skew_ms=settings.future_skew_s * 1000,
             retry_ms=settings.fraud_retry_s * 1000,
+            rates=rates.chosen(settings),
+            own=own.chosen(settings),
             supply=supply,
         )
 
@@ -102,7 +127,7 @@ class Fraud:
         """The same without a model: every decision is degraded."""
         return type(self)(
             Path(NONE), rule_set=self._rule_set, future_skew_ms=self._future_skew_ms,
-            retry_ms=self._retry_ms,
+            retry_ms=self._retry_ms, rates=self.rates, own=self._own,
         )  # fmt: skip
 
     def with_rules(self, settings: Settings) -> "Fraud":
@@ -110,10 +135,10 @@ class Fraud:
         SettingsError."""
         from stormwatch.domains.fraud import rules
 
-        chosen, model = rules.chosen(settings, FEATURE_NAMES), self.model
+        chosen, model = rules.chosen(settings, self.feature_names), self.model
         other = type(self)(
             self._folder, rule_set=chosen, future_skew_ms=self._future_skew_ms,
-            retry_ms=self._retry_ms, supply=lambda load: model,
+            retry_ms=self._retry_ms, rates=self.rates, own=self._own, supply=lambda load: model,
         )  # fmt: skip
         other._scorer  # noqa: B018
         return other
@@ -123,7 +148,7 @@ class Fraud:
         """Read at the first use: what reads their conditions is not loaded by who only parses."""
         from stormwatch.domains.fraud import rules
 
-        return self._rule_set or rules.shipped(FEATURE_NAMES)
+        return self._rule_set or rules.shipped(self.feature_names)
 
     @property
     def rules_version(self) -> str:
@@ -138,9 +163,26 @@ class Fraud:
     def _load(self) -> Model:
         from stormwatch.domains.fraud.scoring import Thresholds
 
-        model = load(self._folder, feature_set=FEATURE_SET, feature_names=FEATURE_NAMES)
+        kind, named = FEATURE_SET, FEATURE_NAMES
+        if self._own and card_of(self._folder).feature_set == self.feature_set:
+            kind, named = self.feature_set, self.feature_names
+        model = load(self._folder, feature_set=kind, feature_names=named)
         Thresholds.of(model.card)
+        if model.card.window != self._at_once.window:
+            raise ModelError(
+                f"{self._folder} takes sequences of {model.card.window} payments, and this process "
+                f"began with one that takes {self._at_once.window}: restart the topology"
+            )
         return model
+
+    @cached_property
+    def _at_once(self) -> Card:
+        """The card as it is when this process begins, for customers learn by it: a model that
+        becomes usable later must take as many rows. That of no model where it cannot be read."""
+        try:
+            return card_of(self._folder)
+        except ModelError:
+            return NoModel.card
 
     @property
     def model_version(self) -> str:
@@ -168,7 +210,7 @@ class Fraud:
     def _scorer(self) -> "Scorer":
         from stormwatch.domains.fraud.scoring import Scorer
 
-        return Scorer(self.model, self._rules)
+        return Scorer(self.model, self._rules, self.rates, self._features)
 
     settle_capped = staticmethod(capping.settle)
     """For who decides by rules that may have caps, whether or not these have."""
@@ -202,9 +244,18 @@ class Fraud:
         `second` is what the payment's terminal tells: `terminals.values`.
         """
         if event.label is not None:
-            measured.learn_label(state, event)
+            measured.learn_label(state, event, self.rates)
             return (), ""
-        return measured.advance(state, event, second, self._retry_ms)
+        row, carry = measured.advance(state, event, second, self._retry_ms, self.rates)
+        if self._own is not None:
+            kept = state.own
+            before = kept.kept if kept is not None and kept.version == self._own.version else b""
+            mine, after = self._own.advance(before, event)
+            if not takes_back(event):
+                state.own = Own(self._own.version, after)
+            row = (*row, *mine)
+        card = self._at_once
+        return row, carry if card.window == 1 else sequence.learn(state, row, carry, card)
 
     def decide(
         self,
@@ -218,13 +269,24 @@ class Fraud:
             for at, event in enumerate(events) if event.label is not None
         }  # fmt: skip
         if not made:
-            return self._scorer(events, features, carries) if events else []
+            return self._scored(events, features, carries) if events else []
         judged = [at for at in range(len(events)) if at not in made]
         if judged:
-            verdicts = self._scorer(
+            verdicts = self._scored(
                 [events[at] for at in judged],
                 [features[at] for at in judged],
                 [carries[at] for at in judged],
             )
             made.update(zip(judged, verdicts, strict=True))
         return [made[at] for at in range(len(events))]
+
+    def _scored(
+        self,
+        events: Sequence[Transaction],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Carry | sequence.Sequenced],
+    ) -> list[Verdict]:
+        plain = [one.carry if isinstance(one, sequence.Sequenced) else one for one in carries]
+        if self.model.card.window == 1:
+            return self._scorer(events, features, plain)
+        return self._scorer(events, features, plain, sequence.rows(carries, self.model.card))

@@ -67,7 +67,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, order=True):
     arrival: int
     what: int  # `event.digest` of the payment's id
     time: int  # of the payment
-    points: int
+    points: int  # 0: its currency has no rate
     fraud: bool
 
 
@@ -187,7 +187,12 @@ def _answered(
         if told.fraud:
             frauds += time - 21 * DAY < told.time
             learned = told.time >= habits.since and told.time // THREE_DAYS > oldest
-            if learned and told.what not in apart and 0 < count <= total - told.points + 1:
+            if (
+                learned
+                and told.points
+                and told.what not in apart
+                and 0 < count <= total - told.points + 1
+            ):
                 count, total = count - 1, total - told.points
                 squares = max(0, squares - told.points * told.points)
     return (count, total, squares), frauds, frozenset(newest)

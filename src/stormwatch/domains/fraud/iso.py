@@ -27,6 +27,19 @@ CURRENCIES = frozenset(_CURRENCIES.split())
 """ISO 4217 codes of money in use. Funds, metals, tests and "no currency" (XXX) are not money that a
 card is charged with."""
 
+_WHOLE = frozenset({
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
+})  # fmt: skip
+_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+"""Currencies whose minor unit is not a hundredth."""
+
+
+def digits_of(currency: str) -> int:
+    """Decimal digits of the currency's minor unit."""
+    return 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
+
+
 _LAST = timezone(timedelta(hours=-12))  # where a day ends last
 WITHDRAWN = {
     code: int(datetime.combine(last + timedelta(days=1), datetime.min.time(), _LAST).timestamp())

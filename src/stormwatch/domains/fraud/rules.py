@@ -19,6 +19,7 @@ import msgspec
 
 from stormwatch import named_texts
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.errors import SettingsError
 from stormwatch.rules import document
 from stormwatch.rules.document import Names, Rule, RuleError, RuleSet, RuleText
@@ -31,9 +32,11 @@ SHIPPED = Path(__file__).with_name("rules.toml")
 MONEY = ("amount", "sum_", "mean_", "usual_mean", "usual_std", "max_30d")
 """How features that are money begin: texts get these as text."""
 FRACTIONS = ("ratio_", "z_", "usual_ratio", "usual_z", "known_days", "terminal_risk")
-"""How features begin that texts get with decimals; all others are whole numbers."""
+"""How features begin that texts get with decimals; the domain's others are whole numbers, and a
+user's own are what they are."""
 ZONE = "zone"
 """What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
+_SHIPPED = frozenset(FEATURE_NAMES)
 TEXT_MAX = 500
 """Characters of a text."""
 
@@ -86,9 +89,12 @@ def names(features: Sequence[str]) -> Names:
 def words(
     values: Mapping[str, float], texts: Mapping[str, str], zone: str
 ) -> dict[str, int | float | str]:
-    """What texts are formatted with: money as text, fractions as floats, all else as integers."""
+    """What texts are formatted with: money as text, fractions as floats, all else as integers; a
+    user's own features as integers where they are whole."""
     plain = {
-        name: float(value) if name.startswith(FRACTIONS) else int(value)
+        name: float(value)
+        if name.startswith(FRACTIONS) or (name not in _SHIPPED and value != int(value))
+        else int(value)
         for name, value in values.items()
     }
     return {**plain, **texts, ZONE: zone}

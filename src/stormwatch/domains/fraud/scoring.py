@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 from stormwatch.domains.fraud import why
 from stormwatch.domains.fraud.details import NUMBERS, TEXTS, Carry, Told, takes_back, text_of
 from stormwatch.domains.fraud.event import Transaction
-from stormwatch.domains.fraud.features import FEATURE_NAMES
-from stormwatch.domains.fraud.money import is_common, money, of_points, points
+from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURES
+from stormwatch.domains.fraud.money import money
+from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.domains.fraud.rules import MONEY, words
 from stormwatch.errors import ModelError
+from stormwatch.features import Feature, names
 from stormwatch.models import NONE, Card, Model, distribution, scores
 from stormwatch.models.contributions import Parts, parts_of
 from stormwatch.models.distribution import Distribution
 from stormwatch.reasons.explain import sentences
 from stormwatch.records import (
     CAPPED,
+    NO_RATE,
     OUT_OF_DISTRIBUTION,
     RETRY,
     SHADOW_RULE,
@@ -41,10 +44,14 @@ _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
 
 
 class Thresholds(NamedTuple):
-    """Scores from which the model alone has a transaction reviewed or declined."""
+    """Scores from which the model alone has a transaction reviewed or declined, the rates by
+    which amounts are compared, and what the features are."""
 
     review: float
     decline: float
+    rates: Rates = shipped()
+    features: tuple[Feature, ...] = FEATURES
+    """The domain's, then a user's own."""
 
     @classmethod
     def of(cls, card: Card) -> "Thresholds":
@@ -65,9 +72,17 @@ class Thresholds(NamedTuple):
 class Scorer:
     """Scores batches with one model. Raises ModelError for a card without the two thresholds."""
 
-    def __init__(self, model: Model, rules: RuleSet) -> None:
+    def __init__(
+        self,
+        model: Model,
+        rules: RuleSet,
+        rates: Rates,
+        features: tuple[Feature, ...] = FEATURES,
+    ) -> None:
         self._model = model
         self._rules = rules
+        self._rates, self._features = rates, features
+        self._width = len(model.card.feature_names) or len(features)
         Thresholds.of(model.card)
         distribution.of(model.card)
 
@@ -76,8 +91,11 @@ class Scorer:
         events: Sequence[Transaction],
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
+        sequences: NDArray[np.float64] | None = None,
     ) -> list[Verdict]:
         """One verdict a row, whose amounts are in points of the currency in its carry.
+
+        `sequences`: what the model sees in place of the rows, where it takes several of each.
 
         The score is the model's probability; rules add to the outcome. A row of which the model
         has no score is decided by rules alone. Of a payment that only a reference rate could
@@ -86,7 +104,8 @@ class Scorer:
         Of one that is out of distribution it decides nothing alone, and the verdict says so.
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
-        found = scores(self._model, np.array(features, dtype=np.float64))
+        rows = np.array(features, dtype=np.float64)
+        found = scores(self._model, rows[:, : self._width] if sequences is None else sequences)
         verdicts, fired = self._judged(events, features, carries, found, frozenset())
         capped = [(rule, hits) for rule, hits in fired if rule.cap_1h or rule.cap_1d]
         for row in {row for rule, hits in capped for row in np.flatnonzero(hits).tolist()}:
@@ -126,14 +145,17 @@ class Scorer:
         """Verdicts and what fires, given the model's scores; rules `above` their cap do not."""
         rows = np.array(features, dtype=np.float64)
         found = list(scored)
-        limits = Thresholds.of(self._model.card)
+        seen = rows[:, : self._width]
+        limits = Thresholds.of(self._model.card)._replace(
+            rates=self._rates, features=self._features
+        )
         trained_on = distribution.of(self._model.card)
         outside = np.isfinite(found)  # without a score there is nothing to hold back
-        outside &= trained_on.outside(rows) if trained_on else False
+        outside &= trained_on.outside(seen) if trained_on else False
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
-        told = _Batch(events, rows, carries, back)
+        told = _Batch(events, rows, carries, back, names(self._features))
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
@@ -146,7 +168,9 @@ class Scorer:
             score = float(by_model[row])
             made = Found(events[row], features[row], carries[row], score, limits)
             declined = (score >= limits.decline and not made.unsure) or ruled.decline[row]
-            parts = parts_of(self._model, features[row]) if score >= limits.review else None
+            parts = None
+            if score >= limits.review:
+                parts = parts_of(self._model, features[row][: self._width])
             reasons, explained = made.told(rules, parts)
             verdicts[row] = verdicts[row]._replace(
                 outcome="decline" if declined else "review", reasons=reasons, explanations=explained
@@ -173,6 +197,11 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
+        verdicts = [
+            verdict if {event.currency, _currency(carry)} <= self._rates.common
+            else _by_rate(verdict, event, self._rates)
+            for verdict, event, carry in zip(verdicts, events, carries, strict=True)
+        ]  # fmt: skip
         return verdicts, fired
 
     def _awake(
@@ -224,6 +253,23 @@ def _with_note(verdict: Verdict, event: Transaction, carry: Carry) -> Verdict:
     return noted._replace(reasons=(*verdict.reasons, reason))
 
 
+def _currency(carry: Carry) -> str:
+    """That the features' amounts are in."""
+    return carry if isinstance(carry, str) else carry.currency
+
+
+def _by_rate(verdict: Verdict, event: Transaction, rates: Rates) -> Verdict:
+    """The verdict, saying by which rates; of a currency that has none, that too."""
+    if rates.knows(event.currency) or verdict.noted == TAKEN_BACK:
+        return verdict._replace(rates=rates.version)
+    text = (
+        f"there is no reference rate for {event.currency}: nothing compares "
+        f"{money(event.amount, event.currency)} with other amounts"
+    )
+    reasons = (*verdict.reasons, Reason(NO_RATE, text))
+    return verdict._replace(reasons=reasons, noted=NO_RATE, rates=rates.version)
+
+
 class _Batch(dict[str, NDArray[Any]]):
     """Payments as the conditions of rules see them: a column for each feature, and for a detail
     once it is asked for."""
@@ -234,9 +280,10 @@ class _Batch(dict[str, NDArray[Any]]):
         rows: NDArray[np.float64],
         carries: Sequence[Carry],
         back: list[int],
+        columns: tuple[str, ...] = FEATURE_NAMES,
     ) -> None:
         """`back`: the rows that take a payment back."""
-        super().__init__(zip(FEATURE_NAMES, rows.T, strict=True))
+        super().__init__(zip(columns, rows.T, strict=True))
         self._events, self._carries, self._back = events, carries, back
 
     def fires(self, rule: Rule) -> NDArray[np.bool_]:
@@ -269,12 +316,15 @@ class Found(NamedTuple):
     @property
     def currency(self) -> str:
         """That the features' amounts are in."""
-        return self.carry if isinstance(self.carry, str) else self.carry.currency
+        return _currency(self.carry)
 
     @property
     def unsure(self) -> str:
         """Why the model alone declines nothing here; "" if it may."""
-        if not is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]:
+        rates = self.limits.rates
+        if not rates.knows(self.event.currency):
+            return f"there is no reference rate for {self.event.currency}"
+        if not rates.is_common(self.event.currency) and not self.features[_COLUMN["count_30d"]]:
             return (
                 "nothing is known of the customer, and amounts in "
                 f"{self.event.currency} are compared at a coarse rate"
@@ -297,10 +347,13 @@ class Found(NamedTuple):
         reasons = self.reasons(rules)
         explained = [why.by_rules(rules, reasons)] if rules else []
         if self.score >= self.limits.review:
-            found = None if parts is None else why.by_model(parts, self.features, self._words())
+            found = None if parts is None else self._parts(parts)
             reasons = (*reasons, Reason("model", self._by_model(found), self.score))
             explained = [*([found] if found else ()), *explained]
         return reasons, tuple(explained)
+
+    def _parts(self, parts: Parts) -> Explanation:
+        return why.by_model(parts, self.features, self._words(), self.limits.features)
 
     def _by_model(self, found: Explanation | None) -> str:
         score, limits = self.score, self.limits
@@ -316,11 +369,12 @@ class Found(NamedTuple):
     def _words(self) -> dict[str, int | float | str]:
         """What sentences are filled with."""
         event = self.event
-        values = dict(zip(FEATURE_NAMES, self.features, strict=True))
+        values = dict(zip(names(self.limits.features), self.features, strict=True))
         amounts = {name: self._money(values[name]) for name in _MONEY}
         amounts["amount"] = money(event.amount, event.currency)
-        if event.currency != self.currency:
-            about = points(event.amount, event.currency, self.currency)
+        rates = self.limits.rates
+        if event.currency != self.currency and rates.knows(event.currency):
+            about = rates.points(event.amount, event.currency, self.currency)
             amounts["amount"] += f" (about {self._money(about)})"
         ends = zip(("usual_low", "usual_high"), why.usual_ends(self.features), strict=True)
         amounts |= {name: self._money(end) for name, end in ends}
@@ -331,8 +385,8 @@ class Found(NamedTuple):
 
     def unlike(self, trained_on: Distribution) -> Reason:
         """Why the model decides nothing of this one alone."""
-        at = trained_on.oddest(self.features)
-        name, value = FEATURE_NAMES[at], self.features[at]
+        at = trained_on.oddest(self.features[: trained_on.features])
+        name, value = self.limits.features[at].name, self.features[at]
         shown = self._money if name in _MONEY else "{:,.5g}".format
         low, high = map(shown, trained_on.usual(at))
         text = (
@@ -350,7 +404,7 @@ class Found(NamedTuple):
         return told
 
     def _money(self, count: float) -> str:
-        return money(of_points(int(count), self.currency), self.currency)
+        return money(self.limits.rates.of_points(int(count), self.currency), self.currency)
 
 
 def _zone(utc_offset: int) -> str:

@@ -7,6 +7,7 @@ import msgspec
 from stormwatch.domains.fraud import terminals
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.parse import to_wire
+from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.domains.fraud.terminals import TerminalState, Visit
 
 
@@ -35,13 +36,17 @@ class Terminals:
     serves_h, counts_after_h = terminals.SERVES_H, terminals.LABEL_DELAY_H
     feature_names = terminals.NAMES
 
+    def __init__(self, rates: Rates | None = None) -> None:
+        """`rates`: by which amounts are compared; without, the shipped ones."""
+        self._rates = rates or shipped()
+
     def key(self, event: Transaction) -> str:
         """Labels are told nothing."""
         return event.terminal if event.label is None else ""
 
     def visits(self, event: Transaction) -> Sequence[TerminalVisit]:
         """One; none of a payment that takes another back."""
-        told = terminals.visit_of(event)
+        told = terminals.visit_of(event, self._rates)
         if told is None:
             return ()
         who = (event.id, event.terminal, event.time, told.time, told.points)

@@ -10,7 +10,7 @@ A bucket is one integer: the number of transactions above the sum of their amoun
 addition adds both. Everything is an exact integer and nothing is derived, which makes a state the
 same bits whether it lived in memory or went through storage; its size has a fixed bound.
 
-Amounts are points, about cents of a euro (`money.points`). The windows are in one currency, that of
+Amounts are points, about cents of a euro (`rates.Rates`). The windows are in one currency, that of
 the first payment in them; a payment in another one is compared and learned at the reference rates,
 so that no sum is of two currencies and reasons can say which it is of.
 """
@@ -22,13 +22,15 @@ import msgspec
 
 from stormwatch.domains.fraud.event import Place, Transaction
 from stormwatch.domains.fraud.habits import Habits
-from stormwatch.domains.fraud.money import is_common, points
+from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.features import Feature, names
 from stormwatch.rules.caps import Hits
 
 TEN_MINUTES, HOUR = 600_000, 3_600_000  # ms
 LONG_AGO = 30 * 86_400
 """`since_last` of a first transaction, and the greatest it gets, s."""
+
+SHIPPED = shipped()
 
 BITS = 46
 """Of a bucket, for the sum of amounts; the count stands above them."""
@@ -78,10 +80,17 @@ class Known(msgspec.Struct, array_like=True):
     attempts: list[Attempt] = []  # the last few
 
 
+class Own(msgspec.Struct, array_like=True):
+    """At most 2.1 KB encoded."""
+
+    version: str  # of the user's file: what another one kept is nothing to it
+    kept: bytes
+
+
 class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     """Rings of buckets; bucket b stands at b modulo the ring's length. At most 0.6 KB encoded, and
-    0.4 KB more where payments have details; `habits` come on top, and 0.3 KB where rules with a cap
-    fired."""
+    0.4 KB more where payments have details; `habits` and `own` come on top, and 0.3 KB where rules
+    with a cap fired."""
 
     seen: int
     newest: int  # greatest event time, ms; means nothing while `seen` is 0
@@ -92,9 +101,16 @@ class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     squares: list[int]  # beside `month`: sums of squared amounts
     currency: str = ""  # of the windows; "" while empty, or written before there was this field
     known: Known | None = None
-    habits: Habits | None = None  # left out where it is None: see `EnvelopeCodec.encode`
-    capped: list[Hits] | None = None  # left out where it is None, and `habits` then
-    LATE: ClassVar[int] = 2
+    habits: Habits | None = None
+    own: Own | None = None
+    """Of the features that a user added."""
+    rows: bytes | None = None
+    """The last rows, for a model of sequences (`models.window`), 200 bytes each; None where none is
+    in use."""
+    capped: list[Hits] | None = None
+    """Of rules with a cap that fired."""
+    TRIMMED: ClassVar[int] = 4
+    """So many last fields are left out where they are None: see `EnvelopeCodec.encode`."""
 
 
 def new_state() -> CustomerState:
@@ -102,7 +118,9 @@ def new_state() -> CustomerState:
     return CustomerState(0, 0, [0] * 6, [0] * 24, [0] * 7, [0] * 10, [0] * 10)
 
 
-def advance(state: CustomerState, event: Transaction) -> tuple[tuple[float, ...], str]:
+def advance(
+    state: CustomerState, event: Transaction, rates: Rates = SHIPPED
+) -> tuple[tuple[float, ...], str]:
     """Features of `event`, which sees of itself only its own amount and time, and the currency
     that they are in; then learn it."""
     time, seen, newest = event.time, state.seen, state.newest
@@ -121,8 +139,8 @@ def advance(state: CustomerState, event: Transaction) -> tuple[tuple[float, ...]
             _roll_all(state, before, ten)
 
     if state.currency != event.currency:
-        _set_currency(state, event.currency)
-    amount = points(event.amount, event.currency, state.currency)
+        _set_currency(state, event.currency, rates)
+    amount = rates.points(event.amount, event.currency, state.currency)
     in_hour, in_day, in_week = sum(state.hour), sum(state.day), sum(state.week)
     in_month = sum(state.month)
     count_1h, sum_1h = in_hour >> BITS, in_hour & SUM
@@ -172,7 +190,7 @@ def advance(state: CustomerState, event: Transaction) -> tuple[tuple[float, ...]
     return features, state.currency
 
 
-def _set_currency(state: CustomerState, currency: str) -> None:
+def _set_currency(state: CustomerState, currency: str, rates: Rates) -> None:
     """That of a payment, if the windows are empty or do not say theirs.
 
     Those that do not were written in minor units before they said it: the payment's, most likely.
@@ -181,14 +199,14 @@ def _set_currency(state: CustomerState, currency: str) -> None:
         state.currency = currency
     elif not state.currency:
         state.currency = currency
-        if not is_common(currency):
+        if not rates.is_common(currency):
             for ring in (state.hour, state.day, state.week, state.month):
                 ring[:] = [
-                    (b & ~SUM) + (points(b & SUM, currency, currency) if b & SUM else 0)
+                    (b & ~SUM) + (rates.points(b & SUM, currency, currency) if b & SUM else 0)
                     for b in ring
                 ]
-            once = [points(s, currency, currency) if s else 0 for s in state.squares]
-            state.squares[:] = [points(s, currency, currency) if s else 0 for s in once]
+            once = [rates.points(s, currency, currency) if s else 0 for s in state.squares]
+            state.squares[:] = [rates.points(s, currency, currency) if s else 0 for s in once]
 
 
 def _roll_all(state: CustomerState, old: int, new: int) -> None:

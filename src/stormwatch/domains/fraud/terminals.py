@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from stormwatch.domains.fraud.event import TAKING_BACK, Transaction, digest
-from stormwatch.domains.fraud.money import points
+from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.features import Feature, names
 
 HOUR = 3_600_000
@@ -42,6 +42,8 @@ LONG_AGO_D = 100.0
 """The same in days."""
 SMALL = 22_000
 """Points: a fraud above it explains itself by its amount (the Handbook's first scenario)."""
+
+_SHIPPED = shipped()
 
 FEATURES = (
     Feature("terminal_count_1d", "payments at the terminal", "", "1 d, ended 7 d before"),
@@ -83,7 +85,7 @@ class Visit(NamedTuple):
     """What a payment, or the label of one, tells the payment's terminal."""
 
     time: int  # of the payment, ms
-    points: int  # its amount (`money.points`, of a euro)
+    points: int  # its amount (`rates.Rates.points`, of a euro); 0: its currency has no rate
     what: int = 0  # of a label: a digest of the payment's id
     arrival: int = 0  # of a label, ms
     fraud: bool | None = None  # None: the payment itself
@@ -112,9 +114,10 @@ def new_state() -> TerminalState:
     return TerminalState([], [])
 
 
-def visit_of(event: Transaction) -> Visit | None:
+def visit_of(event: Transaction, rates: Rates = _SHIPPED) -> Visit | None:
     """What the event tells its terminal; None of one that takes a payment back."""
-    amount = points(event.amount, event.currency, "EUR")
+    known = rates.knows(event.currency)
+    amount = rates.points(event.amount, event.currency, "EUR") if known else 0
     label = event.label
     if label is not None:
         what = digest(label.payment)
@@ -182,7 +185,7 @@ def values(state: TerminalState | None, event: Transaction) -> tuple[float, ...]
         by_hour[mark.hour] = by_hour.get(mark.hour, 0) + 1
         if mark.hour > hour - 35 * 24:
             known += 1
-            small += mark.points <= SMALL
+            small += 0 < mark.points <= SMALL
     shares = []
     for span, payments in ((24, in_day), (168, in_week), (720, in_month)):
         count = sum(n for h, n in by_hour.items() if closed - span < h <= closed)
@@ -194,11 +197,12 @@ def values(state: TerminalState | None, event: Transaction) -> tuple[float, ...]
             break
         run, first = run + (hours[at] & SUM), h
     newest = max(frauds)
+    least = min((mark.points for mark in frauds if mark.points), default=0)
     since = sum(hours[bisect_right(hours, newest.hour << BITS | SUM, 0, end) : end]) & SUM
     days = float(hour // 24 - first // 24) if run else LONG_AGO_D
     return (
         in_day, shares[0], in_week, shares[1], in_month, shares[2], known,
-        float(hour - newest.hour), newest.points, min(mark.points for mark in frauds), small, run,
+        float(hour - newest.hour), newest.points, least, small, run,
         days, since,
     )  # fmt: skip
 

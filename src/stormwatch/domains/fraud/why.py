@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURES
+from stormwatch.features import Feature, names
 from stormwatch.models.contributions import Parts
 from stormwatch.reasons.catalogue import meaning, texts
 from stormwatch.reasons.explain import Told, explanation
@@ -17,14 +18,18 @@ _LIKE_AMOUNTS = frozenset({"amount", "mean_1h", "mean_1d", "mean_7d", "mean_30d"
 _MS_A_MINUTE = 60_000
 
 
-def by_model(parts: Parts, row: Sequence[float], known: Words) -> Explanation:
-    """What each feature adds to the log-odds of the model's probability."""
-    values = dict(zip(FEATURE_NAMES, row, strict=True))
+def by_model(
+    parts: Parts, row: Sequence[float], known: Words, features: Sequence[Feature] = FEATURES
+) -> Explanation:
+    """What each feature adds to the log-odds of the model's probability. `features`: those of the
+    row, the domain's first; the model takes as many as there are amounts."""
+    row, features = row[: len(parts.amounts)], features[: len(parts.amounts)]
+    values = dict(zip(names(features), row, strict=True))
     usual = _usual(values)
     catalogue = texts("fraud")
 
     def told(at: int) -> Told:
-        feature = FEATURES[at]
+        feature = features[at]
         text = catalogue.get(feature.name)
         if text is None:
             return Told(feature.name, meaning(feature, row[at]))
@@ -37,7 +42,7 @@ def by_model(parts: Parts, row: Sequence[float], known: Words) -> Explanation:
             normal = round(usual[0] / mean, 4), round(usual[1] / mean, 4)
         return Told(text.about, said, normal)
 
-    return explanation("log-odds", parts.in_log_odds(), FEATURE_NAMES, row, told)
+    return explanation("log-odds", parts.in_log_odds(), names(features), row, told)
 
 
 def by_rules(rules: Sequence[Rule], reasons: Sequence[Reason]) -> Explanation:
@@ -58,7 +63,7 @@ def matter(feature: str) -> str:
 
 def more_words(event: Transaction, row: Sequence[float]) -> dict[str, int | float | str]:
     """What sentences name besides features, but for money: see the head of the catalogue."""
-    values = dict(zip(FEATURE_NAMES, row, strict=True))
+    values = dict(zip(FEATURE_NAMES, row, strict=False))  # a user's own come after them
     minutes = (event.time // _MS_A_MINUTE + event.utc_offset) % 1440
     days = min(max(values["known_days"], 1.0), 30.0)
     a_day = values["count_30d"] / days

@@ -52,6 +52,7 @@ from stormwatch.domains.maintenance.lives import Carry
 from stormwatch.domains.maintenance.memory import expected
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
+from stormwatch.domains.maintenance.why import OfLife
 from stormwatch.errors import ModelError
 from stormwatch.features import names
 from stormwatch.models import (
@@ -330,6 +331,9 @@ class Maintenance:
                 interval = card.interval.around(score) if card.interval else None
                 costs = self._types.of(event.equipment).costs
                 verdict = judge(event, row, score, limits, interval, costs)
+                if verdict.outcome == "service":
+                    why = OfLife(self._model, self._normal, event, row, score)
+                    verdict = verdict._replace(why=why)
                 if is_outside and trained_on:
                     verdict = unlike(verdict, judge_by_rules(event, row), row, trained_on)
                 yield verdict

@@ -19,6 +19,7 @@ import numpy as np
 from stormwatch.domains.maintenance.equipment import Equipment
 from stormwatch.domains.maintenance.equipment.derived import derive
 from stormwatch.domains.maintenance.equipment.document import Derived
+from stormwatch.domains.maintenance.why import OfFailure
 from stormwatch.errors import ModelError
 from stormwatch.features import names
 from stormwatch.models import NONE, Card, Model, NoModel, Supply, distribution, load, round6
@@ -145,6 +146,8 @@ class Failures:
                 verdict = verdict._replace(
                     reasons=(*verdict.reasons, reason), noted=OUT_OF_DISTRIBUTION
                 )
+            if at in modes:
+                verdict = verdict._replace(why=self._why(row))
             out.append(verdict._replace(by=(feature_set(self._kind), card.version, self._label)))
         return out
 
@@ -175,6 +178,10 @@ class Failures:
         outcome = level if level == "service" or outcome == "healthy" else outcome
         text = f"{said}; {level} from {limit:g} on"
         return Verdict(outcome, p, (Reason(TOLD, text, p), *warning, *others))
+
+    def _why(self, row: Row) -> OfFailure:
+        said = tuple(map(self._value, self._names, row))
+        return OfFailure(self._model, tuple(self._kind.failure_features), row, said)
 
     def _explained(self, rows: Sequence[Row]) -> list[list[tuple[int, float]]]:
         """Of each row its modes, the likeliest first: at what place, and the probability that is

@@ -56,3 +56,5 @@ class Findings(NamedTuple):
     learned: bool
     distances: Distances = _NOWHERE
     """The largest: near, far, beyond."""
+    parts: tuple[tuple[float, Finding], ...] = ()
+    """Of an anomaly: how many decades each of these adds to the score, and by which sensor."""

@@ -17,8 +17,9 @@ from stormwatch.domains.maintenance.health import KINDS, wearing
 from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.lives import Carry, told
 from stormwatch.domains.maintenance.normals import LEARNING
+from stormwatch.domains.maintenance.why import OfSurprise
 from stormwatch.models import NONE
-from stormwatch.records import Reason
+from stormwatch.records import Contribution, Reason
 from stormwatch.state.judge import Verdict
 
 MODEL = "any-2"
@@ -58,7 +59,19 @@ def judge_any(carry: Carry) -> Verdict:
         reasons.append(Reason("not_judged", "no sensor of this reading is one that is judged"))
     reasons.append(_unknown_life(kind))
     score = 0.0 if carry.is_again else findings.score
-    return Verdict(outcome, score, tuple(reasons), by=(FEATURE_SET, MODEL, kind.label))
+    why = None
+    if outcome == "anomaly":
+        why = OfSurprise(score, tuple(_share(kind, *each) for each in findings.parts))
+    return Verdict(outcome, score, tuple(reasons), by=(FEATURE_SET, MODEL, kind.label), why=why)
+
+
+def _share(kind: Equipment, decades: float, each: Finding) -> Contribution:
+    """What one sensor adds to the surprise, beside its own normal."""
+    ends = (each.centre - each.sigma, each.centre + each.sigma)
+    normal = (each.centre, each.sigma) if each.kind == "beyond" else ends
+    text = _far_off(kind, each).text
+    low, high = (round(end, 6) for end in normal)
+    return Contribution(each.name, round(decades, 4), text, round(each.value, 6), (low, high))
 
 
 def _of(findings: Findings, *kinds: str) -> list[Finding]:

@@ -114,12 +114,14 @@ class Measuring:
             if self._looks:
                 self._look()
         score = round(sum(parts), 6)
+        shares: tuple[tuple[float, Finding], ...] = ()
         if score >= LIMIT:
             self.found += outer.leads(parts, {each.name for each in self.found})
+            shares = tuple(outer.shares(parts))
         if self._is_kept and is_usual:
             count_in(known.rare, outer.distances)
         rounded = round(outer.near, 6), round(outer.far, 6), round(outer.beyond, 6)
-        return Findings(score, self.judged, tuple(self.found), self.learned, rounded)
+        return Findings(score, self.judged, tuple(self.found), self.learned, rounded, shares)
 
     def _look(self) -> None:
         """Tell what is wrong with which sensor."""

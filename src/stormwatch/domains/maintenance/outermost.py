@@ -73,6 +73,11 @@ class Outermost:
             if part >= 1.0 and lead[1] not in told
         ]
 
+    def shares(self, parts: Distances) -> list[tuple[float, Finding]]:
+        """What each distance adds to the score, with the sensor that has it."""
+        leads = zip(parts, self._leads, strict=True)
+        return [(part, Finding(*lead)) for part, lead in leads if part]
+
     def drifter(self, parts: Distances) -> str:
         """The name of a sensor that goes away by degrees, alone of all; "": none does."""
         is_alone = self._drifts and self.far >= DRIFTS and self._second <= ALONE * self.far

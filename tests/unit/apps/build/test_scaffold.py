@@ -37,13 +37,14 @@ def test_what_is_new_passes_every_check_at_once(copy: Path) -> None:
         ("spout", f"{LONG[:-1]}s"),
         ("bolt", "scaffolded_plain"),
         ("bolt", "scaffolded_state", "--topology", "social", "--state"),
+        ("feature", "scaffolded_feature"),
     ):
         done = new(copy, *arguments, "--yes")
         assert done.returncode == 0, done.stderr
     added = sorted(files(copy) - before)
     assert {"src/bolts/scaffolded.py", "topologies/scaffolded_flow.py"} <= set(added)
     tests = [path for path in added if path.startswith("tests/")]
-    assert len(tests) == 14
+    assert len(tests) == 15
     touched = [*added, "topologies", "src/stormwatch/settings.py"]
     for command in (
         ("pytest", "-q", "-p", "no:cacheprovider", *tests),
