@@ -5,13 +5,15 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from apps.data.kinds import BY_TOPOLOGY, FeedOptions
@@ -21,9 +23,10 @@ from apps.operate.rollout.changing import Who
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.domains.fraud.domain import SHIPPED
+from stormwatch.metrics import Snapshot, quantiles, since
+from stormwatch.ports import Store
 from stormwatch.settings import Settings, to_environ
 from tests.e2e.ground import SEED, Ground
-from tests.e2e.project import Until
 from tests.e2e.started import Started
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(500)]
@@ -61,11 +64,20 @@ def publishing(ground: Ground, sent: list[int]) -> Iterator[threading.Thread]:
     thread.join(60)
 
 
+def latencies(store: Store) -> dict[int, int]:
+    """Of all that was decided so far."""
+    total: Counter[int] = Counter()
+    for body in store.meters("fraud").values():
+        of = msgspec.json.decode(body, type=Snapshot)
+        if of.follows:
+            total.update(of.latency)
+    return dict(total)
+
+
 def test_rules_and_a_model_pushed_under_load_are_in_force_on_all_tasks(
     services: Settings,
     services_home: Home,
     runs: list[Started],
-    until: Until,
     unique: Callable[[str], str],
     tmp_path: Path,
     record_property: Callable[[str, object], None],
@@ -80,6 +92,13 @@ def test_rules_and_a_model_pushed_under_load_are_in_force_on_all_tasks(
     shutil.copytree(SHIPPED, other)
     card = json.loads((SHIPPED / "card.json").read_text()) | {"version": "fraud-other"}
     (other / "card.json").write_text(json.dumps(card))
+
+    def reached(condition: Callable[[], object], limit_s: float) -> None:
+        end = time.monotonic() + limit_s
+        while not condition():
+            assert run.process.poll() is None and time.monotonic() < end, run.text
+            time.sleep(0.1)
+
     sent = [0]
     seconds: dict[str, float] = {}
     with (
@@ -88,8 +107,8 @@ def test_rules_and_a_model_pushed_under_load_are_in_force_on_all_tasks(
         publishing(ground, sent) as thread,
     ):
         now = lambda: time.time_ns() // 1_000_000  # noqa: E731
-        until(lambda: look()[0] > 100, START_S)
-        until(lambda: len(changing.tasks(store, "fraud", "rules", now())) == 2, 30)
+        reached(lambda: look()[0] > 100, START_S)
+        reached(lambda: len(changing.tasks(store, "fraud", "rules", now())) == 2, 30)
 
         def taken(change: changing.Change, name: str) -> None:
             began = time.monotonic()
@@ -99,13 +118,20 @@ def test_rules_and_a_model_pushed_under_load_are_in_force_on_all_tasks(
             seconds[name] = time.monotonic() - began
 
         who = Who("the test", "a test", now())
+        time.sleep(15)  # warm
+        at = [latencies(store)]
+        time.sleep(10)
+        at.append(latencies(store))
         taken(rules.push(settings, store, MINE, "the test", who), "rules")
         taken(rules.snooze(settings, store, "large", "c-1", NOON, NOON, who), "snooze")
         taken(models.push(settings, store, "fraud", other, who, "canary", 0.3), "model")
         taken(models.promote(store, "fraud", "fraud-other", who), "promoted")
+        at.append(latencies(store))
         assert sent[0] < COUNT, "INVALID: all was published before the last change"
         thread.join(COUNT / A_SECOND + 60)
-        until(lambda: look() == (COUNT, COUNT), DRAIN_S)
+        reached(lambda: look() == (COUNT, COUNT), DRAIN_S)
+    p99 = [quantiles([since(late, early)], [0.99])[0] for early, late in pairwise(at)]
+    record_property("p99 before and during the changes, ms", p99)
     run.process.send_signal(signal.SIGINT)
     assert run.wait(30) == 130, run.text
     assert "Traceback" not in run.text

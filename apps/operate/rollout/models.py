@@ -62,15 +62,16 @@ def checked(settings: Settings, registry: Registry, domain: str, folder: Path) -
     card = card_of(folder)
     if card.version == NONE:
         raise ModelError(f"{folder} is no model. Name the folder of one.")
-    if getattr(card, "window", 1) > 1:
-        raise ModelError(
-            f"{folder} looks at several records of an entity, which its state has to keep from the "
-            f"start on: set {domain}.model and restart the topology."
-        )
     made = MAKE[domain](_with(settings, domain, str(folder)))
     if made.model_version != card.version:
         raise ModelError(f"{folder} cannot be used: it is {made.model_version} when loaded.")
     there = current_card(settings, registry, domain)
+    if card.window != there.window:
+        raise ModelError(
+            f"{folder} looks at {card.window} records of an entity, {there.version}, which is in "
+            f"force, at {there.window}: states keep so many from the start on. Set {domain}.model "
+            "and restart the topology."
+        )
     if card.conditions != there.conditions:
         raise ModelError(
             f"{folder} knows other working conditions than {there.version}, which is in force: "
