@@ -1,5 +1,7 @@
 """A follower's start: what is in force then, and what is done where it cannot be used."""
 
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from apps.operate.domains import MAKE
-from apps.operate.rollout import changing, rules
+from apps.operate.rollout import changing, models, rules
 from apps.operate.rollout.changing import Who
 from stormwatch.adapters import connect
 from stormwatch.adapters.threads import follower as module
 from stormwatch.adapters.threads.follower import Follower, Ports
 from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.maintenance.domain import SHIPPED
 from stormwatch.errors import ModelError
 from stormwatch.settings import Settings
 from stormwatch.testing.ports import Ports as Doubles
@@ -91,3 +94,27 @@ def test_outages_are_waited_for_and_an_announcement_that_was_lost_is_made_good(
         changing.announce(SETTINGS, again)
         until(lambda: one.revisions == {"rules": 2})
         assert one.get(1).rules_version == before.rules_version
+
+
+def test_a_model_of_machines_takes_the_place_of_that_in_force(
+    ports: Doubles, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    ports.broker.create(SETTINGS.topic_control, 1, {})
+    outside = Ports(
+        lambda: ports.store, lambda: connect.source(SETTINGS, SETTINGS.topic_control)
+    )  # fmt: skip
+    folder = tmp_path / "other"
+    shutil.copytree(SHIPPED, folder)
+    card = json.loads((SHIPPED / "card.json").read_text()) | {"version": "life-other"}
+    (folder / "card.json").write_text(json.dumps(card))
+    made = MAKE["maintenance"]
+    one = Follower(SETTINGS, "maintenance", made, lambda judge: judge, outside, "a test")
+    with closing(one):
+        before = one.get(20).model_version
+        change = models.push(SETTINGS, ports.store, "maintenance", folder, WHO, "live")
+        changing.announce(SETTINGS, change)
+        until(lambda: one.get(1).model_version == "life-other")
+        assert one.revisions == {"model": 1}
+        changing.announce(SETTINGS, models.rollback(ports.store, "maintenance", WHO))
+        until(lambda: one.get(1).model_version == before)
