@@ -109,6 +109,22 @@ def test_what_commands_changed_goes_along_with_the_next_push(store: MemoryStore)
         rules.snooze(SETTINGS, store, "no_rule", "c-17", NOW, NOW, BEN)
 
 
+def test_what_a_person_puts_below_what_commands_wrote_is_kept(store: MemoryStore) -> None:
+    rules.push(SETTINGS, store, MINE, "mine.toml", ANNA)
+    rules.snooze(SETTINGS, store, "stolen_card", "c-17", NOW, NOW, BEN)
+    more = '[[rule]]\nid = "large"\nwhen = "amount > 9"\nweight = 1.0\nreason = "{amount}"\n'
+    more += "[[rule.example]]\ngiven = { amount = 10 }\n"
+    mine = rules.pulled(rules.current(SETTINGS, store)) + more
+    rules.push(SETTINGS, store, mine, "mine.toml", ANNA)
+    rules.change_list(SETTINGS, store, "stolen", BEN, add=["c-18"])
+    found = rules.read(SETTINGS, text(store), "")
+    assert [(rule.id, len(rule.examples)) for rule in found.rules] == [
+        ("stolen_card", 1),
+        ("large", 1),
+    ]
+    assert found.snoozes and "c-18" in found.lists["stolen"]
+
+
 def test_old_snoozes_are_left_out_and_the_version_tells_of_those_there_are() -> None:
     plain = rules.read(SETTINGS, MINE, "").version
     asleep = runtime.snoozed(MINE, "stolen_card", "c-17", NOW, NOW)
