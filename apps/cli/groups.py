@@ -17,6 +17,7 @@ GROUPS = {
         "report",
         "profile",
         "export",
+        "notify",
     ),
     "Decide": ("dlq", "state", "rules", "model", "train", "evaluate"),
     "Prove": ("ledger", "redecide", "replay"),
