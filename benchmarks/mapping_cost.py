@@ -1,11 +1,14 @@
 """What a mapping costs a record over the native format: `python -m benchmarks.mapping_cost`.
 
-The same payments (and readings) as rows of texts of another shape, and as native JSON, in turns in
-one process: each figure is the best of many short rounds, so that what else runs hardly counts.
+The same payments (and readings) as rows of texts of another shape, as native JSON, and payments as
+Avro, in turns in one process. Each figure is the best of many short rounds, so that what else runs
+hardly counts.
 """
 
+import json
 import sys
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from time import perf_counter
 from typing import Any
 
@@ -17,9 +20,10 @@ from stormwatch.parsing.mapping import made
 
 ROUNDS, RECORDS = 400, 200
 BEGIN = 1_767_225_600
-PAYMENTS = """
-event = "transactions"
-[fields]
+EVENT = 'event = "transactions"\n'
+PAYMENTS = (
+    EVENT
+    + """[fields]
 id = { path = "trans_num" }
 customer = { path = "card" }
 terminal = { hash = ["merchant"] }
@@ -28,6 +32,14 @@ amount = { path = "amt", unit = "major" }
 currency = { constant = "USD" }
 merchant = { path = "merchant" }
 """
+)
+AVRO = {
+    "type": "record", "name": "Payment",
+    "fields": [{"name": name, "type": "string"} for name in (
+        "trans_num", "card", "merchant", "amt", "category", "city_pop")]
+    + [{"name": "unix_time", "type": "long"}, {"name": "lat", "type": "double"},
+       {"name": "long", "type": "double"}],
+}  # fmt: skip
 NAMES = tuple(f"s{nth:02}" for nth in range(20))
 READINGS = """
 event = "readings"
@@ -57,6 +69,21 @@ def reading(nth: int) -> dict[str, str]:
     )
 
 
+def as_avro(rows: Sequence[dict[str, str]]) -> tuple[Callable[..., Any], list[bytes]]:
+    """The mapping of payments for Avro, and the rows as such records."""
+    from fastavro import parse_schema, schemaless_writer
+
+    head = f'format = "avro"\n[schema]\nfile = "p.avsc"\n{PAYMENTS}'.replace(EVENT, "")
+    text = f'{EVENT}{head}[schema_texts]\n"p.avsc" = {json.dumps(json.dumps(AVRO))}\n'
+    schema, values = parse_schema(AVRO), []
+    for row in rows:
+        stream = BytesIO()
+        more = {name: float(row[name]) for name in ("lat", "long")}
+        schemaless_writer(stream, schema, row | more | {"unix_time": int(row["unix_time"])})
+        values.append(stream.getvalue())
+    return made(text, payments.TARGET).parse, values
+
+
 def best(parses: Sequence[tuple[Callable[..., Any], Sequence[bytes]]]) -> list[float]:
     """Microseconds a record of each, in turns."""
     found = [float("inf")] * len(parses)
@@ -81,6 +108,12 @@ def main() -> int:
             f"{name}: native {ours:.2f} µs, mapped {theirs:.2f} µs a record: "
             f"{theirs - ours:+.2f} µs, {theirs / ours:.2f} times"
         )
+    texts = [payment(nth) for nth in range(RECORDS)]
+    mapped = made(PAYMENTS, payments.TARGET).parse
+    usual, avro = best([(mapped, [msgspec.json.encode(one) for one in texts]), as_avro(texts)])
+    print(
+        f"payments: mapped JSON {usual:.2f} µs, mapped Avro {avro:.2f} µs: {avro / usual:.2f} times"
+    )
     return 0
 
 

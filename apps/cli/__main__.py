@@ -23,7 +23,10 @@ from apps.cli import (
     land,
     mapping,
     model,
+    model_rollout,
     new,
+    notify,
+    profile,
     proof,
     quality,
     report,
@@ -68,10 +71,12 @@ for module in (
     alerts,
     watch,
     report,
+    profile,
     mapping,
     event,
     label,
     export,
+    notify,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
@@ -81,6 +86,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(state.app, name="state")
 rules.app.add_typer(rules_rollout.lists, name="list")
 app.add_typer(rules.app, name="rules")
+model_rollout.add_to(model.app)
 app.add_typer(model.app, name="model")
 app.add_typer(equipment.app, name="equipment")
 app.add_typer(token.app, name="token")

@@ -1,10 +1,13 @@
 """`up`, `down`, `status`, `doctor`: the services alone."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from apps.cli import app as shared
+
+if TYPE_CHECKING:
+    from apps.operate.health import Health
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -46,15 +49,22 @@ def down() -> None:
 
 
 def status(as_json: Json = False) -> None:
-    """Show the services: state, ports, memory and logs."""
+    """Show the services, and whether each topology is well; exit code 1 where something is not.
+
+    A topology runs, is idle (not started, and nothing waits), behind (10,000 records wait), stands
+    (nothing runs, and records wait) or is unsound: see `./stormwatch ledger`.
+    """
     from dataclasses import asdict
 
     from apps.local import services
 
     found = services.status(shared.ROOT)
+    health = _health()
+    well = all(each.well for each in health) and all(each.state != "stale" for each in found)
     if as_json:
-        shared.print_json([asdict(service) for service in found])
-        return
+        topologies = [{**each._asdict(), "well": each.well} for each in health]
+        shared.print_json([*(asdict(service) for service in found), *topologies])
+        raise typer.Exit(0 if well else 1)
     for service in found:
         line = f"{service.name:<12} {service.state:<9}"
         if service.ports:
@@ -66,6 +76,25 @@ def status(as_json: Json = False) -> None:
         print(f"{line} {service.detail}".rstrip())
         if service.log:
             print(f"{'':<12} log: {service.log}")
+    for each in health:
+        print(f"{each.name:<12} {each.state:<9} {each.waiting:,} records wait, {each.tasks} tasks")
+    raise typer.Exit(0 if well else 1)
+
+
+def _health() -> "list[Health]":
+    """Of the topologies; none where Kafka or Cassandra does not answer."""
+    from apps.cli.connect import connected
+    from apps.operate.health import topologies
+    from apps.serve.server import Outside
+    from stormwatch.adapters.storm.resources import now_ms
+    from stormwatch.errors import StormwatchError
+
+    settings = shared.settings()
+    try:
+        with connected(settings) as (admin, archive):
+            return topologies(Outside(settings, admin, archive), now_ms())
+    except StormwatchError:  # the list of services says that they are away
+        return []
 
 
 def doctor(as_json: Json = False) -> None:

@@ -30,6 +30,11 @@ def read(
     through a pipe. Raises FileError.
     """
     for path in paths:
+        if mapped.format not in ("csv", "json"):
+            raise FileError(
+                f"{path} cannot be published: the mapping of its topic reads {mapped.format}, and "
+                "files are text. Send such records by a producer of your own, or map the file."
+            )
         rows = (
             lines(path, mapped.csv, stopped)
             if mapped.format == "csv"

@@ -42,10 +42,15 @@ class Look(NamedTuple):
     drift: Mapping[str, float] = MappingProxyType({})
     """Feature, or "score" -> population stability index against the model's training: the greatest
     of all tasks in their last windows."""
+    skew: Mapping[str, int] = MappingProxyType({})
+    """`compared` and `differing`: feature vectors computed again."""
     alarms: Mapping[str, str] = MappingProxyType({})
     """What is wrong with the predictions now -> a sentence: `drift`, `precision` or `recall` by
     labels, …; of several tasks the one asked last."""
     unread: int = 0  # tasks whose meter was written by another version: not counted
+    processes: Sequence[tuple[str, Snapshot]] = ()  # component, what it says of itself
+    starts: Mapping[str, int] = MappingProxyType({})
+    """Component -> processes of it that wrote within a day: more than its tasks are restarts."""
 
     @property
     def decided(self) -> int:
@@ -102,9 +107,11 @@ def look(
     noted: Counter[str] = Counter()
     labelled: Counter[str] = Counter()
     drift: dict[str, float] = {}
+    skew: Counter[str] = Counter()
     alarms: dict[str, str] = {}
     at = alerts = failed = tasks = degraded = unread = 0
-    for body in meters.values():
+    processes: list[tuple[str, Snapshot]] = []
+    for (component, _), body in meters.items():
         try:
             if _moment(body).at < began:
                 continue
@@ -117,7 +124,9 @@ def look(
         noted.update(reading.noted)
         labelled.update(reading.labelled)
         drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
+        skew.update(reading.skew)
         alarms |= reading.alarms
+        processes.append((component, reading))
         tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts
@@ -138,8 +147,11 @@ def look(
         dict(noted),
         dict(labelled),
         drift,
+        dict(skew),
         alarms,
         unread,
+        tuple(processes),
+        dict(Counter(component for component, _ in meters)),
     )
 
 

@@ -5,6 +5,7 @@ over the processes that run: they fall when one starts again, which Prometheus t
 """
 
 from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
@@ -19,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from apps.operate.figures import Look, rejected_by_code
 from apps.serve import answers
-from stormwatch.metrics import Labelled, upper_edge
+from stormwatch.metrics import Labelled, Snapshot, upper_edge
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 BUCKETS_MS = (
@@ -32,6 +33,7 @@ _COUNTS: tuple[tuple[str, str, str], ...] = (
     ("records", "state", "Records by end state"),
     ("rejected", "code", "Rejected records by code"),
     ("noted", "what", "Decisions that a person should know something of, by what"),
+    ("skew", "vectors", "Feature vectors computed again from the events: compared, differing"),
     ("labelled", "became", "Labelled events by whether an alert was raised: found, missed …"),
 )
 
@@ -95,6 +97,7 @@ def _families(
         for feature, index in sorted(look.drift.items()):
             drift.add_metric([domain, feature], index)
     yield from (lag, tasks, drift, alarms, early)
+    yield from _of_processes(looks)
     yield from _of_ledgers(list(ledgers))
     away = GaugeMetricFamily("stormwatch_trouble", "1 while Kafka or the store does not answer")
     away.add_metric([], float(trouble))
@@ -127,6 +130,80 @@ def _latency(looks: Mapping[str, Look]) -> Metric:
             seen += count
             buckets.append(("+Inf" if ms is None else str(ms / 1000), float(seen)))
         family.add_metric([domain], buckets, sum_value=total)
+    return family
+
+
+_OF_PROCESS: tuple[tuple[str, str], ...] = (
+    ("batches", "Batches that were committed"),
+    ("failed", "Batches given back to be tried again"),
+    ("hits", "States that were in the cache"),
+    ("misses", "States that were not in the cache"),
+)
+
+
+def _of_processes(looks: Mapping[str, Look]) -> Iterator[Metric]:
+    by = ["domain", "component"]
+    some = [
+        (domain, component, snapshot)
+        for domain, look in looks.items()
+        for component, snapshot in look.processes
+    ]
+    for name, says in _OF_PROCESS:
+        family = CounterMetricFamily(f"stormwatch_component_{name}", says, labels=by)
+        for place, value in _summed((d, c, getattr(s, name)) for d, c, s in some):
+            family.add_metric(place, value)
+        yield family
+    seconds = CounterMetricFamily(
+        "stormwatch_component_seconds",
+        "Seconds by what they went into: wait, read, decode, process, emit; and a chain's steps",
+        labels=[*by, "stage"],
+    )
+    spent: Counter[tuple[str, str, str]] = Counter()
+    for domain, component, snapshot in some:
+        for stage, us in snapshot.spent.items():
+            spent[domain, component, stage] += us
+    for where, us in sorted(spent.items()):
+        seconds.add_metric(where, us / 1e6)
+    yield seconds
+    yield _sizes(some)
+    for name, says in (("resident", "Bytes in memory"), ("cached", "States in the cache")):
+        unit = "_bytes" if name == "resident" else "_states"
+        gauge = GaugeMetricFamily(f"stormwatch_component_{name}{unit}", says, labels=by)
+        for place, value in _summed((d, c, getattr(s, name)) for d, c, s in some):
+            gauge.add_metric(place, value)
+        yield gauge
+    tasks = GaugeMetricFamily("stormwatch_component_tasks", "Processes that run", labels=by)
+    for place, value in _summed((d, c, 1) for d, c, _ in some):
+        tasks.add_metric(place, value)
+    starts = GaugeMetricFamily(
+        "stormwatch_component_starts", "Processes that began or ran within a day", labels=by
+    )
+    for domain, look in looks.items():
+        for component, count in sorted(look.starts.items()):
+            starts.add_metric([domain, component], count)
+    yield from (tasks, starts)
+
+
+def _summed(some: Iterable[tuple[str, str, float]]) -> list[tuple[tuple[str, str], float]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for domain, component, value in some:
+        found[domain, component] += value  # type: ignore[assignment]
+    return sorted(found.items())
+
+
+def _sizes(some: Iterable[tuple[str, str, Snapshot]]) -> Metric:
+    family = HistogramMetricFamily(
+        "stormwatch_component_batch_records", "Records of a batch", labels=["domain", "component"]
+    )
+    sizes: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for domain, component, snapshot in some:
+        sizes[domain, component].update(snapshot.sizes)
+    for place, counts in sorted(sizes.items()):
+        buckets, seen = [], 0
+        for edge in sorted(counts):
+            seen += counts[edge]
+            buckets.append((str(float(edge)), float(seen)))
+        family.add_metric(place, [*buckets, ("+Inf", float(seen))], sum_value=None)
     return family
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from bolts.base import BatchBolt
-from bolts.observer import Observer
+from bolts.observer import Observer, tell_of_skew
 from stormwatch.adapters import connect
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.follower import Follower, Ports
@@ -19,6 +19,7 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.judge import Judge
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
+from stormwatch.state.skew import SkewProbe
 from stormwatch.state.step import DECISIONS, Step
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def score(
             hand_on,
             (settings.cache_mb << 20) // 4 if settings.topology_terminals else 0,
             max(1, settings.topology_terminals),
+            SkewProbe(partial(tell_of_skew, bolt)) if hand_on is None else None,
         )
 
     return build

@@ -14,6 +14,7 @@ from stormwatch.metrics import Labelled
 from stormwatch.models.by_labels import ByLabels
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import NOTES, Decision, DecisionKey, DecisionRow, Outcomes
+from stormwatch.state.skew import Found
 
 _decode = msgspec.json.Decoder(Decision).decode
 _LEARNED = b'"learned":'
@@ -41,7 +42,13 @@ class Observer:
         ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})
         alerts = sum(row.alert for row in outcomes.decisions)
         self._bolt.connections.metrics.batch(
-            ends, alerts, outcomes.timestamps, now_ms(), outcomes.degraded, outcomes.noted
+            ends,
+            alerts,
+            outcomes.timestamps,
+            now_ms(),
+            outcomes.degraded,
+            outcomes.noted,
+            outcomes.fired,
         )
         for what in sorted(outcomes.noted.keys() & NOTES.keys() - self._said):
             self._bolt.logger.warning("counting from here on as %s: %s", what, NOTES[what])
@@ -54,26 +61,14 @@ class Observer:
         labels = [row for row in rows if _LEARNED in row.body]
         if labels:
             self._learn(domain, labels)
-        self._raise(self._by_labels.alarms, ("precision", "recall"))
-
-    def _raise(self, alarms: Mapping[str, str], of: Sequence[str]) -> None:
-        """The alarms of these kinds are those now; one that is new is logged."""
-        now = self._bolt.connections.metrics.alarms
-        for what in of:
-            told = alarms.get(what, "")
-            if told and what not in now:
-                self._bolt.logger.warning("%s", told)
-            if told:
-                now[what] = told
-            else:
-                now.pop(what, None)
+        raise_alarms(self._bolt, self._by_labels.alarms, ("precision", "recall"))
 
     def _look_for_drift(self, rows: list[DecisionRow]) -> None:
         drift = self._bolt.drift
         found = drift.look([row.body for row in rows]) if drift else None
         if found is not None:
             self._bolt.connections.metrics.drift = dict(found.indices)
-            self._raise({"drift": found.told}, ("drift",))
+            raise_alarms(self._bolt, {"drift": found.told}, ("drift",))
 
     def _learn(self, domain: str, labels: list[DecisionRow]) -> None:
         """Whether what is labelled had an alert, of the stored decisions."""
@@ -108,3 +103,23 @@ class Observer:
                 "alert found or missed; compare their ids with those of the events",
                 some, more,
             )  # fmt: skip
+
+
+def tell_of_skew(bolt: BatchBolt, found: Found) -> None:
+    """What a probe of skew found (`stormwatch.state.skew`)."""
+    metrics = bolt.connections.metrics
+    metrics.skew = {"compared": found.compared, "differing": found.differing}
+    raise_alarms(bolt, {"skew": found.told}, ("skew",))
+
+
+def raise_alarms(bolt: BatchBolt, alarms: Mapping[str, str], of: Sequence[str]) -> None:
+    """The alarms of these kinds are those now; one that is new is logged."""
+    now = bolt.connections.metrics.alarms
+    for what in of:
+        told = alarms.get(what, "")
+        if told and what not in now:
+            bolt.logger.warning("%s", told)
+        if told:
+            now[what] = told
+        else:
+            now.pop(what, None)

@@ -8,6 +8,7 @@ from streamparse import Stream
 
 from bolts.base import BatchBolt
 from stormwatch import codec
+from stormwatch.adapters import connect
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, RECORDS, Asides, Parsed
 from stormwatch.dead_letters import redaction
@@ -65,7 +66,8 @@ class ParseBolt(BatchBolt):
         """Reads settings. Raises SettingsError, also for a mapping that cannot be used."""
         super().initialize(conf, ctx)
         self._native, target = self._by_settings()
-        mapped = chosen(self.settings, target) if target else {}
+        schemas = connect.schemas(self.settings)
+        mapped = chosen(self.settings, target, schemas) if target else {}
         self._mapped = {topic: one.parse for topic, one in mapped.items()}
         self._marks = {topic: one.mark for topic, one in mapped.items()}
         self._misfits = Misfits()

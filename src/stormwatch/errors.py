@@ -6,6 +6,7 @@ StormwatchError
 │   ├── BrokerUnavailable
 │   │   └── BrokerRefused  Kafka answers and says no, until a person acts
 │   ├── StoreUnavailable
+│   ├── RegistryUnavailable
 │   └── Overtaken        a batch came after a later try at it, which stands
 └── FatalError           further work is pointless until a person acts
     ├── TopicError       the log is not the one that was read before
@@ -41,6 +42,10 @@ class BrokerRefused(BrokerUnavailable):
 
 class StoreUnavailable(InfrastructureError):
     """Cassandra did not answer or did not confirm a read or write."""
+
+
+class RegistryUnavailable(InfrastructureError):
+    """The schema registry did not answer, or not with a schema."""
 
 
 class Overtaken(InfrastructureError):

@@ -18,6 +18,8 @@ REJECTED_CODE = "rejected:"
 MUCH_DRIFT = 0.25
 """A population stability index above this: much has changed since the training. Below 0.1 little
 has (Siddiqi, "Credit Risk Scorecards", 2006)."""
+CODES_MOST = 1_000
+"""Codes of reasons that are counted: sensors have names that people give."""
 _SUB = 64
 
 
@@ -90,6 +92,7 @@ class Snapshot(msgspec.Struct):
     misses: int = 0
     resident: int = 0  # bytes in memory, of the process
     started: int = 0  # ms, when the process began
+    skew: dict[str, int] = {}  # "compared", "differing": feature vectors computed again
 
 
 class Metrics:
@@ -100,6 +103,7 @@ class Metrics:
         self.latency: Counter[int] = Counter()
         self.noted: Counter[str] = Counter()
         self.drift: dict[str, float] = {}
+        self.skew: dict[str, int] = {}
         self.alarms: dict[str, str] = {}
         self.labelled: Counter[str] = Counter()
         self.fired: Counter[str] = Counter()
@@ -121,6 +125,7 @@ class Metrics:
         now: int,
         degraded: int = 0,
         noted: Mapping[str, int] = MappingProxyType({}),
+        fired: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """One committed batch: `timestamps` are the Kafka times of what it decided."""
         self.batches += 1
@@ -128,6 +133,9 @@ class Metrics:
         self.degraded += degraded
         self.ends.update(ends)
         self.noted.update({what: n for what, n in noted.items() if what in NOTES})
+        for code, count in fired.items():
+            if code in self.fired or len(self.fired) < CODES_MOST:
+                self.fired[code] += count
         self.latency.update([bucket_of(now - t) for t in timestamps])
 
     def sized(self, records: int) -> None:
@@ -145,7 +153,7 @@ class Metrics:
             dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
             self.follows, self.refused, dict(self.fired),
             {what: ns // 1000 for what, ns in self.spent.items()}, dict(self.sizes), *seen,
-            resident, started,
+            resident, started, dict(self.skew),
         )  # fmt: skip
 
 

@@ -341,3 +341,4 @@ class Outcomes(msgspec.Struct, array_like=True):
     timestamps: list[int]  # Kafka times of the records decided now, for latency
     degraded: int = 0  # decisions among them that were made by rules alone
     noted: dict[str, int] = {}  # what a person should know -> how often; the words: `NOTES`
+    fired: dict[str, int] = {}  # code of a reason -> decisions that have it

@@ -141,6 +141,12 @@ class Settings:
         many=True, sent=True,
     )  # fmt: skip
 
+    registry_url: str = _option("registry.url", "", "schema registry, for mappings of Avro")
+    registry_username: str = _option("registry.username", "", "user of the schema registry")
+    registry_password: str = _option(
+        "registry.password", "", "password at the schema registry", secret=True
+    )
+
     store: str = _option(
         "store", "cassandra", "where decisions are stored; memory: only for dev",
         choices=("cassandra", "memory"),
@@ -216,6 +222,12 @@ class Settings:
     dedup_max_ids: int = _option(
         "dedup.max_ids", 1024, "ids remembered for an entity, 16 bytes each", low=1
     )
+    notify_url: str = _option("notify.url", "", "where `./stormwatch notify` posts alerts")
+    notify_hosts: str = _option(
+        "notify.hosts", "", "hosts that alerts may go to, separated by commas", many=True
+    )
+    notify_secret: str = _option("notify.secret", "", "signs what is posted", secret=True)
+
     mask_fields: str = _option(
         "mask.fields",
         "",

@@ -7,7 +7,9 @@ import msgspec
 
 from apps.data.mappings import parser
 from apps.operate.domains import MAKE, one
+from apps.operate.rollout.versions import Resolve
 from apps.prove.verdict import oracle
+from apps.prove.verdict.named import Named
 from apps.prove.verdict.oracle import Batch
 from apps.prove.verdict.recorded import AsRecorded, Find, Recorded, read
 from stormwatch.adapters.memory.store import MemoryStore
@@ -78,13 +80,17 @@ class Pass(NamedTuple):
 
 
 def run(
-    settings: Settings, name: str, batches: Iterable[Batch], of: Range, recorded: Recall
-) -> Pass:
+    settings: Settings, name: str, batches: Iterable[Batch], of: Range, recorded: Recall,
+    resolve: Resolve | None = None,
+) -> Pass:  # fmt: skip
     """Run the batches, which begin where the states do; what they recorded is told by `recorded`.
 
+    `resolve`: each event by the versions that its stored decision names, where it gives them.
     Batches of labels between them lead to states, and are no part of the range. Raises ModelError.
     """
-    domain: Any = AsRecorded(MAKE[name](settings), recorded)
+    own: Any = MAKE[name](settings)
+    judged = own if resolve is None else Named(own, recorded, resolve)
+    domain: Any = AsRecorded(judged, recorded)
     stream = one(settings, name)
     parsers = {topic: parser(settings, topic, domain) for topic in stream.topics}
     core = oracle.Core(settings, domain, parsers, recorded.look)

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from apps.operate.domains import MAKE, provable
+from apps.operate.rollout.versions import resolver
 from apps.prove.replay import compare
 from apps.prove.replay.compare import EXAMPLES, Change, Proof
-from apps.prove.replay.course import Range, run
+from apps.prove.replay.course import Pass, Range, run
 from apps.prove.replay.needs import Needs, ReplayRefused
 from stormwatch import models
 from stormwatch.adapters import connect
@@ -35,20 +36,22 @@ class Replay:
     ) -> None:  # fmt: skip
         """`labels`: of the topic of labels, where there is one."""
         self._settings, self._name, self._of = settings, name, of
+        self._archive = archive
         self._needs = Needs(settings, archive, source, name, of, labels)
 
     def proof(self, folders: Sequence[Path] = ()) -> Proof:
         """Compare with what is stored. `folders` are searched for the stored models' versions."""
         of, ends = self._of, self._needs.ends()
         settings = self._settings
-        made = run(settings, self._name, self._needs.batches(), of, self._needs.recorded)
-        stored = self._needs.stored(ends, made)
-        passes = {made.model: made}
         domain = MAKE[self._name](settings)
+        resolve = resolver(settings, self._archive, self._name, domain)
+        made = run(settings, self._name, self._needs.batches(), of, self._needs.recorded, resolve)
+        stored = self._needs.stored(ends, made)
+        passes: dict[str, Pass] = {}
         _same_rates(domain, stored.rates)
         known = versions_of(domain)
         for model, rules, features in stored.versions:
-            if (model, rules, features) in known:
+            if (model, rules, features) in known or resolve((model, rules)) is not None:
                 continue
             _same_code(domain, rules, features)
             if model not in passes:

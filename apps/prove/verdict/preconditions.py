@@ -5,13 +5,14 @@ from typing import Any
 
 import msgspec
 
+from apps.operate.rollout.versions import Resolve
 from apps.prove.verdict.oracle import Span
 from apps.prove.verdict.tables import Stored, Tables
 from stormwatch.epochs import incarnation
 from stormwatch.ledger.reconcile import segments
 from stormwatch.models import NONE
 from stormwatch.records import Decision
-from stormwatch.state.judge import Domain, versions_of
+from stormwatch.state.judge import Domain, Versions, versions_of
 
 _decode = msgspec.json.Decoder(Decision).decode
 Times = dict[tuple[int, int], int]
@@ -47,9 +48,20 @@ def undecided(want: Iterable[Any], have: Tables, marks: Marks) -> list[str]:
     return [f"{left} records are not decided yet: wait until the lag is 0"] if left else []
 
 
-def versions(have: Tables, domain: Domain[Any, Any]) -> list[str]:
+def versions(
+    have: Tables, domain: Domain[Any, Any], resolve: Resolve = lambda names: None
+) -> list[str]:
+    """`resolve` gives the judge of model and rules that were changed while it ran."""
     mine = (domain.model_version, domain.rules_version, domain.feature_set)
-    alone = (NONE, *mine[1:])
+    others = sorted(" ".join(each) for each in named(have, domain) if resolve(each[:2]) is None)
+    if not others:
+        return []
+    return [f"there are decisions of other versions ({'; '.join(others)}) than {' '.join(mine)}"]
+
+
+def named(have: Tables, domain: Domain[Any, Any]) -> set[Versions]:
+    """Versions that decisions name and the settings do not."""
+    alone = (NONE, domain.rules_version, domain.feature_set)
     found = set()
     for cells in have.decisions.values():
         try:
@@ -57,10 +69,7 @@ def versions(have: Tables, domain: Domain[Any, Any]) -> list[str]:
         except msgspec.MsgspecError:
             continue  # told as a different row
         found.add((decision.model, decision.rules, decision.feature_set))
-    others = sorted(" ".join(versions) for versions in found - {alone, *versions_of(domain)})
-    if not others:
-        return []
-    return [f"there are decisions of other versions ({'; '.join(others)}) than {' '.join(mine)}"]
+    return found - {alone, *versions_of(domain)}
 
 
 def late_faults(faults: Sequence[int], have: Stored, times: Times) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from apps.prove.verdict.tables import Tables
+from stormwatch.records import Shadow
 from stormwatch.state.second_key import SecondKey, Values, place_in, second_of
 
 
@@ -24,6 +25,10 @@ class Recorded(msgspec.Struct):
     features: tuple[int | float | None, ...]
     after: tuple[tuple[int, int, int], ...] = ()
     """See `Decision.after`."""
+    model: str = ""
+    rules: str = ""
+    degraded: bool = False
+    shadow: tuple[Shadow, ...] = ()
 
 
 _decode = msgspec.json.Decoder(Recorded).decode

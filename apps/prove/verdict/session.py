@@ -11,17 +11,20 @@ from typing import Any
 
 from apps.data.mappings import parser
 from apps.operate.domains import MAKE, provable
+from apps.operate.rollout.versions import Resolve, resolver
 from apps.prove.verdict import degraded, oracle, preconditions, tables
 from apps.prove.verdict.as_judged import AsJudged, of_tables
 from apps.prove.verdict.beside import merged, placed
 from apps.prove.verdict.epochs import aligned
 from apps.prove.verdict.judge import FAIL, Judgement, beyond, judge
 from apps.prove.verdict.kafka import TopicReader
+from apps.prove.verdict.named import Named
 from apps.prove.verdict.oracle import Batch, Span
 from apps.prove.verdict.preconditions import Times
 from apps.prove.verdict.recorded import AsRecorded, Stored
 from apps.prove.verdict.second import Learned, differences
 from apps.prove.verdict.tables import Tables, of_memory, stored
+from stormwatch.adapters import connect
 from stormwatch.records import EndState, Record
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
@@ -50,6 +53,12 @@ def verdict(
     size = partial(Random(seed).randint, 1, CUT_MAX)
     find = Stored(name, have.tables)
     with ExitStack() as stack:
+        judges: Resolve = lambda names: None  # noqa: E731
+        judged: Any = domain
+        if preconditions.named(have.tables, domain):
+            registry = stack.enter_context(closing(connect.store(settings)))
+            judges = resolver(settings, registry, name, domain)
+            judged = Named(domain, find, judges)
         logs = [
             _Log(stack.enter_context(closing(TopicReader(settings, topic))), settings, have)
             for topic in stream.topics
@@ -73,12 +82,12 @@ def verdict(
         key = second_of(domain) if settings.topology_terminals else None
         learned = None if key is None else Learned(key)
         look = learned.look if learned else lambda parsed: None
-        told: Any = AsRecorded(domain, find)
+        told: Any = AsRecorded(judged, find)
         believed: Any = degraded.Partly(told, degraded.marked(have.tables))
         degraded.take_fallen(have.tables)
         want = of_memory(oracle.expected(settings, batches, believed, parsers, look))
         why += [doubt for log in logs for doubt in log.undecided(want)]
-        why += preconditions.versions(have.tables, domain)
+        why += preconditions.versions(have.tables, domain, judges)
         why += preconditions.late_faults(faults, have.of(stream.topic), times)
         if not times:
             why.append(f"the topic {stream.topic} holds no records")

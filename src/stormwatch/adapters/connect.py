@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from stormwatch.adapters.control_topic import Control
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.ports import Admin, Sink, Source, Store
 from stormwatch.settings import Settings
 
@@ -78,6 +79,15 @@ def source(settings: Settings, topic: str, kept: Callable[[], Store] | None = No
     from stormwatch.adapters.kafka.pure.source import KafkaPythonSource
 
     return KafkaPythonSource(settings, topic)
+
+
+def schemas(settings: Settings) -> Schemas:
+    """What gives a schema of the registry by its number. Nothing is asked before it is needed."""
+    if not settings.registry_url:
+        return no_registry
+    from stormwatch.adapters.schema_registry import SchemaRegistry
+
+    return SchemaRegistry(settings).schema
 
 
 def sink(settings: Settings, *, paced: bool = False) -> Sink:

@@ -23,7 +23,10 @@ _LOOKS_LIKE = (
     (b"\xff\xfe", "it looks like UTF-16: send UTF-8"),
     (b"\xfe\xff", "it looks like UTF-16: send UTF-8"),
     (b"\x1f\x8b", "it looks like gzip: let the Kafka producer compress, not the application"),
-    (b"\x00", "it begins with a zero byte, as a schema registry's Avro does: send JSON"),
+    (
+        b"\x00",
+        "it begins with a zero byte, as a schema registry's records do: a mapping reads them",
+    ),
     (b"<", "it looks like XML: send JSON"),
 )
 

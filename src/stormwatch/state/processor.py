@@ -234,6 +234,7 @@ class _Batch(Generic[E, S]):
             timestamps=[timestamp for _, timestamp, *_ in self._scored],
             degraded=sum(verdict.degraded for verdict in verdicts),
             noted=dict(self._noted),
+            fired=dict(Counter(why.code for verdict in verdicts for why in verdict.reasons)),
         )
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:

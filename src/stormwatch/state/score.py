@@ -16,6 +16,7 @@ from stormwatch.state.cache import Entry, StateCache
 from stormwatch.state.judge import Event
 from stormwatch.state.processor import Contract
 from stormwatch.state.second_key import SecondStates, Told, second_of
+from stormwatch.state.skew import SkewProbe
 from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import Fence
 
@@ -53,15 +54,17 @@ class ScoreStep(Generic[E, S]):
         hand_on: Callable[[Outcomes, list[Any]], Any] | None = None,
         second_bytes: int = 0,
         second_buckets: int = 1,
+        probe: SkewProbe | None = None,
     ) -> None:
         """`hand_on` makes the next step's payload of the outcomes and each decision's carry.
 
         `second_bytes`: of states of the domain's second key, if it has one, in memory at most;
         0: they are not read, as where no bolt keeps them. `second_buckets`: over which visits are
-        spread.
+        spread. `probe` looks at some of what is decided.
         """
         self._second_bytes, self._second_buckets = second_bytes, second_buckets
         self._seconds: SecondStates[Any] | None = None
+        self._probe = probe
         self._contract = contract
         self._hand_on = hand_on
         self._cache = cache
@@ -117,6 +120,8 @@ class ScoreStep(Generic[E, S]):
         if self._hand_on is None:
             outcomes = contract.apply(fragment, parsed, states, now, *more)
             self._open[place_of(fragment)] = (fragment, outcomes.states)
+            if self._probe is not None:
+                self._probe.scored(fragment, parsed, states, outcomes, contract.domain)
             return outcomes
         outcomes, carries = contract.apply_with_carries(fragment, parsed, states, now, *more)
         self._open[place_of(fragment)] = (fragment, outcomes.states)
@@ -171,6 +176,8 @@ class ScoreStep(Generic[E, S]):
 
     def _keep(self, fragment: Fragment, states: Iterable[StateRow]) -> None:
         place = place_of(fragment)
+        if self._probe is not None:
+            self._probe.committed(fragment)
         for row in states:
             self._cache.put(row.entity, Entry(row.stripe, row.blob, place=place))
 

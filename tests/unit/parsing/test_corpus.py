@@ -88,7 +88,8 @@ def test_laws_hold_for_each_case(case):
 
 def test_the_corpus_meets_every_code_but_a_parser_that_raises():
     met = {case.verdict[2:] for case in CASES if case.verdict.startswith("R ")}
-    assert met == CODES.keys() - {"raised"}
+    of_mappings = {"not_framed", "unknown_schema", "not_of_schema"}  # test_mapping_binary.py
+    assert met == CODES.keys() - {"raised"} - of_mappings
 
 
 SEEDS = st.sampled_from([c.value for c in CASES if c.value and len(c.value) <= 4096])

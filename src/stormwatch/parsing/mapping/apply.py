@@ -17,6 +17,7 @@ from stormwatch.parsing.mapping.document import (
     Sensor,
     paths_of,
 )
+from stormwatch.parsing.mapping.framing import Schemas, UnusableSchema, framed, no_registry
 from stormwatch.parsing.mapping.quick import Parts, written_out
 from stormwatch.parsing.mapping.sensors import measured_by
 from stormwatch.parsing.mapping.taking import Absent, Take, getter, taken
@@ -68,9 +69,12 @@ class Mapped(NamedTuple):
     """What decisions name it by: its version, `#` and a hash of its text."""
 
 
-def compiled(mapping: Mapping, target: Target, where: str, text: str = "") -> Mapped:
+def compiled(
+    mapping: Mapping, target: Target, where: str, text: str = "", schemas: Schemas = no_registry
+) -> Mapped:
     """Make a mapping ready for its domain. `where` names it; `text` is what it was read from, for
-    the lines of its faults. Raises MappingError."""
+    the lines of its faults; `schemas` asks the registry. Raises MappingError; PackageMissing where
+    the package of its format is not installed."""
     document = Document(text, where, MappingError)
     wanted = {*target.required, *target.optional}
     if mapping.event != target.event:
@@ -89,7 +93,9 @@ def compiled(mapping: Mapping, target: Target, where: str, text: str = "") -> Ma
     if mapping.event == "readings" and target.units:
         _check_equipment(mapping, target, document)
     try:
-        return _Compiled(mapping, target).mapped
+        return _Compiled(mapping, target, schemas).mapped
+    except UnusableSchema as error:
+        raise document.wrong("schema", str(error)) from error
     except Unusable as error:
         raise document.wrong("fields.time", error.why) from error
 
@@ -113,7 +119,7 @@ def _check_equipment(mapping: Mapping, target: Target, document: Document) -> No
 class _Compiled:
     """See `compiled`."""
 
-    def __init__(self, mapping: Mapping, target: Target) -> None:
+    def __init__(self, mapping: Mapping, target: Target, schemas: Schemas) -> None:
         self._mapping, self._target = mapping, target
         self._absent: Absent = (None, "", *mapping.absent)
         self._amounts: dict[int, Take] = {}
@@ -147,7 +153,9 @@ class _Compiled:
         self._read = tuple((name, keys[name], reads[name]) for name in keys if name not in texts)
         """Those that are read from what stands at one place."""
         self._fields = tuple((name, take) for name, take in takes.items() if name not in keys)
-        self._decoded = None if mapping.format == "json" else DECODERS[mapping.format](mapping)
+        self._is_json = mapping.format == "json"
+        self._decoded = None if self._is_json else DECODERS[mapping.format](mapping, schemas)
+        self._is_framed = self._is_json and mapping.schema.framing != "none"
         self._is_flat = mapping.envelope == "none" and mapping.only is None
         self._all_texts = True
         """No record had anything but texts yet: which costs less to know."""
@@ -161,7 +169,7 @@ class _Compiled:
         mapping = self._mapping
         hashed = [mapping.fields[name].hash or [] for name, _ in self._fields]
         return (
-            mapping.format == "json" and self._is_flat and self._money is None
+            self._is_json and not self._is_framed and self._is_flat and self._money is None
             and not self._is_signed and not mapping.absent and not mapping.card_numbers
             and all(paths and not any("." in path for path in paths) for paths in hashed)
         )  # fmt: skip
@@ -259,6 +267,8 @@ class _Compiled:
 
     def _record(self, value: bytes) -> dict[str, Any]:
         record: dict[str, Any] | None = None
+        if self._is_framed:
+            _, value = framed(value)
         if self._decoded is not None:
             record = self._decoded(value)
             quotes = value.count(b'"')

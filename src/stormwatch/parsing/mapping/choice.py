@@ -1,5 +1,7 @@
 """Which mappings the settings name, if any: one a topic."""
 
+import json
+from base64 import b64encode
 from dataclasses import fields
 from functools import lru_cache
 from hashlib import blake2b
@@ -11,6 +13,7 @@ from stormwatch import named_texts
 from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping.apply import Mapped, Target, compiled
 from stormwatch.parsing.mapping.document import Mapping, MappingError, read
+from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.settings import Settings
 
 KINESIS = "kinesis"
@@ -49,9 +52,11 @@ def made(value: str, target: Target) -> Mapped:
     return _ready(_named(text_of(value), _where(value)), target)
 
 
-def chosen(settings: Settings, target: Target) -> dict[str, Mapped]:
-    """Topic -> the mapping of its records; of other topics there is none. Raises MappingError."""
-    return {topic: _ready(one, target) for topic, one in _by_topic(settings, target.event).items()}
+def chosen(settings: Settings, target: Target, schemas: Schemas = no_registry) -> dict[str, Mapped]:
+    """Topic -> the mapping of its records; of other topics there is none. `schemas` asks the
+    registry. Raises MappingError, PackageMissing."""
+    named = _by_topic(settings, target.event)
+    return {topic: _ready(one, target, schemas) for topic, one in named.items()}
 
 
 def label_topic(settings: Settings, events: str) -> str:
@@ -136,8 +141,8 @@ def _named(text: str, where: str) -> _Named:
     return _Named(mapping, where, text, f"{mapping.version}#{digest}")
 
 
-def _ready(one: _Named, target: Target) -> Mapped:
-    return compiled(one.mapping, target, one.where, one.text)._replace(mark=one.mark)
+def _ready(one: _Named, target: Target, schemas: Schemas = no_registry) -> Mapped:
+    return compiled(one.mapping, target, one.where, one.text, schemas)._replace(mark=one.mark)
 
 
 def _where(part: str) -> str:
@@ -153,6 +158,23 @@ def _text(name: str) -> str:
             raise MappingError(f"There is no preset {preset!r}. There are: {', '.join(presets())}.")
         return (files("stormwatch.parsing.mapping") / "presets" / f"{preset}.toml").read_text()
     try:
-        return Path(name).read_text()
+        text = Path(name).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"The mapping {name} cannot be read: {error}.") from error
+    return _with_schema(text, name)
+
+
+def _with_schema(text: str, name: str) -> str:
+    """The mapping with what its schema's file says, which stands beside it. Raises MappingError."""
+    mapping = read(text, name)
+    file = mapping.schema.file
+    if file is None or file in mapping.schema_texts:
+        return text
+    try:
+        found = (Path(name).parent / file).read_bytes()
+        said = found.decode() if mapping.format == "avro" else b64encode(found).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = f"The schema {file} of the mapping {name} cannot be read: {error}."
+        raise MappingError(why) from error
+    quoted = json.dumps(said, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"{text}\n[schema_texts]\n{json.dumps(file, ensure_ascii=False)} = {quoted}\n"

@@ -6,7 +6,9 @@ from collections.abc import Mapping as Values
 from io import StringIO
 from typing import Any
 
+from stormwatch.parsing.mapping import avro, protobuf
 from stormwatch.parsing.mapping.document import SPACE, Mapping
+from stormwatch.parsing.mapping.framing import Schemas
 from stormwatch.parsing.rejections import DEPTH_MAX, Refused, refuse
 from stormwatch.records import Rejection
 
@@ -15,7 +17,7 @@ LEARN_ONLY = "_learn_only"
 of CSV, one more cell at its end."""
 
 
-def _csv_line(mapping: Mapping) -> Callable[[bytes], dict[str, Any]]:
+def _csv_line(mapping: Mapping, schemas: Schemas) -> Callable[[bytes], dict[str, Any]]:
     """A record's value as one row: its cells by the names of the columns. Raises Refused."""
     names = mapping.csv.names
     how: dict[str, Any] = {"quotechar": mapping.csv.quote, "strict": True}
@@ -49,9 +51,12 @@ def _csv_line(mapping: Mapping) -> Callable[[bytes], dict[str, Any]]:
     return take
 
 
-DECODERS: dict[str, Callable[[Mapping], Callable[[bytes], dict[str, Any]]]] = {"csv": _csv_line}
-"""Formats of a record's value beside JSON, by the mapping's `format`: Avro, Protobuf and others
-have their place here."""
+DECODERS: dict[str, Callable[[Mapping, Schemas], Callable[[bytes], dict[str, Any]]]] = {
+    "csv": _csv_line,
+    "avro": avro.decoder,
+    "protobuf": protobuf.decoder,
+}
+"""Formats of a record's value beside JSON, by the mapping's `format`."""
 
 
 def quotes_in(value: Any, depth: int) -> int:

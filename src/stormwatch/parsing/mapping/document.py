@@ -105,6 +105,23 @@ class Csv(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Of the columns, in a file that has no header."""
 
 
+class Schema(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What values are written by, where `format` is avro or protobuf, and what stands before them.
+
+    With the framing confluent an Avro value names its writer's schema, which the registry of the
+    setting `registry.url` has; `file` is then the schema to read it as, and may be left out.
+    """
+
+    framing: Literal["none", "confluent"] = "none"
+    """confluent: a zero byte and four of the schema's number come first, as Confluent's serializers
+    write it; of JSON too."""
+    file: Path | None = None
+    """Beside the mapping: an Avro schema (.avsc), or the descriptor set that protoc makes by
+    `--include_imports --descriptor_set_out` (.desc)."""
+    message: str = ""
+    """Of Protobuf: the full name of the message, such as bank.Payment."""
+
+
 class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A mapping as it stands in its file."""
 
@@ -114,9 +131,9 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The Kafka topic of these records; else that of the setting `topic.<event>`."""
     rekey: bool = False
     """The topic is not keyed by the entity: the events are repartitioned by it."""
-    format: Literal["json", "csv"] = "json"
-    """Of a record's value: one JSON object, or one line of CSV, told by `csv`, which then names the
-    columns and the delimiter."""
+    format: Literal["json", "csv", "avro", "protobuf"] = "json"
+    """Of a record's value: one JSON object; one line of CSV, told by `csv`, which then names the
+    columns and the delimiter; or one record of Avro or Protobuf, told by `schema`."""
     envelope: Literal["none", "debezium", "cloudevents"] = "none"
     card_numbers: list[Path] = []
     """Fields that hold card numbers in clear: they may be hashed, and nothing else."""
@@ -124,6 +141,10 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     absent: list[str] = []
     """Texts that mean that there is no value, such as "NA"; an empty one always does."""
     csv: Csv = msgspec.field(default_factory=Csv)
+    schema: Schema = msgspec.field(default_factory=Schema)
+    schema_texts: dict[str, str] = {}
+    """File of `schema` -> what is in it, of a descriptor set in base64: put here by whoever reads
+    the mapping's file, for workers do not have it."""
     fields: dict[str, Field]
 
     # of readings
@@ -161,6 +182,8 @@ def read(text: str, where: str) -> Mapping:
             raise document.wrong(f"fields.{name}", why)
     if why := _csv_contradiction(mapping):
         raise document.wrong("csv", why)
+    if why := _schema_contradiction(mapping):
+        raise document.wrong("schema", why)
     for key, why in _of_readings(mapping):
         raise document.wrong(key, why)
     return mapping
@@ -176,6 +199,21 @@ def _csv_contradiction(mapping: Mapping) -> str:
         return f'has the delimiter {csv.delimiter!r}: give one character, or "{SPACE}"'
     if twice := sorted({name for name in csv.names if csv.names.count(name) > 1}):
         return f"names two columns {', '.join(twice)}: one of them would be lost"
+    return ""
+
+
+def _schema_contradiction(mapping: Mapping) -> str:
+    schema, kind = mapping.schema, mapping.format
+    if kind not in ("avro", "protobuf") and (schema.file or schema.message):
+        return f"has file or message, which {kind} does not need: they are of avro and protobuf"
+    if kind == "csv" and schema.framing != "none":
+        return f"has the framing {schema.framing}, which no line of CSV has"
+    if kind == "avro" and schema.framing == "none" and not schema.file:
+        return "needs file, the schema that the records are written by: they do not name one"
+    if kind == "avro" and schema.message:
+        return "has a message, which is of protobuf: an Avro schema has one record"
+    if kind == "protobuf" and not (schema.file and schema.message):
+        return "needs file (a descriptor set) and message (the full name) where format is protobuf"
     return ""
 
 
@@ -213,7 +251,7 @@ def _contradiction(name: str, field: Field, mapping: Mapping) -> str:
         return "would keep a card number in clear: a path of card_numbers may only be hashed"
     is_time = name in TIMES
     if not is_time and (field.form or field.zone or field.since or field.step_s):
-        return "has keys of a time (form, zone, since, step_s); only {', '.join(TIMES)} are"
+        return f"has keys of a time (form, zone, since, step_s); only {' and '.join(TIMES)} are"
     if is_time:
         return _time_contradiction(field)
     if name == "amount" and field.unit is None:

@@ -11,6 +11,7 @@ LOOK = Look(
     1, 1, 100, 7, {"scored": 90, "rejected": 3, "rejected:no_key": 3},
     {bucket_of(4): 10, bucket_of(40): 60, bucket_of(400_000): 1}, 5, 2, 3, degraded=4,
     noted={"retry": 6}, labelled={"found": 2, "waiting": 4}, drift={"amount": 0.31},
+    skew={"compared": 70},
     alarms={"recall": "By labels recall has fallen"},
 )  # fmt: skip
 LEDGER = answers.Ledger("fraud", 'odd "topic"\n', {"scored": 90}, 1, 2, 0, False)
@@ -32,6 +33,7 @@ def test_every_figure_is_there_with_its_labels() -> None:
     assert found["stormwatch_noted_total", "domain=fraud", "what=retry"] == 6
     assert found["stormwatch_labelled_total", "became=found", "domain=fraud"] == 2
     assert ("stormwatch_labelled_total", "became=waiting", "domain=fraud") not in found
+    assert found["stormwatch_skew_total", "domain=fraud", "vectors=compared"] == 70
     assert found["stormwatch_labels_waiting", "domain=fraud"] == 4
     assert found["stormwatch_alarm", "alarm=recall", "domain=fraud"] == 1
     assert found["stormwatch_alerts_total", "domain=fraud"] == 5

@@ -39,7 +39,8 @@ _FAR = 6.0  # sigmas: what jumps so far does not drift
 _SLOWLY = 60  # readings as ever, after which a suspect is none, or one that comes and goes heals
 _SOON = 8  # the same of one that stays off
 _ROW = Struct("<BBH12B6f")
-_FLOAT32 = Struct("<f")
+_FLOAT32, _FLOATS = Struct("<f"), Struct("<2f")
+_CLIPPING = KINDS.index("clipping")
 _FULL = 255
 
 
@@ -92,38 +93,41 @@ class _Suspect:
 
     def packed(self) -> bytes:
         """As it is kept."""
-        counts = (
+        counts: tuple[int, ...] = (
             self.outs, self.mids, self.returns, self.calm, self.unit, self.fits, self.swaps,
             self.zeros, self.tops, self.bottoms, self.was_out, self.partner,
         )  # fmt: skip
+        if max(counts) > _FULL:
+            counts = tuple(each if each < _FULL else _FULL for each in counts)
+        age = self.age if self.age < 65535 else 65535
         return _ROW.pack(
-            self.place, self.kind, min(self.age, 65535), *(min(each, _FULL) for each in counts),
-            self.mean, self.squares, self.top, self.bottom, self.before, self.early,
+            self.place, self.kind, age, *counts, self.mean, self.squares, self.top, self.bottom,
+            self.before, self.early,
         )  # fmt: skip
 
     def meet(self, look: Look) -> None:
         """Count a reading."""
-        kind = KINDS[self.kind]
-        z = _FLOAT32.unpack(_FLOAT32.pack(max(-1e6, min(look.z, 1e6))))[0]
-        size = abs(z)
+        clipped = look.z if -1e6 < look.z < 1e6 else max(-1e6, min(look.z, 1e6))
         if self.age < _FULL:  # later counts are of no use
+            z, value = _FLOATS.unpack(_FLOATS.pack(clipped, look.value))
+            size = z if z > 0.0 else -z
+            is_out = size >= OUT
             self.age += 1
-            self.outs += size >= OUT
-            self.mids += CALM <= size < OUT
-            self.returns += bool(self.was_out) and size < OUT
+            if is_out:
+                self.outs += 1
+                if look.value == 0.0:
+                    self.zeros += 1
+                else:
+                    self._fit(look)
+            else:
+                self.mids += size >= CALM
+                if self.was_out:
+                    self.returns += 1
             step = z - self.mean
             self.mean += step / self.age
             self.squares += step * (z - self.mean)
             if self.age == _EARLY:
                 self.early = self.mean
-            if look.value == 0.0 and size >= OUT:
-                self.zeros += 1
-            elif size >= OUT:
-                if not self.fits:
-                    self.unit = units.match(look.value, look.centre, look.sigma)
-                if self.unit and units.fits(self.unit, look.value, look.centre, look.sigma):
-                    self.fits += 1
-            value = _FLOAT32.unpack(_FLOAT32.pack(look.value))[0]
             if value >= self.top or self.age == 1:
                 self.tops = self.tops + 1 if value == self.top else 1
                 self.top = value
@@ -131,10 +135,19 @@ class _Suspect:
                 self.bottoms = self.bottoms + 1 if value == self.bottom else 1
                 self.bottom = value
         else:
+            (z,) = _FLOAT32.unpack(_FLOAT32.pack(clipped))
+            is_out = not -OUT < z < OUT
             self.age += 1
-        is_pinned = kind == "clipping" and look.value in (self.top, self.bottom)
-        self.calm = 0 if size >= OUT or is_pinned else self.calm + 1
-        self.was_out = int(size >= OUT)
+        is_pinned = self.kind == _CLIPPING and look.value in (self.top, self.bottom)
+        self.calm = 0 if is_out or is_pinned else self.calm + 1
+        self.was_out = int(is_out)
+
+    def _fit(self, look: Look) -> None:
+        """Count a value that is far off and would be normal in another unit."""
+        if not self.fits:
+            self.unit = units.match(look.value, look.centre, look.sigma)
+        if self.unit and units.fits(self.unit, look.value, look.centre, look.sigma):
+            self.fits += 1
 
     @property
     def spread(self) -> float:
@@ -144,6 +157,8 @@ class _Suspect:
     def name(self) -> str:
         """What is wrong, as far as it can be told."""
         age = self.age
+        if age < 5 and self.zeros < 2:
+            return ""
         most = 0.8 * age
         spread, off, ins = self.spread, abs(self.mean), age - self.outs
         signs = {

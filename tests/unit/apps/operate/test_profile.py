@@ -1,0 +1,73 @@
+"""What `profile` says of two readings of meters, and what the stages of a core add up to."""
+
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from apps.data.generate.transactions import Transactions
+from apps.operate import core_cost
+from apps.operate.profile import Hop, advice, hops, lines
+from stormwatch.domains.fraud import Fraud
+from stormwatch.metrics import Snapshot
+from stormwatch.records import Record
+
+DECIDE, OTHER = ("decide", "3-host-1"), ("decide", "4-host-2")
+
+
+def snapshot(at: int, records: int, batches: int, **more: Any) -> Snapshot:
+    return Snapshot(at, 1, "host", {}, 0, batches, 0, {5: records}, 0, **more)
+
+
+def test_costs_are_of_what_came_between_two_readings_of_the_same_process() -> None:
+    spent = {"wait": 3_000_000, "read": 100, "decode": 50, "emit": 20, "process": 900, "score": 500,
+             "store": 300}  # fmt: skip
+    before = {DECIDE: snapshot(0, 100, 10), ("decide", "of a run before"): snapshot(0, 5, 5)}
+    now = snapshot(4_000, 110, 12, spent=spent, hits=3, misses=1)
+    (hop,) = hops(before, {DECIDE: now, OTHER: now}, {DECIDE: 0.002})
+    assert (hop.records, hop.batches, hop.batch, hop.tasks) == (10, 2, 5.0, 1)
+    assert hop.us == {"read": 10, "decode": 5, "score": 50, "store": 30, "other": 10, "emit": 2}
+    assert hop.busy == pytest.approx(0.25) and hop.missed == 0.25
+    assert hop.cpu_us == pytest.approx(200) and hop.capacity == pytest.approx(5_000)
+
+
+def test_of_processes_elsewhere_the_capacity_is_not_known() -> None:
+    before = {DECIDE: snapshot(0, 0, 0), OTHER: snapshot(0, 0, 0)}
+    after = {DECIDE: snapshot(1, 1, 1), OTHER: snapshot(1, 1, 1)}
+    (hop,) = hops(before, after, {DECIDE: 1.0})
+    assert hop.tasks == 2 and hop.cpu_us is None and hop.capacity is None
+    assert lines([hop])[1].startswith("decide × 2")
+
+
+def hop(**more: Any) -> Hop:
+    us = {"read": 1.0, "decode": 1.0, "score": 20.0, "store": 10.0, "other": 1.0, "emit": 1.0}
+    base = Hop("decide", 2, 10_000, 20, us, 0.9, 40.0, 0.0)
+    return base._replace(**more)
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        ([], "Nothing was decided"),
+        ([hop()], "topology.scorers"),
+        ([hop(component="terminals")], "topology.terminals"),
+        ([hop(us={**hop().us, "store": 90.0})], "Cassandra sets the pace"),
+        ([hop(missed=0.5)], "cache_mb"),
+        ([hop(busy=0.2, batches=5_000)], "Batches"),
+        ([hop(busy=0.2)], "There is room"),
+    ],
+)
+def test_the_advice_names_what_to_change(found: list[Hop], word: str) -> None:
+    assert word in advice(found)
+
+
+def test_a_core_is_measured_by_stage_and_left_as_it_was() -> None:
+    made = islice(Transactions(1, run="t", customers=20), 300)
+    records = [Record(nth, 1_950_000_000_000, None, one.value) for nth, one in enumerate(made)]
+    domain = Fraud.load()
+    found = core_cost.cost(domain, records, 100, 2)
+    assert tuple(found) == core_cost.STAGES
+    assert all(found[stage] > 0 for stage in ("parse", "features", "model and rules", "decision"))
+    assert "advance" not in vars(domain) and "decide" not in vars(domain)
+    table = core_cost.lines({100: found})
+    assert "batches of 100" in table[1]
