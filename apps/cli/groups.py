@@ -13,6 +13,7 @@ GROUPS = {
         "alerts",
         "decisions",
         "watch",
+        "explain",
         "journey",
         "report",
         "profile",

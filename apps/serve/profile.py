@@ -81,12 +81,12 @@ def profiles(reader: Reader, clock: Callable[[], int]) -> list[Route]:
         done = forget(reader.settings, reader.archive, body.domain, body.entity, by.who, clock())
         return answers.Forgotten(*done)
 
-    def versions(asked: OneDomain) -> view.Now:
+    def versions(asked: OneDomain) -> view.InForce:
         known(asked.domain)
         return view.view(reader.settings, reader.archive, asked.domain, clock())
 
     return [
-        Route("/v1/versions", OneDomain, view.Now,
+        Route("/v1/versions", OneDomain, view.InForce,
               "Rules and model of a domain that are in force, and how often each rule fired.",
               versions),
         Route("/v1/entity", OneEntity, answers.Profile,
