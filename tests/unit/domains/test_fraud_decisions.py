@@ -144,14 +144,22 @@ LIMITS = {
             "amount_far_above_own_mean",
             "523.00 EUR is 5.0 times the customer's mean of the last 30 days (104.60 EUR)",
         ),
-        ({"count_1h": 4, "sum_1h": 10_000}, "burst_1h", "4 transactions of together 100.00 EUR"),
+        (
+            {"count_1h": 4, "sum_1h": 10_000},
+            "burst_1h",
+            "4 payments in the hour before this one, 100.00 EUR",
+        ),
         (
             {"count_1h": 3, "ratio_30d": 3.0, "count_30d": 5, "amount": 5_000},
             "large_burst_1h",
-            "after 3 transactions in the hour before, 50.00 EUR is 3.0 times",
+            "50.00 EUR after 3 payments in the hour before: 3.0 times",
         ),
-        ({"seen": 2, "amount": 40_000}, "first_transactions_large", "with only 2 transactions"),
-        ({"hour": 5, "amount": 20_000, "ratio_30d": 3}, "large_at_night", "200.00 EUR at 5 h"),
+        ({"seen": 2, "amount": 40_000}, "first_transactions_large", "and only 2 payments"),
+        (
+            {"hour": 5, "amount": 20_000, "ratio_30d": 3},
+            "large_at_night",
+            "200.00 EUR at night (5 h UTC), 3.0 times",
+        ),
     ],
 )
 def test_each_rule_fires_at_its_limits_with_the_numbers_in_words(
