@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from apps.land.intake import Intake
 
 app = typer.Typer(
-    help="Receive events over HTTP, MQTT or Pub/Sub, append them to Kafka, then acknowledge.",
+    help="Receive events by HTTP, MQTT, Pub/Sub, files; append them to Kafka, then acknowledge.",
     no_args_is_help=True,
     rich_markup_mode=None,
     epilog=shared.example(
         "land http",
         "land mqtt readings --filter 'plant/#'",
         "land pubsub transactions --subscription projects/p/subscriptions/s",
+        "land files transactions inbox",
     ),
 )
 
@@ -114,6 +115,43 @@ def pubsub(
     from apps.land.pubsub import PubSubIntake
 
     _carry(topic, metrics, subscription, lambda: PubSubIntake(subscription))
+
+
+@app.command(
+    epilog=shared.example("land files transactions inbox", "land files readings in --once")
+)
+def files(
+    topic: Annotated[str, typer.Argument(help="Kafka's topic that records are appended to.")],
+    folder: Annotated[Path, typer.Argument(help="It is watched; files are moved within it.")],
+    once: Annotated[bool, typer.Option("--once", help="Land what is there, then end.")] = False,
+    metrics: Metrics = 0,
+) -> None:
+    """Append the records of files that come into a folder (docs/on-files.md).
+
+    JSON, CSV, Parquet. A file is moved to landed/ when Kafka has confirmed all of it.
+    """
+    from apps.land import files as land
+    from apps.land import streams
+    from apps.land.service import working
+    from apps.local.run.signals import Signals
+    from stormwatch.errors import SettingsError
+
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is no folder: make it, or name another one.")
+    settings = shared.answered("kafka")
+    shared.log_to(settings, "land")
+    with Signals() as signals:
+        stream = streams.of_topics(settings, [topic])[topic]
+        signals.only_ask()
+        with working(
+            settings, metrics, lambda: None,
+            lambda appender, figures, stop: land.carry(
+                settings, folder, stream, appender, figures, stop.wait, once
+            ),
+        ) as ended:  # fmt: skip
+            print(f"Files in {folder} are appended to {topic}. Ends at Ctrl-C.", flush=True)
+            while not ended() and not signals.pause(0.2):
+                pass
 
 
 def _carry(topic: str, metrics: int, what: str, connect: "Callable[[], Intake]") -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from socket import socket
 from threading import Event, Lock, Thread
@@ -74,11 +74,22 @@ def landing(
         store.close()
 
 
-@contextmanager
 def carrying(
     settings: Settings, stream: Stream, intake: Intake, metrics_port: int
-) -> Iterator[Callable[[], bool]]:
-    """Carries messages into the stream's topic until the end of the block.
+) -> AbstractContextManager[Callable[[], bool]]:
+    """Carries messages into the stream's topic until the end of the block; see `working`."""
+    return working(
+        settings, metrics_port, intake.close,
+        lambda appender, figures, stop: carry(intake, stream, appender, figures, stop),
+    )  # fmt: skip
+
+
+@contextmanager
+def working(
+    settings: Settings, metrics_port: int, close: Callable[[], None],
+    work: Callable[[Appender, Figures, Event], None],
+) -> Iterator[Callable[[], bool]]:  # fmt: skip
+    """Does `work` in a thread until the end of the block, which sets its event; then closes.
 
     Gives a function that says whether it has ended by itself; the end of the block raises why.
     """
@@ -87,7 +98,7 @@ def carrying(
 
     def run() -> None:
         try:
-            carry(intake, stream, appender, figures, stop)
+            work(appender, figures, stop)
         except Exception as error:  # raised again below
             failed.append(error)
 
@@ -98,7 +109,7 @@ def carrying(
             stack.callback(server.server_close)
             stack.callback(server.shutdown)
         stack.callback(appender.close)
-        stack.callback(intake.close)
+        stack.callback(close)
         carrier.start()
         try:
             yield lambda: not carrier.is_alive()

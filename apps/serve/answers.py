@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from stormwatch.domains.fraud.flips import Flip
 from stormwatch.people import Audit, Work
 from stormwatch.records import Explanation, Reason
 
@@ -90,6 +91,9 @@ class Whole(msgspec.Struct):
     rules: str
     ledger: list[Written]
     value: str | None  # the record, masked; None where Kafka has it no more
+    flips: list[Flip] = []
+    """Of an alert: changes of one field that would have cleared it, each scored again."""
+    why_no_flips: str = ""
 
 
 class Aside(msgspec.Struct):

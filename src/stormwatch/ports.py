@@ -6,6 +6,7 @@ Each port has one contract suite in tests/contracts that every adapter passes.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from stormwatch.cursors import Cursors
 from stormwatch.records import (
     DecisionKey,
     DecisionRow,
@@ -58,15 +59,24 @@ class StoredAside(NamedTuple):
 
 
 class Source(Protocol):
-    """Reads one topic with partitions assigned by hand, offsets kept in a consumer group.
+    """Reads a log: some partitions of it, assigned by hand.
 
-    Every method raises BrokerUnavailable when Kafka does not answer within the port's time limit
-    and may be called again. Never skips a record: a position that the broker no longer holds
+    What the spout relies on, whatever the log is. A partition is a sequence of records that only
+    grows at its end; each record has an offset, a whole number that rises, and keeps it at each
+    reading. Where the log numbers its records otherwise the adapter counts them, and keeps how far
+    it has counted (Kinesis: `stormwatch.cursors`). The group's commits are kept by the log (Kafka)
+    or by the store. A log's name (`TopicInfo.topic_id`) is opaque and never used again. A partition
+    may end and others go on with its keys: then an adapter gives nothing of these before all of it
+    is committed (Kinesis: the children of a shard).
+
+    Every method raises BrokerUnavailable when the log does not answer within the port's time limit
+    and may be called again. Never skips a record: a position that the log no longer holds
     is told by `gone` and waits for a `seek`.
     """
 
     def describe(self) -> TopicInfo | None:
-        """The topic as the broker has it now (not cached), None while it does not exist."""
+        """The log as it is now (not cached), None while it does not exist. Which log was read may
+        be told late by no more than it takes to make one anew."""
 
     def committed(self, partitions: Sequence[int]) -> dict[int, Committed]:
         """The group's commits; a partition never committed is left out."""
@@ -179,7 +189,7 @@ class Registry(Protocol):
         """The artefact of that SHA-256, unchecked; None where it is not whole."""
 
 
-class Store(Registry, Protocol):
+class Store(Registry, Cursors, Protocol):
     """Keeps decisions, states and the ledger. All writes idempotent, timestamps given by us.
 
     Every method raises StoreUnavailable when the store does not confirm in time; what was being

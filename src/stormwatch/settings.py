@@ -88,6 +88,20 @@ class Settings:
     kafka_partitions: int = _option("kafka.partitions", 4, "of new topics", low=1)
     kafka_replication: int = _option("kafka.replication", 1, "of new topics", low=1)
 
+    source: str = _option(
+        "source", "kafka", "where topics of events are read: Kafka, or Amazon Kinesis streams of "
+        "the same names; alerts and dead letters go to Kafka all the same",
+        choices=("kafka", "kinesis"),
+    )  # fmt: skip
+    kinesis_region: str = _option("kinesis.region", "us-east-1", "AWS region", named=True)
+    kinesis_endpoint: str = _option(
+        "kinesis.endpoint", "", "URL of another server than AWS's, for tests"
+    )
+    kinesis_reads_per_s: float = _option(
+        "kinesis.reads_per_s", 5.0, "reads of a shard; AWS allows 5, to all readers together",
+        low=0.1,
+    )  # fmt: skip
+
     topic_transactions: str = _option(
         "topic.transactions", "transactions", "topic that fraud reads", named=True
     )
@@ -208,6 +222,12 @@ class Settings:
     dedup_max_ids: int = _option(
         "dedup.max_ids", 1024, "ids remembered for an entity, 16 bytes each", low=1
     )
+    notify_url: str = _option("notify.url", "", "where `./stormwatch notify` posts alerts")
+    notify_hosts: str = _option(
+        "notify.hosts", "", "hosts that alerts may go to, separated by commas", many=True
+    )
+    notify_secret: str = _option("notify.secret", "", "signs what is posted", secret=True)
+
     mask_fields: str = _option(
         "mask.fields",
         "",

@@ -1,9 +1,9 @@
 """Servers in the place of MQTT brokers, Pub/Sub and Kinesis: started here, or skipped aloud.
 
 - mosquitto: on PATH or in /usr/sbin (Debian: `apt-get install mosquitto`);
-- Pub/Sub: STORMWATCH_PUBSUB_SERVER, a program that takes a port (pstest, a Go module), else
+- Pub/Sub: TESTS_PUBSUB_SERVER, a program that takes a port (pstest, a Go module), else
   `cloud-pubsub-emulator` of the Google Cloud SDK;
-- kinesalite: STORMWATCH_NODE_MODULES, where `npm install kinesalite` was run.
+- kinesalite: TESTS_NODE_MODULES, where `npm install kinesalite` was run.
 """
 
 import os
@@ -71,7 +71,7 @@ def mosquitto(folder: Path, port: int = 0) -> Iterator[int]:
 def pubsub(folder: Path) -> Iterator[str]:
     """A Pub/Sub server, host:port; the client finds it by PUBSUB_EMULATOR_HOST."""
     port = ports.free()
-    given = os.environ.get("STORMWATCH_PUBSUB_SERVER")
+    given = os.environ.get("TESTS_PUBSUB_SERVER")
     emulator = shutil.which("cloud-pubsub-emulator") or next(
         iter(map(str, Path("/usr/lib/google-cloud-sdk").glob("platform/*/bin/cloud-pubsub-e*r"))),
         None,
@@ -81,7 +81,7 @@ def pubsub(folder: Path) -> Iterator[str]:
     elif emulator:
         command = [emulator, "--host=127.0.0.1", f"--port={port}"]
     else:
-        pytest.skip("no Pub/Sub server: set STORMWATCH_PUBSUB_SERVER, or install the emulator")
+        pytest.skip("no Pub/Sub server: set TESTS_PUBSUB_SERVER, or install the emulator")
     env = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -Xmx512m"}
     with server(command, port, folder / "pubsub.log", env):
         yield f"127.0.0.1:{port}"
@@ -90,13 +90,14 @@ def pubsub(folder: Path) -> Iterator[str]:
 @contextmanager
 def kinesalite(folder: Path) -> Iterator[str]:
     """A Kinesis server; its URL."""
-    modules = os.environ.get("STORMWATCH_NODE_MODULES", "")
+    modules = os.environ.get("TESTS_NODE_MODULES", "")
     if not (Path(modules) / "kinesalite").is_dir() or shutil.which("node") is None:
-        pytest.skip("no kinesalite: npm install kinesalite, then set STORMWATCH_NODE_MODULES")
+        pytest.skip("no kinesalite: npm install kinesalite, then set TESTS_NODE_MODULES")
     port = ports.free()
     script = (
         f"require({str(Path(modules) / 'kinesalite')!r})({{createStreamMs:50,deleteStreamMs:50,"
-        f"updateStreamMs:50}}).listen({port},'127.0.0.1')"
+        f"updateStreamMs:50,"
+        f"shardLimit:1000}}).listen({port},'127.0.0.1')"
     )
     with server(["node", "-e", script], port, folder / "kinesalite.log"):
         yield f"http://127.0.0.1:{port}"

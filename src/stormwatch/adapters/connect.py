@@ -5,9 +5,11 @@ runs without services (`demo`, `dev`, tests) gives `use` what takes their place.
 """
 
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from stormwatch.adapters.control_topic import Control
 from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.ports import Admin, Sink, Source, Store
@@ -16,6 +18,7 @@ from stormwatch.settings import Settings
 _CLIENTS = {"confluent": "confluent_kafka", "kafka-python": "kafka"}
 """Setting -> the package it needs, the fast one first."""
 MEMORY = "memory"
+KINESIS = "kinesis"
 
 
 class Doubles(NamedTuple):
@@ -51,10 +54,21 @@ def client(settings: Settings) -> str:
     )
 
 
-def source(settings: Settings, topic: str) -> Source:
-    """A Source of the topic. kafka-python connects at once: raises BrokerUnavailable."""
+def source(settings: Settings, topic: str, kept: Callable[[], Store] | None = None) -> Source:
+    """A Source of the topic. kafka-python connects at once: raises BrokerUnavailable.
+
+    `kept` is a store that is connected already, for logs that keep no offsets themselves.
+    """
     if _doubles is not None:
         return _doubles.source(settings, topic)
+    if settings.source == KINESIS and topic != settings.topic_control:
+        from stormwatch.adapters.kinesis.source import KinesisSource
+
+        control = Control(
+            settings.topic_control, lambda: admin(settings), lambda name: source(settings, name),
+            lambda: sink(settings), settings.kafka_request_timeout_s,
+        )  # fmt: skip
+        return KinesisSource(settings, topic, kept or cache(lambda: store(settings)), control)
     chosen = client(settings)
     if chosen == MEMORY:
         raise _only_in_memory()

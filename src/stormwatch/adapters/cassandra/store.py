@@ -14,6 +14,7 @@ from cassandra.query import UNSET_VALUE
 
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.adapters.cassandra.archive import CassandraArchive
+from stormwatch.adapters.cassandra.cursors import CassandraCursors
 from stormwatch.adapters.cassandra.locks import next_term
 from stormwatch.adapters.cassandra.logs import CassandraLogs
 from stormwatch.adapters.cassandra.migrations import apply, status
@@ -52,7 +53,9 @@ def connect(settings: Settings) -> "CassandraStore":
         raise
 
 
-class CassandraStore(CassandraRegistry, CassandraLogs, CassandraArchive, CassandraPeople):
+class CassandraStore(
+    CassandraRegistry, CassandraCursors, CassandraLogs, CassandraArchive, CassandraPeople
+):
     """The port `Archive`; made by `connect`."""
 
     def __init__(self, session: Session, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from stormwatch.adapters import log_registry as registry
 from stormwatch.adapters.log_registry import Registered
 from stormwatch.adapters.memory.archive import MemoryArchive
+from stormwatch.adapters.memory.cursors import MemoryCursors
 from stormwatch.adapters.memory.people import MemoryPeople
 from stormwatch.adapters.memory.registry import MemoryRegistry
 from stormwatch.errors import StoreUnavailable
@@ -51,7 +52,7 @@ class Fault:
     method: str = ""
 
 
-class MemoryStore(MemoryArchive, MemoryPeople, MemoryRegistry):
+class MemoryStore(MemoryArchive, MemoryCursors, MemoryPeople, MemoryRegistry):
     """The port `Archive`. One thread may write while others read.
 
     `down` makes every call fail; `faults` fail one call each, in order.

@@ -16,6 +16,7 @@ from stormwatch.parsing.mapping.document import Mapping, MappingError, read
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.settings import Settings
 
+KINESIS = "kinesis"
 PRESET = "preset:"
 SETTINGS = tuple(f.name for f in fields(Settings) if f.name.startswith("mapping_"))
 _LABELS = {"transactions": "topic_labels"}
@@ -99,7 +100,15 @@ def marks(settings: Settings) -> dict[str, str]:
 
 def is_rekeyed(settings: Settings, events: str) -> bool:
     """Whether some topic of these events is not keyed by their entity: then all are repartitioned,
-    for an entity may come from each of them. Raises SettingsError."""
+    for an entity may come from each of them. So too where partitions end and others go on with
+    their keys, as shards of Kinesis do. Raises SettingsError."""
+    if settings.source == KINESIS:
+        if not settings.topology_chain:
+            raise SettingsError(
+                "source is kinesis: then score and store must be one process. "
+                "Set topology.chain = true."
+            )
+        return True
     rekeyed = any(one.mapping.rekey for one in _by_topic(settings, events).values())
     if rekeyed and not settings.topology_chain:
         raise SettingsError(
