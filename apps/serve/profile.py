@@ -68,12 +68,12 @@ def profiles(reader: Reader, clock: Callable[[], int]) -> list[Route]:
     def audits(asked: OneDay) -> answers.Audits:
         return answers.Audits(reader.archive.audit(day_of(clock()) - asked.ago, asked.limit))
 
-    def versions(asked: OneDomain) -> view.Now:
+    def versions(asked: OneDomain) -> view.InForce:
         known(asked.domain)
         return view.view(reader.settings, reader.archive, asked.domain, clock())
 
     return [
-        Route("/v1/versions", OneDomain, view.Now,
+        Route("/v1/versions", OneDomain, view.InForce,
               "Rules and model of a domain that are in force, and how often each rule fired.",
               versions),
         Route("/v1/entity", OneEntity, answers.Profile,

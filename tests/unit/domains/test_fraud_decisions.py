@@ -97,10 +97,10 @@ def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -
 
 
 GOLDEN = {
-    "EUR": (20_000, "e43f7d455b90ee408c8d5c52377d39012134c36e0ea6fa8c23f99299da0c4c9e"),
-    "USD": (3_000, "0bbaf89fcb8c0e20a4c094f4711ea3753ad4610df05288e6d9b83dbd7bebc6d3"),
-    "GBP": (3_000, "9dc9de86da726e4a27ca6b5441c2120e23b438b114f2835b94f98f8ffe2af87b"),
-    "CHF": (3_000, "d10a956b0ca624311a88ca566de7a1fe417709457b38146b3f7666e93ac36edf"),
+    "EUR": (20_000, "b9cc773cf354c6105681f2e658a2c72d87f37390884aedef02d9f87ca69f961d"),
+    "USD": (3_000, "d67b6d72aa7ea68a63ed441534d05716597586a96fe710e5c43ca809ac4556d3"),
+    "GBP": (3_000, "aeaf83c4600e5e7ce329f087722c390328fb87d80b49a5421eefd3db905e5985"),
+    "CHF": (3_000, "76b487e26d0aca90ed21e5e2fd68bc67a81fdc0929e0ead7d4d77663c7132723"),
 }
 """Of features, outcomes, scores and reasons of fraud-2: recorded when it came."""
 
