@@ -169,25 +169,6 @@ class Ledger(msgspec.Struct):
     partitions: list[Strip] = []
 
 
-class Task(msgspec.Struct):
-    """One task of a component, counted since it started."""
-
-    domain: str
-    component: str
-    task: str
-    host: str
-    pid: int
-    at: int  # of its newest figures, ms
-    running: bool  # whether these are fresh
-    decided: int
-    batches: int
-    failed: int  # batches given back to be tried again
-    cached: int  # states in memory
-    degraded: int  # decisions by rules alone
-    p50: int | None  # ms from Kafka's timestamp to the committed decision
-    p99: int | None
-
-
 class Setting(msgspec.Struct):
     """A setting of this server; secrets masked."""
 
@@ -195,14 +176,6 @@ class Setting(msgspec.Struct):
     value: str
     source: str
     help: str
-
-
-class Operations(msgspec.Struct):
-    """What runs, and how it is set."""
-
-    at: int
-    tasks: list[Task]
-    settings: list[Setting]
 
 
 class Trouble(msgspec.Struct):
@@ -355,6 +328,16 @@ class Audits(msgspec.Struct):
     """Rows of the audit log."""
 
     rows: list[Audit]
+
+
+class Forgotten(msgspec.Struct):
+    """What was erased of an entity."""
+
+    states: int
+    decisions: int
+    set_aside: int
+    audit: int  # rows of the audit log that no longer name it
+    running: bool  # bolts run: what they hold in memory is stored again with its next event
 
 
 class Measured(msgspec.Struct):

@@ -7,11 +7,11 @@ import msgspec
 
 from apps.operate.casework import Desk
 from apps.serve import answers
-from apps.serve.export import exports
+from apps.serve.export import FORMATS, exports
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
 from apps.serve.live import Live
-from apps.serve.operations import Operations
+from apps.serve.operations import settings_in_force
 from apps.serve.profile import profiles
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
 from apps.serve.records import records
@@ -26,7 +26,6 @@ def routes(
     live: Live,
     topologies: list[answers.Topology],
     desk: Desk,
-    operations: Operations,
     root: Path,
 ) -> list[Route]:
     """All questions there are."""
@@ -52,9 +51,9 @@ def routes(
               reader.decision),
         Route("/v1/fleet", ListFleet, answers.Fleet,
               "The machines that are known, each as of its newest reading.", fleet.fleet),
-        Route("/v1/operations", Nothing, answers.Operations,
-              "The tasks that run, what each has done, and the settings with their source.",
-              operations.operations),
+        Route("/v1/settings", Nothing, list[answers.Setting],
+              "The settings of this server, each with its source; secrets masked.",
+              lambda _: settings_in_force(root)),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
         *writes(desk),
@@ -91,7 +90,7 @@ def openapi(all_routes: list[Route]) -> dict[str, Any]:
 
 def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     wrong = _json(of[str(answers.Problem)])
-    content = _RAW if route.answer is Raw else _json(of[str(route.answer)])
+    content = _FILES if route.answer is Raw else _json(of[str(route.answer)])
     good: dict[str, Any] = {"description": "The answer.", "content": content}
     if route.versioned:
         good["headers"] = {
@@ -111,11 +110,12 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     }
     if route.body:
         content = _RAW if route.body is Raw else _json(of[str(route.body)])
-        told["requestBody"] = {"required": True, "content": content}
+        told["requestBody"] = {"required": route.body is not Raw, "content": content}
     return told
 
 
 _RAW = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_FILES = {kind: {"schema": {"type": "string"}} for kind in FORMATS.values()}
 _OF_WRITES = (412, 413, 415, 428)
 _PROBLEMS = {
     401: "No token, or one that holds no more.", 403: "The role has no such right.",

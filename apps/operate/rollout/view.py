@@ -43,7 +43,7 @@ class TaskNow(msgspec.Struct):
     refused: int
 
 
-class Now(msgspec.Struct):
+class InForce(msgspec.Struct):
     """Of one domain."""
 
     domain: str
@@ -52,7 +52,7 @@ class Now(msgspec.Struct):
     tasks: list[TaskNow]
 
 
-def view(settings: Settings, store: Store, domain: str, now: int) -> Now:
+def view(settings: Settings, store: Store, domain: str, now: int) -> InForce:
     """Raises SettingsError for a domain without rules and models that can be changed."""
     kinds = kinds_of(domain)
     if not kinds:
@@ -67,7 +67,7 @@ def view(settings: Settings, store: Store, domain: str, now: int) -> Now:
     found = None
     if RULES in kinds:
         current = rules.current(settings, store)
-        read, change = rules.read(current.text, "the rules in force"), current.change
+        read, change = rules.read(settings, current.text, "the rules in force"), current.change
         found = RulesNow(
             current.revision, read.version, change.author if change else "",
             change.at if change else 0, change.reason if change else "",
@@ -80,4 +80,4 @@ def view(settings: Settings, store: Store, domain: str, now: int) -> Now:
                 for rule in read.rules
             ],
         )  # fmt: skip
-    return Now(domain, found, models.versions(store, domain), tasks)
+    return InForce(domain, found, models.versions(store, domain), tasks)
