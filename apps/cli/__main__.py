@@ -25,6 +25,7 @@ from apps.cli import (
     model,
     model_rollout,
     new,
+    notify,
     profile,
     proof,
     quality,
@@ -75,6 +76,7 @@ for module in (
     event,
     label,
     export,
+    notify,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")

@@ -1,6 +1,6 @@
 """`alerts` and `journey`: the newest alerts, and the trace of one record."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,10 @@ def add_to(app: typer.Typer) -> None:
         epilog=shared.example("journey transactions/0/4711"),
         short_help="Trace one record: what became of it, and why.",
     )(journey)
+    app.command(
+        epilog=shared.example("explain transactions/0/4711", "explain t-000123456"),
+        short_help="Explain one decision: why, what adds up, what would have cleared it.",
+    )(explain)
     app.command(epilog=shared.example("alerts", "alerts spree --limit 3", "alerts fraud --json"))(
         alerts
     )
@@ -71,6 +75,49 @@ def journey(
     with stored(settings) as archive:
         source = connect.source(settings, place.topic)
         for line in lines(settings, topology(shared.ROOT, name), name, source, archive, place):
+            print(line)
+
+
+def explain(
+    record: Annotated[
+        str, typer.Argument(help="topic/partition/offset, or the id of one of the newest alerts.")
+    ],
+) -> None:
+    """Explain one decision: the record, why in sentences, what adds up to the score, what would
+    have cleared it, versions and ledger rows."""
+    from contextlib import closing
+
+    from apps.cli.connect import stored
+    from apps.local.dev.load import topology
+    from apps.operate import explain as operate
+    from apps.operate.domains import of_topic
+    from apps.operate.journey import Place, judged
+    from stormwatch.adapters import connect
+    from stormwatch.errors import SettingsError
+    from stormwatch.partitioner import stripe_of
+    from stormwatch.records import DecisionKey
+
+    settings = shared.answered("kafka", "cassandra")
+    with stored(settings) as archive:
+        known = None if "/" in record else operate.find(archive, _known(), record)
+        if known is None and "/" not in record:
+            raise SettingsError(
+                f"None of the newest {operate.NEWEST} alerts has the id {record!r}. Name the "
+                "record instead: topic/partition/offset, as ./stormwatch alerts shows it."
+            )
+        place = operate.place_of(known[1]) if known else Place.of(record)
+        name = of_topic(settings, place.topic).topology
+        with closing(connect.source(settings, place.topic)) as source:
+            found = source.peek({place.partition: place.offset}).get(place.partition)
+        events = judged(topology(shared.ROOT, name), name, found) if found else {}
+        decided: list[tuple[str, DecisionRow, Any]] = []
+        for domain, event in [(each, event) for each, of in events.items() for event in of]:
+            stripe = stripe_of(event.entity, settings.layout_stripes)
+            key = DecisionKey(stripe, event.entity, event.time, event.id)
+            decided += [(domain, row, event) for row in archive.find_decisions(domain, [key])]
+        if known and not decided:
+            decided = [(*known, None)]
+        for line in operate.lines(settings, archive, place, found, decided):
             print(line)
 
 

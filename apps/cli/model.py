@@ -100,6 +100,41 @@ def features(domain: Annotated[Domain, typer.Argument(help="Whose features.")]) 
         print(name)
 
 
+@app.command(epilog=shared.example("model rows fraud --out rows.csv.gz"))
+def rows(
+    domain: Annotated[Domain, typer.Argument(help="Whose features: fraud.")],
+    out: Annotated[Path, typer.Option(metavar="CSV", help="To write; .csv or .csv.gz.")],
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your payments; else generated ones.")
+    ] = None,
+    mapping: Annotated[str, typer.Option(metavar="FILE", help="How they become payments.")] = "",
+    labels: Annotated[
+        str, typer.Option(metavar="NAME", help="The column of the frauds, or a CSV file.")
+    ] = "",
+    customers: Annotated[int, typer.Option(min=1, help="Of generated payments.")] = 500,
+    days: Annotated[int, typer.Option(min=1, help="Of generated payments.")] = 40,
+    seed: Annotated[int, typer.Option(help="Of generated payments.")] = 7,
+) -> None:
+    """Write feature rows to train a model of your own on, computed as in the stream.
+
+    A row a payment, in order of time: whose it is, its time, its label, and the features in the
+    order in which models take them. A fraud is known seven days after its payment.
+    """
+    if domain is not Domain.FRAUD:
+        raise StormwatchError("Rows are written of fraud: of readings a model needs whole lives.")
+    if (data is None) != (not mapping and not labels) or bool(mapping) != bool(labels):
+        raise StormwatchError("Give --data, --mapping and --labels together, or none of them.")
+    from apps.build.training import own_data, payments, table
+
+    source = (
+        payments.simulated(seed, customers, days)
+        if data is None
+        else own_data.payments(data, mapping, labels)
+    )
+    made = table.write(out, source)
+    print(f"{out}: {made.rows:,} rows, {made.frauds:,} of them frauds")
+
+
 def _target(domain: Domain) -> "adding.Target":  # type: ignore[name-defined]  # noqa: F821
     from apps.build.own_model import add as adding
 

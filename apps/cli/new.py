@@ -15,6 +15,10 @@ class Kind(StrEnum):
     SPOUT = "spout"
     TOPOLOGY = "topology"
     FEATURE = "feature"
+    RULE = "rule"
+    MAPPING = "mapping"
+    TYPE = "type"
+    MODEL = "model"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,13 +29,17 @@ def add_to(app: typer.Typer) -> None:
             "new bolt spree --topology fraud --state",
             "new topology orders --yes",
             "new feature my_shops",
+            "new rule large_abroad",
+            "new mapping shop_payments",
+            "new type pump",
+            "new model my_forest",
         ),
-        short_help="Write a bolt, spout, topology or feature with its test.",
+        short_help="Write a bolt, topology, feature, rule, mapping, … with its test.",
     )(new)
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(help="bolt, spout, topology or feature (of payments)")],
+    kind: Annotated[Kind, typer.Argument(help="What is to be made; type: of equipment.")],
     name: Annotated[str, typer.Argument(help="In lower case, words joined by _.")],
     topology: Annotated[
         str | None, typer.Option(help="Bolts: add it here, after the parser.")

@@ -42,7 +42,11 @@ def add_to(app: typer.Typer) -> None:
         bench
     )
     app.command(
-        epilog=shared.example("train fraud", "train maintenance --data CMAPSS_FOLDER --seed 7"),
+        epilog=shared.example(
+            "train fraud",
+            "train maintenance --data CMAPSS_FOLDER --seed 7",
+            "train fraud --data my.csv --mapping m.toml --labels is_fraud --out m",
+        ),
         short_help="Train a model.",
     )(train)
 
@@ -102,11 +106,20 @@ def train(
     model: Annotated[Model, typer.Argument(help="fraud, maintenance (remaining life) or milling")],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Public data; by default generated events."),
+        typer.Option(metavar="PATH", help="Public data, or a FILE of yours; else generated."),
     ] = None,
     cmapss: Annotated[
         str,
         typer.Option("--set", help="Of several C-MAPSS sets in --data, such as FD002."),
+    ] = "",
+    mapping: Annotated[
+        str, typer.Option(metavar="FILE", help="fraud: how a FILE of yours becomes payments.")
+    ] = "",
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="fraud: the column that says which are frauds, or a CSV file."
+        ),
     ] = "",
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 7,
     out: Annotated[
@@ -133,14 +146,7 @@ def train(
     if model is Model.MILLING:
         shipped = domains / "maintenance" / "equipment" / "models" / "milling"
     folder = out or shipped
-    if data is not None and model is Model.MILLING:
-        raise StormwatchError(
-            "The milling model is trained on generated products: leave out --data."
-        )
-    if data is not None and not data.is_dir():
-        raise StormwatchError(
-            f"--data {data} is not a folder. Name the folder that holds the data."
-        )
+    is_own = _of_own_file(model, data, mapping, labels, out)
     print(f"training the {model.value} model with seed {seed}", file=sys.stderr)
     expect_lightgbm()
     if model is Model.FRAUD:
@@ -157,7 +163,14 @@ def train(
                 "The setting fraud.features adds features of your own: name a folder for a model "
                 "of them with --out DIR, and set fraud.model to it."
             )
-        card = train_fraud(folder, seed, data, budget=budget, own=mine)
+        brought = None
+        if is_own and data is not None:
+            from apps.build.training.own_data import payments
+
+            brought = payments(data, mapping, labels)
+        card = train_fraud(folder, seed, data, budget=budget, own=mine, brought=brought)
+        if brought is not None:
+            print(f"{folder / 'report.md'} tells what each budget brings, with curves")
     elif reviews_a_day is not None or genuine_declined is not None:
         raise StormwatchError(
             "--reviews-a-day and --genuine-declined are of the fraud model. Leave them out."
@@ -173,6 +186,30 @@ def train(
     print(f"{card.version} is in {folder}")
     for name, value in card.metrics.items():
         print(f"  {name:<24} {value:.4f}")
+
+
+def _of_own_file(
+    model: Model, data: Path | None, mapping: str, labels: str, out: Path | None
+) -> bool:
+    """Whether --data is a file of somebody's own. Raises StormwatchError for what does not fit."""
+    if data is not None and model is Model.MILLING:
+        raise StormwatchError(
+            "The milling model is trained on generated products: leave out --data."
+        )
+    if data is not None and not data.exists():
+        raise StormwatchError(f"--data {data} is not there.")
+    is_own = data is not None and data.is_file()
+    if is_own != bool(mapping and labels) or (is_own and model is not Model.FRAUD):
+        raise StormwatchError(
+            f"--data {data} is {'a file' if is_own else 'no file of yours'}: a file of payments "
+            "needs --mapping and --labels (./stormwatch map FILE makes a mapping), and a folder of "
+            "public data takes neither. Only the fraud model is trained on a file."
+        )
+    if is_own and out is None:
+        raise StormwatchError(
+            "Name a folder for a model of your own data with --out DIR, and set fraud.model to it."
+        )
+    return is_own
 
 
 def expect_lightgbm() -> None:

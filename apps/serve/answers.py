@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from stormwatch.domains.fraud.flips import Flip
 from stormwatch.people import Audit, Work
 from stormwatch.records import Explanation, Reason
 
@@ -90,6 +91,9 @@ class Whole(msgspec.Struct):
     rules: str
     ledger: list[Written]
     value: str | None  # the record, masked; None where Kafka has it no more
+    flips: list[Flip] = []
+    """Of an alert: changes of one field that would have cleared it, each scored again."""
+    why_no_flips: str = ""
 
 
 class Aside(msgspec.Struct):
@@ -165,25 +169,6 @@ class Ledger(msgspec.Struct):
     partitions: list[Strip] = []
 
 
-class Task(msgspec.Struct):
-    """One task of a component, counted since it started."""
-
-    domain: str
-    component: str
-    task: str
-    host: str
-    pid: int
-    at: int  # of its newest figures, ms
-    running: bool  # whether these are fresh
-    decided: int
-    batches: int
-    failed: int  # batches given back to be tried again
-    cached: int  # states in memory
-    degraded: int  # decisions by rules alone
-    p50: int | None  # ms from Kafka's timestamp to the committed decision
-    p99: int | None
-
-
 class Setting(msgspec.Struct):
     """A setting of this server; secrets masked."""
 
@@ -191,14 +176,6 @@ class Setting(msgspec.Struct):
     value: str
     source: str
     help: str
-
-
-class Operations(msgspec.Struct):
-    """What runs, and how it is set."""
-
-    at: int
-    tasks: list[Task]
-    settings: list[Setting]
 
 
 class Trouble(msgspec.Struct):

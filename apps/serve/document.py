@@ -22,5 +22,5 @@ class _Nobody:
 def text() -> str:
     """The document, for reading and for comparing."""
     nobody: Any = _Nobody()
-    document = openapi(routes(nobody, nobody, [], nobody, nobody, nobody))
+    document = openapi(routes(nobody, nobody, [], nobody, nobody))
     return msgspec.json.format(msgspec.json.encode(document, order="sorted")).decode() + "\n"

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from apps.operate.domains import MAKE
 from apps.operate.missing import NotFound
+from apps.operate.rollout import view
 from apps.serve import answers
 from apps.serve.reader import DAY_MS, DAYS, LIMIT, Domain, Entity, Reader, known, summary
 from apps.serve.route import Nothing, Route
@@ -25,6 +26,12 @@ class OneEntity(msgspec.Struct, forbid_unknown_fields=True):
     domain: Domain
     entity: Entity
     days: Annotated[int, Meta(ge=1, le=DAYS, description="Days to look back.")] = 31
+
+
+class OneDomain(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of what is of a whole domain."""
+
+    domain: Domain
 
 
 class OneDay(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,7 +68,14 @@ def profiles(reader: Reader, clock: Callable[[], int]) -> list[Route]:
     def audits(asked: OneDay) -> answers.Audits:
         return answers.Audits(reader.archive.audit(day_of(clock()) - asked.ago, asked.limit))
 
+    def versions(asked: OneDomain) -> view.InForce:
+        known(asked.domain)
+        return view.view(reader.settings, reader.archive, asked.domain, clock())
+
     return [
+        Route("/v1/versions", OneDomain, view.InForce,
+              "Rules and model of a domain that are in force, and how often each rule fired.",
+              versions),
         Route("/v1/entity", OneEntity, answers.Profile,
               "What is remembered of a customer or machine, and its newest decisions.", profile),
         Route("/v1/audit", OneDay, answers.Audits, "Writes of a day by people and programs, newest "

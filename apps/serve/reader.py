@@ -16,12 +16,14 @@ from msgspec import Meta
 from apps.data.in_words import by_weight
 from apps.data.kinds import BY_TOPOLOGY, named
 from apps.data.streams import every
+from apps.operate import explain
 from apps.operate.journey import Place, endings, epochs_of
 from apps.operate.missing import NotFound
 from apps.serve import answers
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.archive import AlertPlace, Archive
 from stormwatch.dead_letters import redaction
+from stormwatch.domains.fraud.flips import Flip
 from stormwatch.errors import StormwatchError
 from stormwatch.partitioner import stripe_of
 from stormwatch.people import OPEN, AlertKey, People, Work
@@ -193,6 +195,8 @@ class Reader(NamedTuple):
         names = _features(asked.domain, decision.feature_set) or tuple(
             f"feature {i}" for i in range(len(decision.features))
         )
+        record = self.record(Place(decision.topic, decision.partition, decision.offset))
+        flips, why_not = self._flips(decision, record) if found[0].alert else ([], "")
         return answers.Whole(
             summary(asked.domain, found[0]),
             dict(zip(names, decision.features, strict=False)),
@@ -200,7 +204,9 @@ class Reader(NamedTuple):
             decision.model,
             decision.rules,
             self.written(self.archive, Place(decision.topic, decision.partition, decision.offset)),
-            self._value(decision),
+            self._value(record),
+            flips,
+            why_not,
         )
 
     def asides(self, asked: ListAsides) -> answers.Asides:
@@ -236,11 +242,15 @@ class Reader(NamedTuple):
                 self.source(place.topic).peek({place.partition: place.offset}).get(place.partition)
             )
 
-    def _value(self, d: Decision) -> str | None:
-        found = self.record(Place(d.topic, d.partition, d.offset))
+    def _value(self, found: Record | None) -> str | None:
         if found is None or found.value is None:
             return None
         return _text(redaction.mask(found.value, redaction.names(self.settings.mask_fields)))
+
+    def _flips(self, d: Decision, found: Record | None) -> tuple[list[Flip], str]:
+        """What would have cleared an alert."""
+        event = None if found is None else explain.event_of(self.settings, d, found)
+        return explain.cleared(self.settings, event, d)
 
 
 def aside(domain: str, found: StoredAside, settings: Settings) -> answers.Aside:

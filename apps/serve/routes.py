@@ -11,7 +11,7 @@ from apps.serve.export import exports
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
 from apps.serve.live import Live
-from apps.serve.operations import Operations
+from apps.serve.operations import settings_in_force
 from apps.serve.profile import profiles
 from apps.serve.reader import ListAlerts, ListAsides, ListDecisions, OneDecision, Reader
 from apps.serve.records import records
@@ -26,7 +26,6 @@ def routes(
     live: Live,
     topologies: list[answers.Topology],
     desk: Desk,
-    operations: Operations,
     root: Path,
 ) -> list[Route]:
     """All questions there are."""
@@ -52,9 +51,9 @@ def routes(
               reader.decision),
         Route("/v1/fleet", ListFleet, answers.Fleet,
               "The machines that are known, each as of its newest reading.", fleet.fleet),
-        Route("/v1/operations", Nothing, answers.Operations,
-              "The tasks that run, what each has done, and the settings with their source.",
-              operations.operations),
+        Route("/v1/settings", Nothing, list[answers.Setting],
+              "The settings of this server, each with its source; secrets masked.",
+              lambda _: settings_in_force(root)),
         Route("/v1/set-aside", ListAsides, answers.Asides,
               "The newest records that were not decided, and why.", reader.asides),
         *writes(desk),

@@ -15,7 +15,6 @@ from apps.operate.tokens import Gate
 from apps.serve.entry import Entry, local_name
 from apps.serve.front import HERE, PORT, Front
 from apps.serve.live import Live
-from apps.serve.operations import Operations
 from apps.serve.reader import Reader
 from apps.serve.routes import routes
 from apps.serve.web import application
@@ -84,8 +83,7 @@ def serving(
     entry = Entry(gate, proxied=front.proxied, secure=front.secure)
     live = Live(streams, outside, reconciled)
     drawn = [wiring(root, stream.topology) for stream in streams]
-    on_call = Operations(outside.store, streams, root)
-    asked = routes(reader, live, drawn, desk, on_call, root)
+    asked = routes(reader, live, drawn, desk, root)
     app = application(asked, live, front.hosts, entry)
     server = uvicorn.Server(uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,

@@ -8,7 +8,6 @@ payments it looks at (`window`) and how its features are called, and makes them 
 the scaling is part of the model.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.models.window import windows
 
 WINDOW = 8
-ROWS = Path(os.environ.get("ROWS", "rows.csv"))
+ROWS = Path("rows.csv")
 
 
 class Gru(torch.nn.Module):

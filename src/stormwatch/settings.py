@@ -222,6 +222,12 @@ class Settings:
     dedup_max_ids: int = _option(
         "dedup.max_ids", 1024, "ids remembered for an entity, 16 bytes each", low=1
     )
+    notify_url: str = _option("notify.url", "", "where `./stormwatch notify` posts alerts")
+    notify_hosts: str = _option(
+        "notify.hosts", "", "hosts that alerts may go to, separated by commas", many=True
+    )
+    notify_secret: str = _option("notify.secret", "", "signs what is posted", secret=True)
+
     mask_fields: str = _option(
         "mask.fields",
         "",

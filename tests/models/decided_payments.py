@@ -1,5 +1,6 @@
 """A topic of payments that was decided, in memory: what the page and the API are asked about."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -74,9 +75,13 @@ class Decided:
             "time": datetime.fromtimestamp(T0 / 1000 + i, UTC).isoformat(),
         })  # fmt: skip
         self.broker.append(TOPIC, None, value, partition=0)
+        return self._row(i, customer, alert)
+
+    def _row(self, i: int, customer: str, alert: bool) -> DecisionRow:
         reasons = (Reason("a", "small", 0.1), Reason("b", "at night", -2.0)) if alert else ()
         decision = Decision(
-            f"t{i}", customer, T0 + i * 1000, "decline" if alert else "approve", i / 30, reasons,
+            f"t{i}", customer, T0 + i * 1000, "decline" if alert else "approve",
+            min(i / 30, 1.0), reasons,
             (float(i),) * 22, "fraud-1", "m1", "r1", TOPIC, 0, i, T0 + 500 + i * 1000,
         )  # fmt: skip
         return DecisionRow(
@@ -84,6 +89,17 @@ class Decided:
             decision.outcome, decision.score, msgspec.json.encode(decision), decision.timestamp,
             alert,
         )  # fmt: skip
+
+    def alerts_of(self, names: Sequence[str]) -> None:
+        """One alert of each of these customers, by no record of the topic."""
+        rows = [self._row(100 + i, name, True) for i, name in enumerate(names)]
+        of = Fragment(TOPIC, 0, 4, 100, 100 + len(rows), 1, 0)
+        ledger = LedgerRow(of, "score:ef.1", {}, 1)
+        states = [StateRow(row.stripe, row.entity, _state(row.time), 1) for row in rows]
+        self.store.write_outcomes(
+            Outcomes(of, "fraud", outcome_stamp(of), rows, states, [], ledger, [], [])
+        )
+        self.store.write_states("fraud", states)
 
     def meter(self, at: int, decided: int) -> None:
         """What a bolt writes of itself."""

@@ -33,7 +33,13 @@ def of(folder: Path, rows: Path) -> Cost:
         **os.environ, "PYTHONPATH": f"{_ROOT}{os.pathsep}{_ROOT / 'src'}",
         "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
     }  # fmt: skip
-    command = [sys.executable, "-m", "apps.build.own_model.measured", str(folder), str(rows)]
+    command = [
+        sys.executable,
+        "-m",
+        "apps.build.own_model.measured",
+        str(folder.resolve()),
+        str(rows.resolve()),
+    ]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=True, env=environ, timeout=_LONG_S * 2,

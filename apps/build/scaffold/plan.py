@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.build.scaffold import names, templates
+from apps.build.scaffold import documents, names, templates
 from apps.build.scaffold.topology import source_of, with_component
 from stormwatch.errors import StormwatchError
 
-KINDS = ("bolt", "spout", "topology", "feature")
+KINDS = ("bolt", "spout", "topology", "feature", *documents.DOCUMENTS)
 
 _LOOKS = ("nothing yet", "at least once; a replay sees the same batch again")
 _REMEMBERS = (
@@ -65,6 +65,8 @@ def plan(
             f"--topology is for bolts: a {kind} is read by one, so write the bolt's line. "
             f"Run: ./stormwatch new {kind} {name}"
         )
+    if kind in documents.DOCUMENTS:
+        return ScaffoldPlan(root, *documents.written(kind, name, root))
     names.check(kind, name, root)
     return _spout(name, root) if kind == "spout" else _topology(name, root)
 

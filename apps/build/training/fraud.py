@@ -11,6 +11,7 @@ at most such a share of the genuine ones declined. The card tells the precision 
 buy.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -18,10 +19,11 @@ from typing import NamedTuple
 import lightgbm
 import numpy as np
 
+from apps.build.training import report
 from apps.build.training.budget import GENUINE_DECLINED, REVIEW_SHARE, above
 from apps.build.training.export import from_lightgbm, libraries, save
 from apps.build.training.metrics import average_precision, precision_at_top, roc_auc
-from apps.build.training.payments import Floats, Rows, handbook, rows_of, simulated
+from apps.build.training.payments import Floats, Labelled, Rows, handbook, rows_of, simulated
 from apps.data.generate.transactions import Fraud
 from stormwatch.domains.fraud import Fraud as Domain
 from stormwatch.domains.fraud import terminals
@@ -50,6 +52,10 @@ class Budget(NamedTuple):
     """Share of the genuine payments that may be declined."""
 
 
+LEAST_DAYS = 10
+"""To learn from: before, no customer is known."""
+LEAST_PAYMENTS = 3_000
+"""To learn from, and to tell what is usual."""
 GENUINE_ONE_IN = 3
 """Of the genuine payments so many one in is learned from, and counts for all: they are many."""
 WITHOUT_TERMINALS = 0.15
@@ -64,16 +70,20 @@ def train_fraud(
     customers: int = 5_000,
     budget: Budget | None = None,
     own: OwnFeatures | None = None,
+    brought: Iterable[Labelled] | None = None,
 ) -> Card:
     """Train and write the model folder `out`; its card tells how good it is on later days.
 
-    `own`: a user's features, beside the domain's.
+    `own`: a user's features, beside the domain's. `brought`: their payments, read of `data`; with
+    these a report with curves is written beside the card.
 
-    Raises SettingsError where `data` holds no Handbook transactions.
+    Raises SettingsError where `data` holds no Handbook transactions, or too little to split.
     """
     budget = budget or Budget()
     days = TRAIN + CHOOSE + TEST
-    if data is None:
+    if brought is not None and data is not None:
+        source, words = iter(brought), f"payments of {data.name}"
+    elif data is None:
         source = simulated(seed, customers, days)
         words = (
             f"{days} days of apps.data.generate.transactions, seed {seed}, {customers} customers; "
@@ -85,11 +95,12 @@ def train_fraud(
     judge = Domain(own=own)
     names, feature_set = judge.feature_names, judge.feature_set
     rows = rows_of(source, judge=judge)
-    if rows.day[-1] < days - 1:
+    parts = Parts() if brought is None else parts_of(rows)
+    if rows.day[-1] < days - 1 and brought is None:
         raise SettingsError(f"{data} spans {rows.day[-1] + 1} days; training needs {days}.")
     _blank_terminals(rows, seed)
-    train, choose = rows.between(0, TRAIN), rows.between(TRAIN, CHOOSE)
-    test = rows.between(TRAIN + CHOOSE, TEST)
+    train, choose = rows.between(0, parts.train), rows.between(parts.train, parts.choose)
+    test = rows.between(parts.train + parts.choose, parts.test)
     fraud, every = train.label > 0, slice(None, None, GENUINE_ONE_IN)
     learned = fraud.copy()
     learned[every] = True
@@ -99,16 +110,17 @@ def train_fraud(
         lightgbm.Dataset(train.features[learned], fraud[learned], weight=weight),
     )
     thresholds = _thresholds(np.asarray(booster.predict(choose.features)), choose, budget)
-    save(
+    score = np.asarray(booster.predict(test.features))
+    card = save(
         out, from_lightgbm(booster, "logistic"), name="fraud", framework="LightGBM",
         target="probability of fraud", feature_set=feature_set, feature_names=names,
         thresholds=thresholds,
         split=(
-            f"by time: {TRAIN} days train from the first transaction on, {CHOOSE} choose "
-            f"thresholds, the last {TEST} are measured ({len(test.label)} transactions, "
-            f"{int((test.label > 0).sum())} frauds)"
+            f"by time: {parts.train} days train from the first transaction on, {parts.choose} "
+            f"choose thresholds, the last {parts.test} are measured ({len(test.label)} "
+            f"transactions, {int((test.label > 0).sum())} frauds)"
         ),
-        metrics=_metrics(np.asarray(booster.predict(test.features)), test, thresholds),
+        metrics=_metrics(score, test, thresholds),
         data=words, data_hash=_digest(rows), seed=seed, parameters=PARAMETERS,
         libraries=libraries(),
         distribution=describe(
@@ -122,7 +134,47 @@ def train_fraud(
             f"thresholds: {_words(budget)}",
         ),
     )  # fmt: skip
+    if brought is not None:
+        report.write(out, card, score, test)
     return load(out, feature_set=feature_set, feature_names=names).card
+
+
+class Parts(NamedTuple):
+    """Days of each part, in this order of time."""
+
+    train: int = TRAIN
+    choose: int = CHOOSE
+    test: int = TEST
+
+
+def parts_of(rows: Rows) -> Parts:
+    """Seven tenths of the days, and twice three twentieths. Raises SettingsError where there are
+    too few days, or frauds in a part, to learn from or to judge by."""
+    days = int(rows.day[-1]) + 1
+    each = max(1, round(days * 0.15))
+    parts = Parts(days - 2 * each, each, each)
+    if parts.train < LEAST_DAYS:
+        raise SettingsError(
+            f"The payments span {days} days; {LEAST_DAYS + 4} are needed: {LEAST_DAYS} to learn "
+            "from, two to choose thresholds on and two to measure on."
+        )
+    known = len(rows.between(0, parts.train).label)
+    if known < LEAST_PAYMENTS:
+        raise SettingsError(
+            f"The {parts.train} days to learn from have {known:,} payments; {LEAST_PAYMENTS:,} are "
+            "needed at least. Give more data."
+        )
+    first = 0
+    for size, what, least in ((parts.train, "learn from", 30), (each, "choose thresholds on", 3),
+                              (each, "measure on", 3)):  # fmt: skip
+        there = int((rows.between(first, size).label > 0).sum())
+        if there < least:
+            raise SettingsError(
+                f"The {size} days to {what} have {there} frauds; {least} are needed at least. Give "
+                "more data."
+            )
+        first += size
+    return parts
 
 
 def _blank_terminals(rows: Rows, seed: int) -> None:
@@ -151,7 +203,7 @@ def _metrics(score: Floats, test: Rows, thresholds: dict[str, float]) -> dict[st
     found = {
         f"recall_{kind.name.lower()}": flagged[test.label == kind].mean()
         for kind in Fraud
-        if (test.label == kind).any() and kind
+        if (test.label == kind).any() and kind and (test.label > 1).any()  # kinds are told
     }
     metrics = {
         "auc": roc_auc(score, fraud),

@@ -43,7 +43,7 @@ class TaskNow(msgspec.Struct):
     refused: int
 
 
-class Now(msgspec.Struct):
+class InForce(msgspec.Struct):
     """Of one domain."""
 
     domain: str
@@ -52,7 +52,7 @@ class Now(msgspec.Struct):
     tasks: list[TaskNow]
 
 
-def view(settings: Settings, store: Store, domain: str, now: int) -> Now:
+def view(settings: Settings, store: Store, domain: str, now: int) -> InForce:
     """Raises SettingsError for a domain without rules and models that can be changed."""
     kinds = kinds_of(domain)
     if not kinds:
@@ -80,4 +80,4 @@ def view(settings: Settings, store: Store, domain: str, now: int) -> Now:
                 for rule in read.rules
             ],
         )  # fmt: skip
-    return Now(domain, found, models.versions(store, domain), tasks)
+    return InForce(domain, found, models.versions(store, domain), tasks)

@@ -29,13 +29,12 @@ export function ask(path, parameters) {
   return asked(path + (query && `?${query}`));
 }
 
-let described = null;
-
-/** The answer; null where this server has no such question. */
-export async function askIfThere(path, parameters) {
-  described ??= fetch("openapi.json").then((response) => response.json());
-  const { paths } = await described;
-  return paths[`/v1/${path}`]?.get ? ask(path, parameters) : null;
+/** The decisions of an entity; none where nothing is remembered of it any more. */
+export function decisionsOf(parameters) {
+  return ask("decisions", parameters).catch((error) => {
+    if (error.status === 404) return { decisions: [], next: null };
+    throw error;
+  });
 }
 
 /** Write: a body that is no text goes as JSON. `seen`: the version that was looked at. */

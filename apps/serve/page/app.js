@@ -12,6 +12,7 @@ import { posts } from "./views/posts.js";
 import { quality } from "./views/quality.js";
 import { recommendations } from "./views/recommendations.js";
 import { rules } from "./views/rules.js";
+import { signIn } from "./views/sign_in.js";
 import { tour } from "./views/tour.js";
 
 const VIEWS = {
@@ -24,6 +25,7 @@ const VIEWS = {
   quality: ["Data quality", (domain, code) => quality(domain, code)],
   operations: ["Operations", () => operations],
   try: ["Try it", () => tour],
+  "sign-in": [null, () => signIn],
   decision: [null, (...which) => decisionView(...which)],
 };
 const NAMED = Object.keys(VIEWS).filter((name) => VIEWS[name][0]);
@@ -101,7 +103,8 @@ async function start() {
     page.streams = await ask("streams");
     page.alerting = new Set(page.streams.flatMap((s) => s.alert_outcomes));
   } catch (error) {
-    put(main, h("p", { class: "notice broken" }, error.message));
+    if (error.status === 401) location.hash = "#sign-in";
+    else put(main, h("p", { class: "notice broken" }, error.message));
   }
   await show();
   follow((part, told) => {

@@ -5,43 +5,35 @@ const DAY = 86_400_000;
 /** A label goes into the stream for good, so it waits: whoever undoes it meanwhile has sent nothing. */
 export const GRACE_MS = 6_000;
 
-/** The acts: how each is written, what it says, how the alert stands before the server has told. */
-export const ACTS = {
-  fraud: { said: "confirmed as fraud", waits: true, likely: { label: "fraud" },
-    write: (key, seen) => tell("POST", `alerts/${key}/label`, { label: "fraud" }, seen) },
-  clear: { said: "cleared", waits: true, likely: { label: "cleared" },
-    write: (key, seen) => tell("POST", `alerts/${key}/label`, { label: "cleared" }, seen) },
-  snooze: { said: "snoozed for 24 h", back: (key, before, seen) => snooze(key, before.snoozed_until, seen),
-    write: (key, seen) => snooze(key, Date.now() + DAY, seen) },
-  repaired: { said: "closed", back: (key, before, seen) => tell("POST", `alerts/${key}/reopen`, {}, seen),
-    write: (key, seen) => tell("POST", `alerts/${key}/close`, {}, seen) },
-  note: { said: "noted", write: (key, seen, text) => tell("POST", `alerts/${key}/comments`, { text }, seen) },
-  assign: { said: "handed over", back: (key, before, seen) => assign(key, before.assignee, seen),
-    write: (key, seen, to) => assign(key, to, seen) },
-};
 const snooze = (key, until, seen) => tell("PUT", `alerts/${key}/snooze`, { until }, seen);
 const assign = (key, to, seen) => tell("PUT", `alerts/${key}/assignee`, { to }, seen);
+const label = (key, kind, seen) => tell("POST", `alerts/${key}/label`, { label: kind }, seen);
+
+/** The acts: how each is written, what it says, how the alert will likely stand, how it is undone. */
+export const ACTS = {
+  fraud: { said: "confirmed as fraud", waits: true, likely: () => ({ label: "fraud" }), write: (key, seen) => label(key, "fraud", seen) },
+  clear: { said: "cleared", waits: true, likely: () => ({ label: "cleared" }), write: (key, seen) => label(key, "cleared", seen) },
+  snooze: { said: "snoozed for 24 h", likely: () => ({ snoozed_until: Date.now() + DAY }),
+    write: (key, seen) => snooze(key, Date.now() + DAY, seen), back: (key, before, seen) => snooze(key, before.snoozed_until, seen) },
+  repaired: { said: "closed", likely: () => ({ status: "closed" }), write: (key, seen) => tell("POST", `alerts/${key}/close`, {}, seen),
+    back: (key, before, seen) => tell("POST", `alerts/${key}/reopen`, {}, seen) },
+  note: { said: "noted", likely: () => ({}), write: (key, seen, text) => tell("POST", `alerts/${key}/comments`, { text }, seen) },
+  assign: { said: "handed over", likely: (to) => ({ assignee: to }), write: (key, seen, to) => assign(key, to, seen),
+    back: (key, before, seen) => assign(key, before.assignee, seen) },
+};
 
 const NOTHING = { version: 0, status: "open", assignee: "", snoozed_until: 0, label: "", acts: [] };
 const version = (alert) => alert.work?.version ?? 0;
+let queue = Promise.resolve(); // one writes after the other: each sees the version that the last one left
 
-/** One thing that was done to alerts: `end()` carries out what waits, `undo()` takes it back. */
+/** One thing that was done to alerts. It shows at once; `told(error)` says how the writing ended. */
 export class Doing {
   constructor(name, alerts, text, told) {
-    this.name = name;
-    this.alerts = alerts;
-    this.said = ACTS[name].said;
+    Object.assign(this, { name, alerts, act: ACTS[name], _text: text, _told: told });
     this._before = alerts.map((a) => a.work ?? null);
-    this._text = text;
-    this._told = told;
-    this._timer = null;
-  }
-
-  /** Write it, at once or after the grace. Throws Refused; status 412: somebody was quicker. */
-  async start() {
-    if (!ACTS[this.name].waits) return this._write();
-    for (const alert of this.alerts) alert.work = { ...NOTHING, ...alert.work, ...ACTS[this.name].likely };
-    this._timer = setTimeout(() => this.end(), GRACE_MS);
+    for (const alert of alerts) alert.work = { ...NOTHING, ...alert.work, ...this.act.likely(text) };
+    this._timer = this.act.waits ? setTimeout(() => this.end(), GRACE_MS) : null;
+    if (!this.act.waits) this._write();
   }
 
   /** Whether it waits still. */
@@ -50,7 +42,7 @@ export class Doing {
   }
 
   get undoable() {
-    return this.waits || Boolean(ACTS[this.name].back);
+    return this.waits || Boolean(this.act.back);
   }
 
   /** Carry out what waits. */
@@ -58,19 +50,13 @@ export class Doing {
     if (!this.waits) return;
     clearTimeout(this._timer);
     this._timer = null;
-    this.alerts.forEach((alert, i) => { alert.work = this._before[i]; });
-    this._write().then(() => this._told(null), (error) => this._told(error));
+    this._write();
   }
 
-  async _write() {
-    for (const alert of this.alerts) {
-      try {
-        alert.work = await ACTS[this.name].write(alert.key, version(alert), this._text);
-      } catch (error) {
-        if (error.told?.work) alert.work = error.told.work;
-        throw error;
-      }
-    }
+  _write() {
+    this._each(async (alert) => {
+      alert.work = await this.act.write(alert.key, version(alert), this._text);
+    }).then(() => this._told(null), (error) => this._told(error));
   }
 
   /** Take it back. Throws Refused. */
@@ -81,8 +67,27 @@ export class Doing {
       this.alerts.forEach((alert, i) => { alert.work = this._before[i]; });
       return;
     }
-    for (const [i, alert] of this.alerts.entries()) {
-      alert.work = await ACTS[this.name].back(alert.key, this._before[i] ?? NOTHING, version(alert));
-    }
+    await this._each(async (alert, i) => {
+      alert.work = await this.act.back(alert.key, this._before[i] ?? NOTHING, version(alert));
+    });
+  }
+
+  // Of each alert in its turn; what was not written stands as it was, or as the server says.
+  _each(write) {
+    const all = queue.then(async () => {
+      let failed = null;
+      for (const [i, alert] of this.alerts.entries()) {
+        try {
+          if (failed) throw failed;
+          await write(alert, i);
+        } catch (error) {
+          alert.work = (error !== failed && error.told?.work) || this._before[i];
+          failed ??= error;
+        }
+      }
+      if (failed) throw failed;
+    });
+    queue = all.catch(() => null);
+    return all;
   }
 }

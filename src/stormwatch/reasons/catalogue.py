@@ -56,6 +56,12 @@ def texts(domain: str) -> Mapping[str, Text]:
     return msgspec.convert(found, dict[str, Text])
 
 
+@cache
+def flips(domain: str) -> Mapping[str, str]:
+    """What is said of each field that may have cleared an alert."""
+    return msgspec.convert(tomllib.loads(TEXTS.read_text())["flips"][domain], dict[str, str])
+
+
 def meaning(feature: Feature, value: float) -> str:
     """What is said of a feature without a text, such as one of one's own."""
     window = f" ({feature.window})" if feature.window else ""

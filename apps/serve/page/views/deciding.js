@@ -1,5 +1,5 @@
 // What a person decides about what is chosen in a list: one key an action, one key to undo it.
-import { askIfThere } from "../api.js";
+import { ask } from "../api.js";
 import { h, put } from "../dom.js";
 import { many } from "../format.js";
 import { ACTS, Doing, GRACE_MS } from "../work.js";
@@ -13,7 +13,7 @@ const ASKS = { note: "A note for whoever looks next", assign: "Hand over to (a n
  */
 export async function deciding(root, list, of) {
   const said = h("div", { class: "said", role: "status", "aria-live": "polite" });
-  const session = await askIfThere("session").catch(() => null);
+  const session = await ask("session").catch(() => null);
   const may = !session || !session.needed || (session.role && session.role !== "viewer");
   let doing = null, told = "", bar = null;
   addEventListener("pagehide", () => doing?.end());
@@ -47,7 +47,7 @@ export async function deciding(root, list, of) {
     bar?.append(form);
     field.focus();
   }
-  async function start(name, text) {
+  function start(name, text) {
     const item = list().chosen;
     const targets = of.alerts(item, name);
     if (!targets.length) return say(`${of.name(item)} is decided already: undo it (u), or see its history.`);
@@ -55,12 +55,6 @@ export async function deciding(root, list, of) {
     const following = of.moves.includes(name) ? list().following() : item;
     doing = new Doing(name, targets, text, finished);
     told = `${of.name(item)}: ${many(targets.length, of.what)} ${ACTS[name].said}${text ? `: ${text}` : ""}.`;
-    try {
-      await doing.start();
-    } catch (error) {
-      doing = null;
-      return finished(error);
-    }
     say(told, doing.waits ? ` It is sent in ${GRACE_MS / 1000} s.` : "");
     of.changed();
     if (following) list().open(following);
@@ -68,10 +62,12 @@ export async function deciding(root, list, of) {
   }
   function finished(error) {
     if (error) {
+      doing = null;
       say(`Not written. ${error.message}`, "", true);
       if (list().chosen) list().open(list().chosen, false);
     } else if (doing && !doing.waits) say(`${told} Sent.`);
     of.changed();
+    list().renew();
   }
   async function undo() {
     if (!doing?.undoable) return say("There is nothing to undo: a label that was sent stays; send the other one.");

@@ -1,5 +1,5 @@
 // One decision alone, whatever it is of.
-import { ask } from "../api.js";
+import { ask, decisionsOf } from "../api.js";
 import { strip } from "../charts.js";
 import { h, put } from "../dom.js";
 import { count, many, moment, outcome, score } from "../format.js";
@@ -24,7 +24,7 @@ export function decisionView(domain, entity, time, id) {
 export async function anyDetail(element, asked) {
   const { domain, entity, time, id } = asked;
   const whole = await ask("decision", { domain, entity, time, id });
-  const others = await ask("decisions", { domain, entity, limit: 300, days: 92 });
+  const others = await decisionsOf({ domain, entity, limit: 300, days: 92 });
   const d = whole.decision;
   const past = others.decisions.filter((one) => one.score >= 0 || domain === "social").sort((a, b) => a.time - b.time);
   const chart = h("div", { class: "chart" });

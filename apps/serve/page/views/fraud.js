@@ -31,11 +31,7 @@ export async function fraud(root, page) {
     items: () => all().filter((one) => caseStanding(one, Date.now()) === filter).sort(ORDERS[order]),
     words: (one) => one.alerts.map((a) => `${a.entity} ${a.id} ${a.said} ${a.outcome} ${why(a)}`).join(" "),
     newer: () => waiting.length, take, more: () => (next && shown.length < KEEP ? older : null),
-    async open(one, side) {
-      const body = h("div");
-      put(side, decide.actions(one), body);
-      await paymentDetail(body, one.worst, page, one);
-    },
+    bar: (one) => decide.actions(one), open: (one, side) => paymentDetail(side, one.worst, page, one),
   });
 
   function head() {

@@ -1,5 +1,5 @@
 // One machine: how long it will last, which sensors say so and since when, which are broken.
-import { ask } from "../api.js";
+import { ask, decisionsOf } from "../api.js";
 import { curves, interval, small } from "../charts.js";
 import { h, put } from "../dom.js";
 import { count, isOddity, isProbability, many, moment, outcome, score } from "../format.js";
@@ -15,7 +15,7 @@ export async function machineDetail(element, asked, page, how = null) {
   const { domain, entity, time, id } = asked;
   const whole = await ask("decision", { domain, entity, time, id });
   const drifts = Object.keys(whole.features).filter((name) => name.startsWith("drift_"));
-  const others = await ask("decisions", { domain, entity, limit: 300, days: 92, features: drifts.join(",") });
+  const others = await decisionsOf({ domain, entity, limit: 300, days: 92, features: drifts.join(",") });
   const d = whole.decision;
   const past = others.decisions.filter((one) => one.record && one.time <= d.time).sort((a, b) => a.time - b.time);
   const life = h("div", { class: "chart" }), pointed = h("p", { class: "small quiet pointed" }), sensors = h("div", { class: "sensors" });

@@ -50,11 +50,8 @@ export async function machines(root, page) {
     },
     words: (m) => `${m.decision.entity} ${m.decision.outcome} ${why(m.decision)}`,
     newer: () => (waits ? 1 : 0), take: () => {},
-    async open(m, side) {
-      const body = h("div");
-      put(side, decide.actions(m), body);
-      await machineDetail(body, m.decision, page, { stop, pace: m.pace ?? fleet.pace, word: against(m, stop, fleet.pace, newest()) });
-    },
+    bar: (m) => decide.actions(m),
+    open: (m, side) => machineDetail(side, m.decision, page, { stop, pace: m.pace ?? fleet.pace, word: against(m, stop, fleet.pace, newest()) }),
   });
 
   function head() {
@@ -84,7 +81,7 @@ export async function machines(root, page) {
     if (d.outcome === "sensor_fault" || !m.is_life || d.score < 0) return outcome(d.outcome, d.alert);
     const part = (v) => (100 * Math.min(v / LIFE_SHOWN, 1)).toFixed(1);
     const [low, high] = d.interval ?? [d.score, d.score];
-    return [svg("svg", { class: "life", width: 80, height: 10, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    return [svg("svg", { class: "life", width: 64, height: 10, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
       svg("rect", { class: "all", width: 100, height: 10 }), svg("rect", { class: "normal", x: part(low), width: Math.max(part(high) - part(low), 1), height: 10 }),
       svg("rect", { class: "now", width: part(d.score), y: 3, height: 4 })),
     ` ${d.score.toFixed(0)} cycles`, d.interval ? h("span", { class: "quiet" }, ` (${low.toFixed(0)}–${high.toFixed(0)})`) : null];

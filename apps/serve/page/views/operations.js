@@ -1,14 +1,15 @@
 // Operations: is all well, since when not, and where does it wait.
 import { ask } from "../api.js";
 import { h, put } from "../dom.js";
-import { age, count, ms, moment, rate } from "../format.js";
+import { age, count, ms, moment, rate, share } from "../format.js";
 
 const EVERY_MS = 3_000;
+const SILENT_MS = 30_000;
 
 export async function operations(root, page) {
   root.classList.add("reading");
   const health = h("div"), tasks = h("div"), settings = h("div");
-  let told = await ask("operations"), search = "", gone = false;
+  let [told, set] = await Promise.all([ask("components"), ask("settings")]), search = "", gone = false;
   const find = h("input", { type: "search", placeholder: "Search ( / )", "aria-label": "Search in the settings", oninput: () => { search = find.value.toLowerCase(); drawSettings(); } });
   put(root, h("h1", {}, "Operations"), health, h("h2", {}, "Components, since each of them started"), tasks,
     h("h2", {}, "Settings in force for this server"), h("p", {}, find), settings);
@@ -32,15 +33,27 @@ export async function operations(root, page) {
     return "keeps up";
   }
   function drawTasks() {
-    if (!told.tasks.length) return put(tasks, h("p", { class: "notice" }, "No component has written figures within the hour."));
-    put(tasks, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["domain", "component", "task", "process"].map((t) => h("th", {}, t)),
-      ["decided", "batches", "tried again", "states held", "to a decision", "p99"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "figures of"))),
-    h("tbody", {}, told.tasks.map((t) => h("tr", {}, h("td", {}, t.domain), h("td", {}, t.component), h("td", { title: t.task }, t.task.split("-")[0]), h("td", {}, `${t.host} ${t.pid}`),
-      [t.decided, t.batches, t.failed, t.cached].map((n) => h("td", { class: "number" }, count(n))), h("td", { class: "number" }, ms(t.p50)), h("td", { class: "number" }, ms(t.p99)),
-      h("td", {}, t.running ? moment(t.at) : h("span", { class: "word broken" }, `silent for ${age(told.at - t.at)}`))))))));
+    if (!told.length) return put(tasks, h("p", { class: "notice" }, "No component has written figures. Start a topology: ", h("code", {}, "./stormwatch run"), "."));
+    put(tasks, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["component", "process", "since"].map((t) => h("th", {}, t)),
+      ["batches", "tried again", "busy", "a batch takes"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "of that"), ["states from memory", "memory"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "figures"))),
+    h("tbody", {}, told.map((t) => h("tr", {}, h("td", {}, h("span", { class: "quiet" }, `${t.domain} `), t.component), h("td", { title: t.instance }, `${t.host} ${t.pid}`), h("td", {}, t.started ? moment(t.started) : "–"),
+      h("td", { class: "number" }, count(t.batches)), h("td", { class: "number" }, t.failed ? h("span", { class: "word person" }, count(t.failed)) : "0"),
+      h("td", { class: "number" }, busy(t)), h("td", { class: "number" }, t.batches ? ms((t.spent.process ?? 0) / 1000 / t.batches) : "–"), h("td", {}, stages(t)),
+      h("td", { class: "number" }, t.hits + t.misses ? share(t.hits / (t.hits + t.misses)) : "–"), h("td", { class: "number" }, t.resident ? `${count(t.resident / 1e6)} MB` : "–"),
+      h("td", {}, t.silent > SILENT_MS ? h("span", { class: "word broken" }, `silent for ${age(t.silent)}`) : h("span", { class: "quiet" }, `${age(t.silent)} ago`))))))),
+    h("p", { class: "small quiet" }, "Busy: of the time since it started, the share in which it worked on batches. A task that was started anew begins at zero: its start says when."));
+  }
+  function busy(t) {
+    const { process = 0, wait = 0 } = t.spent;
+    return process + wait ? share(process / (process + wait)) : "–";
+  }
+  // What a batch costs, stage by stage: the longest first.
+  function stages(t) {
+    const parts = Object.entries(t.spent).filter(([name]) => !["wait", "process"].includes(name)).sort((a, b) => b[1] - a[1]).slice(0, 3);
+    return h("span", { class: "quiet" }, parts.map(([name, us]) => `${name} ${ms(us / 1000 / Math.max(t.batches, 1))}`).join(", "));
   }
   function drawSettings() {
-    const found = told.settings.filter((s) => `${s.key} ${s.value} ${s.source} ${s.help}`.toLowerCase().includes(search));
+    const found = set.filter((s) => `${s.key} ${s.value} ${s.source} ${s.help}`.toLowerCase().includes(search));
     const changed = (s) => s.source !== "default";
     put(settings, found.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "value", "from", "what it is"].map((t) => h("th", {}, t)))),
       h("tbody", {}, [...found].sort((a, b) => changed(b) - changed(a)).map((s) => h("tr", {}, h("td", {}, h("code", {}, s.key)), h("td", {}, changed(s) ? h("b", {}, s.value) : s.value),
@@ -48,7 +61,7 @@ export async function operations(root, page) {
       : h("p", { class: "notice" }, `No setting has “${search}” in it.`));
   }
   async function again() {
-    const fresh = await ask("operations").catch(() => null);
+    const fresh = await ask("components").catch(() => null);
     if (!fresh || gone) return;
     told = fresh;
     drawTasks();

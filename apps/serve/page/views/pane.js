@@ -10,7 +10,7 @@ const wide = matchMedia("(min-width: 901px)");
 /**
  * `of`: { title, items() -> sorted, key(item), row(item) -> children, open(item, side) -> promise,
  * words(item) for the search, place(item) -> address of one alone, empty() -> element,
- * newer() -> number that wait, take(), more() -> null or a function that asks for older ones }.
+ * bar(item), what can be done about it, newer() -> number that wait, take(), more() -> null or a function that asks for older ones }.
  */
 export function pane(root, of) {
   let chosen = null, search = "", turn = 0;
@@ -20,6 +20,8 @@ export function pane(root, of) {
   const find = h("input", { type: "search", placeholder: "Search ( / )", "aria-label": "Search in the list", oninput: () => { search = find.value.toLowerCase(); draw(); } });
   const foot = h("div", { class: "foot small quiet" });
   const side = h("section", { class: "detail", tabindex: "-1", "aria-label": "Detail" });
+  const bar = h("div", { class: "bar" });
+  const back = h("button", { class: "back", onclick: () => close() }, "‹ List");
   const panes = h("div", { class: "panes" },
     h("section", { class: "left" }, head, h("p", { class: "tools" }, of.tools ?? null, find, newer), list, foot), side);
   put(root, panes);
@@ -64,19 +66,21 @@ export function pane(root, of) {
     const mine = ++turn;
     draw();
     panes.classList.add("open");
+    put(bar, of.bar?.(item)); // at once: a key is of what is chosen, shown already or not
+    if (!bar.isConnected) put(side, back, bar);
     if (scroll) list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
     const inner = h("div");
-    const back = h("button", { class: "back", onclick: close }, "‹ List");
+    let slow = null;
     try {
-      const slow = setTimeout(() => mine === turn && side.classList.add("stale"), 150);
+      slow = setTimeout(() => mine === turn && side.classList.add("stale"), 150);
       await of.open(item, inner);
-      clearTimeout(slow);
     } catch (error) {
       put(inner, h("p", { class: "notice broken" }, error.message));
     }
+    clearTimeout(slow);
     if (mine !== turn) return;
     side.classList.remove("stale");
-    put(side, back, inner);
+    put(side, back, bar, inner);
     side.scrollTop = 0;
     release();
     of.opened?.(item, inner);
@@ -97,6 +101,10 @@ export function pane(root, of) {
   }
   return {
     draw, open, close, step,
+    /** Say anew what can be done about what is chosen, unless somebody writes there. */
+    renew() {
+      if (chosen && !bar.querySelector("form")) put(bar, of.bar?.(chosen));
+    },
     get chosen() { return chosen; },
     /** Whether somebody is in the list: it must hold still. */
     get held() { return list.matches(":hover") || list.contains(document.activeElement) || Boolean(search); },

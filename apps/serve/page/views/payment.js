@@ -1,5 +1,5 @@
 // One payment beside its customer's: what is normal is drawn, so that what is not needs no words.
-import { ask } from "../api.js";
+import { ask, decisionsOf } from "../api.js";
 import { strip } from "../charts.js";
 import { h, put, svg } from "../dom.js";
 import { clockShort, count, dayShort, many, moment, outcome, score } from "../format.js";
@@ -12,10 +12,8 @@ const PLACES = 12; // records that are looked at for the map
 /** Fill an element with a payment; `one`: its case, where it has one. */
 export async function paymentDetail(element, asked, page, one = null) {
   const { domain, entity, time, id } = asked;
-  const [whole, others] = await Promise.all([
-    ask("decision", { domain, entity, time, id }),
-    ask("decisions", { domain, entity, limit: 300, days: 92, features: "amount" }),
-  ]);
+  const whole = await ask("decision", { domain, entity, time, id });
+  const others = await decisionsOf({ domain, entity, limit: 300, days: 92, features: "amount" });
   const d = whole.decision;
   const record = parsed(whole.value);
   const payments = others.decisions.filter((p) => p.features.amount !== undefined).sort((a, b) => a.time - b.time);

@@ -1,5 +1,5 @@
 // Posts: which brand is spoken of more than usual, and what was said.
-import { ask } from "../api.js";
+import { ask, decisionsOf } from "../api.js";
 import { curves } from "../charts.js";
 import { h, put } from "../dom.js";
 import { age, count, many, moment, outcome } from "../format.js";
@@ -32,7 +32,8 @@ export async function posts(root) {
   }
   async function detail(a, side) {
     const { domain, entity, time, id } = a;
-    const [whole, others] = await Promise.all([ask("decision", { domain, entity, time, id }), ask("decisions", { domain, entity, limit: 500, days: 31, features: FEATURES })]);
+    const whole = await ask("decision", { domain, entity, time, id });
+    const others = await decisionsOf({ domain, entity, limit: 500, days: 31, features: FEATURES });
     const past = others.decisions.filter((d) => d.features.mentions !== undefined).sort((x, y) => x.time - y.time);
     const mentions = h("div", { class: "chart" }), mood = h("div", { class: "chart" }), pointed = h("p", { class: "small quiet pointed" });
     const d = whole.decision;

@@ -1,5 +1,5 @@
 // Rules and models: which of them alert, how often they are right, and whether the stream has changed.
-import { ask, askIfThere } from "../api.js";
+import { ask } from "../api.js";
 import { h, put, svg } from "../dom.js";
 import { count, many, moment, share } from "../format.js";
 
@@ -14,12 +14,12 @@ export function rules(domain) {
     const shown = domains.includes(domain) ? domain : domains[0];
     const figures = h("div"), drift = h("div");
     const [{ decisions, next }, rollout] = await Promise.all([
-      ask("alerts", { domain: shown, limit: SAMPLE }), askIfThere("rollout", { domain: shown }).catch(() => null),
+      ask("alerts", { domain: shown, limit: SAMPLE }), ["fraud", "maintenance"].includes(shown) ? ask("versions", { domain: shown }) : null,
     ]);
     put(root, h("h1", {}, "Rules and models"),
       h("p", { class: "tools" }, domains.map((d) => h("a", { href: `#rules/${d}`, class: "tab", "aria-current": d === shown ? "true" : null }, d))),
       figures, inForce(rollout),
-      h("h2", {}, `What alerted, of the newest ${many(decisions.length, "alert")}${next ? "" : ": all there are"}`), table(tally(decisions), shown, rollout),
+      h("h2", {}, `What alerted, of the newest ${many(decisions.length, "alert")}${next ? "" : ": all there are"}`), table(tally(decisions), shown),
       h("h2", {}, "Is the stream still like the training? Stability index, the greatest of all tasks"), drift,
       h("p", { class: "small quiet" }, "Try a change before it is live: ", h("code", {}, "./stormwatch rules backtest my-rules.toml"), "."));
     return {
@@ -34,18 +34,34 @@ export function rules(domain) {
 }
 
 function overall(f) {
-  return h("p", { class: "figures" }, h("span", { class: "large" }, f.precision === null ? "no label yet" : `${share(f.precision)} of labelled alerts deserved`), " ",
+  return h("p", { class: "figures" }, h("span", { class: "large" }, f.precision === null ? "no label yet" : `${share(f.precision)} of labelled alerts were right`), " ",
     h("span", { class: "quiet" }, f.precision === null ? "precision and recall are known as labels arrive (./stormwatch label)" : `${share(f.recall)} of labelled frauds were found`,
       ` · ${many(f.alerts, "alert")} of ${count(f.decided)} decided`, f.degraded ? ` · ${count(f.degraded)} by rules alone` : ""));
 }
 
+// The versions that decide now, who brought them, and each rule with what it did.
 function inForce(told) {
   if (!told) return null;
-  const r = told.rules ?? {};
-  return [h("h2", {}, "In force"), h("table", {}, h("tbody", {},
-    r.version ? h("tr", {}, h("td", {}, "rules"), h("td", {}, h("code", {}, r.version)), h("td", {}, "live"), h("td", {}, r.at ? moment(r.at) : ""), h("td", {}, [r.by, r.reason].filter(Boolean).join(": "))) : null,
-    (told.models ?? []).map((m) => h("tr", {}, h("td", {}, "model"), h("td", {}, h("code", {}, m.version)), h("td", {}, m.state, m.share ? ` ${share(m.share)}` : ""),
-      h("td", {}, m.since ? moment(m.since) : ""), h("td", {}, [m.by, m.reason].filter(Boolean).join(": ")))))) ];
+  const r = told.rules;
+  const versions = [
+    r ? ["rules", r.version, r.revision ? `revision ${r.revision}` : "of the settings", r.at, r.by, r.reason] : null,
+    ...(told.models ?? []).map((m) => ["model", m.version, m.share && m.share < 1 ? `${m.state} ${share(m.share)}` : m.state, m.since, m.by, m.reason]),
+  ].filter(Boolean);
+  const late = r ? told.tasks.filter((t) => t.revisions.rules !== undefined && t.revisions.rules < r.revision) : [];
+  return [
+    versions.length ? [h("h2", {}, "In force"), h("table", {}, h("tbody", {}, versions.map(([what, version, state, at, by, reason]) => h("tr", {}, h("td", {}, what), h("td", {}, h("code", {}, version)),
+      h("td", {}, state), h("td", {}, at ? moment(at) : ""), h("td", { class: "quiet" }, [by, reason].filter(Boolean).join(": "))))))] : null,
+    late.length ? h("p", { class: "notice person" }, `${many(late.length, "task")} decide by an older revision still: ${late.map((t) => t.name).join(", ")}.`) : null,
+    r ? [h("h2", {}, "Rules, since the tasks began"), rulesTable(r.rules)] : null,
+  ];
+}
+
+function rulesTable(all) {
+  const sorted = [...all].sort((a, b) => b.hits + b.shadow_hits - a.hits - a.shadow_hits);
+  return h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "rule"), h("th", {}, "state"), ["hits", "in shadow", "snoozed or capped"].map((t) => h("th", { class: "number" }, t)), h("th", {}, ""), h("th", { class: "wide" }, "condition"), h("th", { class: "wide" }, "owner"))),
+    h("tbody", {}, sorted.map((r) => h("tr", {}, h("td", {}, h("code", {}, r.id)), h("td", {}, r.state, h("span", { class: "quiet" }, ` ${r.severity}`)),
+      [r.hits, r.shadow_hits, r.snoozed_hits].map((n) => h("td", { class: "number" }, count(n))),
+      h("td", { class: "quiet short" }, r.state === "off" ? "" : r.hits + r.shadow_hits ? "" : "silent"), h("td", { class: "wide" }, h("code", {}, r.when)), h("td", { class: "wide quiet" }, r.owner)))));
 }
 
 // By the reason that weighed most: how many alerts, and what people and labels said of them.
@@ -65,20 +81,16 @@ function tally(alerts) {
   return [...found.values()].sort((a, b) => b.alerts - a.alerts);
 }
 
-function table(rows, domain, told) {
-  const hits = new Map((told?.rules?.rules ?? []).map((r) => [r.id, r]));
-  const silent = [...hits.values()].filter((r) => !r.hits && r.state !== "off");
+function table(rows, domain) {
   if (!rows.length) return h("p", { class: "notice" }, `${domain} has no alert yet.`);
   return [h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "reason"), ["alerts", "foremost", "said to be right", "wrong", "precision"].map((t) => h("th", { class: "number" }, t)),
-    h("th", {}, "newest"), hits.size ? ["state", "hits", "in shadow"].map((t) => h("th", {}, t)) : null, h("th", { class: "wide" }, "for example"))),
+    h("th", {}, "newest"), h("th", { class: "wide" }, "for example"))),
   h("tbody", {}, rows.map((r) => {
-    const told_ = r.fraud + r.cleared, precision = told_ ? r.fraud / told_ : null, rule = hits.get(r.code);
+    const told = r.fraud + r.cleared, precision = told ? r.fraud / told : null, noisy = told >= 5 && precision < NOISY;
     return h("tr", {}, h("td", {}, h("code", {}, r.code)), [r.alerts, r.first, r.fraud, r.cleared].map((n) => h("td", { class: "number" }, count(n))),
-      h("td", { class: "number" }, precision === null ? "–" : h("span", { class: `word ${precision < NOISY && told_ >= 5 ? "person" : ""}` }, share(precision), precision < NOISY && told_ >= 5 ? " noisy" : "")),
-      h("td", {}, moment(r.newest)), hits.size ? [rule?.state ?? "", rule ? count(rule.hits) : "", rule ? count(rule.shadow_hits ?? 0) : ""].map((t) => h("td", {}, t)) : null,
-      h("td", { class: "wide" }, h("span", { class: "clamp" }, r.text)));
+      h("td", { class: "number" }, precision === null ? "–" : h("span", { class: `word ${noisy ? "person" : ""}` }, share(precision), noisy ? " noisy" : "")),
+      h("td", {}, moment(r.newest)), h("td", { class: "wide" }, h("span", { class: "clamp" }, r.text)));
   }))),
-  silent.length ? h("p", { class: "notice" }, `Silent: ${silent.map((r) => r.id).join(", ")} matched nothing since the bolts started.`) : null,
   h("p", { class: "small quiet" }, "Right and wrong: what people said with f and c. What labels said is above, over all that was labelled.")];
 }
 

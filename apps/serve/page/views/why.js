@@ -20,20 +20,23 @@ function range(part) {
 /** Of a decision whole: its reasons as people read them, and what would have changed it. */
 export function whyOf(whole) {
   const d = whole.decision;
-  const told = d.explanations ?? whole.explanations ?? [];
-  const parts = told.filter((e) => e.parts?.length);
-  const flips = [whole.flip ?? d.flip ?? []].flat().filter(Boolean);
+  const told = (d.explanations ?? []).filter((e) => e.by !== "rules" && e.parts?.length);
+  const flips = whole.flips ?? [];
+  // What the parts say one by one, a reason of the model says in one sentence: it stands below them.
+  const [single, rest] = [[], []];
+  for (const r of d.reasons) (told.length && r.code === "model" ? single : rest).push(r);
   return [
     h("h2", {}, "Why"),
-    d.reasons.length ? h("ul", { class: "reasons" }, d.reasons.map((r) => h("li", {}, r.text)))
-      : h("p", { class: "quiet" }, "No reasons: nothing stood out."),
-    parts.map((e) => [
-      h("h2", {}, `What moved ${BY[e.by] ?? e.by}${e.unit && e.unit !== "weight" ? `, ${e.unit}` : ""}`),
+    d.reasons.length || told.length ? null : h("p", { class: "quiet" }, "No reasons: nothing stood out."),
+    rest.length ? h("ul", { class: "reasons" }, rest.map((r) => h("li", {}, r.text))) : null,
+    told.map((e) => [
       h("table", { class: "parts" }, h("tbody", {}, e.parts.slice(0, 8).map((p) => h("tr", {},
-        h("td", { class: "number" }, `${p.amount > 0 ? "+" : ""}${p.amount.toFixed(2)}${UNITS[e.unit] ?? ""}`),
+        h("td", { class: "number", title: `what it adds to ${BY[e.by] ?? e.by}, ${e.unit}` }, `${p.amount > 0 ? "+" : ""}${p.amount.toFixed(2)}${UNITS[e.unit] ?? ""}`),
         h("td", {}, p.text || p.of), h("td", { class: "wide" }, range(p)))))),
     ]),
-    flips.map((f) => h("p", { class: "notice" }, f.text ?? String(f))),
+    single.map((r) => h("p", { class: "small quiet" }, r.text)),
+    flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text)),
+    !flips.length && whole.why_no_flips ? h("p", { class: "small quiet" }, whole.why_no_flips) : null,
   ];
 }
 

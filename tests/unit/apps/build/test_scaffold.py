@@ -38,13 +38,17 @@ def test_what_is_new_passes_every_check_at_once(copy: Path) -> None:
         ("bolt", "scaffolded_plain"),
         ("bolt", "scaffolded_state", "--topology", "social", "--state"),
         ("feature", "scaffolded_feature"),
+        ("rule", "scaffolded_rule"),
+        ("mapping", "scaffolded_mapping"),
+        ("type", "scaffolded_type"),
+        ("model", "scaffolded_forest"),
     ):
         done = new(copy, *arguments, "--yes")
         assert done.returncode == 0, done.stderr
     added = sorted(files(copy) - before)
     assert {"src/bolts/scaffolded.py", "topologies/scaffolded_flow.py"} <= set(added)
     tests = [path for path in added if path.startswith("tests/")]
-    assert len(tests) == 15
+    assert len(tests) == 19
     touched = [*added, "topologies", "src/stormwatch/settings.py"]
     for command in (
         ("pytest", "-q", "-p", "no:cacheprovider", *tests),

@@ -19,6 +19,7 @@ import pytest
 
 from apps.serve import live
 from stormwatch.adapters.storm.resources import now_ms
+from tests.models import decided_machines
 from tests.models.asked import Api
 from tests.models.decided_payments import T0
 
@@ -61,6 +62,20 @@ class Browser:
     def press(self, key: str) -> None:
         event = f"new KeyboardEvent('keydown', {{key: {json.dumps(key)}, bubbles: true}})"
         self.run(f"document.body.dispatchEvent({event})")
+
+    def type(self, text: str) -> None:
+        """Into the field that has the focus."""
+        value = json.dumps(text)
+        self.run(
+            f"const f = document.activeElement; f.value = {value}; "
+            "f.dispatchEvent(new Event('input', {bubbles: true})); f.form?.requestSubmit()"
+        )
+
+    def resize(self, width: int) -> None:
+        self._ask("POST", f"{self._session}/goog/cdp/execute", {
+            "cmd": "Emulation.setDeviceMetricsOverride",
+            "params": {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
+        })  # fmt: skip
 
     def text(self) -> str:
         found: str = self.run("return document.body.innerText")
@@ -108,8 +123,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         driver.wait(10)
 
 
-def test_each_view_shows_what_is_stored_and_text_stays_text(api: Api, browser: Browser) -> None:
-    page = f"http://127.0.0.1:{api.port}/"
+@pytest.fixture
+def page(api: Api, browser: Browser) -> Iterator[str]:
+    """Where the page is; the browser leaves it before its server ends."""
+    yield f"http://127.0.0.1:{api.port}/"
+    browser.open("about:blank")
+    browser.complaints()
+
+
+def test_each_view_shows_what_is_stored_and_text_stays_text(
+    api: Api, browser: Browser, page: str
+) -> None:
     api.world.meter(now_ms() + 60_000, 5)
     browser.open(page)
     now = browser.until(lambda text: "alerts of 5 decided" in text and "10.27 EUR" in text)
@@ -132,10 +156,9 @@ def test_each_view_shows_what_is_stored_and_text_stays_text(api: Api, browser: B
 
 
 def test_what_is_wrong_is_said_and_goes_by_itself(
-    api: Api, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    api: Api, browser: Browser, page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "PATIENCE_S", 0.0)
-    page = f"http://127.0.0.1:{api.port}/"
     browser.open(page)
     browser.until(lambda text: "No topology runs" in text and "./stormwatch run" in text)
     browser.open(f"{page}#decision/fraud/nobody/1/t1")
@@ -144,3 +167,125 @@ def test_what_is_wrong_is_said_and_goes_by_itself(
     browser.until(lambda text: "Since" in text and "the store is down" in text)
     api.world.store.down = False
     browser.until(lambda text: "all is well" in text)
+
+
+VIEWS = (
+    "now", "fraud", "machines", "posts", "recommendations", "rules", "quality", "operations", "try",
+)  # fmt: skip
+SAID = {
+    "posts": "No post was decided as an alert yet", "recommendations": "Nobody has a list yet",
+    "rules": "burst_1h", "operations": "kafka.bootstrap", "try": "Send a broken one",
+    "machines": "will not reach the stop", "quality": "missing_field",
+}  # fmt: skip
+
+
+def open_all(browser: Browser, page: str) -> Iterator[str]:
+    for view in VIEWS:
+        browser.open(f"{page}#{view}")
+        word = SAID.get(view, "")
+        browser.until(lambda text, word=word: word in text and "all is well" in text)  # type: ignore[misc]
+        yield view
+
+
+def test_every_view_asks_this_server_alone_and_complains_of_nothing(
+    api: Api, browser: Browser, page: str
+) -> None:
+    decided_machines.add(api.world)
+    api.world.meter(now_ms() + 60_000, 5)
+    for view in open_all(browser, page):
+        asked = "return performance.getEntriesByType('resource').map((e) => e.name)"
+        elsewhere = [url for url in browser.run(asked) if not url.startswith(page)]
+        assert elsewhere == [], view
+        odd = "return document.querySelectorAll('img, iframe, [onclick]').length"
+        assert browser.run(odd) == 0, view
+    assert browser.complaints() == []
+
+
+@pytest.mark.slow
+def test_every_view_fits_a_narrow_screen(api: Api, browser: Browser, page: str) -> None:
+    decided_machines.add(api.world)
+    api.world.meter(now_ms() + 60_000, 5)
+    try:
+        for width in (360, 768):
+            browser.resize(width)
+            for view in open_all(browser, page):
+                wide = "return document.getElementById('main').scrollWidth - innerWidth"
+                assert browser.run(wide) <= 0, (view, width)
+    finally:
+        browser.resize(1280)
+
+
+def test_one_key_decides_and_another_undoes(api: Api, browser: Browser, page: str) -> None:
+    browser.open(page)  # so that the view is opened anew
+    browser.open(f"{page}#fraud")
+    browser.until(lambda text: "1 open case" in text and "fraud probability" in text)
+    alerts = api.json("/v1/alerts", domain="fraud")["decisions"]
+    browser.press("f")
+    browser.until(lambda text: "4 payments confirmed as fraud" in text and "done 1" in text)
+    browser.press("u")
+    browser.until(lambda text: "open 1" in text and "Undone" in text)
+    assert all(a["work"] is None for a in api.json("/v1/alerts", domain="fraud")["decisions"])
+    browser.until(lambda text: "fraud probability" in text)
+    browser.press("n")
+    browser.type("asked <b>the bank</b>")
+    browser.until(lambda text: "noted: asked <b>the bank</b>" in text)
+    browser.until(lambda text: "notes: asked <b>the bank</b>" in text)
+    browser.press("s")
+    browser.until(lambda text: "snoozed 1" in text and "Sent" in text)
+    slept = api.json("/v1/alerts", domain="fraud")["decisions"]
+    assert len(slept) == len(alerts) == 4
+    assert all(a["work"]["snoozed_until"] > now_ms() for a in slept)
+    browser.press("u")
+    browser.until(lambda text: "open 1" in text and "Undone" in text)
+    awake = api.json("/v1/alerts", domain="fraud")["decisions"]
+    assert {a["work"]["snoozed_until"] for a in awake} == {0}
+    assert browser.complaints() == []
+
+
+def test_who_was_second_is_told(api: Api, browser: Browser, page: str) -> None:
+    browser.open(page)
+    browser.open(f"{page}#fraud")
+    browser.until(lambda text: "1 open case" in text and "fraud probability" in text)
+    for alert in api.json("/v1/alerts", domain="fraud")["decisions"]:
+        path = f"/v1/alerts/{alert['key']}/comments"
+        assert api.send("POST", path, {"text": "mine"}, {"If-Match": '"0"'}).status == 200
+    browser.press("s")
+    browser.until(lambda text: "Not written" in text and "quicker" in text)
+    browser.complaints()  # the 412 is told on the console, too
+
+
+NASTY = (
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
+    "\"><script>alert(1)</script>", "';alert(1);//", "javascript:alert(1)", "{{7*7}}", "${7*7}",
+    "</title><script>alert(1)</script>", "<iframe src=javascript:alert(1)>", "<a href=x>x</a>",
+    "<style>*{display:none}</style>", "&lt;script&gt;", "<!--", "\u202egnp.exe",
+)  # fmt: skip
+
+
+def test_names_that_are_scripts_are_names(api: Api, browser: Browser, page: str) -> None:
+    api.world.alerts_of(NASTY)
+    browser.open(page)
+    browser.open(f"{page}#fraud")
+    shown = browser.until(lambda text: all(name in text for name in NASTY[:-1]))
+    assert "16 open cases" in shown
+    browser.press("j")
+    browser.until(lambda text: "fraud probability" in text)
+    tags = "script:not([src]), img, iframe, style, main svg[onload], a[href^=javascript]"
+    assert browser.run(f"return document.querySelectorAll('{tags}').length") == 0
+    assert browser.complaints() == []
+
+
+def test_files_for_the_planner(api: Api, browser: Browser, page: str) -> None:
+    browser.open(page)
+    made: dict[str, str] = browser.run("""
+        return import('/files.js').then((files) => ({
+          csv: files.csv([['machine', 'left'], ["=cmd|'/c calc'!A1", -1.5], ['a,"b"\\nc', null]]),
+          ics: files.calendar([{uid: 'a@b', from: 0, to: 3600000, title: 'x'.repeat(80) + 'ü;,',
+            text: 'one\\ntwo'}], 0)}))""")
+    assert made["csv"] == 'machine,left\r\n\'=cmd|\'/c calc\'!A1,-1.5\r\n"a,""b""\nc",\r\n'
+    lines = made["ics"].split("\r\n")
+    assert lines[0] == "BEGIN:VCALENDAR" and lines[-2:] == ["END:VCALENDAR", ""]
+    assert all(len(line.encode()) <= 75 for line in lines)
+    whole = made["ics"].replace("\r\n ", "")
+    assert f"SUMMARY:{'x' * 80}ü\\;\\,\r\n" in whole and "DESCRIPTION:one\\ntwo" in whole
+    assert "DTSTART:19700101T000000Z" in whole and "DTEND:19700101T010000Z" in whole
