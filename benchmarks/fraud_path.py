@@ -35,6 +35,8 @@ from stormwatch.settings import Settings, load, to_environ, variable
 
 ROOT = Path(__file__).resolve().parents[1]
 QUIET_S = 120.0
+BY_BROKER = {"message.timestamp.type": "LogAppendTime"}
+"""Of topics of decisions: a client may write what time it likes."""
 
 
 def say(*words: object) -> None:
@@ -50,7 +52,7 @@ def prepared(names: dict[str, str]) -> Settings:
     settings = load(environ_of(names), root=ROOT)
     admin = connect.admin(settings)
     ensure_topics(settings, admin, lambda *_: None)
-    admin.ensure_topic(DECISIONS, settings.kafka_partitions, {})
+    admin.ensure_topic(DECISIONS, settings.kafka_partitions, BY_BROKER)
     admin.close()
     ensure_tables(settings, ROOT, lambda *_: None)
     return settings

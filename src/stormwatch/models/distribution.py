@@ -48,6 +48,8 @@ NEARLY_ALL = 0.9995
 """Share of the training rows that are nearer than the distance that is allowed."""
 RARELY_MORE = 0.99
 """The same of the rows of a rare class."""
+_FEW = 48
+"""Rows up to which a call for each feature costs more than comparing with all quantiles."""
 FIT_MAX = 200_000
 """Rows that a description is made of at most, evenly taken."""
 _LEAST_SHARE = 1e-4
@@ -216,39 +218,60 @@ def _index(expected: Floats, actual: Floats) -> float:
     return float(((a - e) * np.log(a / e)).sum())
 
 
-class _Curve(NamedTuple):
-    """From a feature's values to normal scores: linear between quantiles, and beyond them."""
+class _Curves(NamedTuple):
+    """From the values of the features that varied in training to normal scores: linear between
+    quantiles, and beyond them. A row a feature; what is missing at a row's end is infinite."""
 
-    feature: int
-    known: Floats  # quantiles, ascending
+    features: NDArray[np.intp]
+    known: Floats  # quantiles, ascending, none twice
     normal: Floats
-    slope: float  # beyond the last ones: of the whole range
+    slopes: Floats  # from each to the next; 0 at the last one
+    ends: Floats  # first and last quantile
+    beyond: Floats  # slope of the whole range
+    parts: list[tuple[Floats, Floats]]  # `known` and `normal` of each, as long as they are
 
 
-def _curves(quantiles: Floats) -> list[_Curve]:
-    """Of the features that varied in training."""
-    curves = []
+def _curves(quantiles: Floats) -> _Curves:
+    rows = []
     for feature, own in enumerate(quantiles):
         known, first, count = np.unique(own, return_index=True, return_counts=True)
         if len(known) > 1:
-            normal = np.add.reduceat(_NORMAL, first) / count
-            slope = float((normal[-1] - normal[0]) / (known[-1] - known[0]))
-            curves.append(_Curve(feature, known, normal, slope))
-    return curves
+            rows.append((feature, known, np.add.reduceat(_NORMAL, first) / count))
+    most = max((len(known) for _, known, _ in rows), default=1)
+    made = np.full((3, len(rows), most), np.inf)
+    made[1:] = 0.0
+    for at, (_, own, score) in enumerate(rows):
+        made[0, at, : len(own)] = own
+        made[1, at, : len(own)] = score
+        made[2, at, : len(own) - 1] = np.diff(score) / np.diff(own)
+    ends = np.array([(own[0], own[-1]) for _, own, _ in rows]).reshape(-1, 2)
+    rises = np.array([score[-1] - score[0] for _, _, score in rows])
+    features = np.array([feature for feature, _, _ in rows], dtype=np.intp)
+    parts = [(own, score) for _, own, score in rows]
+    known, normal, slopes = made
+    beyond = rises / (ends[:, 1] - ends[:, 0])
+    return _Curves(features, known, normal, slopes, ends, beyond, parts)
 
 
-def _normal_scores(curves: list[_Curve], x: Floats) -> Floats:
-    """0 for a feature that never varied."""
+def _normal_scores(curves: _Curves, x: Floats) -> Floats:
+    """0 for a feature that never varied. Few rows are looked up all at once, many feature by
+    feature: the results are the same to the bit, so a row's does not depend on the batch."""
     z = np.zeros_like(x)
-    if curves:
-        at = [curve.feature for curve in curves]
-        columns = np.ascontiguousarray(x[:, at].T)
-        ends = np.array([(curve.known[0], curve.known[-1]) for curve in curves])
-        slopes = np.array([[curve.slope] for curve in curves])
-        found = (columns - np.clip(columns, ends[:, :1], ends[:, 1:])) * slopes
-        for nth, curve in enumerate(curves):
-            found[nth] += np.interp(columns[nth], curve.known, curve.normal)
-        z[:, at] = np.clip(found, -_FARTHEST, _FARTHEST).T
+    values = x[:, curves.features]
+    within = np.minimum(np.maximum(values, curves.ends[:, 0]), curves.ends[:, 1])
+    if len(x) <= _FEW:
+        rows = np.arange(len(curves.features))
+        at = (within[:, :, None] >= curves.known).sum(axis=2) - 1
+        found = curves.slopes[rows, at] * (within - curves.known[rows, at])
+        found += curves.normal[rows, at]
+    else:
+        columns = zip(np.ascontiguousarray(within.T), curves.parts, strict=True)
+        found = np.zeros((len(curves.parts), len(x)))
+        for nth, (column, (known, normal)) in enumerate(columns):
+            found[nth] = np.interp(column, known, normal)
+        found = found.T
+    found += (values - within) * curves.beyond
+    z[:, curves.features] = np.minimum(np.maximum(found, -_FARTHEST), _FARTHEST)
     return z
 
 

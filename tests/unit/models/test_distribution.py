@@ -115,3 +115,18 @@ def test_a_card_carries_it_through_its_file(tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     path.write_bytes(msgspec.json.encode(card))
     assert msgspec.json.decode(path.read_bytes(), type=Card) == card
+
+
+def test_few_rows_and_many_have_the_same_normal_scores_to_the_bit(trained: Distribution) -> None:
+    """Of values between quantiles, on them and beyond them; one by one and all at once."""
+    draw = np.random.default_rng(5)
+    low, high = trained._quantiles[:, 0], trained._quantiles[:, -1]
+    rows = low + (high - low) * draw.uniform(-0.3, 1.3, (400, trained.features))
+    on = trained._quantiles[np.arange(trained.features), draw.integers(0, 19, rows.shape)]
+    rows = np.where(draw.random(rows.shape) < 0.4, on, rows)
+    many = distribution._normal_scores(trained._curves, rows)
+    few = [
+        distribution._normal_scores(trained._curves, rows[at : at + 3]) for at in range(0, 400, 3)
+    ]
+    assert np.concatenate(few).tobytes() == many.tobytes()
+    assert trained._curves.features.size and np.ptp(many) > 1
