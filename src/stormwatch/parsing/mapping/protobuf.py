@@ -27,7 +27,7 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
     Raises UnusableSchema; PackageMissing without protobuf. What it makes raises Refused.
     """
     try:
-        from google.protobuf import message_factory
+        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
         from google.protobuf.message import DecodeError
     except ImportError as error:
         raise PackageMissing(
@@ -35,7 +35,8 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
             "`pip install -r requirements/protobuf.txt`, and add its line to virtualenvs/ for "
             "workers."
         ) from error
-    wanted = _descriptor(mapping)
+    described = descriptor_pb2.FileDescriptorSet.FromString
+    wanted = _descriptor(mapping, described, descriptor_pool.DescriptorPool(), DecodeError)
     parse = message_factory.GetMessageClass(wanted).FromString
     is_framed = mapping.schema.framing != "none"
 
@@ -54,21 +55,19 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
     return decode
 
 
-def _descriptor(mapping: Mapping) -> Any:
+def _descriptor(
+    mapping: Mapping, described: Callable[[bytes], Any], pool: Any, undecodable: type[Exception]
+) -> Any:
     """What the descriptor set says of the message. Raises UnusableSchema."""
-    from google.protobuf import descriptor_pb2, descriptor_pool
-    from google.protobuf.message import DecodeError
-
     file, name = mapping.schema.file or "", mapping.schema.message
     if (text := mapping.schema_texts.get(file)) is None:
         raise UnusableSchema(f"names the file {file}, which did not come along: name the mapping "
                              "by its file, and the descriptor set is read beside it")  # fmt: skip
-    pool = descriptor_pool.DescriptorPool()
     try:
-        found = descriptor_pb2.FileDescriptorSet.FromString(b64decode(text, validate=True))
+        found = described(b64decode(text, validate=True))
         for one in found.file:
             pool.Add(one)
-    except (DecodeError, TypeError, ValueError) as error:
+    except (undecodable, TypeError, ValueError) as error:
         why = f"names {file}, which is no descriptor set of protoc --include_imports: {error}"
         raise UnusableSchema(why) from error
     try:
