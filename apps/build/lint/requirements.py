@@ -33,19 +33,22 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
         if path is None or module in seen:
             continue
         seen.add(module)
-        for node, is_left_out in _statements(ast.parse(path.read_text()), False):
+        statements = list(_statements(ast.parse(path.read_text()), False))
+        left_out = {package for node, is_out in statements if is_out for package in roots(node)}
+        for node, _ in statements:
             for package in roots(node):
                 if package in _OURS:
                     waiting += _names(node)
-                elif package not in sys.stdlib_module_names and not is_left_out:
+                elif package not in {*sys.stdlib_module_names, *left_out}:
                     found.setdefault(package, str(path.relative_to(root)))
     return found
 
 
 def _statements(node: ast.AST, is_left_out: bool) -> Iterator[tuple[ast.AST, bool]]:
     """Statements within a node, and whether a worker need not have what they import: under
-    `if TYPE_CHECKING:`, or where an ImportError is told in words of its own, as of an extra.
-    Expressions, nine tenths of a tree, hold no imports: a start need not walk them."""
+    `if TYPE_CHECKING:`, or where an ImportError is told in words of its own, as of an extra: that
+    it is then wherever the file imports it. Expressions, nine tenths of a tree, hold no imports: a
+    start need not walk them."""
     for block in _BLOCKS:
         inside = is_left_out or (block == "body" and (_is_typing(node) or _may_fail(node)))
         for inner in getattr(node, block, ()):

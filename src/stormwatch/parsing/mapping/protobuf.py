@@ -35,8 +35,7 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
             "`pip install -r requirements/protobuf.txt`, and add its line to virtualenvs/ for "
             "workers."
         ) from error
-    described = descriptor_pb2.FileDescriptorSet.FromString
-    wanted = _descriptor(mapping, described, descriptor_pool.DescriptorPool(), DecodeError)
+    wanted = _descriptor(mapping, descriptor_pb2, descriptor_pool, DecodeError)
     parse = message_factory.GetMessageClass(wanted).FromString
     is_framed = mapping.schema.framing != "none"
 
@@ -56,15 +55,19 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
 
 
 def _descriptor(
-    mapping: Mapping, described: Callable[[bytes], Any], pool: Any, undecodable: type[Exception]
+    mapping: Mapping, descriptor_pb2: Any, descriptor_pool: Any, undecodable: type[Exception]
 ) -> Any:
-    """What the descriptor set says of the message. Raises UnusableSchema."""
+    """What the descriptor set says of the message, by protobuf's own modules.
+
+    Raises UnusableSchema.
+    """
     file, name = mapping.schema.file or "", mapping.schema.message
     if (text := mapping.schema_texts.get(file)) is None:
         raise UnusableSchema(f"names the file {file}, which did not come along: name the mapping "
                              "by its file, and the descriptor set is read beside it")  # fmt: skip
+    pool = descriptor_pool.DescriptorPool()
     try:
-        found = described(b64decode(text, validate=True))
+        found = descriptor_pb2.FileDescriptorSet.FromString(b64decode(text, validate=True))
         for one in found.file:
             pool.Add(one)
     except (undecodable, TypeError, ValueError) as error:
