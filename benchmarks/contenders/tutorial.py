@@ -13,7 +13,7 @@ import itertools
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from streamparse import Bolt, Spout
 
-from stormwatch.contender_core import Core, Taken
+from contender_core import Core, Taken
 
 SERVERS, TOPIC, OUT = {servers!r}, {topic!r}, {out!r}
 
@@ -90,9 +90,7 @@ def build(root: Path, servers: str, topic: str, out: str) -> Path:
     folder = root / ".stormwatch" / "bench-tutorial"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(
-        Path(__file__).with_name("core.py"), folder / "src" / "stormwatch" / "contender_core.py"
-    )
+    shutil.copy(Path(__file__).with_name("core.py"), folder / "src" / "contender_core.py")
     for name in ("topologies", "virtualenvs"):
         (folder / name).mkdir()
     for name in ("project.clj", "config.json"):
