@@ -18,7 +18,7 @@ app = typer.Typer(
     epilog=shared.example(
         "land http",
         "land mqtt readings --filter 'plant/#'",
-        "land pubsub transactions --subscription projects/p/subscriptions/s",
+        "land pubsub labels --subscription projects/p/subscriptions/s",
         "land files transactions inbox",
     ),
 )
@@ -98,9 +98,7 @@ def mqtt(
     _carry(topic, metrics, f"{filter_} of {host}:{port}", lambda: MqttIntake(broker))
 
 
-@app.command(
-    epilog=shared.example("land pubsub transactions --subscription projects/p/subscriptions/s")
-)
+@app.command(epilog=shared.example("land pubsub labels --subscription projects/p/subscriptions/s"))
 def pubsub(
     topic: Annotated[str, typer.Argument(help="Kafka's topic that messages are appended to.")],
     subscription: Annotated[

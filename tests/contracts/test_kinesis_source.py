@@ -1,6 +1,6 @@
 """The contract of sources, by Kinesis: as of Kafka's clients, and what is its own.
 
-Not taken of tests/contracts/test_kafka_source.py: records without a key or a value, gaps, deleted
+Not taken of what Kafka's clients are held to: records without a key or a value, gaps, deleted
 records and 10 MB, none of which there is in Kinesis; a topic's partitions, which are shards here.
 """
 
@@ -13,7 +13,7 @@ import pytest
 
 from stormwatch.errors import BrokerUnavailable
 from stormwatch.ports import Committed, Watermarks
-from tests.contracts import test_kafka_source as kafka
+from tests.contracts import source_contract as kafka
 from tests.contracts.kafka_clusters import read
 from tests.models import fake_sources
 from tests.models.kinesis_cluster import Kinesis

@@ -37,7 +37,7 @@ class Kinesis:
         self.store, self._kafka = MemoryStore(), MemoryBroker()
         self.settings = Settings(
             source="kinesis", kinesis_endpoint=url, kinesis_reads_per_s=FAST,
-            kafka_request_timeout_s=5.0,
+            kafka_request_timeout_s=20.0,
         )  # fmt: skip
 
     def source(self, topic: str, shelf_bytes: int = 16 << 20, group: str = "") -> Source:

@@ -33,26 +33,39 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
         if path is None or module in seen:
             continue
         seen.add(module)
-        for node, is_typed in _statements(ast.parse(path.read_text()), False):
+        statements = list(_statements(ast.parse(path.read_text()), False))
+        left_out = {package for node, is_out in statements if is_out for package in roots(node)}
+        for node, _ in statements:
             for package in roots(node):
                 if package in _OURS:
                     waiting += _names(node)
-                elif package not in sys.stdlib_module_names and not is_typed:
+                elif package not in {*sys.stdlib_module_names, *left_out}:
                     found.setdefault(package, str(path.relative_to(root)))
     return found
 
 
-def _statements(node: ast.AST, is_typed: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """Statements within a node, and whether they are under `if TYPE_CHECKING:`, and so of no
-    worker. Expressions, nine tenths of a tree, hold no imports: a start need not walk them."""
+def _statements(node: ast.AST, is_left_out: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """Statements within a node, and whether a worker need not have what they import: under
+    `if TYPE_CHECKING:`, or where an ImportError is told in words of its own, as of an extra: that
+    it is then wherever the file imports it. Expressions, nine tenths of a tree, hold no imports: a
+    start need not walk them."""
     for block in _BLOCKS:
-        inside = is_typed or (block == "body" and isinstance(node, ast.If) and _is_typing(node))
+        inside = is_left_out or (block == "body" and (_is_typing(node) or _may_fail(node)))
         for inner in getattr(node, block, ()):
             yield inner, inside
             yield from _statements(inner, inside)
 
 
-def _is_typing(node: ast.If) -> bool:
+def _may_fail(node: ast.AST) -> bool:
+    return isinstance(node, ast.Try) and any(
+        isinstance(handler.type, ast.Name) and handler.type.id == "ImportError"
+        for handler in node.handlers
+    )
+
+
+def _is_typing(node: ast.AST) -> bool:
+    if not isinstance(node, ast.If):
+        return False
     test = node.test
     return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING"
 

@@ -1,11 +1,24 @@
 """Which record of a shard has which offset: counted from anchors that the store keeps."""
 
+import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
-from stormwatch.adapters.kinesis.client import Client, Expired, Got, Shard, Trimmed
+from stormwatch.adapters.kinesis.client import (
+    Absent,
+    Client,
+    Expired,
+    Got,
+    Shard,
+    Throttled,
+    Trimmed,
+)
 from stormwatch.cursors import Anchor, Cursor
+from stormwatch.errors import BrokerUnavailable
 from stormwatch.ports import Store, Watermarks
+
+T = TypeVar("T")
 
 GAP = 1 << 20
 """How far the count jumps where records were lost unread, however many they were: what was decided
@@ -73,8 +86,11 @@ class Counting:
         self._new.clear()
 
     def watermarks(self) -> Watermarks:
-        """Counts to the end. Where all that is anchored was trimmed the count jumps on by GAP."""
-        oldest = self._first(self._client.iterator(self.shard))
+        """Counts to the end, or for APART records: the end is there or further.
+
+        Where all that is anchored was trimmed the count jumps on by GAP. Raises BrokerUnavailable.
+        """
+        oldest = self._first(_patiently(lambda: self._client.iterator(self.shard)))
         known = [*self._anchors, *self._new]
         if oldest is None:
             high = known[-1].offset + 1 if known else 0
@@ -92,7 +108,7 @@ class Counting:
         for _ in range(_EMPTY_ANSWERS):
             if onward is None:
                 break
-            records, onward, whole = self._client.records(onward, 1)
+            records, onward, whole = self._records(onward, 1)
             if records:
                 return records[0]
             if whole:
@@ -100,14 +116,26 @@ class Counting:
         return None
 
     def _count(self, anchor: Anchor) -> int:
-        counted, onward = 0, self._client.iterator(self.shard, at=anchor.sequence)
-        more: str | None = onward
-        while more is not None:
-            try:
-                records, more, whole = self._client.records(more, APART)
-            except Expired:
-                break
+        counted = 0
+        more: str | None = _patiently(lambda: self._client.iterator(self.shard, at=anchor.sequence))
+        while more is not None and counted < APART:
+            records, more, whole = self._records(more, APART)
             counted += len(records)
             if whole:
                 break
         return counted
+
+    def _records(self, iterator: str, limit: int) -> tuple[list[Got], str | None, bool]:
+        return _patiently(lambda: self._client.records(iterator, limit))
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """Slower where Kinesis says so. Raises BrokerUnavailable where that does not help."""
+    for pause in (0.2, 0.4, 0.8, 1.6):
+        try:
+            return call()
+        except Throttled:
+            time.sleep(pause)
+        except (Absent, Expired, Trimmed) as error:
+            raise BrokerUnavailable(f"Kinesis changed while it was looked at: {error}") from error
+    raise BrokerUnavailable("Kinesis told again and again to ask less often; trying again.")

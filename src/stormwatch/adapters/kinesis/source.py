@@ -74,6 +74,7 @@ class KinesisSource(BufferedSource):
         self._cursors: dict[int, Cursor] = {}
         self._countings: dict[int, Counting] = {}
         self._readings: dict[int, _Reading] = {}
+        self._watermarks: dict[int, tuple[float, Watermarks]] = {}
 
     def describe(self) -> TopicInfo | None:
         """See Source."""
@@ -93,20 +94,32 @@ class KinesisSource(BufferedSource):
         return {p: Committed(c.offset, c.metadata) for p, c in found.items() if p in partitions}
 
     def watermarks(self, partition: int) -> Watermarks:
-        """See Source."""
+        """See Source. Believed for LOOK_S: a start asks twice, and AWS allows few questions."""
         self._know()
         counting = self._counting(partition)
         if counting is None:
-            at = self._cursors[partition].offset if partition in self._cursors else 0
-            return Watermarks(at, at)
-        while True:
+            return self._of_no_shard(partition)
+        at, found = self._watermarks.get(partition, (float("-inf"), Watermarks(0, 0)))
+        if time.monotonic() >= at + LOOK_S:
             try:
-                return counting.watermarks()
-            except Throttled:
-                self._pace.throttled(partition)
-                time.sleep(max(0.0, self._pace.due(partition) - time.monotonic()))
-            except (Absent, Trimmed, StoreUnavailable) as error:
-                raise BrokerUnavailable(f"{self._topic}[{partition}]: {error}") from error
+                found = counting.watermarks()
+            except StoreUnavailable as error:
+                raise BrokerUnavailable(str(error)) from error
+            self._watermarks[partition] = (time.monotonic(), found)
+        return found
+
+    def _of_no_shard(self, partition: int) -> Watermarks:
+        """Of one that is not there yet, or not any more: AWS forgets shards without records."""
+        cursor = self._cursors.get(partition)
+        if cursor is None:
+            return Watermarks(0, 0)
+        if cursor.offset and cursor.ended is None:
+            logger.error(
+                "%s[%d]: Kinesis has forgotten this shard, which was read up to offset %d and not "
+                "to its end: some of its records may have expired unread. Give the stream a longer "
+                "retention.", self._topic, partition, cursor.offset,
+            )  # fmt: skip
+        return Watermarks(cursor.offset, cursor.offset)
 
     def held(self, positions: Mapping[int, int]) -> dict[int, Held]:
         """See Source. There are no transactions."""
@@ -141,6 +154,7 @@ class KinesisSource(BufferedSource):
         self._looked_at = time.monotonic()
         if self._stream is None or self._stream.log != before:
             self._countings.clear()
+            self._watermarks.clear()
             self._cursors = {}
 
     def _know(self) -> None:

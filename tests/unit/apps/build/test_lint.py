@@ -290,6 +290,12 @@ def test_requirements(project: Project) -> None:
     assert project.codes(FINE, late) == []  # pystorm comes with streamparse
     typed = "import typing\nif typing.TYPE_CHECKING:\n    from _typeshed import Incomplete\n"
     assert project.codes(FINE, f"{PARTS}\n{typed}") == []  # no worker imports it
+    extra = (
+        "    try:\n        import boto3\n    except ImportError as error:\n        raise error\n"
+    )
+    assert project.codes(FINE, f"{PARTS}\ndef late():\n{extra}") == []  # its absence is told
+    other = extra.replace("ImportError", "ValueError")
+    assert project.codes(FINE, f"{PARTS}\ndef late():\n{other}") == ["SW108 error"]
     (project.root / "virtualenvs" / "t.txt").unlink()
     assert project.codes(FINE) == ["SW108 warning"]
 
