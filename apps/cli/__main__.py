@@ -19,6 +19,7 @@ from apps.cli import (
     evaluate,
     event,
     export,
+    forget,
     label,
     land,
     mapping,
@@ -77,6 +78,7 @@ for module in (
     label,
     export,
     notify,
+    forget,
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")

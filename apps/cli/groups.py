@@ -20,7 +20,7 @@ GROUPS = {
         "export",
         "notify",
     ),
-    "Decide": ("dlq", "state", "rules", "model", "train", "evaluate"),
+    "Decide": ("dlq", "state", "forget", "rules", "model", "train", "evaluate"),
     "Prove": ("ledger", "redecide", "replay"),
     "Build": ("new", "dev", "lint", "draw", "test"),
     "For maintainers of Stormwatch": ("verdict", "chaos", "soak", "bench"),

@@ -123,10 +123,10 @@ def test(
     from stormwatch.rules.files import text
 
     if file is not None:
-        found = ours.read(text(file), str(file))
+        found = ours.read(shared.settings(), text(file), str(file))
     else:
         with _open() as (settings, archive):
-            found = ours.read(ours.current(settings, archive).text, "the rules in force")
+            found = ours.read(settings, ours.current(settings, archive).text, "the rules in force")
     for rule in found.rules:
         print(f"{rule.id} ({rule.state}): {len(rule.examples)} examples hold")
         for example in rule.examples:

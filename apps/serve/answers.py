@@ -330,6 +330,16 @@ class Audits(msgspec.Struct):
     rows: list[Audit]
 
 
+class Forgotten(msgspec.Struct):
+    """What was erased of an entity."""
+
+    states: int
+    decisions: int
+    set_aside: int
+    audit: int  # rows of the audit log that no longer name it
+    running: bool  # bolts run: what they hold in memory is stored again with its next event
+
+
 class Measured(msgspec.Struct):
     """What a process says of itself."""
 

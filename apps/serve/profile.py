@@ -9,11 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from apps.operate.domains import MAKE
+from apps.operate.forget import forget
 from apps.operate.missing import NotFound
 from apps.operate.rollout import view
 from apps.serve import answers
 from apps.serve.reader import DAY_MS, DAYS, LIMIT, Domain, Entity, Reader, known, summary
-from apps.serve.route import Nothing, Route
+from apps.serve.route import Asker, Nothing, Route
 from stormwatch.partitioner import stripe_of
 from stormwatch.people import OPERATOR
 from stormwatch.records import day_of
@@ -32,6 +33,13 @@ class OneDomain(msgspec.Struct, forbid_unknown_fields=True):
     """Parameters of what is of a whole domain."""
 
     domain: Domain
+
+
+class Forget(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom to forget."""
+
+    domain: Domain
+    entity: Entity
 
 
 class OneDay(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,6 +76,11 @@ def profiles(reader: Reader, clock: Callable[[], int]) -> list[Route]:
     def audits(asked: OneDay) -> answers.Audits:
         return answers.Audits(reader.archive.audit(day_of(clock()) - asked.ago, asked.limit))
 
+    def forgetting(_: Nothing, body: Forget, by: Asker) -> answers.Forgotten:
+        known(body.domain)
+        done = forget(reader.settings, reader.archive, body.domain, body.entity, by.who, clock())
+        return answers.Forgotten(*done)
+
     def versions(asked: OneDomain) -> view.InForce:
         known(asked.domain)
         return view.view(reader.settings, reader.archive, asked.domain, clock())
@@ -78,6 +91,8 @@ def profiles(reader: Reader, clock: Callable[[], int]) -> list[Route]:
               versions),
         Route("/v1/entity", OneEntity, answers.Profile,
               "What is remembered of a customer or machine, and its newest decisions.", profile),
+        Route("/v1/forget", Nothing, answers.Forgotten, "Erase all that is stored of a customer or "
+              "machine.", forgetting, method="POST", body=Forget, role=OPERATOR),
         Route("/v1/audit", OneDay, answers.Audits, "Writes of a day by people and programs, newest "
               "first; refused ones too.", audits, role=OPERATOR),
         Route("/v1/components", Nothing, list[answers.Measured],

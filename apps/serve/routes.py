@@ -7,7 +7,7 @@ import msgspec
 
 from apps.operate.casework import Desk
 from apps.serve import answers
-from apps.serve.export import exports
+from apps.serve.export import FORMATS, exports
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
 from apps.serve.live import Live
@@ -90,7 +90,7 @@ def openapi(all_routes: list[Route]) -> dict[str, Any]:
 
 def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     wrong = _json(of[str(answers.Problem)])
-    content = _RAW if route.answer is Raw else _json(of[str(route.answer)])
+    content = _FILES if route.answer is Raw else _json(of[str(route.answer)])
     good: dict[str, Any] = {"description": "The answer.", "content": content}
     if route.versioned:
         good["headers"] = {
@@ -110,11 +110,12 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     }
     if route.body:
         content = _RAW if route.body is Raw else _json(of[str(route.body)])
-        told["requestBody"] = {"required": True, "content": content}
+        told["requestBody"] = {"required": route.body is not Raw, "content": content}
     return told
 
 
 _RAW = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_FILES = {kind: {"schema": {"type": "string"}} for kind in FORMATS.values()}
 _OF_WRITES = (412, 413, 415, 428)
 _PROBLEMS = {
     401: "No token, or one that holds no more.", 403: "The role has no such right.",

@@ -3,7 +3,7 @@
 Same contract suite, same adapters as the port `Store` (tests/contracts/test_archive.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -51,6 +51,18 @@ class StoredDecision(NamedTuple):
     row: DecisionRow
 
 
+class Erased(NamedTuple):
+    """A decision that is to be erased, with the place of its record."""
+
+    stripe: int
+    entity: str
+    time: int
+    id: str
+    topic: str
+    partition: int
+    timestamp: int  # Kafka's, ms
+
+
 class Archive(Store, People, Protocol):
     """Every method raises StoreUnavailable when the store does not answer in time."""
 
@@ -84,6 +96,16 @@ class Archive(Store, People, Protocol):
     def newest_decisions(self, domain: str, each: int, limit: int) -> dict[str, list[DecisionRow]]:
         """Of each entity that has a state, its newest `each` decisions, newest first: those of the
         period of its newest event. At most `limit` entities, in no order: two reads for each."""
+
+    def erase_state(self, domain: str, stripe: int, entity: str) -> bool:
+        """Erase an entity's state for good; whether there was one. What is written of it later
+        stands, as it does after the next two."""
+
+    def erase_decisions(self, domain: str, rows: Sequence[Erased]) -> int:
+        """Erase decisions, their alerts and what people did about them; how many there were."""
+
+    def erase_asides(self, domain: str, rows: Sequence[StoredAside]) -> int:
+        """Erase set-aside records; how many there were."""
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """Every stored decision, in no order. Reads the whole table: for audits."""

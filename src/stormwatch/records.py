@@ -286,6 +286,7 @@ TAKEN_BACK, RETRY = "taken_back", "retry"
 OUT_OF_DISTRIBUTION = "out_of_distribution"
 SHADOW_RULE = "shadow_rule"
 SNOOZED = "snoozed_rule"
+CAPPED = "capped_rule"
 LABELLED = "labelled"
 NO_RATE = "no_rate"
 NOTES = {
@@ -297,6 +298,7 @@ NOTES = {
     TAKEN_BACK: "refunds and reversals: approved, and counted as no spending",
     RETRY: "payments tried once more within fraud.retry_s: counted as one payment",
     SNOOZED: "a rule fired that is snoozed for the entity: noted in the decision, and not acted on",
+    CAPPED: "a rule fired more often than its cap for an entity: noted, and not acted on",
     SHADOW_RULE: "a rule in the state shadow fired: noted in the decision, and not acted on",
     OUT_OF_DISTRIBUTION: "events unlike what the model was trained on: it decides nothing of them "
     "alone. Where they are many, train a model on data of your own: ./stormwatch train",

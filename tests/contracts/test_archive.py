@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from stormwatch.adapters.memory.store import MemoryStore
-from stormwatch.archive import DISCARDED, REDRIVEN, REDRIVING, AlertPlace, Archive, LetterAct
+from stormwatch.archive import (
+    DISCARDED,
+    REDRIVEN,
+    REDRIVING,
+    AlertPlace,
+    Archive,
+    Erased,
+    LetterAct,
+)
 from stormwatch.errors import StoreUnavailable
 from stormwatch.records import Fragment, StateRow
 from stormwatch.state.envelope import VERSION, Envelope
@@ -154,3 +162,26 @@ def test_a_store_that_is_down_is_told_by_every_call() -> None:
     ):
         with pytest.raises(StoreUnavailable):
             call()
+
+
+def test_what_is_erased_is_gone_and_what_is_written_later_stands(
+    archive: Archive, name: str
+) -> None:
+    rows = [decision(i, stripe=0, entity="gone", time=NOW - i, timestamp=NOW - i, alert=True)
+            for i in range(4)]  # fmt: skip
+    archive.write_outcomes(outcomes(name, rows, of=fragment(name)))
+    erased = [Erased(0, "gone", row.time, row.id, name, 0, row.timestamp) for row in rows[:3]]
+    assert archive.erase_decisions(name, erased) == 3
+    assert archive.erase_decisions(name, erased) == 0
+    assert archive.decisions_of(name, 0, "gone", 0, (NOW + 1, ""), 9) == rows[3:]
+    assert archive.alerts(name, 9) == rows[3:]
+    archive.write_states(name, [state(stamp=7)])
+    assert archive.erase_state(name, 0, "entity-0")
+    assert not archive.erase_state(name, 0, "entity-0")
+    archive.write_states(name, [state(stamp=8)])
+    assert archive.find_state(name, 0, "entity-0") == state(stamp=8)
+    of = fragment(name, 0, 9, epoch=2)
+    archive.write_aside(name, [aside(5, state="late"), aside(6)], ledger_row(of, "r", late=[0]), 4)
+    (late,) = [one for one in archive.asides(name) if one.row.offset == 5]
+    assert archive.erase_asides(name, [late]) == 1
+    assert [one.row.offset for one in archive.asides(name)] == [6]

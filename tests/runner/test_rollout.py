@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -34,9 +35,11 @@ from stormwatch.rollout.changes import key_of
 from stormwatch.runner.events import Died, Logged
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
+from stormwatch.settings import Settings
 from tests.runner.drive import Stage, stage
 
 RECORDS = 1_500
+SETTINGS = Settings()
 OTHER = "fraud-other"
 WHO = Who("anna", "a test", 1_700_000_000_000)
 ALL = """
@@ -69,16 +72,19 @@ def said(made: Stage, words: str) -> list[str]:
 
 
 def once_decided(
-    made: Stage, count: int, act: Callable[[], None], words: str
+    made: Stage, count: int, act: Callable[[], None], words: str, tasks: int = 2
 ) -> Callable[[], bool]:
-    """For `Stage.run`: act once so many are decided, then hold time until both tasks say so."""
+    """For `Stage.run`: act once so many are decided, then hold time until so many tasks say so.
+
+    One that crashes before its tick says nothing, and has it from its next start on.
+    """
     state = {"acted": 0.0}
 
     def until() -> bool:
         if not state["acted"] and len(made.world.store.tables.get("decisions", ())) >= count:
             state["acted"] = time.monotonic()
             act()
-        if state["acted"] and len(said(made, words)) < 2:
+        if state["acted"] and len(said(made, words)) < tasks:
             assert time.monotonic() - state["acted"] < 20, "not taken up"
             time.sleep(0.01)
         return False
@@ -117,11 +123,12 @@ def test_rules_pushed_under_way_decide_from_then_on_and_after_a_crash(
     staged: Stage, crash: bool
 ) -> None:
     planned = [Fault(Point.TUPLE, "decide", 14, Act.CRASH)] if crash else []
-    until = once_decided(staged, 500, lambda: push(staged, ALL), "is in force from the next batch")
+    act, words = partial(push, staged, ALL), "is in force from the next batch"
+    until = once_decided(staged, 500, act, words, tasks=2 - crash)
     run(staged, until, lambda plan: Faults(planned))
     found = decided(staged)
     versions = {one.rules for one in found}
-    (pushed,) = versions - {rules.read(rules.fraud_rules.SHIPPED.read_text(), "").version}
+    (pushed,) = versions - {rules.read(SETTINGS, rules.fraud_rules.SHIPPED.read_text(), "").version}
     after = [one for one in found if one.rules == pushed]
     assert 300 < len(after) < len(found) - 400
     assert all(one.outcome in ("review", "decline") for one in after)
@@ -235,3 +242,26 @@ def test_a_model_that_raises_is_taken_back_by_the_tasks_themselves(
     prove(staged)
     last = decided(staged)[-200:]
     assert {one.model for one in last} == {Fraud.load().model_version}
+
+
+def test_a_cap_that_is_pushed_holds_for_each_customer_whatever_fails(staged: Stage) -> None:
+    capped = ALL.replace('outcome = "review"', 'outcome = "review"\ncap_1h = 1\ncap_1d = 3')
+    act = partial(push, staged, capped)
+    faults = [Fault(Point.TUPLE, "decide", n, Act.CRASH) for n in (14, 22)]
+    run(
+        staged,
+        once_decided(staged, 400, act, "in force from the next", tasks=1),
+        lambda plan: Faults(faults),
+    )
+    prove(staged)
+    version = rules.read(SETTINGS, capped, "").version
+    found = [one for one in decided(staged) if one.rules == version and one.outcome != "labelled"]
+    codes = [(one, [why.code for why in one.reasons]) for one in found]
+    acted = [one for one, why in codes if "every_payment" in why]
+    held = [one for one, why in codes if "capped:every_payment" in why]
+    assert len(acted) > 50 and len(held) > 50
+    assert len(acted) + len(held) == len(found)
+    hours = Counter((one.entity, one.time // 3_600_000) for one in acted)
+    days = Counter((one.entity, one.time // 86_400_000) for one in acted)
+    assert max(hours.values()) == 1 and max(days.values()) == 3
+    assert any(one.outcome == "approve" for one in held)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 _BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 """Where a statement, an `except` or a `case` has statements."""
-_TYPED, _TOLD = "typed", "told"
 _OURS = ("bolts", "spouts", "stormwatch")
 
 
@@ -26,7 +25,6 @@ def roots(node: ast.AST) -> set[str]:
 def imported(root: Path, modules: set[str]) -> dict[str, str]:
     """Package -> a file that imports it, over all that the modules reach in src/."""
     found: dict[str, str] = {}
-    extras: set[str] = set()  # whose absence is told somewhere: what else imports them comes later
     seen: set[str] = set()
     waiting = sorted(modules)
     while waiting:
@@ -35,25 +33,24 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
         if path is None or module in seen:
             continue
         seen.add(module)
-        for node, why in _statements(ast.parse(path.read_text()), ""):
+        statements = list(_statements(ast.parse(path.read_text()), False))
+        left_out = {package for node, is_out in statements if is_out for package in roots(node)}
+        for node, _ in statements:
             for package in roots(node):
                 if package in _OURS:
                     waiting += _names(node)
-                elif why == _TOLD:
-                    extras.add(package)
-                elif package not in sys.stdlib_module_names and not why:
+                elif package not in {*sys.stdlib_module_names, *left_out}:
                     found.setdefault(package, str(path.relative_to(root)))
-    return {package: path for package, path in found.items() if package not in extras}
+    return found
 
 
-def _statements(node: ast.AST, why: str) -> Iterator[tuple[ast.AST, str]]:
-    """Statements within a node, and why a worker need not have what they import: _TYPED under
-    `if TYPE_CHECKING:`, _TOLD where an ImportError is told in words of its own, as of an extra.
-    Expressions, nine tenths of a tree, hold no imports: a start need not walk them."""
+def _statements(node: ast.AST, is_left_out: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """Statements within a node, and whether a worker need not have what they import: under
+    `if TYPE_CHECKING:`, or where an ImportError is told in words of its own, as of an extra: that
+    it is then wherever the file imports it. Expressions, nine tenths of a tree, hold no imports: a
+    start need not walk them."""
     for block in _BLOCKS:
-        inside = why
-        if block == "body" and not why:
-            inside = _TYPED if _is_typing(node) else _TOLD if _may_fail(node) else ""
+        inside = is_left_out or (block == "body" and (_is_typing(node) or _may_fail(node)))
         for inner in getattr(node, block, ()):
             yield inner, inside
             yield from _statements(inner, inside)

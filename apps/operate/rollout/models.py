@@ -11,12 +11,18 @@ from apps.operate.domains import MAKE
 from apps.operate.rollout import changing
 from apps.operate.rollout.changing import Who
 from stormwatch.adapters.versions import with_version
+from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud import domain as fraud
+from stormwatch.domains.maintenance import Maintenance
+from stormwatch.domains.maintenance import domain as maintenance
 from stormwatch.errors import ModelError, SettingsError
 from stormwatch.models import NONE, Card, card_of
 from stormwatch.ports import Registry
 from stormwatch.rollout.changes import MODEL, Change, Entry, field_of
 from stormwatch.rollout.folder import pack
 from stormwatch.settings import Settings
+
+SHIPPED = {Fraud.name: fraud.SHIPPED, Maintenance.name: maintenance.SHIPPED}
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -62,15 +68,16 @@ def checked(settings: Settings, registry: Registry, domain: str, folder: Path) -
     card = card_of(folder)
     if card.version == NONE:
         raise ModelError(f"{folder} is no model. Name the folder of one.")
-    if getattr(card, "window", 1) > 1:
-        raise ModelError(
-            f"{folder} looks at several records of an entity, which its state has to keep from the "
-            f"start on: set {domain}.model and restart the topology."
-        )
     made = MAKE[domain](_with(settings, domain, str(folder)))
     if made.model_version != card.version:
         raise ModelError(f"{folder} cannot be used: it is {made.model_version} when loaded.")
     there = current_card(settings, registry, domain)
+    if card.window != there.window:
+        raise ModelError(
+            f"{folder} looks at {card.window} records of an entity, {there.version}, which is in "
+            f"force, at {there.window}: states keep so many from the start on. Set {domain}.model "
+            "and restart the topology."
+        )
     if card.conditions != there.conditions:
         raise ModelError(
             f"{folder} knows other working conditions than {there.version}, which is in force: "
@@ -85,11 +92,7 @@ def current_card(settings: Settings, registry: Registry, domain: str) -> Card:
     if change is not None and change.live is not None:
         settings = with_version(settings, domain, MODEL, change.live, registry)
     value = str(getattr(settings, field_of(domain, MODEL)))
-    made: Any = MAKE[domain](settings)
-    if value:
-        return card_of(Path(value))
-    found: Card = made.model.card
-    return found
+    return card_of(Path(value) if value else SHIPPED[domain])
 
 
 def promote(

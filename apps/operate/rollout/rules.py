@@ -9,7 +9,7 @@ from apps.operate.rollout import changing
 from apps.operate.rollout.changing import Who
 from stormwatch import named_texts
 from stormwatch.adapters.versions import fetched
-from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud import Fraud, own
 from stormwatch.domains.fraud import rules as fraud_rules
 from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.ports import Registry
@@ -44,9 +44,9 @@ def current(settings: Settings, registry: Registry) -> Current:
     return Current(revision, text_of(Path(value) if value else fraud_rules.SHIPPED), change)
 
 
-def read(text: str, where: str) -> RuleSet:
+def read(settings: Settings, text: str, where: str) -> RuleSet:
     """Raises SettingsError, with `where`, line and what is allowed."""
-    return fraud_rules.of_text(text, where, Fraud.feature_names)
+    return fraud_rules.of_text(text, where, own.feature_names(settings))
 
 
 def pulled(now: Current) -> str:
@@ -63,13 +63,13 @@ def push(
     `onto`: the revision that they were made of; None: what the text's first line says, or else the
     newest. Lists and snoozes that commands changed go along. Raises SettingsError, Conflict.
     """
-    read(text, where)
+    read(settings, text, where)
     now = current(settings, registry)
     if onto is None:
         onto = _pulled_of(text)
     text = _with_runtime(_bare(text), now.text)
     base = _entries_of(now, onto, registry)
-    entry = kept(registry, text, state, share)
+    entry = kept(settings, registry, text, state, share)
     return changing.change(
         registry, DOMAIN, RULES, who, "push", _placed(base, entry),
         onto=now.revision if onto is None else onto,
@@ -77,9 +77,11 @@ def push(
     )  # fmt: skip
 
 
-def kept(registry: Registry, text: str, state: str = "live", share: float = 0.0) -> Entry:
+def kept(
+    settings: Settings, registry: Registry, text: str, state: str = "live", share: float = 0.0
+) -> Entry:
     """The rules, checked and kept as an artefact; in force once a change names them."""
-    version = read(text, "the rules").version
+    version = read(settings, text, "the rules").version
     return Entry(version, registry.keep_artefact(text.encode()), state, share)  # type: ignore[arg-type]
 
 
@@ -124,9 +126,10 @@ def snooze(
     )  # fmt: skip
 
 
-def difference(before: str, after: str) -> str:
+def difference(settings: Settings, before: str, after: str) -> str:
     """What one rules file has otherwise than another, in words."""
-    old, new = read(before, "the rules before"), read(after, "the rules")
+    old = read(settings, before, "the rules before")
+    new = read(settings, after, "the rules")
     was = {rule.id: rule for rule in old.rules}
     now = {rule.id: rule for rule in new.rules}
 
@@ -164,7 +167,7 @@ def _edited(
             "The rules in force are JSON of before, which has no lists. Push them as TOML first: "
             "docs/rules.md."
         )
-    entry = kept(registry, edit(now.text))
+    entry = kept(settings, registry, edit(now.text))
     base = _entries_of(now, now.revision, registry)
     return changing.change(
         registry, DOMAIN, RULES, who, act, _placed(base, entry), onto=now.revision
@@ -221,7 +224,7 @@ def _described(registry: Registry, settings: Settings, onto: int | None, newer: 
             else current(settings, _Empty()).text
         )  # fmt: skip
         after = fetched(registry, newer.live).decode() if newer.live else before
-        return f"It {difference(before, after)}. "
+        return f"It {difference(settings, before, after)}. "
     except StormwatchError:
         return ""
 

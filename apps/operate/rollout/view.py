@@ -67,7 +67,7 @@ def view(settings: Settings, store: Store, domain: str, now: int) -> InForce:
     found = None
     if RULES in kinds:
         current = rules.current(settings, store)
-        read, change = rules.read(current.text, "the rules in force"), current.change
+        read, change = rules.read(settings, current.text, "the rules in force"), current.change
         found = RulesNow(
             current.revision, read.version, change.author if change else "",
             change.at if change else 0, change.reason if change else "",

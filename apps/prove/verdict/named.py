@@ -25,6 +25,12 @@ class Named:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._domain, name)
 
+    @property
+    def settle(self) -> Any:
+        """The last word, of versions that have caps, too."""
+        own = getattr(self._domain, "settle", None)
+        return own or getattr(self._domain, "settle_capped", None)
+
     def by_rules(self) -> "Named":
         """The same without a model."""
         return Named(self._domain, self._find, self._resolve, alone=True)

@@ -71,6 +71,13 @@ class Rolled:
         return None
 
     @property
+    def settle(self) -> Any:
+        """The last word of whichever version has one: a verdict says itself what it needs of it."""
+        every = (getattr(judge, "settle", None)
+                 for judge in (self._judge, *(arm.judge for arm in self._arms)))  # fmt: skip
+        return next((each for each in every if each is not None), None)
+
+    @property
     def other_versions(self) -> frozenset[tuple[str, str, str]]:
         """Of the live one's, and of what is on trial."""
         found = frozenset(getattr(self._judge, "other_versions", ()))

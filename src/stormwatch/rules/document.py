@@ -72,6 +72,10 @@ class RuleText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Who answers for it."""
     state: State = "live"
     """live: acted on. shadow: noted in the decision, not acted on. off: not looked at."""
+    cap_1h: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """Acted on so often in an hour for one entity, at most; above it is noted alone."""
+    cap_1d: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """The same in a day (UTC)."""
     example: list[Example] = []
 
 
@@ -119,6 +123,8 @@ class Rule(NamedTuple):
     owner: str
     state: State
     examples: tuple[Example, ...]
+    cap_1h: int = 0  # 0: none
+    cap_1d: int = 0
 
 
 class RuleSet(NamedTuple):
@@ -209,9 +215,10 @@ def made(
 
 
 def _told(rule: Rule) -> tuple[Any, ...]:
+    caps = (rule.cap_1h, rule.cap_1d)
     return (
         rule.id, rule.predicate.text, rule.reason, rule.weight, rule.outcome, rule.severity,
-        rule.state,
+        rule.state, *(caps if any(caps) else ()),
     )  # fmt: skip
 
 
@@ -230,7 +237,7 @@ def checked(
             raise RuleError(f"example[{at}]", why)
     return Rule(
         one.id, predicate, one.reason, one.weight, one.outcome or "", one.severity, one.owner,
-        one.state, tuple(one.example),
+        one.state, tuple(one.example), one.cap_1h or 0, one.cap_1d or 0,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ It is written whole below a line of its own, so that what a person wrote above s
 """
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -25,8 +26,16 @@ def file_of(text: str, where: str) -> File:
 
 def with_runtime(text: str, runtime: Runtime) -> str:
     """The file with this in the place of what was below."""
-    above = text.partition(MARK)[0].rstrip("\n")
+    above = _above(text)
     return f"{above}\n\n{MARK}\n{_written(runtime)}" if _written(runtime) else f"{above}\n"
+
+
+def _above(text: str) -> str:
+    """What a person wrote, also where that was put below what commands wrote."""
+    above, _, below = text.partition(MARK)
+    parts = re.split(r"(?m)^(?=[ \t]*\[)", below)
+    own = [part for part in parts[1:] if not re.match(r"[ \t]*\[+[ \t]*runtime\b", part)]
+    return "\n\n".join(part.strip("\n") for part in (above, *own))
 
 
 def carried(text: str, before: str) -> str:

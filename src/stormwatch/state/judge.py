@@ -40,6 +40,15 @@ LEARNED = "learned"
 """The outcome of an event that a state learned and nobody judged: history from before the start."""
 
 
+class Capped(NamedTuple):
+    """Rules that fire and have a cap: whether they are above it is known once it is an event's turn
+    (`Settles`)."""
+
+    rules: tuple[Any, ...]
+    again: "Callable[[frozenset[str]], Verdict]"
+    """The verdict where the rules of these ids are noted alone."""
+
+
 Why = Callable[[], tuple[tuple[Reason, ...], tuple[Explanation, ...]]]
 """Makes what is told of an alert besides: the reasons that go first, and the explanations. Two that
 make the same are equal."""
@@ -63,6 +72,7 @@ class Verdict(NamedTuple):
     """Within which what the score estimates lies in nine of ten cases."""
     shadow: tuple[Shadow, ...] = ()
     """What versions in the state shadow say (`stormwatch.rollout.arms`)."""
+    capped: Capped | None = None
     explanations: tuple[Explanation, ...] = ()
     """Of an alert: how its scores came about."""
     rates: str = ""

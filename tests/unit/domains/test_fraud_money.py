@@ -290,7 +290,9 @@ def test_night_is_the_record_s_own_night(clock: str, fires: bool, offset: str) -
     assert ("large_at_night" in told) is fires
     if fires:
         zone = "UTC" if offset == "Z" else f"UTC{offset}"
-        assert f"230.00 USD at {int(clock[:2])} h ({zone}), 3.1 times" in told["large_at_night"]
+        assert (
+            f"230.00 USD at night ({int(clock[:2])} h {zone}), 3.1 times" in told["large_at_night"]
+        )
     hour = FEATURE_NAMES.index("hour")
     assert row[hour] == int(clock[:2])
     assert row[hour + 1] == (at.weekday() >= 5)

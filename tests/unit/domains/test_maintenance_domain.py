@@ -272,12 +272,12 @@ def test_an_alert_says_until_when_a_service_may_wait_and_what_waiting_costs():
     assert told.code == "waiting"
     assert told.weight == pytest.approx(0.26, abs=0.01)  # 6.45 cycles before the middle, sigma 10
     assert told.text == (
-        "the risk of a failure at any moment is more than 5 %; to wait 10 cycles has a risk of "
-        "26 % and costs 40,758 EUR on the average, a service now 20,000"
+        "it may fail at any moment; to wait 10 cycles more is a failure in 26 of 100 cases and "
+        "costs 40,758 EUR on average, a service now 20,000"
     )
     assert advice(40.0, (31.0, 50.0), Costs()).text == (
-        "the risk of a failure within 31 cycles is 5 % at most; to wait 10 cycles has a risk of "
-        "0 % and costs 1 planned services on the average, a service now 1"
+        "within 31 cycles it fails in at most 5 of 100 cases; to wait 10 cycles more is a failure "
+        "in 0 of 100 cases and costs 1 planned services on average, a service now 1"
     )
     assert risk(16.45, 16.45, (0.0, 30.0)) == 0.5
     assert risk(30.0, 16.45, (0.0, 30.0)) == pytest.approx(0.95, abs=1e-3)

@@ -15,7 +15,7 @@ export async function now(root, page) {
   const quality = h("div");
   put(
     root,
-    tip(),
+    h("h1", {}, "Now"), tip(),
     h("section", {}, streams, alarms),
     h("section", {}, h("h2", {}, "Newest alerts"), newest),
     h("section", {}, h("h2", {}, "How records flow"), wiring),

@@ -19,7 +19,7 @@ export async function operations(root, page) {
     const trouble = page.parts.trouble;
     put(health,
       trouble?.said ? h("p", { class: "notice broken" }, `Since ${new Date(trouble.since).toLocaleTimeString()}: ${trouble.said}`) : null,
-      figures.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "domain"), ["in", "decided", "waiting", "to a decision", "p99", "by rules alone"].map((t) => h("th", { class: "number" }, t)), h("th", {}, ""))),
+      figures.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "domain"), ["in", "decided", "waiting", "to a decision", "p99", "by rules alone"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "state"))),
         h("tbody", {}, figures.map((f) => h("tr", {}, h("td", {}, f.domain), h("td", { class: "number" }, rate(f.incoming)), h("td", { class: "number" }, rate(f.outgoing)),
           h("td", { class: "number" }, count(f.waiting)), h("td", { class: "number" }, ms(f.latency.p50)), h("td", { class: "number" }, ms(f.latency.p99)), h("td", { class: "number" }, count(f.degraded)),
           h("td", {}, where(f))))))

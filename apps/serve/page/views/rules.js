@@ -58,7 +58,7 @@ function inForce(told) {
 
 function rulesTable(all) {
   const sorted = [...all].sort((a, b) => b.hits + b.shadow_hits - a.hits - a.shadow_hits);
-  return h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "rule"), h("th", {}, "state"), ["hits", "in shadow", "snoozed or capped"].map((t) => h("th", { class: "number" }, t)), h("th", {}, ""), h("th", { class: "wide" }, "condition"), h("th", { class: "wide" }, "owner"))),
+  return h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "rule"), h("th", {}, "state"), ["hits", "in shadow", "snoozed or capped"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "activity"), h("th", { class: "wide" }, "condition"), h("th", { class: "wide" }, "owner"))),
     h("tbody", {}, sorted.map((r) => h("tr", {}, h("td", {}, h("code", {}, r.id)), h("td", {}, r.state, h("span", { class: "quiet" }, ` ${r.severity}`)),
       [r.hits, r.shadow_hits, r.snoozed_hits].map((n) => h("td", { class: "number" }, count(n))),
       h("td", { class: "quiet short" }, r.state === "off" ? "" : r.hits + r.shadow_hits ? "" : "silent"), h("td", { class: "wide" }, h("code", {}, r.when)), h("td", { class: "wide quiet" }, r.owner)))));

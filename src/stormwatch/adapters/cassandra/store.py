@@ -15,6 +15,7 @@ from cassandra.query import UNSET_VALUE
 from stormwatch.adapters.cassandra import rows as wire
 from stormwatch.adapters.cassandra.archive import CassandraArchive
 from stormwatch.adapters.cassandra.cursors import CassandraCursors
+from stormwatch.adapters.cassandra.erase import CassandraErase
 from stormwatch.adapters.cassandra.locks import next_term
 from stormwatch.adapters.cassandra.logs import CassandraLogs
 from stormwatch.adapters.cassandra.migrations import apply, status
@@ -54,7 +55,12 @@ def connect(settings: Settings) -> "CassandraStore":
 
 
 class CassandraStore(
-    CassandraRegistry, CassandraCursors, CassandraLogs, CassandraArchive, CassandraPeople
+    CassandraRegistry,
+    CassandraCursors,
+    CassandraLogs,
+    CassandraArchive,
+    CassandraErase,
+    CassandraPeople,
 ):
     """The port `Archive`; made by `connect`."""
 

@@ -4,7 +4,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from stormwatch.archive import AlertPlace, LetterAct, StoredDecision
+from stormwatch.archive import AlertPlace, Erased, LetterAct, StoredDecision
+from stormwatch.people import AlertKey
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionKey, DecisionRow, StateRow, day_of
 from stormwatch.state.alerts import standing
@@ -95,6 +96,37 @@ class MemoryArchive:
             entity: sorted(rows, key=lambda row: (row.time, row.id), reverse=True)[:each]
             for entity, rows in found.items() if rows
         }  # fmt: skip
+
+    def erase_state(self, domain: str, stripe: int, entity: str) -> bool:
+        """See the port."""
+        self._fail("erase_state")
+        return self._gone("states", (domain, stripe, entity))
+
+    def erase_decisions(self, domain: str, rows: Sequence[Erased]) -> int:
+        """See the port."""
+        self._fail("erase_decisions")
+        erased = 0
+        for r in rows:
+            self._gone("alerts", (domain, r.topic, r.partition, r.timestamp, r.entity, r.id))
+            self._erase_work(domain, AlertKey(r.entity, r.time, r.id))
+            for key in list(self.tables.get("decisions", {})):
+                if (key[0], *key[3:]) == (domain, r.entity, r.time, r.id):
+                    erased += self._gone("decisions", key)
+        return erased
+
+    def erase_asides(self, domain: str, rows: Sequence[StoredAside]) -> int:
+        """See the port."""
+        self._fail("erase_asides")
+        return sum(
+            self._gone("dead_letters", (domain, *one[:3], one.row.state, one.row.offset))
+            for one in rows
+        )
+
+    def _gone(self, table: str, key: tuple[Any, ...]) -> bool:
+        return self.tables.get(table, {}).pop(key, None) is not None
+
+    @abstractmethod
+    def _erase_work(self, domain: str, key: AlertKey) -> None: ...
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""

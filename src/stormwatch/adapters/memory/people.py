@@ -43,6 +43,9 @@ class MemoryPeople:
             self._works[domain, key] = msgspec.json.encode(work)
             return True
 
+    def _erase_work(self, domain: str, key: AlertKey) -> None:
+        self._works.pop((domain, key), None)
+
     def write_audit(self, row: Audit) -> None:
         """See the port."""
         self._fail("write_audit")

@@ -52,7 +52,7 @@ class Fault:
     method: str = ""
 
 
-class MemoryStore(MemoryArchive, MemoryCursors, MemoryPeople, MemoryRegistry):
+class MemoryStore(MemoryPeople, MemoryArchive, MemoryCursors, MemoryRegistry):
     """The port `Archive`. One thread may write while others read.
 
     `down` makes every call fail; `faults` fail one call each, in order.

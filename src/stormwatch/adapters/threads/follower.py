@@ -131,9 +131,17 @@ class Follower(Generic[T]):
         """Raises InfrastructureError, to be tried again, and what `make` raises."""
         found = {kind: self._ports.registry().changes(self.name, kind, TRIED_BACK)
                  for kind in self._kinds}  # fmt: skip
-        usable = {kind: self._usable(kind, changes) for kind, changes in found.items()}
-        changes = {kind: change for kind, change in usable.items() if change is not None}
-        judge = self._rolled(changes, None)
+        changes = {kind: some[0] for kind, some in found.items() if some}
+        try:
+            judge = self._rolled(changes, None)
+        except InfrastructureError:
+            raise
+        except Exception:  # one of them cannot be used: which, and what can be, is looked for
+            if not changes:
+                raise
+            usable = {kind: self._usable(kind, some) for kind, some in found.items()}
+            changes = {kind: change for kind, change in usable.items() if change is not None}
+            judge = self._rolled(changes, None)
         self._put(judge, changes)
         self._known |= {kind: some[0].revision for kind, some in found.items() if some}
         if self._kinds:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from stormwatch.domains.fraud import capping, labels, sequence, terminals
 from stormwatch.domains.fraud import features as measured
-from stormwatch.domains.fraud import labels, sequence, terminals
 from stormwatch.domains.fraud.details import Carry, takes_back
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import (
@@ -135,10 +135,10 @@ class Fraud:
         SettingsError."""
         from stormwatch.domains.fraud import rules
 
-        chosen, model = rules.chosen(settings, FEATURE_NAMES), self.model
+        chosen, model = rules.chosen(settings, self.feature_names), self.model
         other = type(self)(
             self._folder, rule_set=chosen, future_skew_ms=self._future_skew_ms,
-            retry_ms=self._retry_ms, supply=lambda load: model,
+            retry_ms=self._retry_ms, rates=self.rates, own=self._own, supply=lambda load: model,
         )  # fmt: skip
         other._scorer  # noqa: B018
         return other
@@ -211,6 +211,15 @@ class Fraud:
         from stormwatch.domains.fraud.scoring import Scorer
 
         return Scorer(self.model, self._rules, self.rates, self._features)
+
+    settle_capped = staticmethod(capping.settle)
+    """For who decides by rules that may have caps, whether or not these have."""
+
+    @property
+    def settle(self) -> Any:
+        """The last word where rules have caps; else None, and nobody is asked."""
+        capped = any(rule.cap_1h or rule.cap_1d for rule in self._rules.rules)
+        return self.settle_capped if capped else None
 
     def parse(self, value: bytes, timestamp: int) -> Transaction | Rejection:
         """See `stormwatch.domains.fraud.parse`."""

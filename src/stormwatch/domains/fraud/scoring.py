@@ -1,6 +1,6 @@
 """Model and rules over a batch: from feature rows to verdicts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf, nan
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from stormwatch.models.contributions import Parts, parts_of
 from stormwatch.models.distribution import Distribution
 from stormwatch.reasons.explain import sentences
 from stormwatch.records import (
+    CAPPED,
     NO_RATE,
     OUT_OF_DISTRIBUTION,
     RETRY,
@@ -32,7 +33,7 @@ from stormwatch.records import (
 )
 from stormwatch.rules.combined import combined
 from stormwatch.rules.document import Rule, RuleSet
-from stormwatch.state.judge import UNSCORED, Verdict
+from stormwatch.state.judge import UNSCORED, Capped, Verdict
 
 _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
 _UNSCORED = Verdict("approve", UNSCORED, (), degraded=True)
@@ -104,8 +105,47 @@ class Scorer:
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
         rows = np.array(features, dtype=np.float64)
+        found = scores(self._model, rows[:, : self._width] if sequences is None else sequences)
+        verdicts, fired = self._judged(events, features, carries, found, frozenset())
+        capped = [(rule, hits) for rule, hits in fired if rule.cap_1h or rule.cap_1d]
+        for row in {row for rule, hits in capped for row in np.flatnonzero(hits).tolist()}:
+            rules = tuple(rule for rule, hits in capped if hits[row] and rule.state == "live")
+            if rules:
+                verdicts[row] = verdicts[row]._replace(
+                    capped=Capped(rules, self._again(events, features, carries, found, row))
+                )
+        return verdicts
+
+    def _again(
+        self,
+        events: Sequence[Transaction],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Carry],
+        found: Sequence[float],
+        row: int,
+    ) -> Callable[[frozenset[str]], Verdict]:
+        """The verdict of one row where some rules are above their cap; the model is not asked."""
+        own = slice(row, row + 1)
+
+        def again(above: frozenset[str]) -> Verdict:
+            some = events[own], features[own], carries[own], found[own]
+            ((verdict,), _) = self._judged(*some, above)
+            return verdict
+
+        return again
+
+    def _judged(
+        self,
+        events: Sequence[Transaction],
+        features: Sequence[tuple[float, ...]],
+        carries: Sequence[Carry],
+        scored: Sequence[float],
+        above: frozenset[str],
+    ) -> "tuple[list[Verdict], list[tuple[Rule, NDArray[np.bool_]]]]":
+        """Verdicts and what fires, given the model's scores; rules `above` their cap do not."""
+        rows = np.array(features, dtype=np.float64)
+        found = list(scored)
         seen = rows[:, : self._width]
-        found = scores(self._model, seen if sequences is None else sequences)
         limits = Thresholds.of(self._model.card)._replace(
             rates=self._rates, features=self._features
         )
@@ -119,7 +159,7 @@ class Scorer:
         fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         for at in back:
             found[at], outside[at] = UNSCORED, False
-        fired, snoozed = self._awake(events, fired)
+        fired, quiet = self._awake(events, fired, above)
         ruled = combined(self._rules, fired, len(rows))
         by_model = np.where(outside, UNSCORED, found)
         suspect = ((by_model >= limits.review) & ~ruled.approve) | ruled.review
@@ -146,9 +186,10 @@ class Scorer:
             for row in np.flatnonzero(hits).tolist() if rule.state == "shadow" else ():
                 made = Found(events[row], features[row], carries[row], UNSCORED, limits)
                 verdicts[row] = _in_shadow(verdicts[row], made.reasons([rule]))
-        for rule, row in snoozed:
+        for rule, row in quiet:
             made = Found(events[row], features[row], carries[row], UNSCORED, limits)
-            verdicts[row] = _in_shadow(verdicts[row], made.reasons([rule]), "snoozed", SNOOZED)
+            why = ("capped", CAPPED) if rule.id in above else ("snoozed", SNOOZED)
+            verdicts[row] = _in_shadow(verdicts[row], made.reasons([rule]), *why)
         for row in np.flatnonzero(outside).tolist():
             assert trained_on
             made = Found(events[row], features[row], carries[row], found[row], limits)
@@ -156,32 +197,36 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
-        return [
+        verdicts = [
             verdict if {event.currency, _currency(carry)} <= self._rates.common
             else _by_rate(verdict, event, self._rates)
             for verdict, event, carry in zip(verdicts, events, carries, strict=True)
         ]  # fmt: skip
+        return verdicts, fired
 
     def _awake(
-        self, events: Sequence[Transaction], fired: list[tuple[Rule, NDArray[np.bool_]]]
+        self,
+        events: Sequence[Transaction],
+        fired: list[tuple[Rule, NDArray[np.bool_]]],
+        above: frozenset[str],
     ) -> tuple[list[tuple[Rule, NDArray[np.bool_]]], list[tuple[Rule, int]]]:
-        """What fires but for the rules that are snoozed for the customer at the event's time; and
-        those, by row."""
+        """What fires but for the rules that are snoozed for the customer at the event's time, or
+        above their cap; and those, by row."""
         snoozes = self._rules.snoozes
-        if not snoozes:
+        if not snoozes and not above:
             return fired, []
-        awake, snoozed = [], []
+        awake, asleep = [], []
         for rule, hits in fired:
             until = snoozes.get(rule.id, {})
             quiet = [
-                row for row in (np.flatnonzero(hits).tolist() if until else ())
-                if events[row].time < until.get(events[row].entity, 0)
+                row for row in (np.flatnonzero(hits).tolist() if until or rule.id in above else ())
+                if rule.id in above or events[row].time < until.get(events[row].entity, 0)
             ]  # fmt: skip
             kept = hits.copy() if quiet else hits
             kept[quiet] = False
-            snoozed += [(rule, row) for row in quiet]
+            asleep += [(rule, row) for row in quiet]
             awake.append((rule, kept))
-        return awake, snoozed
+        return awake, asleep
 
 
 def _in_shadow(

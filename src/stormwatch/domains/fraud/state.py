@@ -24,6 +24,7 @@ from stormwatch.domains.fraud.event import Place, Transaction
 from stormwatch.domains.fraud.habits import Habits
 from stormwatch.domains.fraud.rates import Rates, shipped
 from stormwatch.features import Feature, names
+from stormwatch.rules.caps import Hits
 
 TEN_MINUTES, HOUR = 600_000, 3_600_000  # ms
 LONG_AGO = 30 * 86_400
@@ -88,7 +89,8 @@ class Own(msgspec.Struct, array_like=True):
 
 class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     """Rings of buckets; bucket b stands at b modulo the ring's length. At most 0.6 KB encoded, and
-    0.4 KB more where payments have details; `habits` and `own` come on top."""
+    0.4 KB more where payments have details; `habits` and `own` come on top, and 0.3 KB where rules
+    with a cap fired."""
 
     seen: int
     newest: int  # greatest event time, ms; means nothing while `seen` is 0
@@ -105,7 +107,9 @@ class CustomerState(msgspec.Struct, array_like=True, omit_defaults=True):
     rows: bytes | None = None
     """The last rows, for a model of sequences (`models.window`), 200 bytes each; None where none is
     in use."""
-    TRIMMED: ClassVar[int] = 3
+    capped: list[Hits] | None = None
+    """Of rules with a cap that fired."""
+    TRIMMED: ClassVar[int] = 4
     """So many last fields are left out where they are None: see `EnvelopeCodec.encode`."""
 
 

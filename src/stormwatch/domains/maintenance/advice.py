@@ -33,12 +33,14 @@ def advice(life: float, interval: tuple[float, float], costs: Costs) -> Reason:
     wait = costs.wait_cycles
     fails = risk(wait, life, interval)
     cost = fails * costs.failure + (1.0 - fails) * costs.service
-    within = f"within {interval[0]:.0f} cycles" if interval[0] >= 1 else "at any moment"
-    much = "5 % at most" if interval[0] >= 1 else "more than 5 %"
+    calm = (
+        f"within {interval[0]:.0f} cycles it fails in at most 5 of 100 cases"
+        if interval[0] >= 1
+        else "it may fail at any moment"
+    )
     text = (
-        f"the risk of a failure {within} is {much}; to wait {wait} cycles has a risk of "
-        f"{100 * fails:.0f} % and costs {_amount(cost)} {costs.unit} on the average, a service now "
-        f"{_amount(costs.service)}"
+        f"{calm}; to wait {wait} cycles more is a failure in {100 * fails:.0f} of 100 cases and "
+        f"costs {_amount(cost)} {costs.unit} on average, a service now {_amount(costs.service)}"
     )
     return Reason("waiting", text, round(fails, 6))
 

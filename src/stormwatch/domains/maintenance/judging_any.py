@@ -50,9 +50,11 @@ def judge_any(carry: Carry) -> Verdict:
         outcome = "watch"
     else:
         outcome = "healthy" if findings.judged else "learning"
-    reasons = [*(_odd(kind, each) for each in odd[:MOST_TOLD]),
-               *(_far_off(kind, each) for each in _of(findings, *FAR_OFF)),
-               *(_broken(kind, each) for each in broken[:MOST_TOLD]), *gap]  # fmt: skip
+    off = [*(_odd(kind, each) for each in odd[:MOST_TOLD]),
+           *(_far_off(kind, each) for each in _of(findings, *FAR_OFF))]  # fmt: skip
+    unwell = [_broken(kind, each) for each in broken[:MOST_TOLD]]
+    # What is to be done about comes first: the sensor, where that is what is wrong.
+    reasons = [*(unwell + off if outcome == "sensor_fault" else off + unwell), *gap]
     if young := _of(findings, "learning"):
         reasons.append(_young(young))
     elif not findings.judged and not broken:
@@ -106,11 +108,14 @@ def with_life(verdict: Verdict, carry: Carry, alerts: frozenset[str]) -> Verdict
 
 def _skew(seconds: float) -> Iterator[Reason]:
     side = "ahead" if seconds > 0 else "behind"
+    far = abs(seconds)
+    much = f"{far:,.0f} s" if far < 600 else f"{far / 60:,.0f} min" if far < 36_000 else ""
+    much = much or f"{far / 3600:,.0f} h"
     if seconds:
         yield Reason(
             "clock_skew",
-            f"clock skew: the unit's clock is {abs(seconds):,.0f} s {side} of the times of its "
-            "readings before; what goes by time cannot be believed",
+            f"clock skew: the unit's clock is {much} {side} of the times of its readings before; "
+            "what goes by time cannot be believed",
             seconds,
         )
 
@@ -149,13 +154,18 @@ def _measured(kind: Equipment, name: str, value: float) -> str:
     return f"{value:.6g} {unit}".rstrip()
 
 
+def _usual(each: Finding) -> str:
+    """Between which values a sensor is in 19 of 20 readings."""
+    return f"{each.centre - 2 * each.sigma:.4g} to {each.centre + 2 * each.sigma:.4g}"
+
+
 def _odd(kind: Equipment, each: Finding) -> Reason:
     apart = abs(each.value - each.centre) / each.sigma
     side = "above" if each.value > each.centre else "below"
     return Reason(
         f"anomaly_{each.name}",
         f"{_called(kind, each.name)} is {_measured(kind, each.name, each.value)}, {apart:.1f} "
-        f"sigmas {side} its normal of {each.centre:.6g} (sigma {each.sigma:.3g})",
+        f"standard deviations {side} its normal of {each.centre:.5g} ({_usual(each)} as a rule)",
         round(each.score, 6),
     )
 
@@ -185,7 +195,7 @@ def _broken(kind: Equipment, each: Finding) -> Reason:
     elif each.kind == "sentinel":
         text = (
             f"{called} reads {each.value:g}, which is what a logger sends in place of a "
-            f"measurement; its normal is {each.centre:.6g} (sigma {each.sigma:.3g})"
+            f"measurement; its normal is {each.centre:.5g} ({_usual(each)} as a rule)"
         )
     else:
         low, high = kind.sensors[each.name].plausible
@@ -198,7 +208,8 @@ def _unwell(kind: Equipment, each: Finding) -> str:
     called, value = _called(kind, each.name), _measured(kind, each.name, each.value)
     normal, since = f"{each.centre:.6g}", f"for {each.known} readings"
     if each.kind == "dropout" and not each.sigma:
-        return f"dropout: {called or 'a sensor that was always there'} is absent {since}"
+        there = f", and only {each.about} there" if each.about and not called else ""
+        return f"dropout: {called or 'a sensor that was always there'} is absent {since}{there}"
     said = {
         "dropout": f"dropout: {called} reads 0 again and again; its normal is {normal}",
         "drift": f"drift: {called} alone goes away from its normal of {normal}, now {value}; the "

@@ -146,6 +146,7 @@ class Measuring:
         """Count the sensors that are known and not in the reading; tell those that were in it
         nearly always. `names`: of the sensors that the type names, by digest."""
         here = {column.digest for column in plan if column is not None}
+        there = ", ".join(sorted(column.name for column in plan if column is not None)[:5])
         rows = self._known.rows
         for at in range(0, len(rows), SIZE):
             row = _unpack(rows, at)
@@ -157,7 +158,9 @@ class Measuring:
             self.learned = True
             if count >= _SURE and (gone + 1.0) * share >= MISSED and gone <= LONGEST:
                 name = names.get(digest, "")
-                self.found.append(Finding("dropout", name, row[5], row[6], known=int(gone)))
+                self.found.append(
+                    Finding("dropout", name, row[5], row[6], known=int(gone), about=there)
+                )
 
     def take(self, value: float, column: Column) -> None:
         """A measurement."""

@@ -10,6 +10,7 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES
+from stormwatch.domains.fraud.rates import shipped
 from stormwatch.domains.fraud.scoring import Scorer
 from stormwatch.errors import SettingsError
 from stormwatch.models import NoModel
@@ -50,7 +51,7 @@ def test_a_push_is_numbered_and_what_was_before_comes_back(store: MemoryStore) -
     assert rules.current(SETTINGS, store) == (0, shipped, None)
     first = rules.push(SETTINGS, store, MINE, "mine.toml", ANNA)
     assert (first.revision, first.author, first.reason, first.act) == (1, "anna", "nights", "push")
-    assert first.entries[0].version == rules.read(MINE, "").version
+    assert first.entries[0].version == rules.read(SETTINGS, MINE, "").version
     second = rules.push(SETTINGS, store, MINE.replace("100", "200"), "mine.toml", ANNA)
     third = rules.revert(SETTINGS, store, 1, BEN)
     assert (third.revision, third.entries) == (3, first.entries)
@@ -98,37 +99,53 @@ def test_what_commands_changed_goes_along_with_the_next_push(store: MemoryStore)
     assert text(store).startswith(MINE.replace("100", "200"))
     rules.change_list(SETTINGS, store, "stolen", BEN, remove=["c-17"])
     assert runtime.listed(text(store), "stolen") == odd[:2]
-    found = rules.read(text(store), "")
+    found = rules.read(SETTINGS, text(store), "")
     assert found.snoozes == {"stolen_card": {"c-17": int(NOW.timestamp() + 86_400) * 1000}}
     rules.snooze(SETTINGS, store, "stolen_card", "c-17", None, NOW, BEN)
-    assert not rules.read(text(store), "").snoozes
+    assert not rules.read(SETTINGS, text(store), "").snoozes
     with pytest.raises(SettingsError, match=r"no list 'lost'; there are: stolen"):
         rules.change_list(SETTINGS, store, "lost", BEN, add=["x"])
     with pytest.raises(SettingsError, match=r"'no_rule', and there is no such rule: stolen_card"):
         rules.snooze(SETTINGS, store, "no_rule", "c-17", NOW, NOW, BEN)
 
 
+def test_what_a_person_puts_below_what_commands_wrote_is_kept(store: MemoryStore) -> None:
+    rules.push(SETTINGS, store, MINE, "mine.toml", ANNA)
+    rules.snooze(SETTINGS, store, "stolen_card", "c-17", NOW, NOW, BEN)
+    more = '[[rule]]\nid = "large"\nwhen = "amount > 9"\nweight = 1.0\nreason = "{amount}"\n'
+    more += "[[rule.example]]\ngiven = { amount = 10 }\n"
+    mine = rules.pulled(rules.current(SETTINGS, store)) + more
+    rules.push(SETTINGS, store, mine, "mine.toml", ANNA)
+    rules.change_list(SETTINGS, store, "stolen", BEN, add=["c-18"])
+    found = rules.read(SETTINGS, text(store), "")
+    assert [(rule.id, len(rule.examples)) for rule in found.rules] == [
+        ("stolen_card", 1),
+        ("large", 1),
+    ]
+    assert found.snoozes and "c-18" in found.lists["stolen"]
+
+
 def test_old_snoozes_are_left_out_and_the_version_tells_of_those_there_are() -> None:
-    plain = rules.read(MINE, "").version
+    plain = rules.read(SETTINGS, MINE, "").version
     asleep = runtime.snoozed(MINE, "stolen_card", "c-17", NOW, NOW)
-    assert rules.read(asleep, "").version != plain
+    assert rules.read(SETTINGS, asleep, "").version != plain
     later = NOW + runtime.KEPT + timedelta(seconds=1)
     other = runtime.snoozed(asleep, "stolen_card", "c-18", later, later)
-    assert rules.read(other, "").snoozes["stolen_card"].keys() == {"c-18"}
-    assert rules.read(runtime.snoozed(other, "stolen_card", "c-18", None, later), "").version == (
-        plain
-    )
+    assert rules.read(SETTINGS, other, "").snoozes["stolen_card"].keys() == {"c-18"}
+    assert rules.read(
+        SETTINGS, runtime.snoozed(other, "stolen_card", "c-18", None, later), ""
+    ).version == (plain)
 
 
 @pytest.mark.parametrize(("seconds", "outcome"), [(-1, "approve"), (0, "decline"), (1, "decline")])
 def test_a_snoozed_rule_is_noted_and_not_acted_on_before_the_events_time(
     seconds: int, outcome: str
 ) -> None:
-    asleep = rules.read(runtime.snoozed(MINE, "stolen_card", "c-17", NOW, NOW), "")
+    asleep = rules.read(SETTINGS, runtime.snoozed(MINE, "stolen_card", "c-17", NOW, NOW), "")
     time = int(NOW.timestamp() + seconds) * 1000
     event = Transaction("p", "c-17", "t", time, 100, "EUR")
     row = tuple(100.0 if name == "amount" else 0.0 for name in FEATURE_NAMES)
-    (verdict,) = Scorer(NoModel(), asleep)([event], [row], ["EUR"])
+    (verdict,) = Scorer(NoModel(), asleep, shipped())([event], [row], ["EUR"])
     assert verdict.outcome == outcome
     code = "stolen_card" if outcome == "decline" else "snoozed:stolen_card"
     assert [reason.code for reason in verdict.reasons] == [code]

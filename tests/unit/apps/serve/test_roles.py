@@ -68,7 +68,7 @@ def test_what_is_open_to_all_holds_no_data_and_all_else_is_not(guarded: Guarded)
         assert guarded.api.get(path).status in expected, path
     assert not listed & (PUBLIC | OTHERS)
     nobody = MagicMock()
-    there = web.paths(routes(nobody, nobody, [], nobody, nobody, nobody), nobody, Entry(nobody))
+    there = web.paths(routes(nobody, nobody, [], nobody, nobody), nobody, Entry(nobody))
     assert {path.path for path in there} | files == listed | files | PUBLIC | OTHERS
     assert json.loads(guarded.api.get("/v1/session").body) == {
         "name": "", "role": "", "needed": True, "expires": 0,
