@@ -27,7 +27,7 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
     Raises UnusableSchema; PackageMissing without protobuf. What it makes raises Refused.
     """
     try:
-        from google.protobuf import message_factory
+        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
         from google.protobuf.message import DecodeError
     except ImportError as error:
         raise PackageMissing(
@@ -35,7 +35,7 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
             "`pip install -r requirements/protobuf.txt`, and add its line to virtualenvs/ for "
             "workers."
         ) from error
-    wanted = _descriptor(mapping)
+    wanted = _descriptor(mapping, descriptor_pb2, descriptor_pool, DecodeError)
     parse = message_factory.GetMessageClass(wanted).FromString
     is_framed = mapping.schema.framing != "none"
 
@@ -54,11 +54,13 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
     return decode
 
 
-def _descriptor(mapping: Mapping) -> Any:
-    """What the descriptor set says of the message. Raises UnusableSchema."""
-    from google.protobuf import descriptor_pb2, descriptor_pool
-    from google.protobuf.message import DecodeError
+def _descriptor(
+    mapping: Mapping, descriptor_pb2: Any, descriptor_pool: Any, undecodable: type[Exception]
+) -> Any:
+    """What the descriptor set says of the message, by protobuf's own modules.
 
+    Raises UnusableSchema.
+    """
     file, name = mapping.schema.file or "", mapping.schema.message
     if (text := mapping.schema_texts.get(file)) is None:
         raise UnusableSchema(f"names the file {file}, which did not come along: name the mapping "
@@ -68,7 +70,7 @@ def _descriptor(mapping: Mapping) -> Any:
         found = descriptor_pb2.FileDescriptorSet.FromString(b64decode(text, validate=True))
         for one in found.file:
             pool.Add(one)
-    except (DecodeError, TypeError, ValueError) as error:
+    except (undecodable, TypeError, ValueError) as error:
         why = f"names {file}, which is no descriptor set of protoc --include_imports: {error}"
         raise UnusableSchema(why) from error
     try:
