@@ -173,7 +173,7 @@ def test_what_is_erased_is_gone_and_what_is_written_later_stands(
     erased = [Erased(0, "gone", row.time, row.id, name, 0, row.timestamp) for row in rows[:3]]
     assert archive.erase_decisions(name, erased) == 3
     assert archive.erase_decisions(name, erased) == 0
-    assert archive.decisions_of(name, 0, "gone", 0, (NOW + 1, ""), 9) == rows[3:]
+    assert archive.decisions_of(name, 0, "gone", NOW - DAY, (NOW + 1, ""), 9) == rows[3:]
     assert archive.alerts(name, 9) == rows[3:]
     archive.write_states(name, [state(stamp=7)])
     assert archive.erase_state(name, 0, "entity-0")

@@ -1,0 +1,47 @@
+"""The images of the Dockerfile, built and run as docs/on-containers.md says."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILD = ["buildah", "--storage-driver", "overlay", "bud", "--isolation", "chroot", "--network",
+         "host", "--volume", "/etc/ssl/certs:/etc/ssl/certs:ro", "--format", "docker"]  # fmt: skip
+RUN = ["podman", "--storage-driver", "overlay", "--cgroup-manager", "cgroupfs", "--runtime", "runc",
+       "run", "--rm", "--ulimit", "nofile=8192:8192", "--ulimit", "nproc=4096:4096", "--network",
+       "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "all"]  # fmt: skip
+NEEDED = ("buildah", "podman", "runc", "mmdebstrap")
+MB = 1_000_000
+
+
+def call(*command: str, cwd: Path = ROOT) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, NEEDED)),
+    reason=f"images are built as root with {', '.join(NEEDED)} (Debian's packages)",
+)
+def test_both_images_are_built_and_decide_without_rights(tmp_path: Path) -> None:
+    base = "localhost/stormwatch-base:test"
+    packages = "--include=ca-certificates,python3,python3-venv"
+    call("mmdebstrap", "--variant=minbase", packages, "bookworm", str(tmp_path / "base.tar"))
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nADD base.tar /\n")
+    call(*BUILD, "-t", base, ".", cwd=tmp_path)
+    pip = ["--volume", "/etc/pip.conf:/etc/pip.conf:ro"] if Path("/etc/pip.conf").exists() else []
+    for target in ("worker", "operator"):
+        image = f"localhost/stormwatch-{target}:test"
+        chosen = ["--build-arg", f"BASE={base}", "--target", target, "-t", image]
+        call(*BUILD, "--layers", *pip, *chosen, ".")
+    assert "ready" in call(*RUN, "localhost/stormwatch-worker:test")
+    said = call(*RUN, "localhost/stormwatch-operator:test", "demo", "--seconds", "8")
+    assert "unaccounted 0" in said
+    inspect = ["podman", "--storage-driver", "overlay", "image", "inspect", "--format", "{{.Size}}"]
+    assert int(call(*inspect, "localhost/stormwatch-worker:test")) < 450 * MB
