@@ -45,9 +45,8 @@ def build(root: Path) -> Path:
     shutil.copy(root / "benchmarks" / "engine_sink.py", folder / "src" / "bolts")
     (folder / "src" / "bolts" / "engine.py").write_text(_BOLT)
     fraud = (root / "topologies" / "fraud.py").read_text()
-    wired = fraud.replace("FraudBolt, ", "").replace("FraudBolt", "EngineBolt")
-    imported = wired.replace(
-        "from streamparse", "from bolts.engine import EngineBolt\nfrom streamparse"
-    )
+    anchor = "from bolts.parse import"
+    assert fraud.count(anchor) == 1, "topologies/fraud.py has changed"
+    imported = fraud.replace(anchor, f"from bolts.engine import EngineBolt as FraudBolt\n{anchor}")
     (folder / "topologies" / "engine.py").write_text(imported)
     return folder

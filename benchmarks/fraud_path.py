@@ -25,6 +25,7 @@ from pathlib import Path
 from apps.data.generate.transactions import Transactions
 from apps.local import services
 from apps.local.run.prepare import ensure_tables, ensure_topics
+from apps.local.storm.sparse import CHECKED
 from benchmarks import engine_project
 from benchmarks.engine_sink import TOPIC as DECISIONS
 from stormwatch.adapters import connect
@@ -103,7 +104,8 @@ def topology(names: dict[str, str], options: argparse.Namespace) -> float:
     before = admin.watermarks(DECISIONS)
     child = subprocess.Popen(
         # The engine's folder has no record of running services: it is told where they are.
-        [sparse, "run", "-n", name], cwd=folder, env=os.environ | to_environ(settings),
+        [sparse, "run", "-n", name], cwd=folder,
+        env=os.environ | to_environ(settings) | {CHECKED: "yes"},
         stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
     done = 0

@@ -28,6 +28,7 @@ from typing import NamedTuple
 import psutil
 
 from apps.local import services
+from apps.local.storm.sparse import CHECKED
 from benchmarks import engine_project
 from benchmarks.contenders import tutorial
 from benchmarks.contenders.core import Taken, differing, reference
@@ -130,13 +131,15 @@ def python_of(contender: Contender) -> str:
 
 
 @contextmanager
-def started(contender: Contender, settings: Settings, topic: str, out: str) -> Iterator[list[int]]:
+def started(
+    contender: Contender, settings: Settings, topic: str, out: str
+) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Its processes, ended afterwards."""
     log = (ROOT / settings.run_dir / "logs" / "bench-peers.log").open("a")
     site = Path(psutil.__file__).parents[1]  # msgspec, numpy and the rest, behind its own packages
     path = f"{ROOT}:{ROOT / 'src'}:{site}"
     environ = os.environ | to_environ(settings) | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    environ["OPENBLAS_NUM_THREADS"] = "1"
+    environ |= {"OPENBLAS_NUM_THREADS": "1", CHECKED: "yes"}  # contenders are not linted
     sparse = str(Path(sys.executable).with_name("sparse"))
     folder = ROOT
     if contender.script == "tutorial":
@@ -158,7 +161,7 @@ def started(contender: Contender, settings: Settings, topic: str, out: str) -> I
         for command in commands
     ]  # fmt: skip
     try:
-        yield [child.pid for child in children]
+        yield children
     finally:
         for child in children:
             if child.poll() is None:
@@ -198,14 +201,15 @@ def once(
     before = admin.watermarks(out)
     low = sum(mark.high for mark in before.values())
     try:
-        with started(contender, settings, settings.topic_transactions, out) as pids:
-            meter, done, changed = Meter(pids), 0, time.monotonic()
+        with started(contender, settings, settings.topic_transactions, out) as children:
+            meter, done, changed = Meter([each.pid for each in children]), 0, time.monotonic()
             while done < records:
                 time.sleep(0.2)
                 now = sum(mark.high for mark in admin.watermarks(out).values()) - low
                 if now > done:
                     done, changed = now, time.monotonic()
-                if time.monotonic() - changed > QUIET_S:
+                ended = any(child.poll() is not None for child in children)
+                if ended or time.monotonic() - changed > QUIET_S:
                     return Run(0, 0, 0, f"stopped at {done:,} records; see bench-peers.log")
             time.sleep(0.5)
             meter.stop()
@@ -309,7 +313,8 @@ def main() -> None:
     print("\n".join(lines))
     about = (
         f"{options.records:,} records of {options.customers:,} customers, {options.runs} runs, "
-        f"{os.cpu_count()} cores; made by `./stormwatch bench peers`."
+        f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.0f} (with more than one a core "
+        "only the ratios mean something); made by `./stormwatch bench peers`."
     )
     options.out.mkdir(parents=True, exist_ok=True)
     text = "\n".join(("# Side by side", "", about, "", *lines, "", "![rates](peers.svg)", ""))

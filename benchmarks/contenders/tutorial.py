@@ -13,7 +13,7 @@ import itertools
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from streamparse import Bolt, Spout
 
-from benchmarks.contenders.core import Core, Taken
+from contender_core import Core, Taken
 
 SERVERS, TOPIC, OUT = {servers!r}, {topic!r}, {out!r}
 
@@ -74,7 +74,7 @@ _TOPOLOGY = '''"""One task of each, as a tutorial has it."""
 
 from streamparse import Grouping, Topology
 
-from tutorial import FraudBolt, KafkaSpout, ParseBolt, SinkBolt
+from tutorial_components import FraudBolt, KafkaSpout, ParseBolt, SinkBolt
 
 
 class Tutorial(Topology):
@@ -89,12 +89,14 @@ def build(root: Path, servers: str, topic: str, out: str) -> Path:
     """Make the project under the run directory; returns its folder."""
     folder = root / ".stormwatch" / "bench-tutorial"
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("src", "topologies", "virtualenvs"):
-        (folder / name).mkdir(parents=True)
+    shutil.copytree(root / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(__file__).with_name("core.py"), folder / "src" / "contender_core.py")
+    for name in ("topologies", "virtualenvs"):
+        (folder / name).mkdir()
     for name in ("project.clj", "config.json"):
         shutil.copy(root / name, folder / name)
     shutil.copy(root / "virtualenvs" / "fraud.txt", folder / "virtualenvs" / "tutorial.txt")
     made = _COMPONENTS.format(servers=servers, topic=topic, out=out)
-    (folder / "src" / "tutorial.py").write_text(made)
+    (folder / "src" / "tutorial_components.py").write_text(made)
     (folder / "topologies" / "tutorial.py").write_text(_TOPOLOGY)
     return folder

@@ -50,12 +50,26 @@ class Parts(NamedTuple):
         )
 
 
-def parts_of(model: Any, row: Sequence[float]) -> Parts | None:
-    """Of one row of a `models.Model`; None where the model has no score now."""
+def parts_of(model: Any, row: Sequence[float] | Floats) -> Parts | None:
+    """Of one row of a `models.Model`; None where the model has no score now.
+
+    Of a model of sequences a row holds all of them, the oldest first; a feature's amount is that of
+    all its values.
+    """
     if tells := getattr(model, "explain", None):
         found: Parts | None = tells(row)
         return found
-    return replaced(model.predict, row, reference(model))
+    usual, window = reference(model), model.card.window
+    if window == 1:
+        return replaced(model.predict, row, usual)
+    told = np.asarray(row, dtype=np.float64).reshape(window, -1)
+
+    def predict(known: Floats) -> Sequence[float]:
+        rows = np.where(known[:, None, :] > 0, told, usual)
+        scores: Sequence[float] = model.predict(rows.reshape(len(known), -1))
+        return scores
+
+    return replaced(predict, np.ones(len(usual)), np.zeros(len(usual)))
 
 
 def reference(model: Any) -> Floats:

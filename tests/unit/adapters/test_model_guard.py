@@ -136,6 +136,21 @@ def test_a_helper_makes_one_call_at_a_time_and_gives_what_it_gives_or_raises() -
         helper.call(lambda: (_ for _ in ()).throw(TimeoutError("its own")), 0.5)
 
 
+def test_what_a_model_explains_passes_through_and_what_it_cannot_is_left_out(
+    clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Fake()
+    model.card = card(feature_names=("value",))
+    guard = guarded(model, deadline_s=5.0)
+    parts = guard.explain((3.0,))
+    assert parts is not None
+    assert (parts.base, parts.amounts.tolist(), parts.total) == (0.0, [0.3], 0.3)
+    assert guard.explain((9.0,)) is None
+    assert "explains nothing" in caplog.text
+    assert guard.predict(ROWS) == [0.1, 0.2, 0.3]  # it counts as no failure of the model
+    assert Guard(lambda: model, None, deadline_s=1.0, probe_s=1.0).explain((3.0,)) is None
+
+
 def test_only_the_rows_that_raise_have_no_score(clock, caplog: pytest.LogCaptureFixture) -> None:
     fake = Fake()
     model = guarded(fake)

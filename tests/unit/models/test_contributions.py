@@ -25,6 +25,7 @@ from stormwatch.models.trees import (
     decode,
     encode,
 )
+from tests.models.card import card
 
 
 def shapley(worth: Callable[[frozenset[int]], float], players: int) -> list[float]:
@@ -168,6 +169,19 @@ def test_of_any_model_they_add_up_and_are_exact_where_two_features_meet(row: lis
     # An order and its reverse are all the orders there are of a pair.
     assert parts.amounts == pytest.approx(shapley(worth, 4), abs=1e-9)
     assert parts.base + parts.amounts.sum() == pytest.approx(parts.total, abs=1e-9)
+
+
+def test_of_sequences_a_feature_has_what_all_its_values_add() -> None:
+    class Sum:
+        card = card(feature_names=("a", "b"), window=3)
+
+        def predict(self, rows: np.ndarray) -> list[float]:
+            return (rows @ np.array([1.0, 10.0] * 3)).tolist()
+
+    parts = parts_of(Sum(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert parts is not None
+    assert parts.amounts.tolist() == [9.0, 120.0]
+    assert (parts.base, parts.total) == (0.0, 129.0)
 
 
 def test_without_a_score_nothing_is_told() -> None:

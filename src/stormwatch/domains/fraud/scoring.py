@@ -105,14 +105,15 @@ class Scorer:
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
         rows = np.array(features, dtype=np.float64)
-        found = scores(self._model, rows[:, : self._width] if sequences is None else sequences)
-        verdicts, fired = self._judged(events, features, carries, found, frozenset())
+        inputs = rows[:, : self._width] if sequences is None else sequences
+        found = scores(self._model, inputs)
+        verdicts, fired = self._judged(events, features, carries, found, inputs, frozenset())
         capped = [(rule, hits) for rule, hits in fired if rule.cap_1h or rule.cap_1d]
         for row in {row for rule, hits in capped for row in np.flatnonzero(hits).tolist()}:
             rules = tuple(rule for rule, hits in capped if hits[row] and rule.state == "live")
             if rules:
                 verdicts[row] = verdicts[row]._replace(
-                    capped=Capped(rules, self._again(events, features, carries, found, row))
+                    capped=Capped(rules, self._again(events, features, carries, found, inputs, row))
                 )
         return verdicts
 
@@ -122,13 +123,14 @@ class Scorer:
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
         found: Sequence[float],
+        inputs: NDArray[np.float64],
         row: int,
     ) -> Callable[[frozenset[str]], Verdict]:
         """The verdict of one row where some rules are above their cap; the model is not asked."""
         own = slice(row, row + 1)
 
         def again(above: frozenset[str]) -> Verdict:
-            some = events[own], features[own], carries[own], found[own]
+            some = events[own], features[own], carries[own], found[own], inputs[own]
             ((verdict,), _) = self._judged(*some, above)
             return verdict
 
@@ -140,6 +142,7 @@ class Scorer:
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
         scored: Sequence[float],
+        inputs: NDArray[np.float64],
         above: frozenset[str],
     ) -> "tuple[list[Verdict], list[tuple[Rule, NDArray[np.bool_]]]]":
         """Verdicts and what fires, given the model's scores; rules `above` their cap do not."""
@@ -170,7 +173,7 @@ class Scorer:
             declined = (score >= limits.decline and not made.unsure) or ruled.decline[row]
             parts = None
             if score >= limits.review:
-                parts = parts_of(self._model, features[row][: self._width])
+                parts = parts_of(self._model, inputs[row])
             reasons, explained = made.told(rules, parts)
             verdicts[row] = verdicts[row]._replace(
                 outcome="decline" if declined else "review", reasons=reasons, explanations=explained
