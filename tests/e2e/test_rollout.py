@@ -1,8 +1,6 @@
 """Rules and a model changed under load: a process for each task, real Kafka and Cassandra."""
 
 import json
-import re
-import shlex
 import shutil
 import signal
 import threading
@@ -18,7 +16,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from apps.cli.__main__ import main
 from apps.data.kinds import BY_TOPOLOGY, FeedOptions
 from apps.local.services.home import Home
 from apps.operate.rollout import changing, models, rules
@@ -30,7 +27,6 @@ from stormwatch.metrics import Snapshot, quantiles, since
 from stormwatch.ports import Store
 from stormwatch.settings import Settings, to_environ
 from tests.e2e.ground import SEED, Ground
-from tests.e2e.project import ROOT
 from tests.e2e.started import Started
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(500)]
@@ -148,36 +144,3 @@ def test_rules_and_a_model_pushed_under_load_are_in_force_on_all_tasks(
     assert "Traceback" not in run.text
     record_property("in force on all tasks after, s", seconds)
     ground.passes()  # none lost, doubled or otherwise than its versions decide
-
-
-def test_the_page_is_followed_word_for_word(
-    services: Settings,
-    unique: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Every command of docs/rollout.md, in its order; no task runs meanwhile."""
-    ground = Ground(services, BY_TOPOLOGY["fraud"], unique("page"))
-    for name, value in to_environ(ground.settings).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(SHIPPED, tmp_path / "my-model")
-    card = json.loads((SHIPPED / "card.json").read_text()) | {"version": "mine-2026.05"}
-    (tmp_path / "my-model" / "card.json").write_text(json.dumps(card))
-    page = (ROOT / "docs" / "rollout.md").read_text()
-    done = []
-    for kind, block in re.findall(r"```(sh|toml)\n(.*?)```", page, re.DOTALL):
-        if kind == "toml":
-            with (tmp_path / "my-rules.toml").open("a") as file:
-                file.write(block)
-            continue
-        for line in block.splitlines():
-            program, *arguments = shlex.split(line)
-            assert program == "./stormwatch"
-            assert main(arguments) == 0, (line, capsys.readouterr())
-            done.append(arguments[:2])
-    assert len(done) > 15
-    with closing(cassandra.connect(ground.settings)) as store:
-        assert len(store.changes("fraud", "rules", 99)) == 6
-        assert next(iter(store.changes("fraud", "model", 99))).act == "rollback"
