@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=shared.example(
             "train fraud",
             "train maintenance --data CMAPSS_FOLDER --seed 7",
-            "train fraud --data a.csv --mapping m.toml --labels fraud --out m",
+            "train fraud --data a.csv --mapping m.toml --labels y --out m",
         ),
         short_help="Train a model.",
     )(train)
