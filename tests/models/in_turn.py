@@ -24,7 +24,7 @@ def in_turn(
             rows.append(row)
             carries.append(carry)
         verdicts = domain.decide(batch, rows, carries)
-        if hasattr(domain, "settle"):
+        if getattr(domain, "settle", None) is not None:
             verdicts = [
                 domain.settle(states[event.entity], event, verdict)
                 for event, verdict in zip(batch, verdicts, strict=True)

@@ -77,11 +77,11 @@ def test_without_such_a_model_nothing_is_kept_and_a_state_has_its_bytes(tmp_path
     assert state.rows is None
     codec = EnvelopeCodec(CustomerState)
     blob = codec.encode(Envelope(1, 0, [], 0, b"", state))
-    whole, fields = msgspec.structs.astuple(state), CustomerState.__struct_fields__
-    assert blob == msgspec.msgpack.encode((1, 0, [], 0, b"", whole[: fields.index("own")]))
+    whole = msgspec.structs.astuple(state)
+    assert blob == msgspec.msgpack.encode((1, 0, [], 0, b"", whole[:-3]))
     before = msgspec.structs.replace(state, habits=None)
     blob = codec.encode(Envelope(1, 0, [], 0, b"", before))
-    assert blob == msgspec.msgpack.encode((1, 0, [], 0, b"", whole[: fields.index("habits")]))
+    assert blob == msgspec.msgpack.encode((1, 0, [], 0, b"", whole[:-4]))
     assert codec.decode(blob, "c").body == before
     carried = fraud(tmp_path, Remembering(2))  # a customer of before starts with none
     row, carry = carried.advance(stored(state), payment(2))
