@@ -13,7 +13,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog=shared.example(
             "export alerts fraud > alerts.csv", "export letters fraud --format jsonl",
-            "export decisions fraud --entity C0000014 --out c.parquet --format parquet",
+            "export decisions fraud --entity C0000014 --out c.csv",
         ),
         short_help="Write alerts, decisions or dead letters as CSV, JSON or Parquet.",
     )(export)  # fmt: skip

@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=shared.example(
             "train fraud",
             "train maintenance --data CMAPSS_FOLDER --seed 7",
-            "train fraud --data my.csv --mapping m.toml --labels is_fraud --out m",
+            "train fraud --data a.csv --mapping m.toml --labels y --out m",
         ),
         short_help="Train a model.",
     )(train)
@@ -70,7 +70,7 @@ def test(
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "mypy": ["mypy", "--strict", *_CHECKED],
-        "pytest": ["pytest", "-n", "2", "--dist", "loadfile", *chosen],
+        "pytest": ["pytest", "-n", "2", "--dist", "loadfile", "--durations=30", *chosen],
     }
     if ctx.args:
         steps = {"pytest": ["pytest", *chosen, *ctx.args]}

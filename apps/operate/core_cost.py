@@ -45,8 +45,8 @@ def of_topic(
     if stream.topology not in DIRECT:
         return {}
     with closing(connect.source(settings, stream.topic)) as source:
-        values = [record.value for _, record in newest(source, stream.topic, most)]
-    records = [Record(nth, 0, None, value) for nth, value in enumerate(values)]
+        found = [record for _, record in newest(source, stream.topic, most)]
+    records = [Record(nth, one.timestamp, None, one.value) for nth, one in enumerate(found)]
     domain = MAKE[stream.topology](settings)
     sizes = sorted({min(batch, len(records)) for batch in batches} - {0})
     return {size: cost(domain, records, size, 3) for size in sizes}

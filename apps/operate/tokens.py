@@ -139,17 +139,6 @@ class Gate:
         """Until when (ms) a name's token holds; 0 where it has none."""
         return next((t.expires for t in self._tokens or () if t.name == name), 0)
 
-    def allows(self, authorization: str | None) -> bool:
-        """Whether a header `Authorization` names a token that holds, of whatever role: for servers
-        that know no more of who asks. Raises StoreUnavailable."""
-        if self.stale:
-            self.refresh()
-        try:
-            self.enter("", bearer(authorization))
-        except NoEntry:
-            return False
-        return True
-
     def take(self, who: Who) -> None:
         """Count a request. Raises NoEntry for one too many."""
         now = self._clock()

@@ -133,14 +133,15 @@ def test_the_newest_decisions_of_one_entity(archive: Archive, name: str) -> None
 
 
 def test_of_each_entity_with_a_state_its_newest_decisions(archive: Archive, name: str) -> None:
+    noon = NOW + DAY // 2  # all within one period
     rows = [
-        decision(i, stripe=0, entity=f"a/{i % 3}", time=NOW - i * 60_000) for i in range(12)
+        decision(i, stripe=0, entity=f"a/{i % 3}", time=noon - i * 60_000) for i in range(12)
     ]  # fmt: skip
     archive.write_outcomes(outcomes(name, rows))
     assert archive.newest_decisions(name, 2, 10) == {}
     states = [
         StateRow(0, f"a/{i}", msgspec.msgpack.encode(
-            Envelope(VERSION, 1, [], NOW - i * 60_000, b"", None)
+            Envelope(VERSION, 1, [], noon - i * 60_000, b"", None)
         ), 1) for i in range(2)
     ]  # fmt: skip
     archive.write_states(name, states)

@@ -264,9 +264,11 @@ MUTANTS = (
     # The bolts
     Mutant(
         "a batch is acked after its work, not before", "bolts.base:BatchBolt._work_on",
-        "        try:\n            self.handle_all(group)\n",
+        "        try:\n            with self._timed(\"process\"):\n"
+        "                self.handle_all(group)\n",
         "        for _, _, each in group:\n            self.ack(each)\n"
-        "        try:\n            self.handle_all(group)\n",
+        "        try:\n            with self._timed(\"process\"):\n"
+        "                self.handle_all(group)\n",
         BOLTS,
     ),
     Mutant(

@@ -72,4 +72,4 @@ class CassandraCursors:
                 "(log, partition, offset, sequence) VALUES (%s, %s, %s, %s) IF NOT EXISTS",
                 (log, partition, *wanted),
             ).one()
-            return wanted if row[0] else Anchor(wanted.offset, row.sequence)
+            return wanted if row[0] else Anchor(wanted.offset, row[-1])  # [applied], key, value

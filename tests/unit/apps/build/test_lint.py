@@ -294,6 +294,8 @@ def test_requirements(project: Project) -> None:
         "    try:\n        import boto3\n    except ImportError as error:\n        raise error\n"
     )
     assert project.codes(FINE, f"{PARTS}\ndef late():\n{extra}") == []  # its absence is told
+    more = "def more():\n    from boto3 import session\n"  # after it was found
+    assert project.codes(FINE, f"{PARTS}\ndef late():\n{extra}\n{more}") == []
     other = extra.replace("ImportError", "ValueError")
     assert project.codes(FINE, f"{PARTS}\ndef late():\n{other}") == ["SW108 error"]
     (project.root / "virtualenvs" / "t.txt").unlink()
