@@ -88,7 +88,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
 
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to the log. Raises BrokerUnavailable while it does not answer."""
-        return connect.source(values, topic, partial(self._store.get, STORE_WAIT_S))
+        return connect.source(values, topic, lambda: self._store.get(STORE_WAIT_S))
 
     def store(self, values: Settings) -> Store:
         """Connect to the store, off the thread that Storm talks to. Raises StoreUnavailable."""

@@ -49,6 +49,7 @@ def kill_kafka(environment: Environment, seconds: float) -> None:
     environment.publish(mixed(COUNT, run="after"))
 
 
+@pytest.mark.slow
 def test_cassandra_hung_then_kafka_killed(environment: Environment) -> None:
     run_until_begun(environment)
     hang_cassandra(environment, 3)

@@ -99,7 +99,7 @@ def replaced(
     steps = np.arange(1, count)[:, None]
     rows = np.tile(reference, (2 + len(ranks) * max(count - 1, 0), 1))
     rows[1] = x
-    is_set = (ranks[:, None, :] < steps).reshape(-1, count)
+    is_set = (ranks[:, None, :] < steps).reshape(len(rows) - 2, count)
     rows[2:, differ] = np.where(is_set, x[differ], reference[differ])
     scores = np.array(predict(rows), dtype=np.float64)
     if not np.isfinite(scores).all():

@@ -14,6 +14,7 @@ from stormwatch.ports import Sink, Source, Store
 from stormwatch.records import Decision, LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
 from stormwatch.state.envelope import Envelope
+from stormwatch.state.news import is_news
 
 
 class Ports(NamedTuple):
@@ -83,10 +84,15 @@ def effects(ports: Ports) -> Mapping[str, object]:
 
     Cells by value, without their write timestamps (an entity's state holds one, too); the ledger as
     end state of each offset, however many tries wrote rows of it; Kafka's records as a set, for
-    they come at least once.
+    they come at least once. Rows of news are left out: they only name what is to be read again, and
+    a new process names more than it has to.
     """
     tables = {
-        table: {key: {c: _bare(v) for c, (_, v) in row.items()} for key, row in rows.items()}
+        table: {
+            key: {c: _bare(v) for c, (_, v) in row.items()}
+            for key, row in rows.items()
+            if not (table == "states" and is_news(key[2]))
+        }
         for table, rows in ports.store.tables.items()
         if table != "ledger"
     }

@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 
+from stormwatch.domains.fraud import rates
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.rules import shipped
@@ -12,7 +13,7 @@ from stormwatch.models.card import Card
 from stormwatch.models.distribution import describe
 from stormwatch.records import OUT_OF_DISTRIBUTION
 
-RULES = shipped(FEATURE_NAMES)
+RULES, RATES = shipped(FEATURE_NAMES), rates.shipped()
 EVENT = Transaction("1", "c", "t", 0, 1_000, "EUR")
 
 
@@ -37,12 +38,12 @@ def row(**changed: float) -> tuple[float, ...]:
 
 
 def test_a_payment_like_those_of_the_training_is_declined_by_the_model() -> None:
-    (verdict,) = Scorer(Certain(), RULES)([EVENT], [row()], ["EUR"])
+    (verdict,) = Scorer(Certain(), RULES, RATES)([EVENT], [row()], ["EUR"])
     assert (verdict.outcome, verdict.noted) == ("decline", "")
 
 
 def test_one_unlike_them_is_left_to_the_rules_and_says_by_what() -> None:
-    (verdict,) = Scorer(Certain(), RULES)([EVENT], [row(seen=5_000.0)], ["EUR"])
+    (verdict,) = Scorer(Certain(), RULES, RATES)([EVENT], [row(seen=5_000.0)], ["EUR"])
     assert (verdict.outcome, verdict.score, verdict.noted) == (
         "approve", 0.99, OUT_OF_DISTRIBUTION,
     )  # fmt: skip
@@ -53,8 +54,8 @@ def test_one_unlike_them_is_left_to_the_rules_and_says_by_what() -> None:
 
 def test_rules_decide_of_it_as_where_there_is_no_model() -> None:
     far = row(amount=50_000.0)
-    (verdict,) = Scorer(Certain(), RULES)([EVENT], [far], ["EUR"])
-    (by_rules,) = Scorer(NoModel(), RULES)([EVENT], [far], ["EUR"])
+    (verdict,) = Scorer(Certain(), RULES, RATES)([EVENT], [far], ["EUR"])
+    (by_rules,) = Scorer(NoModel(), RULES, RATES)([EVENT], [far], ["EUR"])
     assert verdict.outcome == by_rules.outcome == "review"
     assert verdict.reasons[:-1] == by_rules.reasons
     assert verdict.reasons[-1].code == OUT_OF_DISTRIBUTION
@@ -65,5 +66,5 @@ def test_where_the_model_has_no_score_nothing_is_held_back() -> None:
         def predict(self, rows: object) -> list[float]:
             return [float("nan")] * len(rows)  # type: ignore[arg-type]
 
-    (verdict,) = Scorer(Silent(), RULES)([EVENT], [row(seen=5_000.0)], ["EUR"])
+    (verdict,) = Scorer(Silent(), RULES, RATES)([EVENT], [row(seen=5_000.0)], ["EUR"])
     assert (verdict.degraded, verdict.noted, verdict.reasons) == (True, "", ())

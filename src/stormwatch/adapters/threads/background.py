@@ -29,6 +29,7 @@ class Lazy(Generic[T]):
         self._final: BaseException | None = None
         self._cause: InfrastructureError | None = None
         self._settled = threading.Event()
+        self._tried = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._make, name=f"make {name}", daemon=True)
         self._thread.start()
@@ -47,12 +48,19 @@ class Lazy(Generic[T]):
             raise self._final
         return self._made[0]
 
+    def get_soon(self, timeout: float) -> T:
+        """As `get`, but waiting for the first attempt alone: where that failed, the last cause is
+        raised at once, until an attempt succeeds."""
+        self._tried.wait(timeout)
+        return self.get(0)
+
     def close(self) -> None:
         """Stop trying, and close what was made if it can be closed. Idempotent, and waits for
         nothing: what is being made now is closed by its own thread."""
         self._final = InfrastructureError(f"{self._name} was closed")
         self._closed.set()
         self._settled.set()
+        self._tried.set()
         self._close_made()
 
     def _make(self) -> None:
@@ -62,12 +70,14 @@ class Lazy(Generic[T]):
                 self._made.append(self._factory())
             except InfrastructureError as error:
                 self._cause = error
+                self._tried.set()
                 self._closed.wait(pause)
                 pause = min(2 * pause, PAUSE_MAX_S)
                 continue
             except BaseException as error:  # raised again by `get`, where it can be seen
                 self._final = self._final or error
             self._settled.set()
+            self._tried.set()
             break
         if self._closed.is_set():
             self._close_made()

@@ -101,12 +101,13 @@ class Follower(Generic[T]):
         self._first = Lazy(self._begin, "the model")
 
     def get(self, timeout: float) -> T:
-        """What is used now; at the start it is waited for, at most `timeout` s.
+        """What is used now; at the start it is waited for, at most `timeout` s, unless Cassandra
+        does not answer: that is raised at once.
 
         Raises InfrastructureError while it is not there yet, and what `make` raised.
         """
         if self._current is None:
-            self._first.get(timeout)
+            self._first.get_soon(timeout)
         assert self._current is not None
         return self._current
 
