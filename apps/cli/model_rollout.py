@@ -3,20 +3,14 @@
 The work: `apps.operate.rollout.models`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from apps.cli import app as shared
-from apps.cli.rollout import Reason, announced, dated, settled, who
+from apps.cli.rollout import Reason, announced, dated, opened, settled, who
 from apps.data.printable import shown
-
-if TYPE_CHECKING:
-    from stormwatch.archive import Archive
-    from stormwatch.settings import Settings
 
 app = typer.Typer()
 Domain = Annotated[str, typer.Option("--domain", metavar="NAME", help="fraud or maintenance.")]
@@ -34,15 +28,6 @@ def add_to(group: typer.Typer) -> None:
     group.registered_commands += app.registered_commands
 
 
-@contextmanager
-def _open() -> "Iterator[tuple[Settings, Archive]]":
-    from apps.cli.connect import stored
-
-    settings = shared.settings()
-    with stored(settings) as archive:
-        yield settings, archive
-
-
 @app.command("list", epilog=shared.example("model list --domain fraud"))
 def list_(
     domain: Domain = "fraud",
@@ -51,7 +36,7 @@ def list_(
     """The models that were pushed, those in force first."""
     from apps.operate.rollout import models
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         found = models.versions(archive, domain)
         live = any(one.state == "live" for one in found)
         own = "" if live else models.current_card(settings, archive, domain).version
@@ -71,7 +56,7 @@ def show(version: Version, domain: Domain = "fraud") -> None:
     """The card of a model that was pushed, as JSON."""
     from apps.operate.rollout import models
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         card = models.card(settings, archive, domain, version)
     shared.print_json({
         name: getattr(card, name) for name in card.__struct_fields__ if name != "distribution"
@@ -94,7 +79,7 @@ def push(
     from apps.operate.rollout import models
 
     state, share = settled(not live and not canary, canary)
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         made = models.push(
             settings, archive, domain, folder, who(reason), state, share, may_jump
         )  # fmt: skip
@@ -116,7 +101,7 @@ def promote(
     from apps.operate.rollout import models
 
     state, share = settled(shadow, canary)
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         made = models.promote(archive, domain, version, who(reason), state, share, may_jump)
         announced(settings, archive, made)
 
@@ -126,7 +111,7 @@ def rollback(reason: Reason, domain: Domain = "fraud") -> None:
     """Take out what is on trial; where nothing is, go back to the live model before."""
     from apps.operate.rollout import models
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         announced(settings, archive, models.rollback(archive, domain, who(reason)))
 
 
@@ -145,7 +130,7 @@ def compare(
     from apps.operate.rollout import compare as compared
     from stormwatch.rollout.changes import MODEL
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         trial = changing.entry_of(archive, domain, MODEL, version).version
         live = models.current_card(settings, archive, domain).version
         alerts = MAKE[domain](settings).alert_outcomes

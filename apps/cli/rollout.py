@@ -1,6 +1,8 @@
 """What commands share that change rules or models while records flow."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,16 @@ if TYPE_CHECKING:
 
 WAIT_S = 10.0
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")]
+
+
+@contextmanager
+def opened() -> "Iterator[tuple[Settings, Archive]]":
+    """The settings and what Cassandra keeps, closed at the end. Raises StormwatchError."""
+    from apps.cli.connect import stored
+
+    settings = shared.settings()
+    with stored(settings) as archive:
+        yield settings, archive
 
 
 def who(reason: str) -> "Who":

@@ -1,20 +1,14 @@
 """`rules`: what changes rules while records flow. The work: `apps.operate.rollout`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from apps.cli import app as shared
-from apps.cli.rollout import Reason, announced, dated, settled, who
+from apps.cli.rollout import Reason, announced, dated, opened, settled, who
 from apps.cli.rules import app as rules
 from apps.data.printable import shown
-
-if TYPE_CHECKING:
-    from stormwatch.archive import Archive
-    from stormwatch.settings import Settings
 
 lists = typer.Typer(
     help="Lists of the rules in force, changed while records flow.",
@@ -24,15 +18,6 @@ lists = typer.Typer(
 File = Annotated[Path, typer.Argument(metavar="FILE", help="TOML: docs/rules.md.")]
 Values = Annotated[list[str], typer.Argument(metavar="VALUE...", help="Texts.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the list.")]
-
-
-@contextmanager
-def _open() -> "Iterator[tuple[Settings, Archive]]":
-    from apps.cli.connect import stored
-
-    settings = shared.settings()
-    with stored(settings) as archive:
-        yield settings, archive
 
 
 @rules.command("push", epilog=shared.example('rules push my-rules.toml --reason "nights abroad"'))
@@ -56,7 +41,7 @@ def push(
     from stormwatch.rules.files import text
 
     state, share = settled(shadow, canary)
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         made = ours.push(settings, archive, text(file), str(file), who(reason), onto, state, share)
         announced(settings, archive, made)
 
@@ -66,7 +51,7 @@ def pull(file: Annotated[Path, typer.Argument(metavar="FILE", help="Written anew
     """Write the rules in force into a file, to change and push them."""
     from apps.operate.rollout import rules as ours
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         now = ours.current(settings, archive)
     file.write_text(ours.pulled(now), encoding="utf-8")
     print(f"{file} has revision {now.revision}. To have it changed:")
@@ -82,7 +67,7 @@ def history(
     from apps.operate.rollout import rules as ours
     from stormwatch.rollout.changes import RULES
 
-    with _open() as (_, archive):
+    with opened() as (_, archive):
         changes = archive.changes(ours.DOMAIN, RULES, changing.HISTORY)
     if as_json:
         shared.print_json(changes)
@@ -105,7 +90,7 @@ def revert(
     """Have in force again what was after that revision."""
     from apps.operate.rollout import rules as ours
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         announced(settings, archive, ours.revert(settings, archive, revision, who(reason)))
 
 
@@ -125,7 +110,7 @@ def test(
     if file is not None:
         found = ours.read(shared.settings(), text(file), str(file))
     else:
-        with _open() as (settings, archive):
+        with opened() as (settings, archive):
             found = ours.read(settings, ours.current(settings, archive).text, "the rules in force")
     for rule in found.rules:
         print(f"{rule.id} ({rule.state}): {len(rule.examples)} examples hold")
@@ -158,7 +143,7 @@ def snooze(
 
     now = datetime.now(UTC).replace(microsecond=0)
     until = now + timedelta(hours=hours) if hours else None
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         made = ours.snooze(settings, archive, rule, entity, until, now, who(reason))
         announced(settings, archive, made)
 
@@ -169,7 +154,7 @@ def show_list(name: Name) -> None:
     from apps.operate.rollout import rules as ours
     from stormwatch.rules import runtime
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         text = ours.current(settings, archive).text
     for value in runtime.listed(text, name):
         print(shown(value))
@@ -180,7 +165,7 @@ def add(name: Name, values: Values, reason: Reason) -> None:
     """Add to a list of the rules in force."""
     from apps.operate.rollout import rules as ours
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         made = ours.change_list(settings, archive, name, who(reason), add=values)
         announced(settings, archive, made)
 
@@ -190,6 +175,6 @@ def remove(name: Name, values: Values, reason: Reason) -> None:
     """Take from a list of the rules in force."""
     from apps.operate.rollout import rules as ours
 
-    with _open() as (settings, archive):
+    with opened() as (settings, archive):
         made = ours.change_list(settings, archive, name, who(reason), remove=values)
         announced(settings, archive, made)

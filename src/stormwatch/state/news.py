@@ -47,6 +47,11 @@ def is_news(key: str) -> bool:
     return key.startswith(_NAME)
 
 
+def names_in(blob: bytes) -> frozenset[str]:
+    """The keys that such a row names: what is the same however often a batch comes."""
+    return frozenset(_codec.decode(blob, _NAME).body.last)
+
+
 def _rows(store: Store, second: str, buckets: Iterable[int]) -> dict[int, _News]:
     names = {f"{_NAME}{bucket}": bucket for bucket in buckets}
     found = store.load_states(second, {_STRIPE: list(names)})

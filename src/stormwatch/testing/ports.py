@@ -14,7 +14,7 @@ from stormwatch.ports import Sink, Source, Store
 from stormwatch.records import Decision, LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
 from stormwatch.state.envelope import Envelope
-from stormwatch.state.news import is_news
+from stormwatch.state.news import is_news, names_in
 
 
 class Ports(NamedTuple):
@@ -84,14 +84,13 @@ def effects(ports: Ports) -> Mapping[str, object]:
 
     Cells by value, without their write timestamps (an entity's state holds one, too); the ledger as
     end state of each offset, however many tries wrote rows of it; Kafka's records as a set, for
-    they come at least once. Rows of news are left out: they only name what is to be read again, and
-    a new process names more than it has to.
+    they come at least once. Of rows of news the names: a new process counts them anew, so that
+    readers forget what they know.
     """
     tables = {
         table: {
-            key: {c: _bare(v) for c, (_, v) in row.items()}
+            key: {c: _named(v) if _is_news(table, key) else _bare(v) for c, (_, v) in row.items()}
             for key, row in rows.items()
-            if not (table == "states" and is_news(key[2]))
         }
         for table, rows in ports.store.tables.items()
         if table != "ledger"
@@ -114,6 +113,15 @@ def effects(ports: Ports) -> Mapping[str, object]:
         for record in log.records
     }
     return {"tables": tables, "ledger": ends, "kafka": told}
+
+
+def _is_news(table: str, key: tuple[Any, ...]) -> bool:
+    return table == "states" and is_news(key[2])
+
+
+def _named(value: object) -> object:
+    """The one cell of a row of news."""
+    return names_in(value) if isinstance(value, bytes) else value
 
 
 def _bare(value: object) -> object:

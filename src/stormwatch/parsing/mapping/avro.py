@@ -17,7 +17,7 @@ from typing import Any
 
 from stormwatch.errors import PackageMissing
 from stormwatch.parsing.mapping.document import Mapping
-from stormwatch.parsing.mapping.framing import Schemas, UnusableSchema, framed
+from stormwatch.parsing.mapping.framing import Schemas, UnusableSchema, framed, text_of
 from stormwatch.parsing.rejections import refuse
 
 SCHEMAS_MAX = 1000
@@ -53,7 +53,7 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
             raise UnusableSchema(f"names an Avro schema that cannot be used: {error}") from error
 
     file = mapping.schema.file
-    reader = None if file is None else ready(_text(mapping, file))
+    reader = None if file is None else ready(text_of(mapping, file))
 
     def read(body: bytes, writer: Any, reader: Any) -> dict[str, Any]:
         stream = BytesIO(body)
@@ -174,10 +174,3 @@ def _plain(value: Any, name: str, body: bytes) -> Any:
     if kind is bytes:
         return b64encode(value).decode()
     return value if kind in (str, int, float, bool) or value is None else str(value)
-
-
-def _text(mapping: Mapping, file: str) -> str:
-    if (text := mapping.schema_texts.get(file)) is None:
-        raise UnusableSchema(f"names the file {file}, which did not come along: name the mapping "
-                             "by its file, and the schema is read beside it")  # fmt: skip
-    return text

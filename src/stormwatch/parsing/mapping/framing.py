@@ -6,6 +6,7 @@ Confluent's wire format: a zero byte, four bytes of the schema's number, big-end
 from collections.abc import Callable
 
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.mapping.document import Mapping
 from stormwatch.parsing.rejections import refuse
 
 Schemas = Callable[[int], str | None]
@@ -24,6 +25,16 @@ def no_registry(number: int) -> str | None:
         f"A record names the schema {number} of a registry, and the setting registry.url is empty. "
         "Set it to the registry's address, such as http://127.0.0.1:8081."
     )
+
+
+def text_of(mapping: Mapping, file: str) -> str:
+    """What is in the file of a mapping's schema. Raises UnusableSchema where only its name came."""
+    if (text := mapping.schema_texts.get(file)) is None:
+        raise UnusableSchema(
+            f"names the file {file}, which did not come along: name the mapping by its file, and "
+            "the schema is read beside it"
+        )
+    return text
 
 
 def framed(value: bytes) -> tuple[int, bytes]:

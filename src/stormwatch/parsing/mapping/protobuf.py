@@ -13,7 +13,7 @@ from typing import Any
 
 from stormwatch.errors import PackageMissing
 from stormwatch.parsing.mapping.document import Mapping
-from stormwatch.parsing.mapping.framing import Schemas, UnusableSchema, framed
+from stormwatch.parsing.mapping.framing import Schemas, UnusableSchema, framed, text_of
 from stormwatch.parsing.rejections import DEPTH_MAX, refuse
 
 _TIMESTAMP = "google.protobuf.Timestamp"
@@ -62,9 +62,7 @@ def _descriptor(
     Raises UnusableSchema.
     """
     file, name = mapping.schema.file or "", mapping.schema.message
-    if (text := mapping.schema_texts.get(file)) is None:
-        raise UnusableSchema(f"names the file {file}, which did not come along: name the mapping "
-                             "by its file, and the descriptor set is read beside it")  # fmt: skip
+    text = text_of(mapping, file)
     pool = descriptor_pool.DescriptorPool()
     try:
         found = descriptor_pb2.FileDescriptorSet.FromString(b64decode(text, validate=True))

@@ -165,8 +165,10 @@ def test_the_document_names_all_paths_and_only_what_is_answered(api: Api) -> Non
     for path, told in document["paths"].items():
         for method, operation in told.items():
             content = operation["responses"]["200"]["content"]
-            told_of = content.get("application/json", {"schema": {"$ref": "a stream of rows"}})
-            assert "$ref" in json.dumps(told_of["schema"])
+            if path == "/v1/export":  # rows in the format that was asked for
+                assert "application/json" not in content and len(content) == 3
+            else:
+                assert "$ref" in json.dumps(content["application/json"]["schema"])
             answer = api.send(method.upper(), path.replace("{key}", "k"), {})
             assert answer.status in (200, 404, 422, 428), (path, method)
 
