@@ -25,7 +25,7 @@ def settings() -> "Settings":
 
 
 def answered(*names: str) -> "Settings":
-    """The settings, of a machine where these services (kafka, cassandra) answer.
+    """The settings, of a machine where these services (kafka, cassandra, store) answer.
 
     Raises ServiceError at once where one does not, with the command that starts it.
     """
