@@ -1,4 +1,4 @@
-"""What is Spanner's alone: one commit for all of a batch, its kill campaign, what its errors say."""
+"""What is Spanner's alone: one commit for all of a batch, a kill campaign, what errors say."""
 
 import os
 import random
