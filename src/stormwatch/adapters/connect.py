@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stormwatch.adapters.control_topic import Control
+from stormwatch.adapters.migration_files import FOLDERS
 from stormwatch.archive import Archive
 from stormwatch.errors import PackageMissing, SettingsError
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
@@ -166,10 +167,10 @@ def tables(settings: Settings) -> Tables:
             from stormwatch.adapters.spanner import schema
         except ImportError as error:
             raise _no_spanner() from error
-        return Tables("schema/spanner", schema.apply, schema.status)
+        return Tables(FOLDERS["sql"], schema.apply, schema.status)
     from stormwatch.adapters.cassandra import migrations
 
-    return Tables("schema/cql", migrations.apply, migrations.status)
+    return Tables(FOLDERS["cql"], migrations.apply, migrations.status)
 
 
 def _only_in_memory() -> SettingsError:

@@ -9,6 +9,10 @@ from typing import NamedTuple
 from stormwatch.errors import SchemaError
 
 
+FOLDERS = {"cql": "schema/cql", "sql": "schema/spanner"}
+"""Where the files of a kind are, from the root."""
+
+
 class Migration(NamedTuple):
     """One numbered file."""
 
@@ -32,7 +36,7 @@ def read(directory: Path, kind: str = "cql") -> list[Migration]:
     if [m.version for m in out] != list(range(1, len(out) + 1)) or not out:
         raise SchemaError(
             f"{directory} must contain 0001_….{kind}, 0002_….{kind}, … without gaps; it contains "
-            f"{', '.join(f'{m.version:04}' for m in out) or 'none'}. Restore it."
+            f"{', '.join(f'{m.version:04}' for m in out) or 'none'}. Restore {FOLDERS[kind]}."
         )
     return out
 
