@@ -96,11 +96,13 @@ class OfFailure:
     model: Model
     features: tuple[Feature, ...]
     row: tuple[float, ...]
+    asked: tuple[float, ...]  # what the model takes: of sequences the readings before, too
     said: tuple[str, ...]  # of each value, in words
+    is_told: bool = False  # whether a reason says it: no mode does
 
     def __call__(self) -> tuple[tuple[Reason, ...], tuple[Explanation, ...]]:
-        """See `judge.Why`; the reasons say it already."""
-        parts = parts_of(self.model, self.row)
+        """See `judge.Why`."""
+        parts = parts_of(self.model, self.asked)
         if parts is None:
             return (), ()
         names = tuple(feature.name for feature in self.features)
@@ -108,7 +110,9 @@ class OfFailure:
         def told(at: int) -> Told:
             return Told(names[at], self.said[at])
 
-        return (), (explanation("log-odds", parts.in_log_odds(), names, self.row, told),)
+        found = explanation("log-odds", parts.in_log_odds(), names, self.row, told)
+        said = sentences(found, lambda name: name) if self.is_told else ""
+        return (Reason("model", said),) if said else (), (found,)
 
 
 def _text_of(name: str) -> tuple[Text | None, str]:
