@@ -102,6 +102,11 @@ class Failures:
         assert kind.failure is not None
         folder = Path(kind.failure.model) if kind.failure.model else SHIPPED / kind.name
         window = _window(folder)
+        if window > 1 and kind.failure.over:
+            raise ModelError(
+                f"{folder} takes {window} readings at once, as they are: leave `over` out of the "
+                f"[failure] of the equipment type {kind.name}."
+            )
 
         def checked() -> Model:
             wanted = names(kind.failure_features)
