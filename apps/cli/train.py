@@ -91,9 +91,7 @@ def train(
     if genuine_declined is not None and model is not Model.FRAUD:
         raise StormwatchError("--genuine-declined is of the fraud model. Leave it out.")
     if equipment and not (model is Model.MAINTENANCE and is_own):
-        raise StormwatchError(
-            "--equipment is of readings of your own, with maintenance and a FILE."
-        )
+        raise StormwatchError("--equipment is of maintenance, with a FILE of your own readings.")
     print(f"training the {model.value} model with seed {seed}", file=sys.stderr)
     expect_lightgbm()
     if model is Model.FRAUD:

@@ -214,7 +214,8 @@ class Failures:
     def _why(self, row: Row, asked: Row) -> OfFailure:
         said = tuple(map(self._said, self._kind.failure_features, row))
         features = tuple(self._kind.failure_features)
-        return OfFailure(self._model, features, row, asked, said, is_told=not self._modes)
+        about = {one.name: self._names[at] for one, at in zip(features, self._bases, strict=False)}
+        return OfFailure(self._model, features, row, asked, said, {} if self._modes else about)
 
     def _explained(self, rows: Sequence[Row]) -> list[list[tuple[int, float]]]:
         """Of each row its modes, the likeliest first: at what place, and the probability that is

@@ -3,6 +3,7 @@
 Told of alerts alone, once it is sure that they are: see `judge.Why`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stormwatch.domains.maintenance.event import Reading
@@ -98,7 +99,7 @@ class OfFailure:
     row: tuple[float, ...]
     asked: tuple[float, ...]  # what the model takes: of sequences the readings before, too
     said: tuple[str, ...]  # of each value, in words
-    is_told: bool = False  # whether a reason says it: no mode does
+    about: Mapping[str, str]  # of each feature the value that it is of; empty: a mode says it
 
     def __call__(self) -> tuple[tuple[Reason, ...], tuple[Explanation, ...]]:
         """See `judge.Why`."""
@@ -111,7 +112,7 @@ class OfFailure:
             return Told(names[at], self.said[at])
 
         found = explanation("log-odds", parts.in_log_odds(), names, self.row, told)
-        said = sentences(found, lambda name: name) if self.is_told else ""
+        said = sentences(found, self.about.__getitem__) if self.about else ""
         return (Reason("model", said),) if said else (), (found,)
 
 
