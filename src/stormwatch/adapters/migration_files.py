@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from stormwatch.errors import SchemaError
 
-
 FOLDERS = {"cql": "schema/cql", "sql": "schema/spanner"}
 """Where the files of a kind are, from the root."""
 
