@@ -26,6 +26,23 @@ CREATE TABLE IF NOT EXISTS decisions (
 
 CREATE NULL_FILTERED INDEX IF NOT EXISTS decisions_alerted ON decisions (domain, alerted DESC, entity, id);
 
+-- Which decisions there are, by Kafka's time: of each work on a micro-batch a row for each second.
+CREATE TABLE IF NOT EXISTS decided (
+    domain STRING(MAX) NOT NULL,
+    slot INT64 NOT NULL, -- ktime // 1,000
+    topic STRING(MAX) NOT NULL,
+    `partition` INT64 NOT NULL,
+    epoch INT64 NOT NULL,
+    first INT64 NOT NULL,
+    last INT64 NOT NULL,
+    part STRING(MAX) NOT NULL,
+    generation INT64 NOT NULL,
+    attempt INT64 NOT NULL,
+    body BYTES(MAX) NOT NULL, -- msgpack of stormwatch.state.decided.Entry
+    expires TIMESTAMP NOT NULL
+) PRIMARY KEY (domain, slot DESC, topic, `partition`, epoch, first, last, part, generation, attempt),
+  ROW DELETION POLICY (OLDER_THAN(expires, INTERVAL 0 DAY));
+
 CREATE TABLE IF NOT EXISTS states (
     domain STRING(MAX) NOT NULL,
     stripe INT64 NOT NULL,

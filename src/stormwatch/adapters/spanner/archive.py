@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -23,11 +25,13 @@ from stormwatch.records import (
     StateRow,
 )
 from stormwatch.settings import Settings
+from stormwatch.state.decided import SLOT_MS, Entry, in_order, without
 from stormwatch.state.envelope import newest_of
 from stormwatch.state.write_timestamps import epoch_of
 
 _DECISION = "stripe, entity, time, id, outcome, score, body, ktime, alerted"
 _ASIDE = "topic, `partition`, epoch, `offset`, ktime, state, code, reason, component, key, raw"
+_WORK = "epoch, first, last, part, generation, attempt"
 _ACT = "topic, `partition`, epoch, `offset`, `at`, act, who, note, to_partition, to_offset"
 _HINT = (
     "FORCE_INDEX=decisions_alerted, spanner_emulator.disable_query_null_filtered_index_check=true"
@@ -105,6 +109,18 @@ class SpannerArchive:
                 domain=domain, most=limit, ktime=place.timestamp, entity=place.entity, id=place.id,
             )  # fmt: skip
             return [_decision(row) for row in rows]
+
+    def decided(self, domain: str, since: int, until: int) -> Iterator[list[Entry]]:
+        """See the port."""
+        with translated(self._settings, "read decisions"):
+            rows = self._database.scan(
+                "SELECT slot, body FROM decided WHERE domain = @domain AND slot >= @first "
+                "AND slot <= @last ORDER BY slot DESC",
+                domain=domain, first=since // SLOT_MS, last=(until - 1) // SLOT_MS,
+            )  # fmt: skip
+            for _, some in groupby(rows, key=itemgetter(0)):
+                entries = in_order(body for _, body in some)
+                yield [e for e in entries if since <= e.timestamp < until]
 
     def set_aside(self, domain: str, limit: int) -> list[StoredAside]:
         """See the port."""
@@ -196,7 +212,14 @@ class SpannerArchive:
         places = [(domain, r.stripe, r.entity, r.time, r.id) for r in rows]
         with translated(self._settings, "erase decisions"):
             acted = [(domain, r.entity, r.time, r.id) for r in rows]
-            return self._gone("decisions", "id", places, deletes("alert_work", acted))
+            erased = self._gone("decisions", "id", places, deletes("alert_work", acted))
+            by_slot: dict[tuple[int, str, int], list[tuple[str, int, str]]] = {}
+            for r in rows:
+                place = (r.timestamp // SLOT_MS, r.topic, r.partition)
+                by_slot.setdefault(place, []).append((r.entity, r.time, r.id))
+            for place, gone in by_slot.items():
+                self._database.transact(_less(domain, place, gone))
+        return erased
 
     def erase_asides(self, domain: str, rows: Sequence[StoredAside]) -> int:
         """See the port."""
@@ -239,6 +262,30 @@ class SpannerArchive:
 
         if self._waiting is None or self._waiting.done():
             self._waiting = self._aside.submit(run)
+
+
+def _less(
+    domain: str, place: tuple[int, str, int], gone: Sequence[tuple[str, int, str]]
+) -> Callable[[Transaction], None]:
+    """Takes decisions out of the index, of a slot of one partition."""
+
+    def erase(transaction: Transaction) -> None:
+        slot, topic, partition = place
+        for *work, body, expires in transaction.query(
+            f"SELECT {_WORK}, body, STRING(expires, 'UTC') FROM decided WHERE domain = @domain "
+            "AND slot = @slot AND topic = @topic AND `partition` = @part",
+            domain=domain, slot=slot, topic=topic, part=partition,
+        ):  # fmt: skip
+            key = (domain, *place, *work)
+            left = without(body, gone)
+            if left is None:
+                transaction.write(deletes("decided", [key]))
+            elif left != body:
+                until = expires.removesuffix("+00").replace(" ", "T") + "Z"
+                columns = f"domain, slot, topic, `partition`, {_WORK}, body, expires"
+                transaction.write(writes("decided", columns, [(*key, left, until)]))
+
+    return erase
 
 
 def _decision(row: Sequence[Any]) -> DecisionRow:

@@ -21,6 +21,7 @@ from stormwatch.adapters.spanner.values import Row, in_days, writes
 from stormwatch.ledger.reconcile import START, split
 from stormwatch.records import LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
+from stormwatch.state.decided import slots
 
 CELLS = 60_000
 """In one commit; Spanner takes 80,000, those of indexes among them."""
@@ -53,6 +54,9 @@ LEDGER = (
     "topic, `partition`, epoch, first, last, part, generation, attempt, bitmaps, age, fingerprint, "
     "expires"
 )
+DECIDED = (
+    "domain, slot, topic, `partition`, epoch, first, last, part, generation, attempt, body, expires"
+)
 STARTS = "topic, `partition`, epoch, first, expires"
 METERS = "topology, component, instance, body, expires"
 _stamp = itemgetter(-2)
@@ -66,6 +70,7 @@ class Writes(NamedTuple):
     asides: list[Row]
     ledger: list[Row]
     starts: list[Row]
+    decided: list[Row]
 
     @property
     def cells(self) -> int:
@@ -120,7 +125,7 @@ class SpannerStore(SpannerRegistry, SpannerLogs, SpannerArchive, SpannerPeople):
         with translated(self._settings, "confirm a write of states"):
             for at in range(0, len(rows), CELLS // 6):
                 states = self._states(domain, rows[at : at + CELLS // 6])
-                self._database.transact(_writing(Writes([], states, [], [], []), new=False))
+                self._database.transact(_writing(Writes([], states, [], [], [], []), new=False))
 
     def commit(self, batches: Sequence[Outcomes]) -> None:
         """See the port."""
@@ -133,8 +138,8 @@ class SpannerStore(SpannerRegistry, SpannerLogs, SpannerArchive, SpannerPeople):
         asides = self._asides(domain, rows, ledger, stamp)
         with translated(self._settings, "confirm a write of set-aside records"):
             for some in _weighed(asides):
-                self._database.transact(_writing(Writes([], [], some, [], []), new=False))
-            last = Writes([], [], [], *self._ledger(ledger))
+                self._database.transact(_writing(Writes([], [], some, [], [], []), new=False))
+            last = Writes([], [], [], *self._ledger(ledger), [])
             self._database.transact(_writing(last, new=False))
 
     def write_meter(self, topology: str, component: str, instance: str, body: bytes) -> None:
@@ -165,17 +170,18 @@ class SpannerStore(SpannerRegistry, SpannerLogs, SpannerArchive, SpannerPeople):
 
     def _grouped(self, batches: Sequence[Outcomes], *, states: bool) -> Iterator[Writes]:
         """Whole batches together, as many as one commit takes."""
-        group = Writes([], [], [], [], [])
+        group = Writes([], [], [], [], [], [])
         for o in batches:
             one = Writes(
                 self._decisions(o),
                 self._states(o.domain, o.states) if states else [],
                 self._asides(o.domain, o.aside, o.ledger, o.stamp),
                 *self._ledger(o.ledger),
+                self._decided(o),
             )
             if group.cells and group.cells + one.cells > CELLS:
                 yield group
-                group = Writes([], [], [], [], [])
+                group = Writes([], [], [], [], [], [])
             for mine, more in zip(group, one, strict=True):
                 mine.extend(more)
         yield group
@@ -187,6 +193,14 @@ class SpannerStore(SpannerRegistry, SpannerLogs, SpannerArchive, SpannerPeople):
              r.timestamp, r.timestamp if r.alert else None, o.stamp, until)
             for r in o.decisions
         ]  # fmt: skip
+
+    def _decided(self, o: Outcomes) -> list[Row]:
+        f, until = o.fragment, in_days(self._settings.ttl_decisions_d)
+        work = (f.topic, f.partition, f.epoch, f.first, f.last, o.ledger.part)
+        return [
+            (o.domain, slot, *work, f.generation, f.attempt, entries, until)
+            for slot, entries in slots(o.decisions).items()
+        ]
 
     def _states(self, domain: str, rows: Sequence[StateRow]) -> list[Row]:
         until = in_days(self._settings.ttl_states_d)
@@ -231,6 +245,8 @@ def _writing(each: Writes, *, new: bool) -> Callable[[Transaction], None]:
         _guarded(transaction, ASIDES, each.asides)
         if each.ledger:
             transaction.write(writes("ledger", LEDGER, each.ledger))
+        if each.decided:
+            transaction.write(writes("decided", DECIDED, each.decided))
         if each.starts:
             transaction.write(writes("ledger_starts", STARTS, each.starts))
 
