@@ -40,6 +40,7 @@ from apps.cli import (
     soak,
     state,
     token,
+    train,
     watch,
 )
 from apps.cli.app import COMMAND, complain
@@ -64,6 +65,7 @@ for module in (
     data,
     proof,
     quality,
+    train,
     evaluate,
     chaos,
     soak,
