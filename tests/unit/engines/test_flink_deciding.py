@@ -17,7 +17,7 @@ from stormwatch.adapters import connect
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.store import Fault, MemoryStore
 from stormwatch.adapters.memory.world import World, doubles
-from stormwatch.adapters.storm.resources import Connections
+from stormwatch.adapters.storm.resources import Connections, Meter
 from stormwatch.engines.flink import use_case
 from stormwatch.engines.flink.deciding import Decider
 from stormwatch.engines.flink.log import Log, register
@@ -78,7 +78,7 @@ class Job:
         self.told: list[str] = []
         self.decider = Decider(
             self.settings, use_case.of(self.settings, self.name), self.log,
-            Connections(self.settings, self.name, "flink", 0),
+            Connections(self.settings, Meter(self.name, "flink", 0)),
             lambda partition: source.watermarks(partition).low, self.slept.append,
             self.told.append,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stormwatch.adapters import connect
-from stormwatch.adapters.storm.resources import Connections
+from stormwatch.adapters.storm.resources import Connections, Meter
 from stormwatch.engines.flink import use_case
 from stormwatch.engines.flink.deciding import Decider
 from stormwatch.engines.flink.log import Log
@@ -50,7 +50,7 @@ class Decide(KeyedProcessFunction):  # type: ignore[misc]
         self._source = source
         self._decider = Decider(
             settings, use_case.of(settings, name), self._log,
-            Connections(settings, name, COMPONENT, task),
+            Connections(settings, Meter(name, COMPONENT, task)),
             lambda partition: source.watermarks(partition).low, tell=logger.warning,
         )  # fmt: skip
         states = MapStateDescriptor("states", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
