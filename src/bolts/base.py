@@ -34,6 +34,7 @@ GROUP_RECORDS = 200
 
 if TYPE_CHECKING:
     from stormwatch.models.drift import Drift
+    from stormwatch.models.fleet_drift import FleetDrift
 
 
 class Work(NamedTuple):
@@ -100,7 +101,7 @@ class BatchBolt(StrictComponent, Bolt):
     settings: Settings
     cache: StateCache | None = None
     """Of bolts that keep states; its size is reported."""
-    drift: "Drift | None" = None
+    drift: "Drift | FleetDrift | None" = None
     """Of a bolt that scores by a model which tells what it was trained on."""
     follower: Follower[Any] | None = None
     """Of a bolt whose rules and model are changed while it runs."""
