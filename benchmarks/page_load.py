@@ -136,7 +136,7 @@ def server(settings: Settings) -> Iterator[tuple[int, int]]:
 def questions() -> dict[str, str]:
     """Each list that can be asked for: a word for it, and its path."""
     since = now_ms() - 3_600_000
-    some = {
+    some: dict[str, tuple[str, dict[str, object]]] = {
         "alerts": ("alerts", {}),
         "alerts of a rule": ("alerts", {"rule": "large_at_night"}),
         "alerts of no rule": ("alerts", {"rule": "none"}),
