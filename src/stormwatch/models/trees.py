@@ -108,13 +108,18 @@ class TreesModel:
         tables = _tables(tests, len(trees.trees), self._mask)
         none = np.full((1, len(trees.trees)), self._every, dtype=self._mask)
         self._table = np.concatenate([none, *(table for _, _, table in tables)])
-        ends = [1, *(1 + np.cumsum([len(table) for _, _, table in tables], dtype=np.int64)).tolist()]
+        ends = [
+            1,
+            *(1 + np.cumsum([len(table) for _, _, table in tables], dtype=np.int64)).tolist(),
+        ]
         places = list(zip(tables, ends, strict=False))
         self._tables = [
             (feature, thresholds, self._table[at : at + len(table)])
             for (feature, thresholds, table), at in places
         ]
-        self._places = [(feature, at, thresholds.tolist()) for (feature, thresholds, _), at in places]
+        self._places = [
+            (feature, at, thresholds.tolist()) for (feature, thresholds, _), at in places
+        ]
 
     def predict(self, rows: Sequence[tuple[float, ...]] | NDArray[np.float64]) -> list[float]:
         """One score a row, in order; each depends on its own row alone.

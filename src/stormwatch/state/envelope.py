@@ -7,7 +7,7 @@ copies and throws them away when anything fails.
 import struct
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -182,9 +182,7 @@ def is_decided(
     return False
 
 
-def is_next(
-    marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int
-) -> bool:
+def is_next(marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int) -> bool:
     """Whether the one mark there is stands before this record in its own stretch, which is nearly
     always so: nothing is decided or misplaced then, and `advance_marks` only moves it."""
     if len(marks) != 1:
