@@ -19,6 +19,7 @@ from apps.cli import (
     evaluate,
     event,
     export,
+    flink,
     forget,
     label,
     land,
@@ -39,6 +40,7 @@ from apps.cli import (
     soak,
     state,
     token,
+    train,
     watch,
 )
 from apps.cli.app import COMMAND, complain
@@ -63,6 +65,7 @@ for module in (
     data,
     proof,
     quality,
+    train,
     evaluate,
     chaos,
     soak,
@@ -82,6 +85,7 @@ for module in (
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
+app.add_typer(flink.app, name="flink")
 app.add_typer(data.schema, name="schema")
 app.add_typer(land.app, name="land")
 app.add_typer(dlq.app, name="dlq")

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 from msgspec.structs import replace
 
-from stormwatch.domains.maintenance import alarms, findings, lives, reorder
+from stormwatch.domains.maintenance import alarms, findings, fleet, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import (
     Types,
@@ -57,6 +56,7 @@ from stormwatch.errors import ModelError
 from stormwatch.features import names
 from stormwatch.models import (
     NONE,
+    Card,
     Model,
     NoModel,
     Supply,
@@ -103,7 +103,7 @@ class Maintenance:
     state = UnitState
     feature_names = FEATURE_NAMES
     feature_set = FEATURE_SET
-    other_features: ClassVar = {
+    other_features: dict[str, tuple[str, ...]] = {  # noqa: RUF012  # never changed in place
         findings.FEATURE_SET: findings.NAMES,
         **findings.FEATURES_BEFORE,
         EVENT_FEATURES: (),
@@ -117,6 +117,7 @@ class Maintenance:
     """Names of features by their set, where these are others than the domain's own."""
     rules_version = "sensors-1"
     alert_outcomes = ALERT_OUTCOMES
+    sampling = fleet
 
     def __init__(
         self,
@@ -145,6 +146,10 @@ class Maintenance:
         if self._judges[types.default.name] is None:
             self._wearing.add("")
         self._failures = failures
+        self.other_features = self.other_features | {
+            feature_set(types.by_name[name]): names(types.by_name[name].failure_features)
+            for name in failures
+        }
         Thresholds.of(model.card)
 
     @classmethod
@@ -196,6 +201,11 @@ class Maintenance:
             NoModel(), future_skew_ms=self._future_skew_ms, types=self._types, normal=self._normal,
             failures={name: one.by_rules() for name, one in self._failures.items()},
         )  # fmt: skip
+
+    @property
+    def card(self) -> Card:
+        """Of the remaining-life model in use."""
+        return self._model.card
 
     @property
     def model_version(self) -> str:
@@ -312,6 +322,7 @@ class Maintenance:
                     [row for _, _, row in own],
                     [events[at].sensors for at, _, _ in own],
                     [judge_any(carry) for _, carry, _ in own],
+                    [carry.kept for _, carry, _ in own],
                 )
                 found |= zip((at for at, _, _ in own), judged, strict=True)
         return found
