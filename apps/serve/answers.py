@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from stormwatch.domains.fraud.flips import Flip
 from stormwatch.people import Audit, Work
+from stormwatch.reasons.flip import Flip
 from stormwatch.records import Explanation, Reason
 
 
