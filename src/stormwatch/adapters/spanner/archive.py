@@ -201,8 +201,8 @@ class SpannerArchive:
         with translated(self._settings, "read decisions"):
             for stripe in range(self._settings.layout_stripes):
                 entity, time, name = "", _LATEST, ""
-                while True:  # a request a page: one over the whole table has no time limit
-                    rows = self._database.query(
+                while True:  # a request over the whole table would need any time limit
+                    page = self._database.scan(
                         f"SELECT {_DECISION}, stamp FROM decisions WHERE domain = @domain "
                         "AND stripe = @stripe AND entity >= @entity AND (entity > @entity "
                         "OR time < @time OR (time = @time AND id < @id)) "
@@ -210,6 +210,7 @@ class SpannerArchive:
                         domain=domain, stripe=stripe, entity=entity, time=time, id=name,
                         most=_PAGE,
                     )  # fmt: skip
+                    rows = list(page)
                     for *row, stamp in rows:
                         yield StoredDecision(epoch_of(stamp), _decision(row))
                     if len(rows) < _PAGE:
