@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
-from msgspec.structs import replace
 
 from stormwatch.domains.maintenance import alarms, findings, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
@@ -28,10 +27,10 @@ from stormwatch.domains.maintenance.features import (
     OLD_FEATURES,
     OLD_SET,
     Normal,
-    advance,
+    advance_all,
     learns,
 )
-from stormwatch.domains.maintenance.health import clock, wearing
+from stormwatch.domains.maintenance.health import clock
 from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.judging import (
     Thresholds,
@@ -49,7 +48,6 @@ from stormwatch.domains.maintenance.judging_any import (
     with_life,
 )
 from stormwatch.domains.maintenance.lives import Carry
-from stormwatch.domains.maintenance.memory import expected
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.domains.maintenance.why import OfLife
@@ -231,23 +229,62 @@ class Maintenance:
         The carry: what the verdict is to be noted as, if the reading is not learned; of other types
         and of events what else the verdict is made of.
         """
+        (made,) = self.advance_all([state], [event])
+        return made
+
+    def advance_all(self, states: Sequence[UnitState], events: Sequence[Reading]) -> list[Advanced]:
+        """As `advance`, of each in turn: turbofans that go on in order are learned together."""
+        made: dict[int, Advanced] = {}
+        for places in _rounds(states):
+            together: list[tuple[int, UnitState, Reading, float]] = []
+            for at in places:
+                state, event = states[at], events[at]
+                skew_s = 0.0
+                if event.event is None and event.time > lives.since(state):
+                    state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
+                is_worn = (
+                    event.event is None
+                    and event.equipment in self._wearing
+                    and isinstance(state.body, bytes)
+                )
+                if is_worn and learns(state, event):
+                    state.recent = state.recent or reorder.begun(state, event)
+                    together.append((at, state, event, skew_s))
+                else:
+                    made[at] = self._advance_alone(state, event, skew_s, is_worn=is_worn)
+            if together:
+                made |= self._advance_together(together)
+        return [made[at] for at in range(len(states))]
+
+    def _advance_together(
+        self, some: Sequence[tuple[int, UnitState, Reading, float]]
+    ) -> Iterator[tuple[int, Advanced]]:
+        """Of turbofans with a reading each that follows what they have learned."""
+        _, states, events, _ = zip(*some, strict=True)
+        learned = advance_all(states, events, self._normal)
+        for (at, state, event, skew_s), (row, found) in zip(some, learned, strict=True):
+            assert state.recent is not None
+            reorder.follows(state, state.recent, event)
+            carry = None
+            if skew_s or found:
+                kind = self._types.of(event.equipment)
+                carry = Carry(kind, skew_s=skew_s, unwell=found)
+            yield at, (row, carry)
+
+    def _advance_alone(
+        self, state: UnitState, event: Reading, skew_s: float, *, is_worn: bool
+    ) -> Advanced:
+        """Of a reading that is late, of another type, or after something happened."""
         kind = self._types.of(event.equipment)
-        skew_s = 0.0
-        if event.event is None and event.time > lives.since(state):
-            state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
         found: list[Found] = []
 
         def learn(state: UnitState, reading: Reading) -> tuple[float, ...]:
-            row, told = self._learn(state, reading)
+            ((row, told),) = advance_all([state], [reading], self._normal)
             if reading is event and told is not None:
                 found.append(told)
             return row
 
-        if (
-            event.event is None
-            and event.equipment in self._wearing
-            and isinstance(state.body, bytes)
-        ):
+        if is_worn:
             row, state.recent, note = reorder.follow(state, state.recent, event, learn)
             if not skew_s and not found:
                 return row, note or None
@@ -259,21 +296,6 @@ class Maintenance:
         if skew_s or found:
             carry = carry._replace(skew_s=skew_s, unwell=found[0] if found else None)
         return row, carry
-
-    def _learn(self, state: UnitState, reading: Reading) -> tuple[tuple[float, ...], Found | None]:
-        """A turbofan's features with this reading in them, but for the sensors that are at fault;
-        and what is wrong with these."""
-        found, out = None, frozenset[str]()
-        if not learns(state, reading):
-            out = wearing.names_of(state.health)
-        elif known := expected(state.body, reading, self._normal, is_calm=not state.health):
-            found = wearing.look(state.health, reading.sensors, known)
-            state.health, out = found.body, found.out
-        if out:
-            left = {name: value for name, value in reading.sensors.items() if name not in out}
-            reading = replace(reading, sensors=left)
-        row = advance(state, reading, self._normal)
-        return row, found if found and (found.named or found.absent) else None
 
     def settle(self, state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
         """See `alarms`."""
@@ -351,6 +373,19 @@ class Maintenance:
             return noted(carry)
         verdict = failing or (next(worn) if carry.findings is None else judge_any(carry))
         return with_life(verdict, carry, ALERT_OUTCOMES)
+
+
+def _rounds(states: Sequence[UnitState]) -> list[list[int]]:
+    """Places in the order of their coming, so that no two of a round are of one state."""
+    rounds: list[list[int]] = []
+    seen: dict[int, int] = {}
+    for at, state in enumerate(states):
+        nth = seen.get(id(state), 0)
+        seen[id(state)] = nth + 1
+        if nth == len(rounds):
+            rounds.append([])
+        rounds[nth].append(at)
+    return rounds
 
 
 def _conditions(path: Path) -> Conditions | None:
