@@ -39,6 +39,7 @@ from apps.cli import (
     soak,
     state,
     token,
+    train,
     watch,
 )
 from apps.cli.app import COMMAND, complain
@@ -63,6 +64,7 @@ for module in (
     data,
     proof,
     quality,
+    train,
     evaluate,
     chaos,
     soak,

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from apps.data.printable import lines_shown
 
 if TYPE_CHECKING:
     from apps.local.steps import Steps
+    from stormwatch.domains.maintenance.equipment import Types
     from stormwatch.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,15 @@ def settings() -> "Settings":
     from stormwatch.settings import load
 
     return load(root=ROOT)
+
+
+def equipment(named: str) -> "Types":
+    """The equipment types with the one in this file, or of this name, as the default; of "" those
+    of the settings. Raises SettingsError."""
+    from stormwatch.domains.maintenance.equipment import chosen
+
+    known = settings()
+    return chosen(replace(known, maintenance_equipment=named) if named else known)
 
 
 def answered(*names: str) -> "Settings":

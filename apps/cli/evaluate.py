@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from apps.cli import app as shared
-from apps.cli.quality import Model, expect_lightgbm
+from apps.cli.quality import expect_lightgbm
+from apps.cli.train import Model
 from stormwatch.errors import StormwatchError
 
 

@@ -8,6 +8,7 @@ import typer
 
 from apps.cli import app as shared
 from stormwatch.errors import StormwatchError
+from stormwatch.features import names
 
 app = typer.Typer(
     help="Models: bring one of your own, and what features it takes.",
@@ -58,6 +59,9 @@ def add(
     ] = None,
     most_us: Annotated[float, typer.Option(help="µs a record, in batches of 500.")] = 200.0,
     most_mb: Annotated[float, typer.Option(help="Memory it may add to a process.")] = 60.0,
+    equipment: Annotated[
+        str, typer.Option(metavar="FILE", help="maintenance: the type of your machines.")
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder to write: models/NAME.")
     ] = None,
@@ -74,7 +78,8 @@ def add(
         most_us, most_mb,
     )  # fmt: skip
     folder = out or Path("models") / name
-    made = adding.add(wanted, _target(domain), folder)
+    target = _target(domain, equipment)
+    made = adding.add(wanted, target, folder)
     card, told = made.card, made.card.measured
     print(f"{card.version}: {card.framework}; {made.how}")
     if told["rows_compared"]:
@@ -89,39 +94,55 @@ def add(
     print("  thresholds: " + ", ".join(f"{k} {v:g}" for k, v in card.thresholds.items()))
     for warning in made.warnings:
         print(f"  warning: {warning}")
-    print(f"{folder} is written. To use it, in stormwatch.toml:\n")
-    print(f'[{domain.value}]\nmodel = "{folder}"')
+    if equipment:
+        print(f"{folder} is written. To use it, in {equipment}:\n")
+        print(f'[failure]\nmodel = "{folder}"')
+    else:
+        print(f"{folder} is written. To use it, in stormwatch.toml:\n")
+        print(f'[{domain.value}]\nmodel = "{folder}"')
 
 
 @app.command(epilog=shared.example("model features fraud"))
-def features(domain: Annotated[Domain, typer.Argument(help="Whose features.")]) -> None:
+def features(
+    domain: Annotated[Domain, typer.Argument(help="Whose features.")],
+    equipment: Annotated[
+        str, typer.Option(metavar="FILE", help="maintenance: the type of your machines.")
+    ] = "",
+) -> None:
     """Print the features that a model of a domain takes, one a line, in their order."""
-    for name in _target(domain).feature_names:
+    for name in _target(domain, equipment).feature_names:
         print(name)
 
 
 @app.command(epilog=shared.example("model rows fraud --out rows.csv.gz"))
 def rows(
-    domain: Annotated[Domain, typer.Argument(help="Whose features: fraud.")],
+    domain: Annotated[Domain, typer.Argument(help="Whose features.")],
     out: Annotated[Path, typer.Option(metavar="CSV", help="To write; .csv or .csv.gz.")],
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Your payments; else generated ones.")
+        Path | None, typer.Option(metavar="FILE", help="Your events; else generated payments.")
     ] = None,
-    mapping: Annotated[str, typer.Option(metavar="FILE", help="How they become payments.")] = "",
+    mapping: Annotated[str, typer.Option(metavar="FILE", help="How they become events.")] = "",
     labels: Annotated[
-        str, typer.Option(metavar="NAME", help="The column of the frauds, or a CSV file.")
+        str, typer.Option(metavar="NAME", help="Column of frauds or failures, or a CSV file.")
     ] = "",
+    equipment: Annotated[
+        str, typer.Option(metavar="FILE", help="maintenance: the type of your machines.")
+    ] = "",
+    within: Annotated[
+        float, typer.Option(min=0.1, help="maintenance: hours before a failure; of a file.")
+    ] = 24.0,
     customers: Annotated[int, typer.Option(min=1, help="Of generated payments.")] = 500,
     days: Annotated[int, typer.Option(min=1, help="Of generated payments.")] = 40,
     seed: Annotated[int, typer.Option(help="Of generated payments.")] = 7,
 ) -> None:
     """Write feature rows to train a model of your own on, computed as in the stream.
 
-    A row a payment, in order of time: whose it is, its time, its label, and the features in the
+    A row an event, in order of time: whose it is, its time, its label, and the features in the
     order in which models take them. A fraud is known seven days after its payment.
     """
-    if domain is not Domain.FRAUD:
-        raise StormwatchError("Rows are written of fraud: of readings a model needs whole lives.")
+    if domain is Domain.MAINTENANCE:
+        _rows_of_readings(out, data, mapping, labels, equipment, within)
+        return
     if (data is None) != (not mapping and not labels) or bool(mapping) != bool(labels):
         raise StormwatchError("Give --data, --mapping and --labels together, or none of them.")
     from apps.build.training import own_data, payments, table
@@ -135,11 +156,31 @@ def rows(
     print(f"{out}: {made.rows:,} rows, {made.frauds:,} of them frauds")
 
 
-def _target(domain: Domain) -> "adding.Target":  # type: ignore[name-defined]  # noqa: F821
+def _rows_of_readings(
+    out: Path, data: Path | None, mapping: str, labels: str, equipment: str, within: float
+) -> None:
+    if data is None or not (mapping and labels and equipment):
+        raise StormwatchError(
+            "Rows of readings are of your own machines: give --data, --mapping, --labels and "
+            "--equipment."
+        )
+    from apps.build.training import own_machines, table
+
+    types = shared.equipment(equipment)
+    made = own_machines.rows(data, mapping, labels, types, within)
+    told = table.write_readings(out, made, names(types.default.failure_features))
+    print(f"{out}: {told.rows:,} rows, {told.frauds:,} of them speak of a failure")
+
+
+def _target(domain: Domain, equipment: str) -> "adding.Target":  # type: ignore[name-defined]  # noqa: F821
     from apps.build.own_model import add as adding
 
     if domain is Domain.FRAUD:
+        if equipment:
+            raise StormwatchError("--equipment is of the domain maintenance. Leave it out.")
         return adding.fraud()
+    if equipment:
+        return adding.failures(shared.equipment(equipment).default)
     told = shared.settings().maintenance_model
     return adding.maintenance(Path(told) if told else None)
 

@@ -16,15 +16,14 @@ from apps.build.own_model.sample import Sample
 from apps.build.own_model.sample import read as read_sample
 from apps.build.own_model.source import Candidate, Floats, Source
 from apps.build.own_model.thresholds import chosen
-from stormwatch.errors import ModelError
+from stormwatch.domains.maintenance.equipment import Equipment
+from stormwatch.errors import ModelError, SettingsError
 from stormwatch.models import Card, Model, load
 from stormwatch.models.conditions import Conditions
 from stormwatch.models.distribution import describe
 
 DOMAIN = "domain"
 """As the features of a model that does not name them: those of the domain, in their order."""
-SEQUENCES = ("fraud",)
-"""Domains whose states keep rows for models of sequences."""
 
 
 class Target(NamedTuple):
@@ -37,11 +36,10 @@ class Target(NamedTuple):
     thresholds: tuple[str, str]
     check: Callable[[Path], object]  # loads the domain with that folder. Raises ModelError
     conditions: Conditions | None = None
-
-    @property
-    def probability(self) -> bool:
-        """Whether a score is one."""
-        return self.name == "fraud"
+    probability: bool = True
+    """Whether a score is one."""
+    sequences: bool = True
+    """Whether states keep rows for models of sequences."""
 
 
 class Wanted(NamedTuple):
@@ -88,6 +86,31 @@ def maintenance(folder: Path | None) -> Target:
     return Target(
         "maintenance", FEATURE_SET, MODEL_FEATURES, "remaining life, operating cycles",
         ("service", "watch"), Maintenance.load, card_of(folder or SHIPPED).conditions,
+        probability=False, sequences=False,
+    )  # fmt: skip
+
+
+def failures(kind: Equipment) -> Target:
+    """Of the failures of an equipment type of a person's own. Raises SettingsError for one that
+    does not say what a model sees."""
+    from stormwatch.domains.maintenance.failures import Failures, feature_set
+    from stormwatch.features import names
+    from stormwatch.models import now
+
+    if kind.failure is None:
+        raise SettingsError(
+            f'The equipment type {kind.name} has no model of failures: set model = "failure", and '
+            "[failure] with features and model (docs/equipment-types.md)."
+        )
+    own = kind.failure
+
+    def check(folder: Path) -> object:
+        failure = msgspec.structs.replace(own, model=str(folder))
+        return Failures.load(msgspec.structs.replace(kind, failure=failure), now)
+
+    return Target(
+        "maintenance", feature_set(kind), names(kind.failure_features),
+        "probability that the unit fails", ("service", "watch"), check, sequences=not own.over,
     )  # fmt: skip
 
 
@@ -97,10 +120,11 @@ def add(wanted: Wanted, target: Target, out: Path) -> Added:
         raise ModelError(f"{out} is there already: name another with --out, or remove it.")
     source = read(wanted.place, wanted.window)
     _check_features(source, target, wanted.features)
-    if source.window > 1 and target.name not in SEQUENCES:
+    if source.window > 1 and not target.sequences:
         raise ModelError(
-            f"The model takes sequences of {source.window} rows; the states of {target.name} keep "
-            f"none. Sequence models are for: {', '.join(SEQUENCES)}."
+            f"The model takes sequences of {source.window} rows; of {target.feature_set!r} states "
+            "keep none. Sequence models are for payments, and for equipment types of your own "
+            "whose [failure] has no `over`."
         )
     if target.probability and source.probability is False:
         raise ModelError(

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from apps.build.own_model.source import Floats
-from apps.build.training.budget import GENUINE_DECLINED, REVIEW_SHARE, above
+from apps.build.training.budget import GENUINE_DECLINED, REVIEW_SHARE, VISITS, WATCHED, above
 from stormwatch.errors import ModelError
 
+MACHINE = ("service", "watch")
 _CYCLES = {"service": 20.0, "watch": 50.0}
 """Remaining lives at which units are due for service or watched, as in the shipped model."""
 
@@ -25,10 +26,15 @@ def chosen(
     if scores is None:
         lacking = [name for name in names if name not in told]
         raise ModelError(
-            f"From which score on is a payment for {' and '.join(lacking)}? Say --threshold "
+            f"From which score on is an event for {' and '.join(lacking)}? Say --threshold "
             f"{lacking[0]}=0.5, or give --sample, and they are chosen so that "
-            f"{REVIEW_SHARE:.1%} of all payments are reviewed (--reviews)."
+            f"{VISITS if names == MACHINE else REVIEW_SHARE:.1%} of all are (--reviews)."
         )
+    if names == MACHINE:
+        share = VISITS if reviews is None else reviews
+        service = told.get("service", above(scores, share))
+        watch = told.get("watch", min(service, above(scores, WATCHED * share)))
+        return {"service": float(service), "watch": float(watch)}
     review = told.get(names[0], above(scores, REVIEW_SHARE if reviews is None else reviews))
     genuine = scores if label is None else scores[label == 0]
     decline = told.get(names[1], max(review, above(genuine, GENUINE_DECLINED)))

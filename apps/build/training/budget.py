@@ -7,6 +7,10 @@ REVIEW_SHARE = 0.003
 """Of all payments, where nothing else is wanted: so many are reviewed."""
 GENUINE_DECLINED = 0.0001
 """Share of the genuine payments that may be declined, where nothing else is wanted."""
+VISITS = 0.01
+"""Of the days of all units, where nothing else is wanted: on so many a unit is due for service."""
+WATCHED = 3.0
+"""Times as many are watched as are due for service."""
 
 
 def above(score: NDArray[np.float64], share: float) -> float:

@@ -135,7 +135,7 @@ def train_fraud(
         ),
     )  # fmt: skip
     if brought is not None:
-        report.write(out, card, score, test)
+        report.write(out, card, report.Measured(score, test.label > 0, test.day))
     return load(out, feature_set=feature_set, feature_names=names).card
 
 

@@ -44,7 +44,7 @@ def payments(data: Path, mapping: str, labels: str) -> Iterator[Labelled]:
             continue
         assert isinstance(event, Transaction)
         if event.label is None:
-            label = told.get(event.id, 0) if told is not None else _cell(one.value, labels, records)
+            label = told.get(event.id, 0) if told is not None else cell(one.value, labels, records)
             found.append((event, label))
     if refused > _REFUSED_SHARE * records or not found:
         raise SettingsError(
@@ -57,7 +57,8 @@ def payments(data: Path, mapping: str, labels: str) -> Iterator[Labelled]:
     yield from found
 
 
-def _cell(value: bytes, column: str, record: int) -> int:
+def cell(value: bytes, column: str, record: int) -> int:
+    """The label in a column of a record, the first of which is 1. Raises SettingsError."""
     row = json.loads(value)
     if not isinstance(row, dict) or column not in row:
         names = ", ".join(row) if isinstance(row, dict) else "none"

@@ -1,29 +1,43 @@
-"""The report of a trained fraud model: `report.md` with the numbers, `report.svg` with curves."""
+"""The report of a trained model: `report.md` with the numbers, `report.svg` with curves."""
 
 from pathlib import Path
+from typing import NamedTuple
 
-from apps.build.training.curves import Floats, Mark, Panel, at, ladder, svg
-from apps.build.training.payments import Rows
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.build.training.curves import Flags, Floats, Mark, Panel, at, ladder, svg
 from stormwatch.models import Card
 
 _BUDGETS = (1, 5, 10, 20, 50, 100, 200, 500, 1_000)
 
 
-def write(folder: Path, card: Card, score: Floats, test: Rows) -> None:
-    """Of the scores of the days to measure on, which the model has not seen."""
-    fraud = test.label > 0
+class Measured(NamedTuple):
+    """What the model has not seen: scores, which of them are to be found, and of which days."""
+
+    score: Floats
+    fraud: Flags
+    day: NDArray[np.int64]
+    things: str = "payments"
+    frauds: str = "frauds"
+    """What is looked for, in words."""
+
+
+def write(folder: Path, card: Card, test: Measured) -> None:
+    """Of the scores of the days to measure on."""
+    score, fraud, frauds = test.score, test.fraud, test.frauds
     days = max(1, len(set(test.day.tolist())))
     steps = ladder(score, fraud, days)
     chosen = [(name, at(limit, score, fraud, days)) for name, limit in card.thresholds.items()]
     daily = [step for step in steps if step.a_day <= max(5.0, 8 * chosen[0][1].a_day)]
     (folder / "report.svg").write_text(
         svg(
-            f"{card.version}: {len(test.label):,} payments of the last {days} days, "
-            f"{int(fraud.sum()):,} frauds",
+            f"{card.version}: {len(score):,} {test.things} of the last {days} days, "
+            f"{int(fraud.sum()):,} {frauds}",
             [
                 Panel(
-                    "Precision and recall", "recall: share of the frauds that are found",
-                    "precision: share of alerts that are frauds",
+                    "Precision and recall", f"recall: share of the {frauds} that are found",
+                    f"precision: share of alerts that are {frauds}",
                     [(step.recall, step.precision) for step in steps],
                     [Mark(one.recall, one.precision, name) for name, one in chosen],
                 ),
@@ -52,7 +66,7 @@ def write(folder: Path, card: Card, score: Floats, test: Rows) -> None:
     lines += ["", "Chosen:", ""]
     lines += [
         f"- {name} from {card.thresholds[name]:.6f}: {one.a_day:,.1f} a day, of which "
-        f"{one.precision:.1%} are frauds; {one.recall:.1%} of all frauds"
+        f"{one.precision:.1%} are {frauds}; {one.recall:.1%} of all {frauds}"
         for name, one in chosen
     ]
     lines += ["", "| measure | value |", "|---|---|"]

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 
@@ -101,7 +100,7 @@ class Maintenance:
     state = UnitState
     feature_names = FEATURE_NAMES
     feature_set = FEATURE_SET
-    other_features: ClassVar = {
+    other_features: dict[str, tuple[str, ...]] = {  # noqa: RUF012  # never changed in place
         findings.FEATURE_SET: findings.NAMES,
         **findings.FEATURES_BEFORE,
         EVENT_FEATURES: (),
@@ -143,6 +142,10 @@ class Maintenance:
         if self._judges[types.default.name] is None:
             self._wearing.add("")
         self._failures = failures
+        self.other_features = self.other_features | {
+            feature_set(types.by_name[name]): names(types.by_name[name].failure_features)
+            for name in failures
+        }
         Thresholds.of(model.card)
 
     @classmethod
@@ -334,6 +337,7 @@ class Maintenance:
                     [row for _, _, row in own],
                     [events[at].sensors for at, _, _ in own],
                     [judge_any(carry) for _, carry, _ in own],
+                    [carry.kept for _, carry, _ in own],
                 )
                 found |= zip((at for at, _, _ in own), judged, strict=True)
         return found

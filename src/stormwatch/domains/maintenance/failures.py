@@ -17,19 +17,28 @@ from typing import NamedTuple
 import numpy as np
 
 from stormwatch.domains.maintenance.equipment import Equipment
-from stormwatch.domains.maintenance.equipment.derived import derive
 from stormwatch.domains.maintenance.equipment.document import Derived
+from stormwatch.domains.maintenance.inputs import Inputs, Row
 from stormwatch.domains.maintenance.why import OfFailure
 from stormwatch.errors import ModelError
-from stormwatch.features import names
-from stormwatch.models import NONE, Card, Model, NoModel, Supply, distribution, load, round6
+from stormwatch.features import Feature, names
+from stormwatch.models import (
+    NONE,
+    Card,
+    Model,
+    NoModel,
+    Supply,
+    card_of,
+    distribution,
+    load,
+    round6,
+)
+from stormwatch.models.window import unrolled
 from stormwatch.records import OUT_OF_DISTRIBUTION, Reason
 from stormwatch.state.judge import UNSCORED, Verdict
 
-Row = tuple[float, ...]
-
 SHIPPED = Path(__file__).with_name("equipment") / "models"
-TRAIN = "./stormwatch train milling"
+TRAIN = "./stormwatch train (docs/equipment-types.md)"
 TOLD = "failure_probability"
 """The code of the reason that each decision with such a score has."""
 _MOST_TOLD = 5
@@ -65,16 +74,20 @@ def feature_set(kind: Equipment) -> str:
 class Failures:
     """The judge of one equipment type whose `model` is "failure"."""
 
-    def __init__(self, kind: Equipment, model: Model) -> None:
-        """Raises ModelError for a card without the thresholds `service` and `watch`."""
+    def __init__(self, kind: Equipment, model: Model, window: int = 1) -> None:
+        """`window`: readings that the model takes at once. Raises ModelError for a card without the
+        thresholds `service` and `watch`."""
         assert kind.failure is not None
         self._kind, self._model, self._label = kind, model, kind.label
-        self._steps, self._names = kind.steps, tuple(kind.failure.features)
+        self._window = window
+        self._names = tuple(kind.failure.features)
+        self.look = Inputs(kind, window).look
         self._healthy = tuple(feature.default for feature in kind.failure_features)
         self._modes = [
             (mode, one, frozenset(self._names.index(name) for name in one.by))
             for mode, one in kind.modes.items()
         ]
+        self._bases = self._columns() * window
         self._limits = [
             at for at, name in enumerate(self._names)
             if name in kind.derived and kind.derived[name].limits
@@ -88,48 +101,52 @@ class Failures:
         """With the model that the type names, or the one shipped with it. Raises ModelError."""
         assert kind.failure is not None
         folder = Path(kind.failure.model) if kind.failure.model else SHIPPED / kind.name
+        window = _window(folder)
+        if window > 1 and kind.failure.over:
+            raise ModelError(
+                f"{folder} takes {window} readings at once, as they are: leave `over` out of the "
+                f"[failure] of the equipment type {kind.name}."
+            )
 
         def checked() -> Model:
             wanted = names(kind.failure_features)
             model = load(folder, feature_set=feature_set(kind), feature_names=wanted)
             Limits.of(model.card)
             distribution.of(model.card)
+            if model.card.window != window:
+                raise ModelError(
+                    f"{folder} takes {model.card.window} readings at once, and this process began "
+                    f"with one that takes {window}: restart the topology"
+                )
             return model
 
-        return cls(kind, supply(checked))
+        return cls(kind, supply(checked), window)
 
     def by_rules(self) -> "Failures":
         """The same without a model."""
-        return type(self)(self._kind, NoModel())
+        return type(self)(self._kind, NoModel(), self._window)
 
     @property
     def model_version(self) -> str:
         """Of the model in use."""
         return self._model.card.version
 
-    def inputs(self, sensors: dict[str, float]) -> Row | None:
-        """What the model sees of a reading; None where the reading lacks some of it."""
-        known = derive(self._steps, sensors)
-        if known is None:
-            return None
-        try:
-            return tuple(known[name] for name in self._names)
-        except KeyError:
-            return None
-
     def judge(
-        self, rows: Sequence[Row], sensors: Sequence[dict[str, float]], base: Sequence[Verdict]
-    ) -> list[Verdict]:
-        """By the probability of each row; `base` is what `any` says of the same readings."""
+        self, rows: Sequence[Row], sensors: Sequence[dict[str, float]], base: Sequence[Verdict],
+        kept: Sequence[bytes] = (),
+    ) -> list[Verdict]:  # fmt: skip
+        """By the probability of each row; `base` is what `any` says of the same readings, `kept`
+        the last readings of each, which a model of sequences takes."""
+        asked = self._asked(rows, kept)
         found = [round6(min(max(p, 0.0), 1.0)) if isfinite(p) else p
-                 for p in self._model.predict(rows)]  # fmt: skip
+                 for p in self._model.predict(asked)]  # fmt: skip
         card = self._model.card
         limits, trained_on = Limits.of(card), distribution.of(card)
         outside = trained_on.outside(np.array(rows)).tolist() if trained_on else [False] * len(rows)
         alone = [is_out and not self._exceeds(row)
                  for is_out, row in zip(outside, rows, strict=True)]  # fmt: skip
         told = [at for at, p in enumerate(found) if p >= limits.watch and not alone[at]]
-        modes = dict(zip(told, self._explained([rows[at] for at in told]), strict=True))
+        modes = dict(zip(told, self._explained([asked[at] for at in told]), strict=True))
         for at, named in modes.items():
             if any(not isfinite(p) for _, p in named):  # it had no time to tell all: as if none
                 found[at] = nan
@@ -139,7 +156,7 @@ class Failures:
                 out.append(self._unscored(one))
                 continue
             warning = [self._told(*mode, sensors[at], row) for mode in modes.get(at, [])]
-            verdict = self._verdict(p, limits, at in modes, warning, one)
+            verdict = self._verdict(p, limits, at in modes, warning, one, alone[at])
             if outside[at]:
                 text = "the reading is unlike all that the model was trained on"
                 reason = Reason("out_of_distribution", text)
@@ -147,9 +164,22 @@ class Failures:
                     reasons=(*verdict.reasons, reason), noted=OUT_OF_DISTRIBUTION
                 )
             if at in modes:
-                verdict = verdict._replace(why=self._why(row))
+                verdict = verdict._replace(why=self._why(row, asked[at]))
             out.append(verdict._replace(by=(feature_set(self._kind), card.version, self._label)))
         return out
+
+    def _asked(self, rows: Sequence[Row], kept: Sequence[bytes]) -> Sequence[Row]:
+        """What the model takes of each."""
+        if self._window == 1:
+            return rows
+        width = len(self._names)
+        return [tuple(unrolled(one, width, self._window).tolist()) for one in kept]
+
+    def _columns(self) -> list[int]:
+        """Of each value of a row, of which of the named features it is."""
+        assert self._kind.failure is not None
+        own = list(range(len(self._names)))
+        return own + [at for _ in self._kind.failure.over for at in own for _ in ("mean", "spread")]
 
     def _exceeds(self, row: Row) -> bool:
         return any(row[at] > 0.0 for at in self._limits)
@@ -159,13 +189,15 @@ class Failures:
         return base._replace(score=UNSCORED, reasons=_others(base), degraded=True, by=by)
 
     def _verdict(
-        self, p: float, limits: Limits, is_told: bool, warning: Sequence[Reason], base: Verdict
-    ) -> Verdict:
+        self, p: float, limits: Limits, is_told: bool, warning: Sequence[Reason], base: Verdict,
+        alone: bool,
+    ) -> Verdict:  # fmt: skip
         others = _others(base)
         codes = {reason.code for reason in others}
         outcome = base.outcome
         unseen = {code for code in codes if code.startswith("anomaly_")} - self._seen
-        if outcome in ("anomaly", "watch") and not unseen:
+        is_blind = alone and not self._limits  # nothing but `any` can say of what is so unlike
+        if outcome in ("anomaly", "watch") and not unseen and not is_blind:
             broken = any(code.startswith("sensor_") for code in codes)
             outcome = "sensor_fault" if broken else "no_data" if "gap" in codes else "healthy"
         outcome = "healthy" if outcome == "learning" else outcome
@@ -179,9 +211,11 @@ class Failures:
         text = f"{said}; {level} from {limit:g} on"
         return Verdict(outcome, p, (Reason(TOLD, text, p), *warning, *others))
 
-    def _why(self, row: Row) -> OfFailure:
-        said = tuple(map(self._value, self._names, row))
-        return OfFailure(self._model, tuple(self._kind.failure_features), row, said)
+    def _why(self, row: Row, asked: Row) -> OfFailure:
+        said = tuple(map(self._said, self._kind.failure_features, row))
+        features = tuple(self._kind.failure_features)
+        about = {one.name: self._names[at] for one, at in zip(features, self._bases, strict=False)}
+        return OfFailure(self._model, features, row, asked, said, {} if self._modes else about)
 
     def _explained(self, rows: Sequence[Row]) -> list[list[tuple[int, float]]]:
         """Of each row its modes, the likeliest first: at what place, and the probability that is
@@ -189,10 +223,11 @@ class Failures:
         alone were enough."""
         if not rows or not self._modes:
             return [[] for _ in rows]
+        healthy = self._healthy * self._window
         asked = [
             tuple(
-                value if at in own else healthy
-                for at, (value, healthy) in enumerate(zip(row, self._healthy, strict=True))
+                value if self._bases[at] in own else usual
+                for at, (value, usual) in enumerate(zip(row, healthy, strict=True))
             )
             for row in rows
             for _, _, own in self._modes
@@ -223,6 +258,14 @@ class Failures:
         one = self._kind.derived.get(name)
         return [name] if one is None else [s for each in one.of for s in self._sensors_of(each)]
 
+    def _said(self, feature: Feature, value: float) -> str:
+        name, _, over = feature.name.partition("_mean_")
+        if feature.name in self._names:
+            return self._value(feature.name, value)
+        if over:
+            return f"{self._value(name, value)} on the mean of {feature.window}"
+        return f"{feature.meaning} over {feature.window} is {value:.4g} {feature.unit}".rstrip()
+
     def _value(self, name: str, value: float) -> str:
         one = self._kind.derived.get(name) or self._kind.sensors[name]
         words = one.words or name
@@ -234,3 +277,12 @@ class Failures:
 def _others(base: Verdict) -> tuple[Reason, ...]:
     """Its reasons, without that no model knows of the unit."""
     return tuple(reason for reason in base.reasons if reason.code != "life_unknown")
+
+
+def _window(folder: Path) -> int:
+    """How many readings its model takes at once, as it is when this process begins: units learn by
+    it. 1 where it cannot be read: the supply of the model tells of it."""
+    try:
+        return card_of(folder).window
+    except ModelError:
+        return 1

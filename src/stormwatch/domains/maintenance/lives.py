@@ -27,6 +27,7 @@ class Carry(NamedTuple):
     equipment: Equipment
     findings: Findings | None = None  # of the judge `any`
     inputs: tuple[float, ...] | None = None  # what a model of failures sees
+    kept: bytes = b""  # the last readings, where it takes several
     event: UnitEvent | None = None
     note: str = ""
     reasons: tuple[Reason, ...] = ()  # what goes before those of the judge
@@ -94,10 +95,12 @@ def advance(
         life.told = 0.0  # what a window silenced is news after it
     is_again = findings.learned and _again(life, findings.score)
     carry = carry._replace(findings=findings, is_again=is_again)
-    inputs = failures.inputs(event.sensors) if failures is not None else None
-    if inputs is None:
+    seen = failures.look(life.kept, event.sensors) if failures is not None else None
+    if seen is None:
         return _row(findings, silent_s), carry
-    return inputs, carry._replace(inputs=inputs)
+    if findings.learned:
+        life.kept = seen.kept
+    return seen.row, carry._replace(inputs=seen.row, kept=seen.kept)
 
 
 def since(state: UnitState) -> int:
@@ -145,7 +148,7 @@ def _happened(
 ) -> None:
     if what.kind in ("overhaul", "failure"):
         if event.time >= life.since:
-            life.body, life.since = b"", event.time
+            life.body, life.since, life.kept = b"", event.time, b""
             state.offset = -state.cycle  # its age begins again, whether its counter does or not
             state.time = max(state.time, event.time)
             state.recent, state.health = None, b""

@@ -16,6 +16,7 @@ class Life(msgspec.Struct, array_like=True):
     until: int = 0  # ms: a maintenance window lasts so long
     told: float = 0.0  # the score that was told last; 0: a while ago
     quiet: int = 0  # readings since then
+    kept: bytes = b""  # the last readings, as a model of failures takes them: see `inputs`
 
 
 class Track(msgspec.Struct, array_like=True):

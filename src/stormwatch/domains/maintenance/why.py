@@ -3,6 +3,7 @@
 Told of alerts alone, once it is sure that they are: see `judge.Why`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stormwatch.domains.maintenance.event import Reading
@@ -97,11 +98,13 @@ class OfFailure:
     model: Model
     features: tuple[Feature, ...]
     row: tuple[float, ...]
+    asked: tuple[float, ...]  # what the model takes: of sequences the readings before, too
     said: tuple[str, ...]  # of each value, in words
+    about: Mapping[str, str]  # of each feature the value that it is of; empty: a mode says it
 
     def __call__(self) -> tuple[tuple[Reason, ...], tuple[Explanation, ...]]:
-        """See `judge.Why`; the reasons say it already."""
-        parts = parts_of(self.model, self.row)
+        """See `judge.Why`."""
+        parts = parts_of(self.model, self.asked)
         if parts is None:
             return (), ()
         names = tuple(feature.name for feature in self.features)
@@ -109,7 +112,9 @@ class OfFailure:
         def told(at: int) -> Told:
             return Told(names[at], self.said[at])
 
-        return (), (explanation("log-odds", parts.in_log_odds(), names, self.row, told),)
+        found = explanation("log-odds", parts.in_log_odds(), names, self.row, told)
+        said = sentences(found, self.about.__getitem__) if self.about else ""
+        return (Reason("model", said),) if said else (), (found,)
 
 
 def _text_of(name: str) -> tuple[Text | None, str]:

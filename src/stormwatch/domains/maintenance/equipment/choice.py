@@ -1,5 +1,7 @@
 """Which equipment types a process knows: the shipped ones, and those that the settings name."""
 
+import json
+import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +11,7 @@ from stormwatch import named_texts
 from stormwatch.domains.maintenance.equipment.document import Equipment, EquipmentError, read
 from stormwatch.settings import Settings
 
+_FOLDER_OF_MODEL = re.compile(r"""^(model\s*=\s*)(["'])(.+)\2""", re.M)
 _FOLDER = files("stormwatch.domains.maintenance.equipment") / "types"
 
 
@@ -76,10 +79,15 @@ def _made(parts: tuple[_Part, ...]) -> Types:
             one = read(text, where)
             if one.name in shipped_names():
                 raise EquipmentError(f"{where}: `name` is {one.name!r}, that of a shipped type.")
-            if one.model != "any":
+            if one.model == "turbofan":
                 raise EquipmentError(
-                    f'{where}: `model` is "{one.model}", which was made for the shipped type of '
-                    'that name alone; set model = "any".'
+                    f'{where}: `model` is "turbofan", which was made for the shipped type of that '
+                    'name alone; set model = "any", or "failure" with a model of your own.'
+                )
+            if one.failure is not None and not one.failure.model:
+                raise EquipmentError(
+                    f"{where}: `failure` names no model; set model = the folder that ./stormwatch "
+                    "train maintenance --equipment, or model add, writes."
                 )
             if types.get(one.name, one) != one:
                 raise EquipmentError(f"{where}: `name` is {one.name!r}, that of another file, too.")
@@ -104,9 +112,19 @@ def _text(part: str) -> _Part:
     if part in shipped_names():
         return _Part(part, part)
     try:
-        return _Part(Path(part).read_text(encoding="utf-8"), part)
+        return _Part(_rooted(Path(part).read_text(encoding="utf-8"), Path(part)), part)
     except (OSError, UnicodeDecodeError) as error:
         raise EquipmentError(
             f"maintenance.equipment names {part!r}, which is neither a shipped type "
             f"({', '.join(shipped_names())}) nor a file that can be read: {error}."
         ) from error
+
+
+def _rooted(text: str, path: Path) -> str:
+    """With the folder of its model as it is from here: in the file it is told from beside it."""
+
+    def told(found: re.Match[str]) -> str:
+        return f"{found[1]}{json.dumps(str((path.parent / found[3]).resolve()))}"
+
+    before, failure, after = text.partition("\n[failure]")
+    return before + failure + _FOLDER_OF_MODEL.sub(told, after, count=1)

@@ -9,6 +9,7 @@ from msgspec import Meta
 from stormwatch.domains.maintenance.equipment.derived import FUNCTIONS, Step
 from stormwatch.errors import SettingsError
 from stormwatch.features import Feature
+from stormwatch.models.window import MOST as MOST_ROWS
 from stormwatch.parsing.toml_document import Document
 
 EVENTS = {
@@ -22,6 +23,8 @@ EVENTS = {
 """What may happen to a unit."""
 MOST_SENSORS = 64
 """Of a type, and of a unit whose type names none."""
+MOST_FEATURES = 128
+"""Of a model of failures."""
 
 Role = Literal["condition", "load", "setting", "counter", "state"]
 Range = tuple[float, float]
@@ -81,6 +84,8 @@ class Failure(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
 
     features: Annotated[list[_Name], Meta(min_length=1, max_length=64)]
     """Sensors and derived values, in the order of the model."""
+    over: Annotated[list[Annotated[int, Meta(ge=2, le=MOST_ROWS)]], Meta(max_length=3)] = []
+    """Over so many of the unit's last readings each feature has a mean and a spread, too."""
     model: str = ""  # its folder; "": the one that is shipped with the type
 
 
@@ -143,7 +148,13 @@ class Equipment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
     @property
     def failure_features(self) -> tuple[Feature, ...]:
         """What its model of the probability of failure sees, in order; () where it has none."""
-        return tuple(map(self._feature, self.failure.features)) if self.failure else ()
+        if self.failure is None:
+            return ()
+        own = tuple(map(self._feature, self.failure.features))
+        return (
+            *own,
+            *(made for size in self.failure.over for one in own for made in _over(one, size)),
+        )
 
     def _feature(self, name: str) -> Feature:
         one = self.derived.get(name)
@@ -156,6 +167,17 @@ class Equipment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
             name, f"{one.words or name}: of {', '.join(one.of)}, {words}{limits}", one.unit,
             default=one.nominal, knows_simulator=one.knows_simulator,
         )  # fmt: skip
+
+
+def _over(one: Feature, size: int) -> tuple[Feature, Feature]:
+    """Mean and spread of a feature over a unit's last readings."""
+    span = f"{size} readings"
+    return (
+        Feature(
+            f"{one.name}_mean_{size}", f"{one.meaning}: mean", one.unit, span, default=one.default
+        ),
+        Feature(f"{one.name}_spread_{size}", f"{one.meaning}: standard deviation", one.unit, span),
+    )
 
 
 def read(text: str, where: str) -> Equipment:
@@ -176,7 +198,7 @@ def read(text: str, where: str) -> Equipment:
     for name in found.derived:
         if why := _underivable(name, found):
             raise document.wrong(f"derived.{name}", why)
-    for whole in (_whole(found), _failing(found)):
+    for whole in (_whole(found), _failing(found), _over_contradiction(found.failure)):
         if whole:
             raise document.wrong(*whole)
     named = {n: msgspec.structs.replace(s, name=n) for n, s in found.sensors.items()}
@@ -218,6 +240,17 @@ def _failing(found: Equipment) -> tuple[str, str] | None:
         for name in one.by:
             if name not in found.failure.features:
                 return f"modes.{mode}", f"is told by {name!r}, which is not in failure.features"
+    return None
+
+
+def _over_contradiction(failure: Failure | None) -> tuple[str, str] | None:
+    if failure is None:
+        return None
+    if sorted(set(failure.over)) != failure.over:
+        return "failure.over", f"is {failure.over}: from few readings to many, each once"
+    made = len(failure.features) * (1 + 2 * len(failure.over))
+    if made > MOST_FEATURES:
+        return "failure.over", f"makes {made} features; a model takes {MOST_FEATURES} at most"
     return None
 
 
