@@ -119,6 +119,7 @@ class Contract(Generic[E, S]):
         self._may_be_marked = "learn_only" in getattr(domain.event, "__struct_fields__", ())
         self._may_be_beside = hasattr(domain.event, "is_beside")
         self._settle = getattr(domain, "settle", None)
+        self._advance_all = getattr(domain, "advance_all", None)
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
@@ -175,6 +176,8 @@ class _Batch(Generic[E, S]):
         self._may_be_marked = contract._may_be_marked
         self._may_be_beside = contract._may_be_beside
         self._settle = contract._settle
+        self._advance_all = contract._advance_all
+        self._waiting: list[tuple[S, E]] = []
         self._fragment = fragment
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
@@ -195,9 +198,14 @@ class _Batch(Generic[E, S]):
         self._noted: Counter[str] = Counter()
 
     def run(self, now: int) -> Outcomes:
+        if self._advance_all is not None:
+            self._advance = self._wait
         for position, (offset, timestamp, event) in enumerate(self._parsed.events):
             self._accounts = position not in self._secondary
             self._take(offset, timestamp, event)
+        if self._advance_all is not None and self._waiting:
+            made = self._advance_all(*zip(*self._waiting, strict=True))
+            self._features, self.carries = map(list, zip(*made, strict=True))
         verdicts = self._verdicts()
         self._noted.update(verdict.noted for verdict in verdicts if verdict.noted)
         fragment = self._fragment
@@ -236,6 +244,11 @@ class _Batch(Generic[E, S]):
             noted=dict(self._noted),
             fired=dict(Counter(why.code for verdict in verdicts for why in verdict.reasons)),
         )
+
+    def _wait(self, state: S, event: E) -> Advanced:
+        """In place of the domain's `advance`: all are advanced together once all are taken."""
+        self._waiting.append((state, event))
+        return (), None
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
         """Which records raise, each tried alone after those before it."""

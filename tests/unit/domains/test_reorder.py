@@ -1,5 +1,6 @@
 """Readings that come late, within a bound, are learned as if they had come in order."""
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -217,13 +218,14 @@ def test_it_costs_nothing_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reading is learned once."""
     from stormwatch.domains.maintenance import domain as module
 
-    learned, real = [], module.advance
+    learned: list[int] = []
+    real = module.advance_all
 
-    def spy(state: UnitState, reading: Reading, *more: Any) -> tuple[float, ...]:
-        learned.append(reading.time)
-        return real(state, reading, *more)
+    def spy(states: Sequence[UnitState], readings: Sequence[Reading], *more: Any) -> Any:
+        learned.extend(reading.time for reading in readings)
+        return real(states, readings, *more)
 
-    monkeypatch.setattr(module, "advance", spy)
+    monkeypatch.setattr(module, "advance_all", spy)
     unit = Unit()
     for event in islice(EVENTS, 60):
         unit.learn(event)
