@@ -34,7 +34,7 @@ class Fraud(Checked, Topology):
     parse = ParseTransactions.spec(
         inputs={transactions: Grouping.SHUFFLE}, par=settings.topology_parsers
     )
-    refused = (parse["rejected"],)
+    refused = (parse["rejected"], parse["meters"])
     if is_rekeyed(settings, "transactions"):
         split = SplitTransactions.spec(
             inputs={parse: Grouping.SHUFFLE}, par=settings.topology_parsers
@@ -42,7 +42,7 @@ class Fraud(Checked, Topology):
         decide = FraudAfterSplit.spec(
             inputs={split: Grouping.fields("bucket")}, par=settings.topology_scorers
         )
-        refused = (parse["rejected"], split["rejected"])
+        refused += (split["rejected"], split["meters"])
     elif settings.topology_chain:
         decide = FraudBolt.spec(
             inputs={parse: Grouping.fields("bucket")}, par=settings.topology_scorers

@@ -30,13 +30,13 @@ class Maintenance(Checked, Topology):
 
     readings = ReadingSpout.spec(par=settings.topology_spouts)
     parse = ParseReadings.spec(inputs={readings: Grouping.SHUFFLE}, par=settings.topology_parsers)
-    refused = (parse["rejected"],)
+    refused = (parse["rejected"], parse["meters"])
     if is_rekeyed(settings, "readings"):
         split = SplitReadings.spec(inputs={parse: Grouping.SHUFFLE}, par=settings.topology_parsers)
         decide = MaintenanceAfterSplit.spec(
             inputs={split: Grouping.fields("bucket")}, par=settings.topology_scorers
         )
-        refused = (parse["rejected"], split["rejected"])
+        refused += (split["rejected"], split["meters"])
     elif settings.topology_chain:
         decide = MaintenanceBolt.spec(
             inputs={parse: Grouping.fields("bucket")}, par=settings.topology_scorers

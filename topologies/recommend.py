@@ -27,5 +27,9 @@ class Recommend(Checked, Topology):
         inputs={items_1: Grouping.fields("bucket")}, par=settings.topology_scorers
     )
     reject = RejectBehaviour.spec(
-        inputs={parse["rejected"]: Grouping.SHUFFLE, behaviour["notices"]: Grouping.SHUFFLE}
+        inputs={
+            parse["rejected"]: Grouping.SHUFFLE,
+            parse["meters"]: Grouping.SHUFFLE,
+            behaviour["notices"]: Grouping.SHUFFLE,
+        }
     )

@@ -26,6 +26,8 @@ class Social(Checked, Topology):
         inputs={
             parse["rejected"]: Grouping.SHUFFLE,
             split["rejected"]: Grouping.SHUFFLE,
+            parse["meters"]: Grouping.SHUFFLE,
+            split["meters"]: Grouping.SHUFFLE,
             posts["notices"]: Grouping.SHUFFLE,
         }
     )

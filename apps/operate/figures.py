@@ -127,6 +127,8 @@ def look(
         skew.update(reading.skew)
         alarms |= reading.alarms
         processes.append((component, reading))
+        if reading.passes_on:
+            continue
         tasks += 1
         at = max(at, reading.at)
         alerts += reading.alerts

@@ -360,6 +360,81 @@ class Measured(msgspec.Struct):
     sizes: dict[int, int]  # at most so many records -> batches
 
 
+class MappedTopic(msgspec.Struct):
+    """A topic whose records a mapping makes events of."""
+
+    topic: str
+    events: str
+    version: str  # `#` and a hash of its text behind it, as decisions have it
+
+
+class Mappings(msgspec.Struct):
+    """The mappings of this server's settings, and those of public formats that are shipped."""
+
+    in_force: list[MappedTopic]
+    presets: list[str]
+
+
+class Mapping(msgspec.Struct):
+    """One mapping."""
+
+    name: str
+    text: str  # TOML
+
+
+class EquipmentType(msgspec.Struct):
+    """A kind of machines."""
+
+    name: str
+    version: str
+    words: str
+    sensors: int  # 0: whatever there are
+    default: bool  # of readings that name none
+
+
+class RuleLists(msgspec.Struct):
+    """The lists of the rules in force."""
+
+    revision: int  # 0: those of the settings
+    lists: dict[str, int]  # name -> how many stand in it
+
+
+class RuleList(msgspec.Struct):
+    """One list of the rules in force."""
+
+    name: str
+    revision: int
+    values: list[str]
+
+
+class Changed(msgspec.Struct):
+    """A change of the rules that is kept."""
+
+    revision: int
+    told: bool  # whether running tasks were told; else they take it within a minute
+
+
+class RunningTopology(msgspec.Struct):
+    """A topology on a Storm cluster."""
+
+    name: str
+    status: str
+    uptime_s: int
+    workers: int
+    executors: int
+    tasks: int
+
+
+class Cluster(msgspec.Struct):
+    """What Nimbus says."""
+
+    nimbus: str  # host:port
+    answers: bool  # else nothing below is known: no cluster runs there
+    leader: bool
+    supervisors: int
+    topologies: list[RunningTopology]
+
+
 class Session(msgspec.Struct):
     """Who asks. Without a name: nobody, and a token is needed."""
 

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from apps.operate.casework import Overtaken
 from apps.operate.missing import NotFound
+from apps.operate.rollout.changing import Conflict
 from apps.serve import answers
 from apps.serve.reader import BadCursor
 from apps.serve.route import Asker, Download, Raw, Route
@@ -120,8 +121,8 @@ def _seen(request: Request, route: Route) -> int | None:
 
 def _answered(error: StormwatchError) -> Response:
     match error:
-        case Overtaken():
-            return problem(412, str(error), work=error.work)
+        case Overtaken() | Conflict():
+            return problem(412, str(error), work=getattr(error, "work", None))
         case BadCursor():
             return problem(422, f"after: {error}.", "after")
         case NotFound():

@@ -49,10 +49,26 @@ class Client:
         """An entity's decisions, newest event first."""
         yield from self._pages("/v1/decisions", {"domain": domain, "entity": entity, **more})
 
+    def decided(self, domain: str, **filters: object) -> Iterator[answers.Summary]:
+        """Decisions of whatever entity, newest first; `filters` as of GET /v1/decided."""
+        yield from self._pages("/v1/decided", {"domain": domain, **filters})
+
     def decision(self, domain: str, entity: str, time: int, id: str) -> answers.Whole:  # noqa: A002
         """One decision whole."""
         asked = {"domain": domain, "entity": entity, "time": time, "id": id}
         return self.ask("/v1/decision", answers.Whole, **asked)
+
+    def mappings(self) -> answers.Mappings:
+        """Mappings in force, and names of presets."""
+        return self.ask("/v1/mappings", answers.Mappings)
+
+    def equipment_types(self) -> list[answers.EquipmentType]:
+        """Kinds of machines that are known."""
+        return self.ask("/v1/equipment-types", list[answers.EquipmentType])
+
+    def cluster(self) -> answers.Cluster:
+        """Topologies that run on the Storm cluster."""
+        return self.ask("/v1/cluster", answers.Cluster)
 
     def now(self) -> answers.Now:
         """The newest state of all that runs."""

@@ -123,7 +123,7 @@ class Reader(NamedTuple):
         known(asked.domain)
         place: AlertPlace | None = None
         if asked.after:
-            place = AlertPlace(*_from_cursor(asked.after, tuple[int, str, str]))
+            place = AlertPlace(*from_cursor(asked.after, tuple[int, str, str]))
         elif asked.until:
             place = AlertPlace(asked.until, _LAST, "")
         found: list[answers.Summary] = []
@@ -162,7 +162,7 @@ class Reader(NamedTuple):
         known(asked.domain)
         stripe = stripe_of(asked.entity, self.settings.layout_stripes)
         if asked.after:
-            before = _from_cursor(asked.after, tuple[int, str])
+            before = from_cursor(asked.after, tuple[int, str])
         else:
             state = self.archive.find_state(asked.domain, stripe, asked.entity)
             if state is None:
@@ -311,7 +311,7 @@ def cursor(place: tuple[Any, ...]) -> str:
 def alert_of(key: str) -> tuple[str, AlertKey]:
     """Domain and place that a `key` of an answer names. Raises NotFound."""
     try:
-        domain, *place = _from_cursor(key, tuple[str, str, int, str])
+        domain, *place = from_cursor(key, tuple[str, str, int, str])
     except BadCursor as error:
         raise NotFound(
             "There is no such key: each alert and decision of a list has its own."
@@ -319,7 +319,8 @@ def alert_of(key: str) -> tuple[str, AlertKey]:
     return domain, AlertKey(*place)
 
 
-def _from_cursor(text: str, kind: Any) -> Any:
+def from_cursor(text: str, kind: Any) -> Any:
+    """What `cursor` made. Raises BadCursor."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         return msgspec.msgpack.decode(raw, type=kind)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from apps.operate.casework import Desk
-from apps.serve import answers
+from apps.serve import answers, catalogue, decided
 from apps.serve.export import FORMATS, exports
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
@@ -46,6 +46,7 @@ def routes(
               "A domain's alerts, newest first.", reader.alerts),
         Route("/v1/decisions", ListDecisions, answers.Page,
               "The decisions of one customer or machine, newest event first.", reader.decisions),
+        decided.route(reader),
         Route("/v1/decision", OneDecision, answers.Whole,
               "One decision whole: features, reasons, versions, ledger, and the record.",
               reader.decision),
@@ -61,6 +62,7 @@ def routes(
         *letters(reader, desk.clock),
         *profiles(reader, desk.clock),
         *exports(reader),
+        *catalogue.routes(reader, root, desk.clock),
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from stormwatch import codec, settings
 from stormwatch.adapters.storm.collector import Collector
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.config import TICK_EVERY_SECOND
-from stormwatch.adapters.storm.resources import Connections
+from stormwatch.adapters.storm.resources import Connections, Meter
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.adapters.threads.follower import Follower
 from stormwatch.adapters.threads.follower_told import tell
@@ -24,12 +24,17 @@ from stormwatch.state.cache import StateCache
 
 T = TypeVar("T")
 
+METERS = "meters"
+"""The stream of figures of bolts that are not connected to the store, once a second: to the reject
+bolt, which is."""
+METER_FIELDS = ("component", "instance", "figures")
 GROUP_RECORDS = 200
 """Once so many are in hand no further batch is waited for: larger ones gain nothing together."""
 
 
 if TYPE_CHECKING:
     from stormwatch.models.drift import Drift
+    from stormwatch.models.fleet_drift import FleetDrift
 
 
 class Work(NamedTuple):
@@ -90,10 +95,13 @@ class BatchBolt(StrictComponent, Bolt):
     optional_streams: ClassVar[frozenset[str]] = frozenset()
     """Declared streams that nobody has to read: nothing is emitted there unless somebody does."""
 
+    passes_on: ClassVar[bool] = False
+    """Of bolts that decide and store nothing: their figures go out on the stream `meters`."""
+
     settings: Settings
     cache: StateCache | None = None
     """Of bolts that keep states; its size is reported."""
-    drift: "Drift | None" = None
+    drift: "Drift | FleetDrift | None" = None
     """Of a bolt that scores by a model which tells what it was trained on."""
     follower: Follower[Any] | None = None
     """Of a bolt whose rules and model are changed while it runs."""
@@ -110,9 +118,14 @@ class BatchBolt(StrictComponent, Bolt):
         return stream in self._read
 
     @cached_property
+    def meter(self) -> Meter:
+        """What is counted and measured here."""
+        return Meter(self.topology_name, self.component_name, self.task_id, self.passes_on)
+
+    @cached_property
     def connections(self) -> Connections:
-        """Store, sink and metrics; its first use begins to connect, in the background."""
-        return Connections(self.settings, self.topology_name, self.component_name, self.task_id)
+        """Store and sink; its first use begins to connect, in the background."""
+        return Connections(self.settings, self.meter)
 
     @abstractmethod
     def handle(self, fragment: Fragment, payload: Any, tup: Any) -> None:
@@ -165,7 +178,7 @@ class BatchBolt(StrictComponent, Bolt):
 
     def _work_on(self, group: Sequence[Work]) -> None:
         try:
-            with self._timed("process"):
+            with self.timed("process"):
                 self.handle_all(group)
         except StateError as error:
             if len(group) == 1:
@@ -176,13 +189,14 @@ class BatchBolt(StrictComponent, Bolt):
         except InfrastructureError as error:
             self._give_back(group, error)
         else:
+            if self.passes_on:
+                self.meter.metrics.batches += len(group)
             for _, _, each in group:
                 self.ack(each)
 
     def _give_back(self, group: Sequence[Work], error: Exception) -> None:
         for fragment, _, each in group:
-            if self._connected():
-                self.connections.metrics.failed += 1
+            self.meter.metrics.failed += 1
             self.logger.warning("%s will be tried again: %s", fragment, error)
             self.fail(each)
 
@@ -190,32 +204,36 @@ class BatchBolt(StrictComponent, Bolt):
         """Once a second: the metrics. Storm keeps each tick in memory until it is acked, too."""
         if self.follower is not None:
             tell(self.follower, self.connections, self.logger, self.component_name)
-        if self._connected():
-            spent, pipe = self.connections.metrics.spent, self.serializer
-            spent["wait"], spent["emit"] = pipe.waited, pipe.written
-            spent["read"] = pipe.decoded
+        spent, pipe = self.meter.metrics.spent, self.serializer
+        spent["wait"], spent["emit"] = pipe.waited, pipe.written
+        spent["read"] = pipe.decoded
+        if self.passes_on:
+            self._tell_figures()
+        elif self._connected():
             self.connections.report(self.cache)
         self.ack(tup)
+
+    def _tell_figures(self) -> None:
+        if self.is_read(METERS) and self.meter.is_due():
+            values = [self.component_name, self.meter.instance, self.meter.body().decode()]
+            self.emit(values, stream=METERS, anchors=[])
 
     def _work(self, tup: Any) -> Work:
         began = perf_counter_ns()
         work = Work(codec.to_fragment(tup.values), self._decode(tup.values[-1]), tup)
-        if self._connected():
-            metrics = self.connections.metrics
-            metrics.spent["decode"] += perf_counter_ns() - began
-            metrics.sized(_size(work))
+        self.meter.metrics.spent["decode"] += perf_counter_ns() - began
+        self.meter.metrics.sized(_size(work))
         return work
 
     @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
+    def timed(self, what: str) -> Iterator[None]:
         """Counts the time of the block, less what it takes to emit."""
         began, written = perf_counter_ns(), self.serializer.written
         try:
             yield
         finally:
-            if self._connected():
-                emitting = self.serializer.written - written
-                self.connections.metrics.spent[what] += perf_counter_ns() - began - emitting
+            emitting = self.serializer.written - written
+            self.meter.metrics.spent[what] += perf_counter_ns() - began - emitting
 
     def _waiting(self, first: Work) -> list[Work]:
         """Small batches that Storm has sent already; ticks and heartbeats between are answered."""

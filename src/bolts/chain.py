@@ -56,9 +56,8 @@ class ChainBolt(BatchBolt):
         through(self._links, prepared, self.send, self._spent)
 
     def _spent(self, step: Step, ns: int) -> None:
-        if self._connected():
-            name = type(step).__name__.removesuffix("Step").lower()
-            self.connections.metrics.spent[name] += ns
+        name = type(step).__name__.removesuffix("Step").lower()
+        self.meter.metrics.spent[name] += ns
 
 
 def through(

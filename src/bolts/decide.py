@@ -24,6 +24,7 @@ from stormwatch.state.step import DECISIONS, Step
 
 if TYPE_CHECKING:
     from stormwatch.models.drift import Drift
+    from stormwatch.models.fleet_drift import FleetDrift
 
 MODEL_WAIT_S = 10.0
 
@@ -34,7 +35,7 @@ class _Used(NamedTuple):
     """What a batch is decided with."""
 
     contract: Contract[Any, Any]
-    drift: "Drift | None"
+    drift: "Drift | FleetDrift | None"
 
 
 def score(
@@ -54,10 +55,10 @@ def score(
         name = bolt.component_name
 
         def used(domain: Judge[Any, Any]) -> _Used:
-            from stormwatch.models.drift import Drift  # with numpy: where there is a model
+            from stormwatch.models import fleet_drift  # with numpy: where there is a model
 
             policy = Policy.of(settings, domain.name)
-            return _Used(Contract(domain, policy, name, marks(settings)), Drift.of(domain))
+            return _Used(Contract(domain, policy, name, marks(settings)), fleet_drift.of(domain))
 
         ports = Ports(
             bolt.connections.store, lambda: connect.source(settings, settings.topic_control)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from streamparse import Stream
 
-from bolts.base import BatchBolt
+from bolts.base import METER_FIELDS, METERS, BatchBolt
 from stormwatch import codec
 from stormwatch.adapters import connect
 from stormwatch.adapters.storm.resources import now_ms
@@ -46,9 +46,13 @@ class ParseBolt(BatchBolt):
     one for each task of the bolt that keeps its states (`bolts.second_key`).
     """
 
-    config: ClassVar[dict[str, Any]] = {}
     payload = RECORDS
-    outputs: ClassVar = [Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED)]
+    outputs: ClassVar = [
+        Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED),
+        Stream(list(METER_FIELDS), name=METERS),
+    ]  # fmt: skip
+    optional_streams = frozenset({METERS})
+    passes_on = True
     parse_one: ClassVar[Callable[..., Any]]
     target: ClassVar[Target | None] = None
     """What a mapping has to find in a record, where the setting `mapping.<events>` may name one."""
@@ -98,7 +102,8 @@ class ParseBolt(BatchBolt):
         )
         batch = parse(check=None if self.bounded else check_storable)
         try:
-            values = codec.to_values(fragment, batch.parsed)
+            with self.timed("encode"):
+                values = codec.to_values(fragment, batch.parsed)
         except Exception:  # some event cannot be sent: found one by one, and set aside alone
             batch = parse(check=_check_sendable)
             values = codec.to_values(fragment, batch.parsed)
@@ -138,7 +143,7 @@ class ParseTransactions(ParseBolt):
     bounded = True
     second = TERMINALS
     outputs: ClassVar = [*ParseBolt.outputs, Stream(list(BATCH_FIELDS), name=VISITS)]
-    optional_streams = frozenset({VISITS})
+    optional_streams = frozenset({METERS, VISITS})
 
     def _second(self) -> SecondKey[Any, Any, Any] | None:
         return Terminals(rates.chosen(self.settings))

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, ClassVar
 
-from bolts.base import BatchBolt
+from bolts.base import METERS, BatchBolt
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import Asides
 from stormwatch.dead_letters import redaction
@@ -15,7 +15,8 @@ from stormwatch.state.write_timestamps import outcome_stamp
 
 
 class RejectBolt(BatchBolt):
-    """The end of the streams `rejected` (parse) and `notices` (spout) of one domain.
+    """The end of the streams `rejected` (parse) and `notices` (spout) of one domain, and of the
+    figures (`meters`) of bolts that are not connected to the store.
 
     Guarantee: a fragment is acked after its rows and ledger row are confirmed by the store and its
     dead letters by Kafka. The store keeps one row an offset; Kafka may get one again on a replay.
@@ -28,6 +29,15 @@ class RejectBolt(BatchBolt):
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
         super().initialize(conf, ctx)
         _ = self.connections  # connecting begins now, not with the first rejection
+
+    def process(self, tup: Any) -> None:
+        """A batch, or figures; of these a lost one is replaced by the next."""
+        if tup.stream == METERS:
+            component, instance, figures = tup.values
+            self.connections.note(component, instance, figures.encode())
+            self.ack(tup)
+            return
+        super().process(tup)
 
     def handle(self, fragment: Fragment, payload: Asides, tup: Any) -> None:
         connections, settings = self.connections, self.settings

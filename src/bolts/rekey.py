@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from streamparse import Stream
 
-from bolts.base import BatchBolt
+from bolts.base import METER_FIELDS, METERS, BatchBolt
 from stormwatch import codec
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.codec import BATCH_FIELDS, Parsed
@@ -37,8 +37,12 @@ class RekeyBolt(BatchBolt):
     (`stormwatch.state.repartition`).
     """
 
-    config: ClassVar[dict[str, Any]] = {}
-    outputs: ClassVar = [Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED)]
+    outputs: ClassVar = [
+        Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED),
+        Stream(list(METER_FIELDS), name=METERS),
+    ]  # fmt: skip
+    optional_streams = frozenset({METERS})
+    passes_on = True
     split: ClassVar[Callable[..., Any]]  # stormwatch.state.repartition.Split
     to_wire: ClassVar[Callable[..., bytes]]
     buckets: ClassVar[int] = 8

@@ -7,8 +7,10 @@ import logging
 import signal
 import sys
 import time
-from functools import partial
+from contextlib import suppress
+from functools import cached_property, partial
 from random import Random
+from time import perf_counter_ns
 from typing import Any, ClassVar
 
 from streamparse import Spout, Stream
@@ -16,10 +18,10 @@ from streamparse import Spout, Stream
 from stormwatch import settings
 from stormwatch.adapters import connect
 from stormwatch.adapters.storm.component import StrictComponent
-from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.adapters.storm.resources import Meter, now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
-from stormwatch.errors import PackageMissing, TopicError
+from stormwatch.errors import InfrastructureError, PackageMissing, TopicError
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
@@ -52,6 +54,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
         Stream(fields=list(BATCH_FIELDS), name=NOTICES),
     ]
     topic_setting: ClassVar[str]
+    _slept = 0  # ns
 
     def initialize(self, storm_conf: dict[str, Any], context: dict[str, Any]) -> None:
         """Reads settings only: Kafka is met in `next_tuple`, off the start's time limit."""
@@ -86,6 +89,10 @@ class KafkaBatchSpout(StrictComponent, Spout):
         """The first topic's under "", the others' under their names, which begin their tuples' ids.
         """
 
+    @cached_property
+    def _meter(self) -> Meter:
+        return Meter(self.topology_name, self.component_name, self.task_id, passes_on=True)
+
     def source(self, values: Settings, topic: str) -> Source:
         """Connect to the log. Raises BrokerUnavailable while it does not answer."""
         return connect.source(values, topic, lambda: self._store.get(STORE_WAIT_S))
@@ -117,8 +124,11 @@ class KafkaBatchSpout(StrictComponent, Spout):
             raise
         if len(busy) > 1:
             self._check_widths()
+        self._report()
         if not sent:
+            began = perf_counter_ns()
             time.sleep(min(reader.pause_s for reader in busy))
+            self._slept += perf_counter_ns() - began
 
     def _is_labels(self, name: str) -> bool:
         return bool(name) and name == self._labels
@@ -146,12 +156,31 @@ class KafkaBatchSpout(StrictComponent, Spout):
         return labels.width > 0
 
     def _emit(self, name: str, reader: Reader) -> int:
+        began = perf_counter_ns()
         items = reader.step()
+        metrics = self._meter.metrics
+        metrics.spent["poll"] += perf_counter_ns() - began
         for item in items:
+            began = perf_counter_ns()
             values = to_values(item.fragment, item.payload)
+            metrics.spent["encode"] += perf_counter_ns() - began
+            metrics.sized(max(1, item.fragment.last - item.fragment.first + 1))
             tup_id = f"{name}/{item.tup_id}" if name else item.tup_id
             self.emit(values, tup_id=tup_id, stream=item.stream)
         return len(items)
+
+    def _report(self) -> None:
+        """Its figures, once a second; a store that is down is no matter."""
+        if not self._meter.is_due():
+            return
+        spent, pipe = self._meter.metrics.spent, self.serializer
+        spent["wait"], spent["emit"] = pipe.waited + self._slept, pipe.written
+        spent["read"] = pipe.decoded
+        with suppress(InfrastructureError):
+            self._store.get(0).write_meter(
+                self._meter.topology, self._meter.component, self._meter.instance,
+                self._meter.body(),
+            )  # fmt: skip
 
     def _check_widths(self) -> None:
         """Raises TopicError where an entity's partition, and so its process, is not the same in all
@@ -170,10 +199,12 @@ class KafkaBatchSpout(StrictComponent, Spout):
 
     def ack(self, tup_id: str) -> None:
         name, _, own = tup_id.rpartition("/")
+        self._meter.metrics.batches += 1
         self.readers[name].ack(own)
 
     def fail(self, tup_id: str) -> None:
         name, _, own = tup_id.rpartition("/")
+        self._meter.metrics.failed += 1
         self.readers[name].fail(own)
 
     def leave(self) -> None:

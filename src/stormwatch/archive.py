@@ -11,6 +11,7 @@ import msgspec
 from stormwatch.people import People
 from stormwatch.ports import Store, StoredAside
 from stormwatch.records import DecisionRow, StateRow
+from stormwatch.state.decided import Entry
 
 REDRIVING, REDRIVEN, DISCARDED = "redriving", "redriven", "discarded"
 """Acts. `redriving` announces a copy, so that a crash in between is found out, not repeated."""
@@ -85,6 +86,11 @@ class Archive(Store, People, Protocol):
 
     def alerts_after(self, domain: str, place: AlertPlace, limit: int) -> list[DecisionRow]:
         """The next alerts after `place`, as `alerts` has them."""
+
+    def decided(self, domain: str, since: int, until: int) -> Iterator[list[Entry]]:
+        """What was decided of records with Kafka times from `since` to before `until` (ms), newest
+        first: a list a slot (`decided.SLOT_MS`), read as it is asked for. Among them is what was
+        written and never committed: `find_decisions` tells what stands."""
 
     def decisions_of(
         self, domain: str, stripe: int, entity: str, since: int, before: tuple[int, str], limit: int

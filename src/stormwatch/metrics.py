@@ -93,6 +93,7 @@ class Snapshot(msgspec.Struct):
     resident: int = 0  # bytes in memory, of the process
     started: int = 0  # ms, when the process began
     skew: dict[str, int] = {}  # "compared", "differing": feature vectors computed again
+    passes_on: bool = False  # a spout or a parse bolt: it decides nothing
 
 
 class Metrics:
@@ -114,7 +115,8 @@ class Metrics:
         self.spent: Counter[str] = Counter()
         """What on -> nanoseconds. `wait` for Storm's next message, `read` of messages, `decode` of
         payloads, `emit` of serialising and writing, `process` all else of a batch; a chain's
-        steps (`score`, `store`) are parts of `process`."""
+        steps (`score`, `store`) and `encode` of payloads are parts of `process`. Of a spout:
+        `poll` of the log, `encode`."""
         self.sizes: Counter[int] = Counter()
 
     def batch(
@@ -144,7 +146,7 @@ class Metrics:
 
     def snapshot(
         self, now: int, pid: int, host: str, cached: int, seen: tuple[int, int] = (0, 0),
-        resident: int = 0, started: int = 0,
+        resident: int = 0, started: int = 0, passes_on: bool = False,
     ) -> Snapshot:  # fmt: skip
         """`seen`: states that were in the cache, and that were not."""
         return Snapshot(
@@ -153,7 +155,7 @@ class Metrics:
             dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
             self.follows, self.refused, dict(self.fired),
             {what: ns // 1000 for what, ns in self.spent.items()}, dict(self.sizes), *seen,
-            resident, started, dict(self.skew),
+            resident, started, dict(self.skew), passes_on,
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from streamparse import Spout
 
 import spouts
 from stormwatch.adapters.storm.component import StrictComponent
-from stormwatch.adapters.storm.resources import Connections
+from stormwatch.adapters.storm.resources import Connections, Meter
 from stormwatch.settings import Settings
 from stormwatch.testing import SPOUT_LAWS, LawBroken, assert_spout_laws
 from stormwatch.testing.laws import SpoutCase
@@ -65,7 +65,7 @@ class SyncsTwice(Honest):
 class DiesWithoutStore(Honest):
     def initialize(self, conf: Any, context: Any) -> None:
         super().initialize(conf, context)
-        self.connections = Connections(Settings(), "t", "c", 1)
+        self.connections = Connections(Settings(), Meter("t", "c", 1))
 
     def next_tuple(self) -> None:
         self.connections.store().load_states("toy", {0: ["a"]})

@@ -119,6 +119,23 @@ def test_alerts_page_by_page_are_all_alerts_in_order(archive: Archive, name: str
     assert found == whole
 
 
+def test_what_was_decided_by_time_of_all_entities(archive: Archive, name: str) -> None:
+    body = msgspec.json.encode({"model": "m1", "reasons": [{"code": "night", "text": "at night"}]})
+    rows = [decision(i, timestamp=NOW + i * 400_700, body=body) for i in range(9)]  # an hour
+    archive.write_outcomes(outcomes(name, rows[:4]), outcomes(name, rows[6:], of=fragment(name, 6)))
+    again = fragment(name, 3, attempt=1)  # a try after it, and one of another partition
+    archive.write_outcomes(outcomes(name, rows[3:5], of=again, stamp=2))
+    archive.write_outcomes(outcomes(name, rows[5:6], of=fragment(name, partition=1)))
+    found = [e for slot in archive.decided(name, NOW, NOW + DAY) for e in slot]
+    assert [(e.stripe, e.entity, e.time, e.id, e.timestamp) for e in found] == [
+        (r.stripe, r.entity, r.time, r.id, r.timestamp) for r in rows[::-1]
+    ]  # fmt: skip
+    assert {(e.outcome, e.model, e.codes) for e in found} == {("approve", "m1", ("night",))}
+    some = archive.decided(name, rows[2].timestamp, rows[5].timestamp)
+    assert [e.id for slot in some for e in slot] == ["id-4", "id-3", "id-2"]
+    assert not any(archive.decided(name, NOW - DAY, NOW))
+
+
 def test_the_newest_decisions_of_one_entity(archive: Archive, name: str) -> None:
     rows = [decision(i, stripe=0, entity="a/b", time=NOW - i * DAY // 5) for i in range(40)]
     other = [decision(i, stripe=0, entity="a/c", time=NOW - i * DAY // 5) for i in range(3)]
@@ -176,6 +193,13 @@ def test_what_is_erased_is_gone_and_what_is_written_later_stands(
     assert archive.erase_decisions(name, erased) == 0
     assert archive.decisions_of(name, 0, "gone", NOW - DAY, (NOW + 1, ""), 9) == rows[3:]
     assert archive.alerts(name, 9) == rows[3:]
+    left = [e.id for slot in archive.decided(name, NOW - DAY, NOW + 1) for e in slot]
+    assert left == [rows[3].id]
+    last = erased[0]._replace(id=rows[3].id, time=rows[3].time, timestamp=rows[3].timestamp)
+    assert archive.erase_decisions(name, [last]) == 1
+    assert not [e for slot in archive.decided(name, NOW - DAY, NOW + 1) for e in slot]
+    rows = [decision(9, stripe=0, entity="gone")]
+    archive.write_outcomes(outcomes(name, rows, of=fragment(name, attempt=3), stamp=5))
     archive.write_states(name, [state(stamp=7)])
     assert archive.erase_state(name, 0, "entity-0")
     assert not archive.erase_state(name, 0, "entity-0")

@@ -6,8 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.local.services import cluster, nimbus, ports, workers
+from apps.local.services import cluster, ports, workers
 from apps.local.services.home import Home, silent
+from apps.operate import nimbus
 from apps.prove.chaos.environment import Environment, committed
 from apps.prove.chaos.traffic import mixed
 from stormwatch.settings import Settings, load, variable

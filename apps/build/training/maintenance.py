@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.build.training import engines as read
-from apps.build.training.engines import LIFE_CAP, Engine, Unit
+from apps.build.training.engines import LIFE_CAP, Engine, Floats, Unit
 from apps.build.training.export import libraries, save_blend
 from apps.build.training.regimes import discover
 from apps.build.training.remaining_life import (
@@ -39,16 +39,19 @@ from apps.build.training.remaining_life import (
     metrics,
 )
 from apps.data.generate.readings import readings
+from stormwatch.domains.maintenance import fleet
 from stormwatch.domains.maintenance.features import FEATURE_SET, MODEL_FEATURES, Normal
 from stormwatch.errors import SettingsError
 from stormwatch.models import Card, load
 from stormwatch.models.conditions import Conditions
-from stormwatch.models.distribution import describe
+from stormwatch.models.distribution import Lives, describe
 from stormwatch.models.interval import Interval
 from stormwatch.models.networks import Blend
 
 ENGINES = 120
 """Simulated engines."""
+SERVICE = 20.0
+"""Cycles left from which down a unit is due for service."""
 
 
 def train_maintenance(out: Path, seed: int, data: Path | None = None, chosen: str = "") -> Card:
@@ -92,6 +95,16 @@ def last_rows(engines: Sequence[Engine], blend: Blend) -> Cases:
     return Cases(estimator(blend)(rows), np.array([engine.life[-1] for engine in engines]))
 
 
+def lives(engines: Sequence[Engine], scores: Floats) -> Lives:
+    """What a fleet is compared with: by engine, at the ages that count."""
+    phase = [
+        each
+        for engine in engines
+        for each in fleet.phases_of(np.arange(1, len(engine.rows) + 1), engine.rows[:, fleet.AGE])
+    ]
+    return Lives(phase, scores <= SERVICE)
+
+
 def _covered(interval: Interval, cases: Cases) -> dict[str, float]:
     share, width = covered(interval, cases)
     return {"coverage": round(share, 4), "width": round(width, 2)}
@@ -113,18 +126,19 @@ def _saved(
     interval: Interval, split: str, measured: dict[str, float], words: str,
 ) -> Card:  # fmt: skip
     rows = np.vstack([engine.rows for engine in known])
+    scores = estimator(blend)(rows)
     save_blend(
         out, blend, name="maintenance", framework="LightGBM and scikit-learn",
         target=f"remaining life, operating cycles, capped at {LIFE_CAP:g}",
         feature_set=FEATURE_SET, feature_names=MODEL_FEATURES,
-        thresholds={"service": 20.0, "watch": 50.0}, split=split, metrics=measured, data=words,
+        thresholds={"service": SERVICE, "watch": 50.0}, split=split, metrics=measured, data=words,
         data_hash=read.digest(known), seed=seed,
         parameters=TREES | {
             "networks": NETWORKS, "hidden": "-".join(map(str, HIDDEN)), "epochs": EPOCHS,
             "batch": BATCH, "rate": RATE, "decay": DECAY, "share_of_trees": SHARE, "early": EARLY,
         },
         libraries=libraries(("lightgbm", "scikit-learn", "numpy")),
-        distribution=describe(rows, estimator(blend)(rows)),
+        distribution=describe(rows, scores, lives=lives(known, scores)),
         conditions=conditions, interval=interval,
         notes=(
             f"nasa_score: mean over estimates x 100, d = estimate - truth, exp(-d/13)-1 or "

@@ -3,8 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-from apps.local.services import lifecycle, manage, nimbus, ports, process, registry, storm, workers
+from apps.local.services import lifecycle, manage, ports, process, registry, storm, workers
 from apps.local.services.home import Home, Progress, silent
+from apps.operate import nimbus
 from stormwatch.settings import Settings, load
 
 

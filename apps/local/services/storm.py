@@ -5,12 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from apps.local.services import jars, java, nimbus, ports, registry, workers
+from apps.local.services import jars, java, ports, registry, workers
 from apps.local.services.environment import for_components
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import zookeeper_answers
 from apps.local.services.home import Home, Progress
 from apps.local.services.plan import ServicePlan
+from apps.operate import nimbus
 
 ZOOKEEPER, NIMBUS, SUPERVISOR = "zookeeper", nimbus.NAME, "supervisor"
 ALL = (ZOOKEEPER, NIMBUS, SUPERVISOR)

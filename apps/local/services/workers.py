@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import psutil
 
-from apps.local.services import nimbus, ports, process
+from apps.local.services import ports, process
 from apps.local.services.home import Home, Progress
+from apps.operate import nimbus
 
 _FORGET_S = 2.0
 """Until Nimbus no longer names a topology that it was told to kill."""

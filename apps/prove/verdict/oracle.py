@@ -91,7 +91,7 @@ class Core:
 
     def forget(self) -> None:
         """All that was stored but the states: what comes next is looked at alone."""
-        for table in ("decisions", "alerts", "dead_letters", "ledger"):
+        for table in ("decisions", "decided", "alerts", "dead_letters", "ledger"):
             self.store.tables.pop(table, None)
 
     def _parse_of(self, topic: str) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ share of rows now (a) and in training (e). Below 0.1 little has changed, above 0
 (Siddiqi, "Credit Risk Scorecards", 2006).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stormwatch.errors import ModelError
+from stormwatch.models import phases as by_phase
 from stormwatch.models.card import Card
 
 Floats = NDArray[np.float64]
@@ -69,17 +70,32 @@ class _Described(msgspec.Struct, frozen=True, array_like=True):
     rare: bytes = b""  # features x 2: between which values the rows of a rare class were
 
 
+class _OfLives(_Described, frozen=True, array_like=True):
+    """With what there is to say of rows of lives."""
+
+    phases: list[by_phase.Phase] = []  # features, score and alerts by phase
+
+
+class Lives(NamedTuple):
+    """Of training rows that are of units which age."""
+
+    phase: Sequence[int]  # of its unit's life; below 0: the row is compared with nothing
+    alert: Flags  # whether a unit that reads so has an alert
+
+
 def describe(
     rows: ArrayLike,
     scores: ArrayLike,
     settled: Callable[[Floats], Flags] | None = None,
     rare: Flags | None = None,
+    lives: Lives | None = None,
 ) -> bytes:
     """For `Card.distribution`: of the training rows and of the model's scores of them.
 
     `settled` says which rows the stability index is of: those of entities known for long enough.
     `rare` marks the rows of a class that is rare, and nearly always unusual: frauds. So many of
     them as RARELY_MORE says are in distribution too, for the model has learned of them.
+    `lives`: of units that age; see `phases`.
     Raises ValueError for rows that are not finite, or fewer than 1,000.
     """
     x, y = np.asarray(rows, dtype=np.float64), np.asarray(scores, dtype=np.float64)
@@ -87,6 +103,9 @@ def describe(
         raise ValueError("a distribution is described from 1,000 finite rows or more")
     step = -(-len(x) // FIT_MAX)
     seldom = x[:0] if rare is None else x[rare]
+    whole = None
+    if lives is not None:
+        whole = by_phase.describe(np.column_stack([x, y, lives.alert]), lives.phase)
     x, y = x[::step], y[::step]
     kept = slice(None) if settled is None else settled(x)
     quantiles = np.quantile(x, _AT, axis=0).T.astype("<f4").astype(np.float64)
@@ -107,12 +126,12 @@ def describe(
         ends = _bytes(np.array([seldom.min(axis=0), seldom.max(axis=0)]).T)
         own = _normal_scores(_curves(quantiles), seldom) - center.astype("<f4")
         far = max(far, float(np.quantile(_distance(own, precision), RARELY_MORE)))
-    return msgspec.msgpack.encode(
-        _Described(
-            x.shape[1], _bytes(quantiles), _bytes(np.array(shares) / len(y[kept])), _bytes(score),
-            _bytes(center), _bytes(precision), far, ends,
-        )
+    told = (
+        x.shape[1], _bytes(quantiles), _bytes(np.array(shares) / len(y[kept])), _bytes(score),
+        _bytes(center), _bytes(precision), far, ends,
     )  # fmt: skip
+    made = _Described(*told) if whole is None else _OfLives(*told, whole)
+    return msgspec.msgpack.encode(made)
 
 
 def of(card: Card) -> "Distribution | None":
@@ -136,13 +155,13 @@ def of(card: Card) -> "Distribution | None":
 
 @lru_cache(maxsize=8)
 def _read(told: bytes) -> "Distribution":
-    return Distribution(msgspec.msgpack.decode(told, type=_Described))
+    return Distribution(msgspec.msgpack.decode(told, type=_OfLives))
 
 
 class Distribution:
     """Tells which rows are out of distribution: 22 features in about 3 µs a row, 500 at a time."""
 
-    def __init__(self, told: _Described) -> None:
+    def __init__(self, told: _OfLives) -> None:
         """Raises ValueError where the arrays do not fit together."""
         n = self.features = told.features
         self._quantiles = _array(told.quantiles, (n, len(_AT)))
@@ -151,6 +170,7 @@ class Distribution:
         self._center = _array(told.center, (n,))
         self._precision = _array(told.precision, (n, n))
         self._far = told.far
+        self.phases = by_phase.Phases(told.phases, n + 2) if told.phases else None
         low, high = self._quantiles[:, 0], self._quantiles[:, -1]
         self._curves = _curves(self._quantiles)
         spread = np.where(high > low, high - low, np.inf)

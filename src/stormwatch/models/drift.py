@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 
 from stormwatch.metrics import MUCH_DRIFT
-from stormwatch.models import distribution
 from stormwatch.models.card import Card
 from stormwatch.models.distribution import Distribution, Flags, Floats
 
@@ -52,16 +51,7 @@ class Drift:
         self._window = window
         self._taken = self._kept = self._skip = 0
         self._counts: Floats | None = None
-        self._before: set[str] = set()
-
-    @classmethod
-    def of(cls, domain: Any) -> "Drift | None":
-        """Of a domain whose model tells what it was trained on; else None. Raises ModelError."""
-        card = getattr(domain, "card", None)
-        trained_on = distribution.of(card) if card is not None else None
-        if card is None or trained_on is None:
-            return None
-        return cls(card, trained_on, getattr(domain, "settled", None))
+        self._lasting = Lasting(card.version)
 
     def look(self, bodies: Sequence[bytes]) -> Found | None:
         """Of the stored decisions of one batch; what was found where they fill a window.
@@ -100,16 +90,31 @@ class Drift:
         features, score = self._trained_on.stability(counts)
         names = (*self._card.feature_names, SCORE)
         indices = dict(zip(names, (round(one, 4) for one in (*features, score)), strict=True))
+        return Found(indices, self._lasting.told(indices))
+
+
+class Lasting:
+    """What has changed much in two windows in a row."""
+
+    def __init__(self, version: str) -> None:
+        """`version`: of the model."""
+        self._version = version
+        self._before: set[str] = set()
+
+    def told(self, indices: Mapping[str, float], of: str = "") -> str:
+        """Of the indices of one window: a sentence, or "" where nothing has lasted. `of`: what they
+        are of."""
         much = {name for name, index in indices.items() if index > MUCH_DRIFT}
         lasting, self._before = much & self._before, much
-        return Found(indices, self._sentence(indices, lasting) if lasting else "")
+        return self._sentence(indices, lasting, of) if lasting else ""
 
-    def _sentence(self, indices: Mapping[str, float], lasting: Iterable[str]) -> str:
+    def _sentence(self, indices: Mapping[str, float], lasting: Iterable[str], of: str) -> str:
         most = sorted(lasting, key=lambda name: -indices[name])
         named = ", ".join(f"{name} {indices[name]:.2f}" for name in most[:SHOWN])
         more = f" and {len(most) - SHOWN} more" if len(most) > SHOWN else ""
         return (
-            f"What is decided is no longer like what the model {self._card.version} was trained on "
-            f"(population stability index above {MUCH_DRIFT}: {named}{more}). Look at whether the "
-            "source changed; else train a model on data of your own: ./stormwatch train"
+            f"What is decided is no longer like what the model {self._version} was trained on "
+            f"(population stability index above {MUCH_DRIFT}: {named}{more}"
+            f"{'; ' if of else ''}{of}). Look at whether the source changed; else train a model on "
+            "data of your own: ./stormwatch train"
         )

@@ -13,6 +13,7 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.ports import Sink, Source, Store
 from stormwatch.records import Decision, LedgerRow, Outcomes, SetAside, StateRow
 from stormwatch.settings import Settings
+from stormwatch.state.decided import in_order
 from stormwatch.state.envelope import Envelope
 from stormwatch.state.news import is_news, names_in
 
@@ -83,9 +84,9 @@ def effects(ports: Ports) -> Mapping[str, object]:
     """What was done to the outside, in a form that is equal when the effect is the same.
 
     Cells by value, without their write timestamps (an entity's state holds one, too); the ledger as
-    end state of each offset, however many tries wrote rows of it; Kafka's records as a set, for
-    they come at least once. Of rows of news the names: a new process counts them anew, so that
-    readers forget what they know.
+    end state of each offset, and the index of decisions as what it names, however many tries wrote
+    rows of it; Kafka's records as a set, for they come at least once. Of rows of news the names: a
+    new process counts them anew, so that readers forget what they know.
     """
     tables = {
         table: {
@@ -93,7 +94,7 @@ def effects(ports: Ports) -> Mapping[str, object]:
             for key, row in rows.items()
         }
         for table, rows in ports.store.tables.items()
-        if table != "ledger"
+        if table not in ("ledger", "decided")
     }
     ends = set()
     for row in ports.store.tables.get("ledger", {}).values():
@@ -106,13 +107,18 @@ def effects(ports: Ports) -> Mapping[str, object]:
                 for i in range(whole.bit_length())
                 if whole >> i & 1
             }
+    indexed = {
+        msgspec.json.encode(entry)
+        for row in ports.store.tables.get("decided", {}).values()
+        for entry in in_order([row["body"][1]])
+    }
     told = {
         (name, record.key, record.value)
         for name, topic in ports.broker._topics.items()
         for log in topic.logs
         for record in log.records
     }
-    return {"tables": tables, "ledger": ends, "kafka": told}
+    return {"tables": tables, "ledger": ends, "decided": indexed, "kafka": told}
 
 
 def _is_news(table: str, key: tuple[Any, ...]) -> bool:

@@ -96,9 +96,9 @@ def test_the_clock_is_that_of_components(clock: Clock) -> None:
 def test_ports_are_what_components_connect_to_and_can_fail(store: MemoryStore) -> None:
     class Stores(StrictComponent, Bolt):
         def initialize(self, conf, ctx):
-            from stormwatch.adapters.storm.resources import Connections
+            from stormwatch.adapters.storm.resources import Connections, Meter
 
-            self.connections = Connections(Settings(), "t", "c", 1)
+            self.connections = Connections(Settings(), Meter("t", "c", 1))
 
         def process(self, tup):
             self.connections.store().write_states("toy", [StateRow(0, tup.values[0], b"s", 1)])

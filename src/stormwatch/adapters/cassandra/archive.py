@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cached_property
+from heapq import merge
 from itertools import groupby
 from typing import Any
 
@@ -15,11 +16,13 @@ from stormwatch.archive import AlertPlace, LetterAct, StoredDecision
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionRow, SetAside, StateRow, day_of
 from stormwatch.state.alerts import standing
+from stormwatch.state.decided import SLOT_MS, Entry, in_order, quarter_of
 from stormwatch.state.envelope import newest_of
 from stormwatch.state.write_timestamps import epoch_of
 
 _SCAN_TIMEOUT_S = 60.0
 _PAGE = 2_000
+_SLOTS_PAGE = 200
 _ASIDE = "epoch, offset, ktime, state, code, reason, component, key, raw"
 _ACT = "topic, partition, epoch, offset, at, act, who, note, to_partition, to_offset"
 _DAY = "domain = ? AND day = ? AND topic = ? AND partition = ?"
@@ -59,6 +62,15 @@ class _Statements:
         self.alerts = prepare(f"{alerts} LIMIT ?")
         self.alerts_with = prepare(f"{alerts} AND ktime = ? AND (entity, id) > (?, ?) LIMIT ?")
         self.alerts_before = prepare(f"{alerts} AND ktime < ? LIMIT ?")
+        self.quarters = prepare(
+            f"SELECT day, topic, partition FROM {keyspace}.days "
+            "WHERE kind = 'decided' AND domain = ? AND day >= ? AND day <= ?"
+        )
+        self.decided = prepare(
+            f"SELECT slot, body FROM {keyspace}.decided WHERE domain = ? AND quarter = ? "
+            "AND topic = ? AND partition = ? AND slot >= ? AND slot <= ?"
+        )
+        self.decided.fetch_size = _SLOTS_PAGE
         self.of_entity = prepare(
             "SELECT stripe, entity, time, id, outcome, score, body, ktime, alert "
             f"FROM {keyspace}.decisions WHERE domain = ? AND stripe = ? AND period = ? "
@@ -146,6 +158,22 @@ class CassandraArchive(CassandraReads):
                     )
                 found += (DecisionRow(*(*row, True)) for rows in self._run(reads) for row in rows)
         return standing(found, limit, lambda keys: self.find_decisions(domain, keys))
+
+    def decided(self, domain: str, since: int, until: int) -> Iterator[list[Entry]]:
+        """See the port."""
+        first, last = since // SLOT_MS, (until - 1) // SLOT_MS
+        with translated(self._settings, "read decisions"):
+            known = self._session.execute(
+                self._archive.quarters, (domain, quarter_of(since), quarter_of(until - 1))
+            )
+            for _, places in groupby(known, key=lambda row: row[0]):
+                reads = (
+                    self._archive.decided.bind((domain, *place, first, last)) for place in places
+                )
+                rows = merge(*self._run(reads), key=lambda row: -row[0])
+                for _, some in groupby(rows, key=lambda row: row[0]):
+                    entries = in_order(bytes(blob) for _, blob in some)
+                    yield [e for e in entries if since <= e.timestamp < until]
 
     def decisions_of(
         self, domain: str, stripe: int, entity: str, since: int, before: tuple[int, str], limit: int

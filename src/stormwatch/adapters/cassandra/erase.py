@@ -2,7 +2,7 @@
 would hide what is written later, whose timestamps are no times (schema/README.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from stormwatch.archive import Erased
 from stormwatch.people import AlertKey
 from stormwatch.ports import StoredAside
 from stormwatch.records import day_of
+from stormwatch.state.decided import SLOT_MS, quarter_of, without
 
 _TABLES = {
     "states": ("state", "domain = ? AND stripe = ? AND entity = ?"),
@@ -31,6 +32,10 @@ _TABLES = {
 }  # fmt: skip
 
 
+_SLOT = "domain = ? AND quarter = ? AND topic = ? AND partition = ? AND slot = ?"
+_WORK = "epoch, first, last, part, generation, attempt"
+
+
 class _Statements:
     def __init__(self, session: Session, keyspace: str) -> None:
         self.stamp, self.delete = {}, {}
@@ -41,6 +46,18 @@ class _Statements:
             self.delete[table] = session.prepare(
                 f"DELETE FROM {keyspace}.{table} USING TIMESTAMP ? WHERE {where}"
             )
+        self.entries = session.prepare(
+            f"SELECT {_WORK}, body, WRITETIME(body), TTL(body) FROM {keyspace}.decided "
+            f"WHERE {_SLOT}"
+        )
+        self.shortened = session.prepare(
+            f"INSERT INTO {keyspace}.decided (domain, quarter, topic, partition, slot, {_WORK}, "
+            "body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?"
+        )
+        self.no_entries = session.prepare(
+            f"DELETE FROM {keyspace}.decided USING TIMESTAMP ? WHERE {_SLOT} "
+            f"AND {' AND '.join(f'{name} = ?' for name in _WORK.split(', '))}"
+        )
         self.work = session.prepare(
             f"DELETE FROM {keyspace}.alert_work WHERE domain = ? AND day = ? AND entity = ? "
             "AND time = ? AND id = ? IF EXISTS"
@@ -63,6 +80,7 @@ class CassandraErase(CassandraReads):
         """See the port."""
         with translated(self._settings, "erase decisions"):
             erased = 0
+            self._erase_entries(domain, rows)
             for r in rows:
                 day = day_of(r.timestamp)
                 at = (domain, day, r.topic, r.partition, r.timestamp, r.entity, r.id)
@@ -74,6 +92,22 @@ class CassandraErase(CassandraReads):
                 key = AlertKey(r.entity, r.time, r.id)
                 self._session.execute(self._erase.work, (domain, key.day, *key))
             return erased
+
+    def _erase_entries(self, domain: str, rows: Iterable[Erased]) -> None:
+        """Out of the index of decisions, whose rows name others, too: those are written again, a
+        microsecond later."""
+        gone: dict[tuple[Any, ...], list[tuple[str, int, str]]] = {}
+        for r in rows:
+            slot = (domain, quarter_of(r.timestamp), r.topic, r.partition, r.timestamp // SLOT_MS)
+            gone.setdefault(slot, []).append((r.entity, r.time, r.id))
+        for slot, some in gone.items():
+            for *work, entries, stamp, ttl_s in self._session.execute(self._erase.entries, slot):
+                left = without(bytes(entries), some)
+                if left is None:
+                    self._session.execute(self._erase.no_entries, (stamp, *slot, *work))
+                elif left != bytes(entries):
+                    values = (*slot, *work, left, stamp + 1, ttl_s or 0)
+                    self._session.execute(self._erase.shortened, values)
 
     def erase_asides(self, domain: str, rows: Sequence[StoredAside]) -> int:
         """See the port."""

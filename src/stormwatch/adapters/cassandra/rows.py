@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
 
-from stormwatch.records import DecisionKey, DecisionRow, SetAside, StateRow, day_of
+from stormwatch.records import DecisionKey, DecisionRow, Outcomes, SetAside, StateRow, day_of
+from stormwatch.state import decided
 
 BATCH_ROWS = 100
 BATCH_BYTES = 128 * 1024  # far below Cassandra's limit of a mutation, 16 MiB
@@ -150,6 +151,24 @@ def alert_rows(
             r.id.encode(), r.outcome.encode(), float64(r.score), r.body, int64(r.timestamp), when,
         ])  # fmt: skip
     return groups
+
+
+def decided_rows(o: Outcomes) -> Iterator[tuple[int, list[Values], int]]:
+    """(quarter, rows of `decided`, bytes of the largest), one a Cassandra partition."""
+    f = o.fragment
+    place = (f.topic.encode(), int32(f.partition))
+    work = (
+        int32(f.epoch), int64(f.first), int64(f.last), o.ledger.part.encode(),
+        int32(f.generation), int32(f.attempt),
+    )  # fmt: skip
+    groups: dict[int, list[Values]] = {}
+    for slot, entries in decided.slots(o.decisions).items():
+        quarter = decided.quarter_of(slot * decided.SLOT_MS)
+        groups.setdefault(quarter, []).append([
+            o.domain.encode(), int32(quarter), *place, int64(slot), *work, entries, int64(o.stamp),
+        ])  # fmt: skip
+    for quarter, rows in groups.items():
+        yield quarter, rows, max(len(row[-2]) for row in rows)
 
 
 def aside_rows(

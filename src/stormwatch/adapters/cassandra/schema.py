@@ -8,7 +8,7 @@ from stormwatch.adapters.cassandra.session import keyspace_of, translated
 from stormwatch.errors import SchemaError
 from stormwatch.settings import Settings
 
-VERSION = 6
+VERSION = 7
 """The newest migration under schema/cql that this code was written for."""
 
 _LIMITS = (

@@ -47,6 +47,12 @@ class Statements:
             "alerts", f"domain, day, topic, partition, stripe, entity, time, id, {decision}",
             days["decisions"] * DAY_S,
         )  # fmt: skip
+        self.decided = insert(
+            "decided",
+            "domain, quarter, topic, partition, slot, epoch, first, last, part, generation, "
+            "attempt, body",
+            days["decisions"] * DAY_S,
+        )
         self.state = insert(
             "states", "domain, stripe, entity, state", settings.ttl_states_d * DAY_S
         )
@@ -61,6 +67,7 @@ class Statements:
             )
             for kind, ttl in (
                 ("alerts", days["decisions"]), ("dead_letters", days["dead_letters"]),
+                ("decided", days["decisions"]),
             )
         }  # fmt: skip
         self.ledger = insert(

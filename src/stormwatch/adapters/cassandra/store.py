@@ -132,6 +132,7 @@ class CassandraStore(
         for rows in wire.decision_rows(o.domain.encode(), o.stamp, self._period_ms, o.decisions):
             yield Part(self._cql.decision, rows, heaviest)
         yield from self._alerts(o, heaviest)
+        yield from self._decided(o)
         yield from self._aside(o.domain, o.aside, o.fragment, o.stamp)
         yield from self._ledger_rows(o.ledger, o.stamp)
 
@@ -143,6 +144,11 @@ class CassandraStore(
             for rows in days.values():
                 yield Part(self._cql.alert, rows, heaviest)
             yield from self._index("alerts", o.domain, f, o.stamp, days)
+
+    def _decided(self, o: Outcomes) -> Iterator[Part]:
+        for quarter, rows, heaviest in wire.decided_rows(o):
+            yield Part(self._cql.decided, rows, heaviest)
+            yield from self._index("decided", o.domain, o.fragment, o.stamp, (quarter,))
 
     def _aside(
         self, domain: str, rows: Sequence[SetAside], f: Fragment, stamp: int

@@ -9,6 +9,7 @@ from stormwatch.people import AlertKey
 from stormwatch.ports import StoredAside
 from stormwatch.records import DecisionKey, DecisionRow, StateRow, day_of
 from stormwatch.state.alerts import standing
+from stormwatch.state.decided import SLOT_MS, Entry, in_order, without
 from stormwatch.state.write_timestamps import epoch_of
 
 
@@ -69,6 +70,16 @@ class MemoryArchive:
         ]
         return standing(rows, limit, lambda keys: self.find_decisions(domain, keys))
 
+    def decided(self, domain: str, since: int, until: int) -> Iterator[list[Entry]]:
+        """See the port."""
+        self._fail("decided")
+        by_slot: dict[int, list[bytes]] = {}
+        for key, row in list(self.tables.get("decided", {}).items()):
+            if key[0] == domain and since // SLOT_MS <= key[3] <= (until - 1) // SLOT_MS:
+                by_slot.setdefault(key[3], []).append(row["body"][1])
+        for _, blobs in sorted(by_slot.items(), reverse=True):
+            yield [e for e in in_order(blobs) if since <= e.timestamp < until]
+
     def decisions_of(
         self, domain: str, stripe: int, entity: str, since: int, before: tuple[int, str], limit: int
     ) -> list[DecisionRow]:
@@ -109,6 +120,7 @@ class MemoryArchive:
         for r in rows:
             self._gone("alerts", (domain, r.topic, r.partition, r.timestamp, r.entity, r.id))
             self._erase_work(domain, AlertKey(r.entity, r.time, r.id))
+            self._erase_entry(domain, r)
             for key in list(self.tables.get("decisions", {})):
                 if (key[0], *key[3:]) == (domain, r.entity, r.time, r.id):
                     erased += self._gone("decisions", key)
@@ -121,6 +133,17 @@ class MemoryArchive:
             self._gone("dead_letters", (domain, *one[:3], one.row.state, one.row.offset))
             for one in rows
         )
+
+    def _erase_entry(self, domain: str, r: Erased) -> None:
+        table = self.tables.get("decided", {})
+        for key, row in list(table.items()):
+            if key[:4] == (domain, r.topic, r.partition, r.timestamp // SLOT_MS):
+                stamp, blob = row["body"]
+                left = without(blob, [(r.entity, r.time, r.id)])
+                if left is None:
+                    del table[key]
+                else:
+                    row["body"] = (stamp, left)
 
     def _gone(self, table: str, key: tuple[Any, ...]) -> bool:
         return self.tables.get(table, {}).pop(key, None) is not None

@@ -32,6 +32,7 @@ from stormwatch.records import (
     StateRow,
 )
 from stormwatch.state.alerts import standing
+from stormwatch.state.decided import slots
 from stormwatch.stretches import Stretch
 
 Key = tuple[Any, ...]
@@ -137,6 +138,10 @@ class MemoryStore(MemoryPeople, MemoryArchive, MemoryCursors, MemoryRegistry):
             if r.alert:
                 key = (o.domain, f.topic, f.partition, r.timestamp, r.entity, r.id)
                 writes.append(("alerts", key, o.stamp, {"row": r}))
+        for slot, entries in slots(o.decisions).items():
+            work = (f.epoch, f.first, f.last, o.ledger.part, f.generation, f.attempt)
+            indexed = (o.domain, f.topic, f.partition, slot, *work)
+            writes.append(("decided", indexed, o.stamp, {"body": entries}))
         return writes + _asides(o.domain, o.aside, o.ledger, o.stamp)
 
     def write_states(self, domain: str, rows: Sequence[StateRow]) -> None:

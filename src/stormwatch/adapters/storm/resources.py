@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -42,19 +43,48 @@ def resident() -> int:
         return 0
 
 
-class Connections:
-    """Store, sink and metrics of one component process."""
+class Meter:
+    """What one component process counts and measures of itself."""
 
-    def __init__(self, settings: Settings, topology: str, component: str, task: int) -> None:
-        self.settings = settings
+    def __init__(self, topology: str, component: str, task: int, passes_on: bool = False) -> None:
+        """`passes_on`: it decides nothing and stores nothing, as spouts and parse bolts."""
         self.metrics = Metrics()
-        self._topology = topology
-        self._component = component
+        self.topology, self.component = topology, component
         self._started = now_ms()
-        self._instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{self._started}"
+        self.instance = f"{task}-{socket.gethostname()}-{os.getpid()}-{self._started}"
+        self._passes_on = passes_on
+        self._told = 0.0
+
+    def is_due(self) -> bool:
+        """Whether a second has passed since this was so."""
+        now = time.monotonic()
+        if now - self._told < METER_EVERY_S:
+            return False
+        self._told = now
+        return True
+
+    def body(self, cache: StateCache | None = None) -> bytes:
+        """The figures of now, as the store keeps them."""
+        seen = (cache.hits, cache.misses) if cache is not None else (0, 0)
+        return msgspec.json.encode(self.metrics.snapshot(
+            now_ms(), os.getpid(), socket.gethostname(), len(cache or ()), seen, resident(),
+            self._started, self._passes_on,
+        ))  # fmt: skip
+
+
+class Connections:
+    """Store and sink of one component process, by which its figures are told, too."""
+
+    def __init__(self, settings: Settings, meter: Meter) -> None:
+        self.settings = settings
+        self.meter = meter
         self._store = Lazy(lambda: connect.store(settings), "Cassandra")
         self._sink = Lazy(lambda: connect.sink(settings), "Kafka")
-        self._metered = 0.0
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self.meter.metrics
 
     def store(self) -> Store:
         """Raises StoreUnavailable while there is no connection, SchemaError if tables are wrong."""
@@ -71,18 +101,10 @@ class Connections:
 
     def report(self, cache: StateCache | None = None) -> None:
         """Write the figures, at most once a second; a store that is down is no matter."""
-        now = time.monotonic()
-        if now - self._metered < METER_EVERY_S:
-            return
-        self._metered = now
-        seen = (cache.hits, cache.misses) if cache is not None else (0, 0)
-        snapshot = self.metrics.snapshot(
-            now_ms(), os.getpid(), socket.gethostname(), len(cache or ()), seen, resident(),
-            self._started,
-        )  # fmt: skip
-        try:
-            self._store.get(0).write_meter(
-                self._topology, self._component, self._instance, msgspec.json.encode(snapshot)
-            )
-        except InfrastructureError:
-            return  # told already by the batches that fail for it
+        if self.meter.is_due():
+            self.note(self.meter.component, self.meter.instance, self.meter.body(cache))
+
+    def note(self, component: str, instance: str, body: bytes) -> None:
+        """Write figures of this topology."""
+        with suppress(InfrastructureError):  # told already by the batches that fail for it
+            self._store.get(0).write_meter(self.meter.topology, component, instance, body)

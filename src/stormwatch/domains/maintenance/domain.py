@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from stormwatch.domains.maintenance import alarms, findings, lives, reorder
+from stormwatch.domains.maintenance import alarms, findings, fleet, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import (
     Types,
@@ -54,6 +54,7 @@ from stormwatch.errors import ModelError
 from stormwatch.features import names
 from stormwatch.models import (
     NONE,
+    Card,
     Model,
     NoModel,
     Supply,
@@ -114,6 +115,7 @@ class Maintenance:
     """Names of features by their set, where these are others than the domain's own."""
     rules_version = "sensors-1"
     alert_outcomes = ALERT_OUTCOMES
+    sampling = fleet
 
     def __init__(
         self,
@@ -197,6 +199,11 @@ class Maintenance:
             NoModel(), future_skew_ms=self._future_skew_ms, types=self._types, normal=self._normal,
             failures={name: one.by_rules() for name, one in self._failures.items()},
         )  # fmt: skip
+
+    @property
+    def card(self) -> Card:
+        """Of the remaining-life model in use."""
+        return self._model.card
 
     @property
     def model_version(self) -> str:

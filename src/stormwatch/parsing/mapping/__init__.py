@@ -6,6 +6,7 @@ does both for what the settings name.
 
 from stormwatch.parsing.mapping.apply import FAULT, OTHERS, Mapped, Target, compiled
 from stormwatch.parsing.mapping.choice import (
+    PRESET,
     SETTINGS,
     chosen,
     is_rekeyed,
@@ -23,6 +24,7 @@ __all__ = [
     "FAULT",
     "LEARN_ONLY",
     "OTHERS",
+    "PRESET",
     "SETTINGS",
     "SPACE",
     "Csv",

@@ -15,6 +15,8 @@ from stormwatch.errors import SettingsError
 from tests.models.asked import ROOT, Api, wait
 from tests.models.decided_payments import CARD, CUSTOMERS, T0
 
+DAY = 86_400_000
+
 
 def test_alerts_come_newest_first_page_by_page(api: Api) -> None:
     first = api.json("/v1/alerts", domain="fraud", limit=3)
@@ -35,6 +37,24 @@ def test_an_entitys_decisions_whatever_its_name(api: Api) -> None:
         assert more["next"] is None
     missing = api.json("/v1/decisions", 404, domain="fraud", entity="nobody")
     assert "decided nothing of 'nobody'" in missing["error"]
+
+
+def test_decisions_of_all_entities_by_outcome_rule_model_and_time_page_by_page(api: Api) -> None:
+    asked = {"domain": "fraud", "since": T0, "until": T0 + DAY}
+    pages = [api.json("/v1/decided", limit=12, **asked)]
+    while pages[-1]["next"]:
+        pages.append(api.json("/v1/decided", limit=12, after=pages[-1]["next"], **asked))
+    ids = [d["id"] for page in pages for d in page["decisions"]]
+    assert ids == [f"t{i}" for i in range(29, -1, -1)] and len(pages) == 3
+
+    def found(**more: object) -> list[str]:
+        return [d["id"] for d in api.json("/v1/decided", **asked | more)["decisions"]]
+
+    assert found(outcome="decline") == found(rule="b") == ["t27", "t18", "t9", "t0"]
+    assert found(outcome="decline", until=T0 + 18_500) == ["t9", "t0"]
+    assert found(since=T0 + 28_500) == ["t29", "t28"]
+    assert found(model="m1", limit=2) == ["t29", "t28"] and not found(model="m2")
+    assert not api.json("/v1/decided", domain="social")["decisions"]
 
 
 def test_a_decision_whole_with_its_record_masked(api: Api) -> None:
@@ -64,6 +84,8 @@ def test_a_decision_whole_with_its_record_masked(api: Api) -> None:
         ("alerts", {}, "", "missing required field `domain`"),
         ("decisions", {"domain": "fraud", "entity": "C1", "days": 93}, "days", "<= 92"),
         ("now", {"x": 1}, "x", "there are none"),
+        ("decided", {"domain": "fraud", "since": 1, "until": 8 * DAY}, "since", "at most 7 days"),
+        ("decided", {"domain": "fraud", "limit": 501}, "limit", "<= 500"),
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_named_with_what_may_be(
