@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stormwatch.domains.maintenance.health.suspects import OUT, START, Look, Named, Suspects
+from stormwatch.domains.maintenance.health import calm
+from stormwatch.domains.maintenance.health.suspects import MOST, OUT, START, Look, Named, Suspects
 from stormwatch.domains.maintenance.sensors import SENTINELS, WEARING
 
 ABSENT = 3
@@ -28,6 +29,9 @@ _SIGNS = np.array([float(sensor.wear) for sensor in WEARING])
 _FINE = 5.0  # of a sensor whose decimals are so much finer than its noise no value comes twice
 _NAMES = tuple(sensor.name for sensor in WEARING)
 _N = len(_NAMES)
+_NONE_GONE = bytes(_N)
+_FEW = 6
+"""Units whose suspects are looked at one by one quicker than together."""
 _FULL = 255
 
 Floats = NDArray[np.float64]
@@ -80,33 +84,28 @@ def look(
     is_odd = (size >= START) & (_SIGNS * z * expected.drift < WORN * size)
     is_same = values == expected.last
     drifts = np.abs(expected.drift).max(axis=1) >= DRIFTED
-    busy = (is_odd | is_same | np.isnan(values)).any(axis=1) | drifts | [*map(bool, bodies)]
-    rows = np.flatnonzero(busy & looked_at & expected.is_known).tolist()
-    if not rows:
-        return
-    offs = (size >= OUT).sum(axis=1).tolist()
-    odd, same = _places(is_odd), _places(is_same)
-    lists = zip(
-        told, z.tolist(), expected.centre.tolist(), expected.baseline.tolist(),
-        expected.sigma.tolist(), strict=True,
-    )  # fmt: skip
-    readings = [_Reading(*each) for each in lists]
+    for row, place in zip(*(each.tolist() for each in np.nonzero(is_same & ~is_odd)), strict=True):
+        is_odd[row, place] = _is_fine(told[row][place], expected.sigma[row, place])
+    is_new = (is_odd | np.isnan(values)).any(axis=1) | drifts
+    off = (size >= OUT).sum(axis=1)
+    may_be_calm = (~is_new & (off <= MOST)).tolist()
+    has_more = is_new | [*map(bool, bodies)]
+    rows = np.flatnonzero(has_more & looked_at & expected.is_known).tolist()
+    watched = [row for row in rows if may_be_calm[row] and bodies[row].startswith(_NONE_GONE)]
+    if len(watched) >= _FEW:
+        kept = calm.counted([bodies[row][_N:] for row in watched], values[watched], z[watched])
+        for row, suspects in zip(watched, kept, strict=True):
+            if suspects is not None:
+                rows.remove(row)
+                yield row, Found(_NONE_GONE + suspects, (), (), [])
     for row in rows:
+        one = _Reading(
+            told[row], z[row].tolist(), expected.centre[row].tolist(),
+            expected.baseline[row].tolist(), expected.sigma[row].tolist(),
+        )  # fmt: skip
         drifter = _drifter(expected.drift[row].tolist()) if drifts[row] else -1
-        yield (
-            row,
-            readings[row].look(
-                bodies[row], odd.get(row, []), same.get(row, []), offs[row], drifter
-            ),
-        )
-
-
-def _places(flags: Flags) -> dict[int, list[int]]:
-    """By the row, the places that are marked in it."""
-    found: dict[int, list[int]] = {}
-    for row, place in zip(*(each.tolist() for each in np.nonzero(flags)), strict=True):
-        found.setdefault(row, []).append(place)
-    return found
+        odd = np.flatnonzero(is_odd[row]).tolist()
+        yield row, one.look(bodies[row], odd, int(off[row]), drifter)
 
 
 class _Reading(NamedTuple):
@@ -118,20 +117,18 @@ class _Reading(NamedTuple):
     baseline: Sequence[float]
     sigma: Sequence[float]
 
-    def look(self, body: bytes, odd: list[int], same: list[int], off: int, drifter: int) -> Found:
+    def look(self, body: bytes, odd: list[int], off: int, drifter: int) -> Found:
         """Learn it.
 
-        `odd`, `same`: places of sensors that are far off, and that read as in the reading before;
-        `off`: how many are OUT; `drifter`: place of the one that drifts alone, or -1.
+        `odd`: places of sensors that read as never before; `off`: how many are OUT; `drifter`:
+        place of the one that drifts alone, or -1.
         """
         suspects, gone = Suspects(body[_N:]), self._gone(body)
         if off:
             off -= sum(value in SENTINELS and not -OUT < z < OUT
                        for value, z in zip(self.values, self.z, strict=True))  # fmt: skip
-        places = {*suspects.by_place, *odd}
-        places |= {each for each in same if _is_fine(self.values[each], self.sigma[each])}
         looks: dict[int, Look] = {}
-        for place in sorted(places):
+        for place in sorted({*suspects.by_place, *odd}):
             value = self.values[place]
             if isnan(value) or value in SENTINELS:
                 continue
