@@ -1,6 +1,5 @@
 """Readings that come late, within a bound, are learned as if they had come in order."""
 
-from collections.abc import Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -218,14 +217,13 @@ def test_it_costs_nothing_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reading is learned once."""
     from stormwatch.domains.maintenance import domain as module
 
-    learned: list[int] = []
-    real = module.advance_all
+    learned, real = [], module.advance
 
-    def spy(states: Sequence[UnitState], readings: Sequence[Reading], *more: Any) -> Any:
-        learned.extend(reading.time for reading in readings)
-        return real(states, readings, *more)
+    def spy(state: UnitState, reading: Reading, *more: Any) -> tuple[float, ...]:
+        learned.append(reading.time)
+        return real(state, reading, *more)
 
-    monkeypatch.setattr(module, "advance_all", spy)
+    monkeypatch.setattr(module, "advance", spy)
     unit = Unit()
     for event in islice(EVENTS, 60):
         unit.learn(event)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from msgspec.structs import replace
 
 from stormwatch.domains.maintenance import alarms, findings, fleet, lives, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
@@ -26,10 +27,10 @@ from stormwatch.domains.maintenance.features import (
     OLD_FEATURES,
     OLD_SET,
     Normal,
-    advance_all,
+    advance,
     learns,
 )
-from stormwatch.domains.maintenance.health import clock
+from stormwatch.domains.maintenance.health import clock, wearing
 from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.judging import (
     Thresholds,
@@ -47,8 +48,10 @@ from stormwatch.domains.maintenance.judging_any import (
     with_life,
 )
 from stormwatch.domains.maintenance.lives import Carry
+from stormwatch.domains.maintenance.memory import expected
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
+from stormwatch.domains.maintenance.together import advance_all
 from stormwatch.domains.maintenance.why import OfLife
 from stormwatch.errors import ModelError
 from stormwatch.features import names
@@ -72,6 +75,8 @@ from stormwatch.state.judge import Advanced, Verdict, Versions
 LIFE_CAP = 125.0
 """The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
 ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data", "unknown_regime"})
+FEWEST = 6
+"""Units from which on it is quicker to learn a reading of each together than one by one."""
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -239,38 +244,54 @@ class Maintenance:
         The carry: what the verdict is to be noted as, if the reading is not learned; of other types
         and of events what else the verdict is made of.
         """
-        (made,) = self.advance_all([state], [event])
-        return made
+        skew_s = self._skew(state, event)
+        return self._advance(state, event, skew_s, is_worn=self._is_worn(state, event))
 
     def advance_all(self, states: Sequence[UnitState], events: Sequence[Reading]) -> list[Advanced]:
-        """As `advance`, of each in turn: turbofans that go on in order are learned together."""
+        """As `advance`, of each in turn; but turbofans that go on in order are learned together."""
         made: dict[int, Advanced] = {}
         for places in _rounds(states):
-            together: list[tuple[int, UnitState, Reading, float]] = []
+            worn: list[tuple[int, UnitState, Reading, float]] = []
             for at in places:
                 state, event = states[at], events[at]
-                skew_s = 0.0
-                if event.event is None and event.time > lives.since(state):
-                    state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
-                is_worn = (
-                    event.event is None
-                    and event.equipment in self._wearing
-                    and isinstance(state.body, bytes)
-                )
+                skew_s = self._skew(state, event)
+                is_worn = self._is_worn(state, event)
                 if is_worn and learns(state, event):
-                    state.recent = state.recent or reorder.begun(state, event)
-                    together.append((at, state, event, skew_s))
+                    worn.append((at, state, event, skew_s))
                 else:
-                    made[at] = self._advance_alone(state, event, skew_s, is_worn=is_worn)
-            if together:
-                made |= self._advance_together(together)
+                    made[at] = self._advance(state, event, skew_s, is_worn=is_worn)
+            if len(worn) >= FEWEST:
+                made |= self._advance_together(worn)
+            else:
+                made |= {
+                    at: self._advance(state, event, skew_s, is_worn=True)
+                    for at, state, event, skew_s in worn
+                }
         return [made[at] for at in range(len(states))]
+
+    @staticmethod
+    def _skew(state: UnitState, event: Reading) -> float:
+        """Seconds by which the unit's clock is off, learned."""
+        if event.event is not None or event.time <= lives.since(state):
+            return 0.0
+        state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
+        return skew_s
+
+    def _is_worn(self, state: UnitState, event: Reading) -> bool:
+        """Whether it is a reading of a turbofan to which nothing ever happened."""
+        return (
+            event.event is None
+            and event.equipment in self._wearing
+            and isinstance(state.body, bytes)
+        )
 
     def _advance_together(
         self, some: Sequence[tuple[int, UnitState, Reading, float]]
     ) -> Iterator[tuple[int, Advanced]]:
         """Of turbofans with a reading each that follows what they have learned."""
         _, states, events, _ = zip(*some, strict=True)
+        for state, event in zip(states, events, strict=True):
+            state.recent = state.recent or reorder.begun(state, event)
         learned = advance_all(states, events, self._normal)
         for (at, state, event, skew_s), (row, found) in zip(some, learned, strict=True):
             assert state.recent is not None
@@ -281,15 +302,15 @@ class Maintenance:
                 carry = Carry(kind, skew_s=skew_s, unwell=found)
             yield at, (row, carry)
 
-    def _advance_alone(
+    def _advance(
         self, state: UnitState, event: Reading, skew_s: float, *, is_worn: bool
     ) -> Advanced:
-        """Of a reading that is late, of another type, or after something happened."""
+        """Learn a reading or an event alone."""
         kind = self._types.of(event.equipment)
         found: list[Found] = []
 
         def learn(state: UnitState, reading: Reading) -> tuple[float, ...]:
-            ((row, told),) = advance_all([state], [reading], self._normal)
+            row, told = self._learn(state, reading)
             if reading is event and told is not None:
                 found.append(told)
             return row
@@ -306,6 +327,21 @@ class Maintenance:
         if skew_s or found:
             carry = carry._replace(skew_s=skew_s, unwell=found[0] if found else None)
         return row, carry
+
+    def _learn(self, state: UnitState, reading: Reading) -> tuple[tuple[float, ...], Found | None]:
+        """A turbofan's features with this reading in them, but for the sensors that are at fault;
+        and what is wrong with these."""
+        found, out = None, frozenset[str]()
+        if not learns(state, reading):
+            out = wearing.names_of(state.health)
+        elif known := expected(state.body, reading, self._normal, is_calm=not state.health):
+            found = wearing.look(state.health, reading.sensors, known)
+            state.health, out = found.body, found.out
+        if out:
+            left = {name: value for name, value in reading.sensors.items() if name not in out}
+            reading = replace(reading, sensors=left)
+        row = advance(state, reading, self._normal)
+        return row, found if found and (found.named or found.absent) else None
 
     def settle(self, state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
         """See `alarms`."""

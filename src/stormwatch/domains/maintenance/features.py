@@ -22,16 +22,14 @@ knows one condition; the long mean begins as the slow one, and what is counted o
 unit's memory begins again.
 """
 
-from collections.abc import Sequence
 from math import nan
-from operator import itemgetter
+from operator import itemgetter, le
 
 import numpy as np
 
 from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.health import wearing
-from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.memory import (
+    ALL_SETTLED,
     BASELINE,
     LAYOUT,
     MEANS,
@@ -39,21 +37,18 @@ from stormwatch.domains.maintenance.memory import (
     MOST,
     NAMES,
     NOW,
-    SETTLED,
     SPANS,
     SQUARES,
     STUCK_AFTER,
     THEN,
     Flags,
     Floats,
+    Memory,
     Normal,
-    Units,
-    body_of,
-    expected,
     forget,
-    is_of,
     learn,
-)
+    unpacked,
+)  # fmt: skip
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.features import Feature, names
@@ -61,8 +56,8 @@ from stormwatch.models.conditions import UNKNOWN
 
 __all__ = [
     "BASELINE", "DRIFTS", "ELSEWHERE_SPAN", "FARTHEST", "FEATURES", "FEATURE_NAMES", "FEATURE_SET",
-    "MODEL_FEATURES", "OLD_FEATURES", "OLD_SET", "SPANS", "STUCK_AFTER", "Normal", "Row", "advance",
-    "advance_all", "forget", "learns",
+    "MODEL_FEATURES", "OLD_FEATURES", "OLD_SET", "SPANS", "STUCK_AFTER", "Normal", "advance",
+    "forget", "learns",
 ]  # fmt: skip
 
 FARTHEST = 100.0
@@ -118,119 +113,46 @@ OLD_FEATURES = tuple(n for n in (*MODEL_FEATURES, *names(_TOLD[:3])) if n not in
 DRIFTS = slice(_N, 2 * _N)
 """Where the drifts are, in the order of WEARING."""
 
-_LOW, _HIGH = np.array([sensor.plausible for sensor in WEARING]).T
+LOW, HIGH = zip(*(sensor.plausible for sensor in WEARING), strict=True)
 _TAKE = itemgetter(*NAMES)
-_TENTHS = 10_000.0  # features are rounded to these
-_M, _F, _B, _S, _G, _ZERO = range(6)  # means of the index as they are kept, and a 0
-_LEFT = [_F, _M, _S, _F, _M, _S, _F, _M, _F, _G, _M, _S]
-_RIGHT = [_ZERO, _ZERO, _ZERO, _B, _B, _B, _S, _S, _M, _ZERO, _G, _G]
-"""The features of the index are these means less those."""
-
-Row = tuple[float, ...]
-"""Features in the order of FEATURES."""
+TENTHS = 10_000.0  # features are rounded to these
 
 
-def advance(state: UnitState, reading: Reading, normal: Normal) -> Row:
-    """Learn `reading`, whatever its sensors' health; return the unit's features with it.
+def advance(state: UnitState, reading: Reading, normal: Normal) -> tuple[float, ...]:
+    """Learn `reading`; return the unit's features with it, in the order of FEATURES.
 
     Raises StateError where a version with another layout wrote the state.
     """
-    ((row, _),) = advance_all([state], [reading], normal, looks=False)
-    return row
+    values, works = _read(reading.sensors)
+    condition = normal.find(reading)
+    if condition != UNKNOWN:
+        z = normal.z(values, condition)
+        works = _believed(z, works)
+    memory = unpacked(state.body, values, normal, reading.unit)
+    if learns(state, reading):
+        memory.known = min(memory.known + 1.0, MOST)
+        away = 1.0 if condition == UNKNOWN else 0.0
+        weight = max(2.0 / (ELSEWHERE_SPAN + 1), 1.0 / memory.known)
+        memory.elsewhere += weight * (away - memory.elsewhere)
+        if condition != UNKNOWN:
+            learn(memory, values, works, z)
+        if reading.cycle < state.cycle:
+            state.offset += state.cycle
+        state.time, state.cycle = reading.time, reading.cycle
+        state.body = memory.packed(normal.digest)
+    return _features(memory, works, state.offset + reading.cycle, condition)
 
 
-def advance_all(
-    states: Sequence[UnitState], readings: Sequence[Reading], normal: Normal, *, looks: bool = True
-) -> list[tuple[Row, Found | None]]:
-    """Learn a reading of each of several units, no two of one: its features, but for the sensors
-    that are at fault, and what is wrong with these.
-
-    What a unit comes to depends on no other. `looks`: whether the sensors' health is looked at.
-    Raises StateError where a version with another layout wrote a state.
-    """
-    conditions = [normal.find(reading) for reading in readings]
-    alike: dict[tuple[bool, bool], list[int]] = {}
-    for at, (state, reading) in enumerate(zip(states, readings, strict=True)):
-        alike.setdefault((conditions[at] != UNKNOWN, learns(state, reading)), []).append(at)
-    made: dict[int, tuple[Row, Found | None]] = {}
-    for (is_known, is_learned), places in alike.items():
-        some = _Some(
-            [states[at] for at in places], [readings[at] for at in places],
-            [conditions[at] for at in places] if is_known else [], normal,
-        )  # fmt: skip
-        if looks:
-            some.look(is_learned=is_learned)
-        made |= zip(places, some.advance(is_learned=is_learned), strict=True)
-    return [made[at] for at in range(len(states))]
+def _read(sensors: dict[str, float]) -> tuple[Floats, Flags | None]:
+    """The wearing sensors' values, and which of them work; None: all."""
+    measured = told(sensors)
+    values = np.array(measured)
+    if all(map(le, LOW, measured)) and all(map(le, measured, HIGH)):
+        return values, None
+    return values, (values >= LOW) & (values <= HIGH)
 
 
-def learns(state: UnitState, reading: Reading) -> bool:
-    """Whether the state learns this reading: it is the first, or younger than the newest."""
-    return not state.body or reading.time > state.time
-
-
-class _Some:
-    """Units with a reading each, which are all learned or none, in conditions that are known all or
-    none."""
-
-    def __init__(
-        self, states: list[UnitState], readings: list[Reading], conditions: list[int],
-        normal: Normal,
-    ) -> None:  # fmt: skip
-        """`conditions`: none, where they are not known."""
-        self._states, self._readings = states, readings
-        self._conditions, self._normal = conditions, normal
-        self._told = [_told(reading.sensors) for reading in readings]
-        self._values = np.array(self._told)
-        self._found: list[Found | None] = [None] * len(states)
-        self._units = Units([
-            body_of(state.body, told, normal, reading.unit)
-            for state, told, reading in zip(states, self._told, readings, strict=True)
-        ])  # fmt: skip
-
-    def look(self, *, is_learned: bool) -> None:
-        """Look at the sensors' health; take those that are at fault out of the readings."""
-        if not is_learned:
-            for at, state in enumerate(self._states):
-                self._values[at, wearing.named(state.health)] = nan
-        elif self._conditions:
-            looked_at = np.array([is_of(state.body, self._normal) for state in self._states])
-            known = expected(self._units, self._normal, self._conditions)
-            healths = [state.health for state in self._states]
-            for at, found in wearing.look(healths, self._told, self._values, known, looked_at):
-                self._states[at].health = found.body
-                self._values[at, found.out] = nan
-                if found.named or found.absent:
-                    self._found[at] = found
-
-    def advance(self, *, is_learned: bool) -> list[tuple[Row, Found | None]]:
-        """Learn the readings, if they are to be; the features with them."""
-        units, values, conditions = self._units, self._values, self._conditions
-        works = (values >= _LOW) & (values <= _HIGH)
-        if conditions:
-            z = self._normal.z(values, conditions)
-            works &= np.abs(z) <= FARTHEST  # farther wear never brings them
-        if is_learned:
-            np.minimum(units.known + 1.0, MOST, out=units.known)
-            weight = np.maximum(2.0 / (ELSEWHERE_SPAN + 1), 1.0 / units.known)
-            away = 0.0 if conditions else 1.0
-            units.elsewhere += weight * (away - units.elsewhere)
-            if conditions:
-                learn(units, values, works, z)
-            bodies = units.packed()
-            for state, reading, body in zip(self._states, self._readings, bodies, strict=True):
-                if reading.cycle < state.cycle:
-                    state.offset += state.cycle
-                state.time, state.cycle, state.body = reading.time, reading.cycle, body
-        ages = [
-            state.offset + reading.cycle
-            for state, reading in zip(self._states, self._readings, strict=True)
-        ]
-        rows = _features(units, works, ages, conditions or UNKNOWN)
-        return [*zip(map(tuple, rows.tolist()), self._found, strict=True)]
-
-
-def _told(sensors: dict[str, float]) -> tuple[float, ...]:
+def told(sensors: dict[str, float]) -> tuple[float, ...]:
     """The wearing sensors' values; nan where there is none."""
     try:
         found: tuple[float, ...] = _TAKE(sensors)
@@ -239,31 +161,43 @@ def _told(sensors: dict[str, float]) -> tuple[float, ...]:
     return found
 
 
-def _features(
-    units: Units, works: Flags, ages: Sequence[int], conditions: Sequence[int] | int
-) -> Floats:
-    rows, counts = units.rows, units.counts
-    squares, own = rows[:, SQUARES], np.minimum(counts, BASELINE)
-    sigma = squares / (own + float(BASELINE))
-    if (settled := (counts == SETTLED).all(axis=1)).any():
-        np.copyto(sigma, squares * (0.5 / BASELINE), where=settled[:, None])
+def _believed(z: Floats, works: Flags | None) -> Flags | None:
+    """`works`, without sensors that are farther from normal than wear ever brings them."""
+    if works is None:
+        told = z.tolist()
+        return None if max(told) <= FARTHEST and min(told) >= -FARTHEST else abs(z) <= FARTHEST
+    return works & (abs(z) <= FARTHEST)
+
+
+def learns(state: UnitState, reading: Reading) -> bool:
+    """Whether the state learns this reading: it is the first, or younger than the newest."""
+    return not state.body or reading.time > state.time
+
+
+def _features(memory: Memory, works: Flags | None, age: int, condition: int) -> tuple[float, ...]:
+    rows, counts, runs = memory.rows, memory.counts, memory.runs
+    if counts == ALL_SETTLED:
+        sigma = rows[SQUARES] * (0.5 / BASELINE)
+    else:
+        own = np.minimum(np.frombuffer(counts, np.uint8), BASELINE)
+        sigma = rows[SQUARES] / (own + float(BASELINE))
     np.sqrt(sigma, out=sigma)
-    drift = rows[:, NOW] - rows[:, THEN]
-    drift /= sigma[:, None]
-    index = np.zeros((len(rows), _ZERO + 1))
-    index[:, :_ZERO] = rows[:, MEANS, _N]
-    # Of what this reading tells: a sensor that is gone is not stuck any more.
-    runs = np.where(works, units.runs, 0)
-    longest = runs.max(axis=1)
-    usable = (works & (runs < STUCK_AFTER)).sum(axis=1)
-    found = np.empty((len(rows), len(FEATURES)))
-    found[:, :_N] = rows[:, MID, :_N]
-    found[:, _N : 3 * _N] = drift[:, :, :_N].reshape(len(rows), -1)
-    found[:, 3 * _N : -7] = index[:, _LEFT] - index[:, _RIGHT]
-    rest = (ages, usable, longest, runs.argmax(axis=1), conditions, units.elsewhere, units.known)
-    for at, column in enumerate(rest, -7):
-        found[:, at] = column
-    found *= _TENTHS
-    np.rint(found, out=found)
-    found /= _TENTHS
-    return found
+    m, f, b, s, g = rows[MEANS, _N].tolist()
+    if works is not None:  # of what this reading tells: a sensor that is gone is not stuck any more
+        runs = bytes([run if has else 0 for run, has in zip(runs, works.tolist(), strict=True)])
+    longest = max(runs)
+    usable = _N if works is None else int(np.count_nonzero(works))
+    if longest >= STUCK_AFTER:
+        usable -= sum(run >= STUCK_AFTER for run in runs)
+    drift = rows[NOW] - rows[THEN]
+    drift /= sigma
+    row = np.empty(len(FEATURES))
+    row[:_N], row[_N : 2 * _N], row[2 * _N : 3 * _N] = rows[MID, :_N], *drift[:, :_N]
+    row[3 * _N :] = (
+        f, m, s, f - b, m - b, s - b, f - s, m - s, f - m, g, m - g, s - g, age,
+         usable, longest, runs.index(longest), condition, memory.elsewhere, memory.known,
+    )  # fmt: skip
+    row *= TENTHS
+    np.rint(row, out=row)
+    row /= TENTHS
+    return tuple(row.tolist())

@@ -67,8 +67,7 @@ class OfLife:
         unit = "" if sensor.unit == "1" else f" {sensor.unit}"
         value = self.event.sensors.get(name)
         condition = self.normal.find(self.event)
-        nearest = condition if condition != UNKNOWN else 0
-        centre, scale = self.normal.centre[nearest], self.normal.scale[nearest]
+        centre, scale = self.normal.parts[condition if condition != UNKNOWN else 0]
         half = abs(_USUAL / float(scale[place]))
         return {
             "words": sensor.words, "sensor": name,

@@ -34,9 +34,9 @@ DRIFTED = 0.8
 """Sigmas that the mean of a sensor was off before it became a suspect: then it drifts."""
 GROWN = 0.8
 """Sigmas that its mean rises from its first readings as a suspect to the later ones: likewise."""
-_EARLY, _SURELY = 6, 30  # readings: the first ones, and how many are asked for near the limit
+EARLY, _SURELY = 6, 30  # readings: the first ones, and how many are asked for near the limit
 _FAR = 6.0  # sigmas: what jumps so far does not drift
-_SLOWLY = 60  # readings as ever, after which a suspect is none, or one that comes and goes heals
+SLOWLY = 60  # readings as ever, after which a suspect is none, or one that comes and goes heals
 _SOON = 8  # the same of one that stays off
 _ROW = Struct("<BBH12B6f")
 _FLOAT32, _FLOATS = Struct("<f"), Struct("<2f")
@@ -126,7 +126,7 @@ class _Suspect:
             step = z - self.mean
             self.mean += step / self.age
             self.squares += step * (z - self.mean)
-            if self.age == _EARLY:
+            if self.age == EARLY:
                 self.early = self.mean
             if value >= self.top or self.age == 1:
                 self.tops = self.tops + 1 if value == self.top else 1
@@ -184,7 +184,7 @@ class _Suspect:
         is_sure = (age >= 10 and off >= _FAR) or age >= _SURELY
         if not is_sure or self.spread > max(2.5, 0.25 * off):
             return ""
-        grown = (self.mean - self.early) * copysign(age / max(age - _EARLY, 1), self.mean)
+        grown = (self.mean - self.early) * copysign(age / max(age - EARLY, 1), self.mean)
         came_slowly = abs(self.before) >= DRIFTED or (grown >= GROWN and off < _FAR)
         return "drift" if came_slowly else "offset"
 
@@ -198,7 +198,7 @@ class _Suspect:
         """Whether it reads as ever again, or was watched for long enough."""
         kind = KINDS[self.kind]
         stays = kind in ("offset", "drift", "unit", "swapped")
-        return self.calm >= (_SOON if stays else _SLOWLY)
+        return self.calm >= (_SOON if stays else SLOWLY)
 
 
 class Suspects:

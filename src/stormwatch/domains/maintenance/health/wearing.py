@@ -5,13 +5,9 @@ it along. A sensor at fault, or a suspect that is far off, is left out of the re
 remaining life is estimated of: what was known of it stays.
 """
 
-from collections.abc import Iterator, Sequence
-from math import isnan
+from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from stormwatch.domains.maintenance.health.suspects import OUT, START, Look, Named, Suspects
 from stormwatch.domains.maintenance.sensors import SENTINELS, WEARING
@@ -24,25 +20,21 @@ others in the middle of them no more than OTHERS, and none more than SECOND of i
 WORN = 1.5
 """Sigmas of drift in the direction of a value that is far off, from which it is wear, which runs
 ahead of the slow mean as the unit's end comes."""
-_SIGNS = np.array([float(sensor.wear) for sensor in WEARING])
+_SIGNS = tuple(sensor.wear for sensor in WEARING)
 _FINE = 5.0  # of a sensor whose decimals are so much finer than its noise no value comes twice
 _NAMES = tuple(sensor.name for sensor in WEARING)
 _N = len(_NAMES)
 _FULL = 255
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
 
 class Expected(NamedTuple):
-    """Of units, a row each, and their wearing sensors, in the conditions of their readings."""
+    """Of each wearing sensor, in the condition of a reading."""
 
-    centre: Floats  # the unit's slow mean
-    baseline: Floats  # and that of its first readings
-    sigma: Floats  # of a healthy sensor
-    last: Floats  # newest value
-    drift: Floats  # of its mean from the baseline, sigmas
-    is_known: Flags  # of a unit: whether all of this means something
+    centre: Sequence[float]  # the unit's slow mean
+    baseline: Sequence[float]  # and that of its first readings
+    sigma: Sequence[float]  # of a healthy sensor
+    last: Sequence[float]  # newest value
+    drift: Sequence[float]  # of its mean from the baseline, sigmas
 
 
 class Found(NamedTuple):
@@ -51,13 +43,13 @@ class Found(NamedTuple):
     body: bytes  # to be kept
     named: tuple[tuple[str, float, float, Named], ...]  # sensor, value, what is expected, fault
     absent: tuple[tuple[str, int], ...]  # sensor, readings in a row
-    out: list[int]  # places of the sensors that the reading is to be learned without
+    out: frozenset[str]  # sensors that the reading is to be learned without
 
 
-def named(body: bytes) -> list[int]:
-    """Places of sensors that are at fault, as far as a reading that is not learned can tell."""
+def names_of(body: bytes) -> frozenset[str]:
+    """Sensors that are at fault, as far as a reading that is not learned can tell."""
     suspects = Suspects(body[_N:])
-    return [place for place in suspects.by_place if suspects.named(place)]
+    return frozenset(_NAMES[place] for place in suspects.by_place if suspects.named(place))
 
 
 def name(place: int) -> str:
@@ -65,115 +57,51 @@ def name(place: int) -> str:
     return _NAMES[place]
 
 
-def look(
-    bodies: Sequence[bytes], told: Sequence[Sequence[float]], values: Floats, expected: Expected,
-    looked_at: Flags,
-) -> Iterator[tuple[int, Found]]:  # fmt: skip
-    """Learn a reading of each unit that is `looked_at`; the row of each of which there is something
-    to say or to be kept, and that.
-
-    `bodies`: what was kept of each. `told`, and `values` the same: of the sensors, nan where they
-    are absent.
-    """
-    z = (values - expected.centre) / expected.sigma
-    size = np.abs(z)
-    is_odd = (size >= START) & (_SIGNS * z * expected.drift < WORN * size)
-    is_same = values == expected.last
-    drifts = np.abs(expected.drift).max(axis=1) >= DRIFTED
-    busy = (is_odd | is_same | np.isnan(values)).any(axis=1) | drifts | [*map(bool, bodies)]
-    rows = np.flatnonzero(busy & looked_at & expected.is_known).tolist()
-    if not rows:
-        return
-    offs = (size >= OUT).sum(axis=1).tolist()
-    odd, same = _places(is_odd), _places(is_same)
-    lists = zip(
-        told, z.tolist(), expected.centre.tolist(), expected.baseline.tolist(),
-        expected.sigma.tolist(), strict=True,
+def look(body: bytes, sensors: dict[str, float], expected: Expected) -> Found:
+    """Learn a reading; what is wrong with its sensors."""
+    gone = bytearray(body[:_N] or bytes(_N))
+    suspects = Suspects(body[_N:])
+    looks: dict[int, Look] = {}
+    off = 0
+    for place, sensor in enumerate(_NAMES):
+        value = sensors.get(sensor)
+        if value is None:
+            gone[place] = min(gone[place] + 1, _FULL)
+            continue
+        gone[place] = 0
+        if value in SENTINELS:
+            continue
+        sigma, is_drift = expected.sigma[place], suspects.kind(place) == "drift"
+        centre = (expected.baseline if is_drift else expected.centre)[place]
+        z = (value - centre) / sigma
+        is_off = not -OUT < z < OUT
+        off += is_off
+        if (
+            place in suspects.by_place
+            or (
+                not -START < z < START and _SIGNS[place] * z * expected.drift[place] < WORN * abs(z)
+            )
+            or (value == expected.last[place] and is_fine(value, sigma))
+        ):
+            looks[place] = Look(place, z, value, centre, sigma, 0.0)
+    drifter = _drifter(expected.drift)
+    if drifter >= 0 and _NAMES[drifter] in sensors and drifter not in suspects.by_place:
+        value, centre = sensors[_NAMES[drifter]], expected.baseline[drifter]
+        sigma = expected.sigma[drifter]
+        looks[drifter] = Look(drifter, (value - centre) / sigma, value, centre, sigma, 0.0)
+        suspects.drifts(looks[drifter])
+    named, _, _ = suspects.look(list(looks.values()), _N, off)
+    out = {place for place, each in looks.items() if place in suspects.by_place
+           and not -OUT < each.z < OUT}  # fmt: skip
+    out |= {each.place for each in named}
+    kept = suspects.packed
+    return Found(
+        bytes(gone) + kept if kept or any(gone) else b"",
+        tuple((_NAMES[one.place], looks[one.place].value, looks[one.place].centre, one)
+              for one in named),
+        tuple((_NAMES[at], times) for at, times in enumerate(gone) if times >= ABSENT),
+        frozenset(_NAMES[place] for place in out),
     )  # fmt: skip
-    readings = [_Reading(*each) for each in lists]
-    for row in rows:
-        drifter = _drifter(expected.drift[row].tolist()) if drifts[row] else -1
-        yield (
-            row,
-            readings[row].look(
-                bodies[row], odd.get(row, []), same.get(row, []), offs[row], drifter
-            ),
-        )
-
-
-def _places(flags: Flags) -> dict[int, list[int]]:
-    """By the row, the places that are marked in it."""
-    found: dict[int, list[int]] = {}
-    for row, place in zip(*(each.tolist() for each in np.nonzero(flags)), strict=True):
-        found.setdefault(row, []).append(place)
-    return found
-
-
-class _Reading(NamedTuple):
-    """Of the wearing sensors of one reading."""
-
-    values: Sequence[float]
-    z: Sequence[float]
-    centre: Sequence[float]
-    baseline: Sequence[float]
-    sigma: Sequence[float]
-
-    def look(self, body: bytes, odd: list[int], same: list[int], off: int, drifter: int) -> Found:
-        """Learn it.
-
-        `odd`, `same`: places of sensors that are far off, and that read as in the reading before;
-        `off`: how many are OUT; `drifter`: place of the one that drifts alone, or -1.
-        """
-        suspects, gone = Suspects(body[_N:]), self._gone(body)
-        if off:
-            off -= sum(value in SENTINELS and not -OUT < z < OUT
-                       for value, z in zip(self.values, self.z, strict=True))  # fmt: skip
-        places = {*suspects.by_place, *odd}
-        places |= {each for each in same if _is_fine(self.values[each], self.sigma[each])}
-        looks: dict[int, Look] = {}
-        for place in sorted(places):
-            value = self.values[place]
-            if isnan(value) or value in SENTINELS:
-                continue
-            is_drift = suspects.kind(place) == "drift"
-            looks[place] = look = self._look(place, is_drift=is_drift)
-            if is_drift:
-                off += (not -OUT < look.z < OUT) - (not -OUT < self.z[place] < OUT)
-        if drifter >= 0 and drifter not in suspects.by_place and not isnan(self.values[drifter]):
-            looks[drifter] = self._look(drifter, is_drift=True)
-            suspects.drifts(looks[drifter])
-        if not (looks or suspects.by_place):
-            return Found(bytes(gone) if any(gone) else b"", (), _absent(gone), [])
-        named, _, _ = suspects.look(list(looks.values()), _N, off)
-        out = {place for place, each in looks.items() if place in suspects.by_place
-               and not -OUT < each.z < OUT}  # fmt: skip
-        out |= {each.place for each in named}
-        kept = suspects.packed
-        return Found(
-            bytes(gone) + kept if kept or any(gone) else b"",
-            tuple((_NAMES[one.place], looks[one.place].value, looks[one.place].centre, one)
-                  for one in named),
-            _absent(gone),
-            [*out],
-        )  # fmt: skip
-
-    def _look(self, place: int, *, is_drift: bool) -> Look:
-        value, sigma, z = self.values[place], self.sigma[place], self.z[place]
-        centre = (self.baseline if is_drift else self.centre)[place]
-        if is_drift:
-            z = (value - centre) / sigma
-        return Look(place, z, value, centre, sigma, 0.0)
-
-    def _gone(self, body: bytes) -> bytes:
-        """For how many readings in a row each sensor has been absent."""
-        return bytes([
-            min(before + 1, _FULL) if isnan(value) else 0
-            for before, value in zip(body[:_N] or bytes(_N), self.values, strict=True)
-        ])  # fmt: skip
-
-
-def _absent(gone: bytes) -> tuple[tuple[str, int], ...]:
-    return tuple((_NAMES[at], times) for at, times in enumerate(gone) if times >= ABSENT)
 
 
 def _drifter(drift: Sequence[float]) -> int:
@@ -187,6 +115,7 @@ def _drifter(drift: Sequence[float]) -> int:
     return place if median(rest) <= OTHERS and max(rest) <= SECOND * most else -1
 
 
-def _is_fine(value: float, sigma: float) -> bool:
+def is_fine(value: float, sigma: float) -> bool:
+    """Whether a sensor has so many decimals, beside its noise, that no value comes twice."""
     decimals = len(f"{value!r}".partition(".")[2].rstrip("0"))
     return bool(sigma >= _FINE * 10.0**-decimals)
