@@ -76,7 +76,8 @@ def _count(suspects: NDArray[np.void], values: Floats, z: Floats) -> Flags:
     ):
         np.copyto(times, times * (value == end) + 1, where=hits)
         np.copyto(end, value, where=hits)
-    return is_calm & ~_may_be_told(column)
+    is_calm &= ~_may_be_told(column)
+    return is_calm
 
 
 def _may_be_told(column: dict[str, NDArray[Any]]) -> Flags:
