@@ -144,21 +144,6 @@ def test_the_tables_are_those_of_the_oracle(name: str) -> None:
         assert not reconcile(partition, rows, 0, high, high).unaccounted
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", use_case.NAMES)
-def test_a_hundred_thousand_records_with_crashes(name: str) -> None:
-    random = Random(5)
-    with playing(name, 97_000) as job:
-        job.start()
-        while sum(job.step(partition, random.randint(1, 2_500)) for partition in range(PARTITIONS)):
-            what = random.random()
-            if what < 0.2:
-                job.checkpoint()
-            elif what < 0.3:
-                job.start()
-        job.judged()
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_crashes_between_checkpoints_change_nothing(seed: int) -> None:
     random = Random(seed)
