@@ -5,15 +5,18 @@ runs without services (`demo`, `dev`, tests) gives `use` what takes their place.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 from stormwatch.adapters.control_topic import Control
-from stormwatch.errors import SettingsError
+from stormwatch.adapters.migration_files import FOLDERS
+from stormwatch.archive import Archive
+from stormwatch.errors import PackageMissing, SettingsError
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.ports import Admin, Sink, Source, Store
-from stormwatch.settings import Settings
+from stormwatch.settings import SPANNER, Settings
 
 _CLIENTS = {"confluent": "confluent_kafka", "kafka-python": "kafka"}
 """Setting -> the package it needs, the fast one first."""
@@ -28,6 +31,15 @@ class Doubles(NamedTuple):
     sink: Callable[[], Sink]
     admin: Callable[[], Admin]
     store: Callable[[], Store]
+
+
+class Tables(NamedTuple):
+    """How the tables of the store are made."""
+
+    files: str
+    """The folder of the numbered files, from the root."""
+    apply: Callable[[Settings, Path, Callable[[str, str], None]], list[int]]
+    status: Callable[[Settings, Path], list[tuple[str, str]]]
 
 
 _doubles: Doubles | None = None
@@ -61,7 +73,7 @@ def source(settings: Settings, topic: str, kept: Callable[[], Store] | None = No
     """
     if _doubles is not None:
         return _doubles.source(settings, topic)
-    if settings.source == KINESIS and topic != settings.topic_control:
+    if _is_stream(settings, topic):
         from stormwatch.adapters.kinesis.source import KinesisSource
 
         control = Control(
@@ -98,6 +110,19 @@ def sink(settings: Settings, *, paced: bool = False) -> Sink:
     """
     if _doubles is not None:
         return _doubles.sink()
+    kafka = _kafka_sink(settings, paced=paced)
+    if settings.source != KINESIS:
+        return kafka
+    from stormwatch.adapters.kinesis.client import Client
+    from stormwatch.adapters.kinesis.sink import KinesisSink
+
+    return KinesisSink(
+        kafka, partial(_is_stream, settings), partial(Client, settings),
+        settings.kafka_request_timeout_s,
+    )  # fmt: skip
+
+
+def _kafka_sink(settings: Settings, *, paced: bool) -> Sink:
     chosen = client(settings)
     if chosen == MEMORY:
         raise _only_in_memory()
@@ -114,6 +139,18 @@ def admin(settings: Settings) -> Admin:
     """An Admin. kafka-python connects at once: raises BrokerUnavailable."""
     if _doubles is not None:
         return _doubles.admin()
+    kafka = _kafka_admin(settings)
+    if settings.source != KINESIS:
+        return kafka
+    from stormwatch.adapters.kinesis.admin import KinesisAdmin
+
+    kept = cache(lambda: store(settings))
+    return KinesisAdmin(
+        kafka, partial(_is_stream, settings), lambda topic: source(settings, topic, kept)
+    )
+
+
+def _kafka_admin(settings: Settings) -> Admin:
     chosen = client(settings)
     if chosen == MEMORY:
         raise _only_in_memory()
@@ -130,15 +167,54 @@ def store(settings: Settings) -> Store:
     """The store, connected. Raises StoreUnavailable, SchemaError if the tables are wrong."""
     if _doubles is not None:
         return _doubles.store()
+    return archive(settings)
+
+
+def archive(settings: Settings) -> Archive:
+    """The store with what commands ask of it, connected. Raises as `store` does."""
     if settings.store == MEMORY:
         raise _only_in_memory()
+    if settings.store == SPANNER:
+        try:
+            from stormwatch.adapters.spanner import store as spanner
+        except ImportError as error:
+            raise _no_spanner() from error
+        return spanner.connect(settings)
     from stormwatch.adapters.cassandra.store import connect
 
     return connect(settings)
+
+
+def _is_stream(settings: Settings, topic: str) -> bool:
+    """Whether it is read from Kinesis. What Stormwatch itself writes goes to Kafka in any case."""
+    return settings.source == KINESIS and topic not in (
+        settings.topic_control, settings.topic_alerts, settings.topic_decisions,
+        settings.topic_dead_letters,
+    )  # fmt: skip
+
+
+def tables(settings: Settings) -> Tables:
+    """What makes the tables of the store."""
+    if settings.store == SPANNER:
+        try:
+            from stormwatch.adapters.spanner import schema
+        except ImportError as error:
+            raise _no_spanner() from error
+        return Tables(FOLDERS["sql"], schema.apply, schema.status)
+    from stormwatch.adapters.cassandra import migrations
+
+    return Tables(FOLDERS["cql"], migrations.apply, migrations.status)
 
 
 def _only_in_memory() -> SettingsError:
     return SettingsError(
         "kafka.client or store is `memory`, and that lives only inside `./stormwatch demo` and "
         "`./stormwatch dev`. For Storm, remove the setting: see `./stormwatch config`."
+    )
+
+
+def _no_spanner() -> PackageMissing:
+    return PackageMissing(
+        "store is spanner, and the package google-cloud-spanner is not installed: "
+        "`pip install -r requirements/spanner.txt`."
     )
