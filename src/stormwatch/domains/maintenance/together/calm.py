@@ -54,7 +54,7 @@ def _count(suspects: NDArray[np.void], values: Floats, z: Floats) -> Flags:
     """Count a reading of each, as if it was calm; of which it was."""
     column = {name: suspects[name] for name in suspects.dtype.names or ()}
     age, calm, was_out = column["age"], column["calm"], column["was_out"]
-    is_calm = (column["kind"] == 0) & (age < _COUNTED)
+    is_calm: Flags = (column["kind"] == 0) & (age < _COUNTED)
     is_calm &= ~(values[:, None] == _SENTINELS).any(axis=1)
     value, z = values.astype(np.float32), z.astype(np.float32).astype(np.float64)
     size = np.abs(z)
