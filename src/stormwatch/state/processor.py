@@ -178,7 +178,6 @@ class _Batch(Generic[E, S]):
         self._may_be_beside = contract._may_be_beside
         self._settle = contract._settle
         self._advance_all = contract._advance_all
-        self._waiting: list[tuple[S, E]] = []
         self._fragment = fragment
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
@@ -199,13 +198,14 @@ class _Batch(Generic[E, S]):
         self._noted: Counter[str] = Counter()
 
     def run(self, now: int) -> Outcomes:
+        waiting: list[tuple[S, E]] = []
         if self._advance_all is not None:
-            self._advance = self._wait
+            self._advance = _kept_in(waiting)
         for position, (offset, timestamp, event) in enumerate(self._parsed.events):
             self._accounts = position not in self._secondary
             self._take(offset, timestamp, event)
-        if self._advance_all is not None and self._waiting:
-            made = self._advance_all(*zip(*self._waiting, strict=True))
+        if self._advance_all is not None and waiting:
+            made = self._advance_all(*zip(*waiting, strict=True))
             self._features, self.carries = map(list, zip(*made, strict=True))
         verdicts = self._verdicts()
         self._noted.update(verdict.noted for verdict in verdicts if verdict.noted)
@@ -245,11 +245,6 @@ class _Batch(Generic[E, S]):
             noted=dict(self._noted),
             fired=dict(Counter(why.code for verdict in verdicts for why in verdict.reasons)),
         )
-
-    def _wait(self, state: S, event: E) -> Advanced:
-        """In place of the domain's `advance`: all are advanced together once all are taken."""
-        self._waiting.append((state, event))
-        return (), None
 
     @cached_property
     def _versions(self) -> tuple[str, str]:
@@ -477,3 +472,13 @@ class _Batch(Generic[E, S]):
             self._states[name].stripe, name, event.time, event.id, verdict.outcome,
             verdict.score, body, timestamp, alert,
         )  # fmt: skip
+
+
+def _kept_in(waiting: list[tuple[S, E]]) -> Callable[[S, E], Advanced]:
+    """In place of a domain's `advance`, where all of a batch are advanced once all are taken."""
+
+    def keep(state: S, event: E) -> Advanced:
+        waiting.append((state, event))
+        return (), None
+
+    return keep
