@@ -22,6 +22,12 @@ _MOST, _FULL = 65535, 255
 _BELIEVED = 50  # readings after a leap, from which its clock is taken for right
 
 
+def interval_of(body: bytes) -> float:
+    """Between two readings of the unit as a rule, ms; 0 where it is not known."""
+    interval: float = _ROW.unpack(body)[-1] if body else 0.0
+    return interval
+
+
 def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
     """What is known after a reading, and by how many seconds the clock is off; 0: not at all.
 
