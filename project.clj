@@ -1,4 +1,4 @@
-;; The one place for the versions of Storm, Kafka and Cassandra.
+;; The one place for the versions of Storm, Kafka, Cassandra and Flink's Kafka connector.
 (defproject stormwatch "0.1.0"
   :source-paths [] ; else src/ is in the jar twice
   :resource-paths ["_resources"] ; streamparse copies src/ to _resources/resources
@@ -12,4 +12,5 @@
              :worker {:dependencies ^:replace [[org.apache.storm/storm-client "2.8.3"]]}
              :kafka {:dependencies ^:replace [[org.apache.kafka/kafka_2.13 "4.4.0"]
                                               [org.apache.logging.log4j/log4j-slf4j-impl "2.25.3"]]}
-             :cassandra {:dependencies ^:replace [[org.apache.cassandra/cassandra-all "5.0.9"]]}})
+             :cassandra {:dependencies ^:replace [[org.apache.cassandra/cassandra-all "5.0.9"]]}
+             :flink {:dependencies ^:replace [[org.apache.flink/flink-sql-connector-kafka "5.0.0-2.2"]]}})

@@ -19,6 +19,7 @@ from apps.cli import (
     evaluate,
     event,
     export,
+    flink,
     forget,
     label,
     land,
@@ -84,6 +85,7 @@ for module in (
 ):
     module.add_to(app)
 app.add_typer(cluster.app, name="cluster")
+app.add_typer(flink.app, name="flink")
 app.add_typer(data.schema, name="schema")
 app.add_typer(land.app, name="land")
 app.add_typer(dlq.app, name="dlq")

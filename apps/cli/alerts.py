@@ -70,7 +70,7 @@ def journey(
     from stormwatch.adapters import connect
 
     place = Place.of(record)
-    settings = shared.answered("kafka", "cassandra")
+    settings = shared.answered("kafka", "store")
     name = of_topic(settings, place.topic).topology
     with stored(settings) as archive:
         source = connect.source(settings, place.topic)
@@ -97,7 +97,7 @@ def explain(
     from stormwatch.partitioner import stripe_of
     from stormwatch.records import DecisionKey
 
-    settings = shared.answered("kafka", "cassandra")
+    settings = shared.answered("kafka", "store")
     with stored(settings) as archive:
         known = None if "/" in record else operate.find(archive, _known(), record)
         if known is None and "/" not in record:

@@ -36,7 +36,7 @@ def equipment(named: str) -> "Types":
 
 
 def answered(*names: str) -> "Settings":
-    """The settings, of a machine where these services (kafka, cassandra) answer.
+    """The settings, of a machine where these services (kafka, cassandra, store) answer.
 
     Raises ServiceError at once where one does not, with the command that starts it.
     """

@@ -1,4 +1,4 @@
-"""Connections of a command that looks at Kafka and Cassandra."""
+"""Connections of a command that looks at Kafka and the store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +17,12 @@ def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
     """Both, closed at the end. Raises StormwatchError if one does not answer."""
     from apps.local.services import manage
 
-    manage.expect(settings, shared.ROOT, ("kafka", "cassandra"))  # before drivers are imported
+    manage.expect(settings, shared.ROOT, ("kafka", "store"))  # before drivers are imported
     from stormwatch.adapters import connect
-    from stormwatch.adapters.cassandra import store as cassandra
 
     admin = connect.admin(settings)
     try:
-        store = cassandra.connect(settings)
+        store = connect.archive(settings)
         try:
             yield admin, store
         finally:
@@ -34,13 +33,13 @@ def connected(settings: "Settings") -> "Iterator[tuple[Admin, Archive]]":
 
 @contextmanager
 def stored(settings: "Settings") -> "Iterator[Archive]":
-    """Cassandra alone, closed at the end. Raises StormwatchError if it does not answer."""
+    """The store alone, closed at the end. Raises StormwatchError if it does not answer."""
     from apps.local.services import manage
 
-    manage.expect(settings, shared.ROOT, ("cassandra",))
-    from stormwatch.adapters.cassandra import store as cassandra
+    manage.expect(settings, shared.ROOT, ("store",))
+    from stormwatch.adapters import connect
 
-    archive = cassandra.connect(settings)
+    archive = connect.archive(settings)
     try:
         yield archive
     finally:

@@ -232,10 +232,11 @@ def config(as_json: Json = False) -> None:
 @schema.command("status", epilog=shared.example("schema status"))
 def schema_status() -> None:
     """Show which migrations are applied. Exit code 1 if one is missing."""
-    from apps.local.run.prepare import SCHEMA
-    from stormwatch.adapters.cassandra import migrations
+    from stormwatch.adapters import connect
 
-    rows = migrations.status(shared.answered("cassandra"), shared.ROOT / SCHEMA)
+    settings = shared.answered("store")
+    tables = connect.tables(settings)
+    rows = tables.status(settings, shared.ROOT / tables.files)
     for name, state in rows:
         print(f"{name:<32} {state}")
     if any(state != "applied" for _, state in rows):
@@ -247,7 +248,7 @@ def schema_apply() -> None:
     """Apply missing migrations. Safe to repeat, and safe if two run at once."""
     from apps.local.run import prepare
 
-    prepare.ensure_tables(shared.answered("cassandra"), shared.ROOT, shared.steps())
+    prepare.ensure_tables(shared.answered("store"), shared.ROOT, shared.steps())
     print("The tables are up to date.")
 
 

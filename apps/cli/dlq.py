@@ -105,7 +105,7 @@ def redrive(
     from apps.cli.connect import stored
     from apps.operate.dlq.session import redrive_all
 
-    settings = shared.answered("kafka", "cassandra")
+    settings = shared.answered("kafka", "store")
     with stored(settings) as archive:
         filters = (reason, component, state)
         letters = _chosen(settings, archive, records, filters, topology, limit)

@@ -5,7 +5,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 GROUPS = {
-    "Start": ("demo", "run", "up", "down", "status", "cluster", "doctor", "config"),
+    "Start": ("demo", "run", "up", "down", "status", "cluster", "flink", "doctor", "config"),
     "Data": ("publish", "land", "event", "label", "equipment", "map", "schema"),
     "Look": (
         "serve",

@@ -39,7 +39,7 @@ def label(
     from apps.data.publish import publish
     from apps.operate import label as operate
 
-    settings = shared.answered("kafka", "cassandra")
+    settings = shared.answered("kafka", "store")
     with stored(settings) as archive:
         event = operate.payment(settings, archive, payment)
     made = operate.record(settings, datetime.now(UTC), event, kind, id_)

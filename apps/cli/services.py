@@ -28,16 +28,22 @@ def add_to(app: typer.Typer) -> None:
 def up() -> None:
     """Start Kafka and Cassandra, and create topics and tables.
 
-    Services that the settings name are used instead. Services that run already are left alone.
+    Services that the settings name are used instead; with store = "spanner" no Cassandra is
+    started. Services that run already are left alone.
     """
     from apps.local import services
     from apps.local.run import prepare
+    from stormwatch.settings import SPANNER
 
     steps = shared.steps()
     found = services.up(shared.settings(), shared.ROOT, steps)
     prepare.topics_and_tables(found, shared.ROOT, steps)
     print(f"Kafka is at {found.kafka_bootstrap}.")
-    print(f"Cassandra is at {found.cassandra_contact_points}:{found.cassandra_port}.")
+    if found.store == SPANNER:
+        where = f"{found.spanner_instance}/{found.spanner_database}"
+        print(f"Spanner's database is {where} of project {found.spanner_project}.")
+    else:
+        print(f"Cassandra is at {found.cassandra_contact_points}:{found.cassandra_port}.")
 
 
 def down() -> None:

@@ -4,6 +4,7 @@ What records say is shown escaped: it never reaches the terminal raw.
 """
 
 import os
+import re
 import select
 import sys
 import termios
@@ -21,6 +22,7 @@ from apps.data.printable import shown
 from apps.serve import answers
 
 KEYS = "q quit  p hold  j k choose  Enter why  f next domain  ? keys"
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)")
 _BROKEN = frozenset({"sensor_fault", "dead_lettered"})
 _LEAVE = ("q", "\x03", "\x04")
 _ROWS = 14  # of the screen that are not alerts
@@ -81,8 +83,9 @@ def line(alert: answers.Summary) -> str:
 
 
 def why(alert: answers.Summary) -> str:
-    """Its reasons, most weighty first, as one line."""
-    return shown("; ".join(reason.text for reason in alert.reasons))
+    """Its reasons, most weighty first, as one line; their times in this machine's zone."""
+    said = "; ".join(reason.text for reason in alert.reasons)
+    return shown(_ISO.sub(lambda found: _zoned(found[0]), said))
 
 
 def score(alert: answers.Summary) -> str:
@@ -137,6 +140,13 @@ def _alerts(alerts: list[answers.Summary], at: int) -> RenderableType:
             style="reverse" if i == at else "",
         )  # fmt: skip
     return table
+
+
+def _zoned(iso: str) -> str:
+    try:
+        return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError):
+        return iso
 
 
 def _at(ms: int) -> str:

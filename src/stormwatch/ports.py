@@ -4,7 +4,7 @@ Each port has one contract suite in tests/contracts that every adapter passes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from stormwatch.cursors import Cursors
 from stormwatch.records import (
@@ -265,3 +265,14 @@ class Store(Registry, Cursors, Protocol):
         """The newest set-aside records, newest first by Kafka's time."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class AtomicStore(Protocol):
+    """What a store with transactions over its tables offers besides."""
+
+    def commit(self, batches: Sequence[Outcomes]) -> None:
+        """`write_outcomes` and the states of the outcomes: of each batch all at once, or nothing.
+
+        The commit point. Returns when all is confirmed; raises StoreUnavailable.
+        """

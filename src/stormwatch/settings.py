@@ -23,6 +23,8 @@ from stormwatch import addresses, named_texts
 from stormwatch.errors import SettingsError
 
 PREFIX = "stormwatch."
+CASSANDRA, SPANNER = "cassandra", "spanner"
+"""Stores."""
 SERVICES_FILE = "services.json"
 """Under the run directory: settings of the services that `./stormwatch up` started."""
 
@@ -148,8 +150,8 @@ class Settings:
     )
 
     store: str = _option(
-        "store", "cassandra", "where decisions are stored; memory: only for dev",
-        choices=("cassandra", "memory"),
+        "store", CASSANDRA, "where decisions are stored; memory: only for dev",
+        choices=(CASSANDRA, SPANNER, "memory"),
     )  # fmt: skip
     cassandra_contact_points: str = _option(
         "cassandra.contact_points", "127.0.0.1", "hosts, separated by commas", many=True
@@ -169,6 +171,18 @@ class Settings:
     cassandra_ssl_ca: str = _option("cassandra.ssl_ca", "", "certificate authority, a PEM file")
     cassandra_request_timeout_s: float = _option(
         "cassandra.request_timeout_s", 5.0, "time limit of one request", low=0.1
+    )
+
+    spanner_project: str = _option("spanner.project", "", "Google Cloud project")
+    spanner_instance: str = _option("spanner.instance", "", "Spanner instance")
+    spanner_database: str = _option(
+        "spanner.database", "stormwatch", "created if missing", named=True
+    )
+    spanner_emulator: str = _option(
+        "spanner.emulator", "", "host:port of an emulator in the place of Google's, for tests"
+    )
+    spanner_request_timeout_s: float = _option(
+        "spanner.request_timeout_s", 5.0, "time limit of one request", low=0.1
     )
 
     cassandra_java_home: str = _option(
@@ -301,7 +315,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         chain = (
-            ("cassandra.request_timeout_s", self.cassandra_request_timeout_s),
+            self._store_timeout(),
             ("topology.work_timeout_s", self.work_timeout_s),
             ("topology.message_timeout_s", self.message_timeout_s),
             ("topology.subprocess_timeout_s", self.subprocess_timeout_s),
@@ -328,6 +342,11 @@ class Settings:
                 f"({self.subprocess_timeout_s:g}): one batch may wait for all of them, and Storm "
                 "kills a component that is silent for so long. Change one of them."
             )
+
+    def _store_timeout(self) -> tuple[str, float]:
+        if self.store == SPANNER:
+            return "spanner.request_timeout_s", self.spanner_request_timeout_s
+        return "cassandra.request_timeout_s", self.cassandra_request_timeout_s
 
 
 class Value(NamedTuple):

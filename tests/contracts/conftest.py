@@ -1,5 +1,6 @@
-"""Both stores, behind one fixture, for the tests that import it."""
+"""All stores, behind one fixture, for the tests that import it."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,10 @@ from stormwatch.adapters.cassandra import store as adapter
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.ports import Store
 from stormwatch.settings import Settings
+from tests.contracts import spanner_emulator
 
+NEEDS_SPANNER = "needs `pip install -r requirements/spanner.txt`"
+SPANNER_TABLES = Path(__file__).parents[2] / "schema" / "spanner"
 MIGRATIONS = Path(__file__).parents[2] / "schema" / "cql"
 
 
@@ -30,10 +34,39 @@ def on_cassandra(keyspace: Settings) -> Iterator[adapter.CassandraStore]:
     store.close()
 
 
-@pytest.fixture(params=["memory", pytest.param("cassandra", marks=pytest.mark.integration)])
+@pytest.fixture(scope="session")
+def spanner() -> Iterator[Settings]:
+    """Settings that lead to Google's emulator, on a port of its own."""
+    pytest.importorskip("google.cloud.spanner_v1", reason=NEEDS_SPANNER)
+    if (binary := spanner_emulator.binary()) is None:
+        pytest.skip("needs Google's Spanner emulator (google-cloud-cli-spanner-emulator)")
+    with spanner_emulator.running(binary) as address:
+        yield Settings(
+            store="spanner", spanner_project="test", spanner_instance="test",
+            spanner_emulator=address,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def on_spanner(spanner: Settings) -> Iterator[Store]:
+    """A store in a database of this module's own, with all tables."""
+    pytest.importorskip("google.cloud.spanner_v1", reason=NEEDS_SPANNER)
+    from stormwatch.adapters.spanner import schema, store
+
+    mine = replace(spanner, spanner_database=f"d{uuid.uuid4().hex[:12]}", layout_stripes=4)
+    schema.apply(mine, SPANNER_TABLES)
+    found = store.connect(mine)
+    yield found
+    found.close()
+
+
+@pytest.fixture(
+    params=["memory", *(pytest.param(each, marks=pytest.mark.integration)
+                        for each in ("cassandra", "spanner"))]
+)  # fmt: skip
 def store(request: pytest.FixtureRequest) -> Store:
-    """Each of the two; names in a test are its own, so nothing of another test is seen."""
+    """Each of the three; names in a test are its own, so nothing of another test is seen."""
     if request.param == "memory":
         return MemoryStore()
-    found: Store = request.getfixturevalue("on_cassandra")
+    found: Store = request.getfixturevalue(f"on_{request.param}")
     return found

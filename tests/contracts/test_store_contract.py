@@ -1,4 +1,4 @@
-"""What every store promises: in memory and on a real Cassandra."""
+"""What every store promises: in memory, on a real Cassandra and on Spanner's emulator."""
 
 import random
 import time
@@ -67,6 +67,9 @@ def begin_a_second() -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.parametrize(
+    "store", ["memory", pytest.param("cassandra", marks=pytest.mark.integration)], indirect=True
+)
 def test_of_equal_stamps_the_one_written_in_a_later_second_wins(store: Store, name: str) -> None:
     """Every row has a TTL, and what expires later wins; within a second the larger value does."""
     for blobs_ in ((b"z", b"a"), (b"a", b"z")):

@@ -139,7 +139,7 @@ MUTANTS = (
         "tests/unit/state/test_score_cache.py",
     ),
     Mutant(
-        "decisions are written before states", "stormwatch.state.commit:StoreStep.work_all",
+        "decisions are written before states", "stormwatch.state.commit:StoreStep._commit",
         "        store.write_outcomes(*(outcomes for _, outcomes in batches))\n",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"
@@ -148,7 +148,7 @@ MUTANTS = (
     ),
     Mutant(
         "in a group all decisions are written before any state",
-        "stormwatch.state.commit:StoreStep.work_all",
+        "stormwatch.state.commit:StoreStep._commit",
         "        store.write_outcomes(*(outcomes for _, outcomes in batches))\n",
         "        store.write_outcomes(batches[0][1])\n"
         "        for _, outcomes in batches[1:]:\n"
@@ -169,7 +169,7 @@ MUTANTS = (
     ),
     Mutant(
         "nothing is acked before the commit point is confirmed",
-        "stormwatch.state.commit:StoreStep.work_all",
+        "stormwatch.state.commit:StoreStep._commit",
         "            store.write_states(domain, states)  # the commit point\n",
         "            try:\n"
         "                store.write_states(domain, states)\n"
@@ -205,7 +205,7 @@ MUTANTS = (
     ),
     Mutant(
         "dead letters are published before the commit point",
-        "stormwatch.state.commit:StoreStep.work_all",
+        "stormwatch.state.commit:StoreStep._commit",
         "        self._publish(self._topics.dead_letters, letters)\n",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"

@@ -35,10 +35,10 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
         seen.add(module)
         statements = list(_statements(ast.parse(path.read_text()), False))
         left_out = {package for node, is_out in statements if is_out for package in roots(node)}
-        for node, _ in statements:
+        for node, is_out in statements:
             for package in roots(node):
                 if package in _OURS:
-                    waiting += _names(node)
+                    waiting += [] if is_out else _names(node)
                 elif package not in {*sys.stdlib_module_names, *left_out}:
                     found.setdefault(package, str(path.relative_to(root)))
     return found

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from apps.data.generate import readings as machines
+from apps.data.generate import transactions
 from apps.data.generate.labels import with_labels
-from apps.data.generate.readings import readings
-from apps.data.generate.transactions import Transactions
+from apps.data.generate.readings import HOUR, readings
+from apps.data.generate.transactions import DAY, Transactions
 from apps.data.kinds import BY_TOPOLOGY
 from apps.data.publish import Keyed
 from apps.local.dev import world
@@ -20,16 +22,18 @@ from apps.operate import ledger
 from apps.serve.server import Outside, served
 from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.kafka import MemoryAdmin
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.settings import Settings, load
 
 RUN = "demo"
 TOPOLOGIES = ("fraud", "maintenance")
-CUSTOMERS, TRANSACTIONS_S = 2_000, 800.0
+CUSTOMERS, A_DAY, TRANSACTIONS_S = 2_000, 2.0, 800.0
 UNITS, READINGS_S = 12, 180.0
 DRAIN_S = 20.0
 """So long the topologies may take to decide what is there at the end."""
 UNDECIDED = 1
+WEEK = 7 * DAY
 
 
 class Options(NamedTuple):
@@ -55,7 +59,7 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
             outside = Outside(settings, MemoryAdmin(made.broker), made.store)
             session.start()
             with served(root, outside, say):
-                feeds = _feeds(settings, made, options.seed, narrator)
+                feeds = _feeds(settings, made, options, narrator)
                 end = time.monotonic() + options.seconds
                 while time.monotonic() < end and not signals.asked:
                     for feed in feeds:
@@ -73,13 +77,18 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
 
 
 def _feeds(
-    settings: Settings, made: memory.World, seed: int, narrator: Narrator
+    settings: Settings, made: memory.World, options: Options, narrator: Narrator
 ) -> list[TopicFeed]:
-    now = time.monotonic()
-    payments: Iterator[Keyed] = iter(Transactions(seed, run=RUN, customers=CUSTOMERS))
+    now, today, seed = time.monotonic(), now_ms(), options.seed
+    paid = DAY * options.seconds * TRANSACTIONS_S / (CUSTOMERS * A_DAY)
+    worn = HOUR * options.seconds * READINGS_S / UNITS
+    payments: Iterator[Keyed] = iter(
+        Transactions(seed, run=RUN, customers=CUSTOMERS, per_day=A_DAY, ceiling=today,
+                     start=dated(transactions.START, today, paid))
+    )  # fmt: skip
     if settings.topic_labels:
         payments = with_labels(payments, settings.topic_labels)
-    units = readings(seed, run=RUN, units=UNITS)
+    units = readings(seed, run=RUN, units=UNITS, start=dated(machines.START, today, worn))
     return [
         TopicFeed(
             made.broker, settings.topic_transactions, payments, TRANSACTIONS_S, now,
@@ -89,6 +98,12 @@ def _feeds(
             made.broker, settings.topic_readings, units, READINGS_S, now, narrator.machines.sent
         ),
     ]  # fmt: skip
+
+
+def dated(start: int, today: int, length: float) -> int:
+    """`start` moved on by whole weeks, so that what takes `length` (all ms) ends before `today`:
+    hours and days of the week, by which payments are judged, stay as they are."""
+    return start + (int(today - length) - start) // WEEK * WEEK
 
 
 def _topics(settings: Settings) -> list[str]:

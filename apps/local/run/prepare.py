@@ -12,8 +12,6 @@ from stormwatch.ports import Admin
 from stormwatch.settings import Settings
 
 Progress = Callable[[str, str], None]
-SCHEMA = "schema/cql"
-"""The numbered CQL files, from the root."""
 
 
 def topics(settings: Settings) -> dict[str, tuple[int, Mapping[str, str]]]:
@@ -63,6 +61,7 @@ def ensure_topics(settings: Settings, admin: Admin, progress: Progress) -> None:
 
 def ensure_tables(settings: Settings, root: Path, progress: Progress) -> None:
     """Apply the migrations that are not there yet. Raises SchemaError or StoreUnavailable."""
-    from stormwatch.adapters.cassandra import migrations
+    from stormwatch.adapters import connect
 
-    migrations.apply(settings, root / SCHEMA, progress)
+    tables = connect.tables(settings)
+    tables.apply(settings, root / tables.files, progress)

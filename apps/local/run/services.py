@@ -38,7 +38,6 @@ class RunServices:
 
     def __enter__(self) -> "RunServices":
         from stormwatch.adapters import connect
-        from stormwatch.adapters.cassandra import store as cassandra
 
         java.java(java.storm(self._home.root))  # before anything is fetched or started
         before = set(self.pids())
@@ -49,7 +48,7 @@ class RunServices:
             self.admin = connect.admin(self.settings)
             self._open.append(self.admin)
             prepare.ensure(self.settings, self._root, self.admin, self._progress)
-            self.store = cassandra.connect(self.settings)
+            self.store = connect.archive(self.settings)
             self._open.append(self.store)
         except BaseException:  # also at Ctrl-C: without `with` nobody else closes it
             self.close()

@@ -11,6 +11,8 @@ from apps.local.services.locks import locked
 
 STORM, WORKER, KAFKA, CASSANDRA = "storm", "worker", "kafka", "cassandra"
 """Profiles of project.clj; Storm is the project itself."""
+FLINK = "flink"
+"""Another profile, of what few need: fetched by itself."""
 
 _UNWANTED = ("storm-clojure", "reload4j")
 """The first fails with NoClassDefFoundError without carbonite, the second is a loop with log4j."""
@@ -33,6 +35,23 @@ def classpath(home: Home, profile: str, progress: Progress) -> list[Path]:
         if not _known(cached):
             _resolve(home, progress)
     return _known(cached)
+
+
+def flink_connector(home: Home, progress: Progress) -> Path:
+    """The jar by which Flink reads Kafka, all that it needs inside. Raises ServiceError."""
+    cached = cache(home, FLINK)
+    with locked(home.jars.parent / _LOCK):
+        if not _known(cached):
+            project = project_clj.read(home.root)
+            if FLINK not in project.profiles:
+                raise ServiceError(
+                    f"{home.root / 'project.clj'} has no profile {FLINK}, so the jar of Flink's "
+                    "Kafka connector is not known. Add it to :profiles."
+                )
+            wanted = {FLINK: project.profiles[FLINK]}
+            found = maven.resolve(wanted, project.managed, home.jars, progress)[FLINK]
+            _keep(cached, [jar for jar in found if "connector-kafka" in jar.name])
+    return _known(cached)[0]
 
 
 def cache(home: Home, profile: str) -> Path:
@@ -95,7 +114,10 @@ def _resolve(home: Home, progress: Progress) -> None:
     for profile, jars in maven.resolve(wanted, project.managed, home.jars, progress).items():
         kept = [jar for jar in jars if not any(part in jar.name for part in _UNWANTED)]
         kept.sort(key=lambda jar: jar.name.startswith(_LAST))
-        cached = cache(home, profile)
-        fresh = cached.with_suffix(".new")
-        fresh.write_text("\n".join(map(str, kept)) + "\n")
-        fresh.replace(cached)
+        _keep(cache(home, profile), kept)
+
+
+def _keep(cached: Path, found: list[Path]) -> None:
+    fresh = cached.with_suffix(".new")
+    fresh.write_text("\n".join(map(str, found)) + "\n")
+    fresh.replace(cached)

@@ -13,7 +13,7 @@ from apps.local.services.lifecycle import ensure, halt, with_entries
 from apps.local.services.plan import ServicePlan
 from apps.local.services.registry import Entry
 from stormwatch.addresses import KAFKA_PORT, Address, parse
-from stormwatch.settings import Settings, explain, load
+from stormwatch.settings import SPANNER, Settings, explain, load
 
 __all__ = ["ServiceStatus", "down", "ensure", "halt", "status", "up", "with_entries"]
 
@@ -21,6 +21,8 @@ _NAMED_BY = {
     kafka.NAME: ("kafka.bootstrap",),
     cassandra.NAME: ("cassandra.contact_points", "cassandra.port"),
 }
+STORE = "store"
+"""As a name for `expect`: Cassandra, or what takes its place."""
 _OURS = ("default", "running services")
 _PLANS: dict[str, Callable[[Home, Progress], ServicePlan]] = {
     kafka.NAME: kafka.plan,
@@ -54,7 +56,7 @@ def up(
     started is stopped again if it cannot finish. Raises ServiceError.
     """
     home = Home.of(settings, root)
-    ours = [name for name in _PLANS if not _named(name, settings, root, environ)]
+    ours = [name for name in _used(settings) if not _named(name, settings, root, environ)]
     with registry.locked(home):
         entries = ensure(home, {name: _PLANS[name] for name in ours}, progress)
     return with_entries(settings, entries)
@@ -75,7 +77,8 @@ def status(root: Path, settings: Settings | None = None) -> list[ServiceStatus]:
     settings = settings or load(root=root)
     home = Home.of(settings, root)
     known = registry.read(home)
-    names = [*_PLANS, *(name for name in known if name not in _PLANS)]
+    used = _used(settings)
+    names = [*used, *(name for name in known if name not in used)]
     return [_status(name, known.get(name), settings, root) for name in names]
 
 
@@ -135,9 +138,18 @@ def reachable(
 def expect(settings: Settings, root: Path, names: Sequence[str]) -> None:
     """Raises ServiceError where nobody listens at the address of one of these services.
 
-    A look of milliseconds on this machine: a client would go on trying for many seconds.
+    A look of milliseconds on this machine: a client would go on trying for many seconds. Of the
+    STORE Cassandra is looked for, or nothing where another product is the store.
     """
-    for name in names:
+    for each in names:
+        if settings.store == SPANNER and each == STORE:
+            continue
+        if settings.store == SPANNER and each == cassandra.NAME:
+            raise ServiceError(
+                'This command works on Cassandra\'s tables, and store is "spanner". It is not made '
+                "for Spanner (docs/on-spanner.md)."
+            )
+        name = cassandra.NAME if each == STORE else each
         if any(listens(host, port) for host, port in _addresses(name, settings)):
             continue
         if _source(name, root, None) is not None:
@@ -148,6 +160,11 @@ def expect(settings: Settings, root: Path, names: Sequence[str]) -> None:
             "topologies and events too. One of your own is named by "
             f"{' and '.join(_NAMED_BY[name])}."
         )
+
+
+def _used(settings: Settings) -> list[str]:
+    """The services that a topology needs, of those that we can start."""
+    return [name for name in _PLANS if settings.store != SPANNER or name != cassandra.NAME]
 
 
 def _address(name: str, settings: Settings) -> str:

@@ -40,6 +40,16 @@ export function moment(time) {
   return h("time", { datetime: date.toISOString(), title: `${date.toISOString()} (UTC)` }, text);
 }
 
+const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)/g;
+
+/** What a reason says, its times in the reader's zone. */
+export function zoned(text) {
+  return text.replace(ISO, (iso) => {
+    const time = Date.parse(iso), today = day.format(time) === day.format(Date.now());
+    return Number.isNaN(time) ? iso : today ? hm.format(time) : `${day.format(time)} ${hm.format(time)}`;
+  });
+}
+
 const BROKEN = new Set(["sensor_fault", "dead_lettered"]);
 const WELL = new Set(["approve", "healthy"]);
 

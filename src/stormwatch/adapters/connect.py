@@ -7,13 +7,16 @@ runs without services (`demo`, `dev`, tests) gives `use` what takes their place.
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 from stormwatch.adapters.control_topic import Control
-from stormwatch.errors import SettingsError
+from stormwatch.adapters.migration_files import FOLDERS
+from stormwatch.archive import Archive
+from stormwatch.errors import PackageMissing, SettingsError
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.ports import Admin, Sink, Source, Store
-from stormwatch.settings import Settings
+from stormwatch.settings import SPANNER, Settings
 
 _CLIENTS = {"confluent": "confluent_kafka", "kafka-python": "kafka"}
 """Setting -> the package it needs, the fast one first."""
@@ -28,6 +31,15 @@ class Doubles(NamedTuple):
     sink: Callable[[], Sink]
     admin: Callable[[], Admin]
     store: Callable[[], Store]
+
+
+class Tables(NamedTuple):
+    """How the tables of the store are made."""
+
+    files: str
+    """The folder of the numbered files, from the root."""
+    apply: Callable[[Settings, Path, Callable[[str, str], None]], list[int]]
+    status: Callable[[Settings, Path], list[tuple[str, str]]]
 
 
 _doubles: Doubles | None = None
@@ -130,15 +142,46 @@ def store(settings: Settings) -> Store:
     """The store, connected. Raises StoreUnavailable, SchemaError if the tables are wrong."""
     if _doubles is not None:
         return _doubles.store()
+    return archive(settings)
+
+
+def archive(settings: Settings) -> Archive:
+    """The store with what commands ask of it, connected. Raises as `store` does."""
     if settings.store == MEMORY:
         raise _only_in_memory()
+    if settings.store == SPANNER:
+        try:
+            from stormwatch.adapters.spanner import store as spanner
+        except ImportError as error:
+            raise _no_spanner() from error
+        return spanner.connect(settings)
     from stormwatch.adapters.cassandra.store import connect
 
     return connect(settings)
+
+
+def tables(settings: Settings) -> Tables:
+    """What makes the tables of the store."""
+    if settings.store == SPANNER:
+        try:
+            from stormwatch.adapters.spanner import schema
+        except ImportError as error:
+            raise _no_spanner() from error
+        return Tables(FOLDERS["sql"], schema.apply, schema.status)
+    from stormwatch.adapters.cassandra import migrations
+
+    return Tables(FOLDERS["cql"], migrations.apply, migrations.status)
 
 
 def _only_in_memory() -> SettingsError:
     return SettingsError(
         "kafka.client or store is `memory`, and that lives only inside `./stormwatch demo` and "
         "`./stormwatch dev`. For Storm, remove the setting: see `./stormwatch config`."
+    )
+
+
+def _no_spanner() -> PackageMissing:
+    return PackageMissing(
+        "store is spanner, and the package google-cloud-spanner is not installed: "
+        "`pip install -r requirements/spanner.txt`."
     )

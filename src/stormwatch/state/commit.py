@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from stormwatch.dead_letters.rows import message
-from stormwatch.ports import Sink, Store
+from stormwatch.ports import AtomicStore, Sink, Store
 from stormwatch.records import SHARED, Decided, DecisionRow, Fragment, LedgerRow, Outcomes
 from stormwatch.state.step import Outcome
 
@@ -59,17 +59,10 @@ class StoreStep:
         Raises StoreUnavailable (the states may be written in part) or BrokerUnavailable (they are
         written; the replay publishes alerts, and decisions, again).
         """
-        store = self._store()
         for _, outcomes in batches:
             outcomes.ledger = self._own(outcomes.ledger)
-        store.write_outcomes(*(outcomes for _, outcomes in batches))
-        # Before the commit: a replay would find them decided.
-        letters = [(row.key, message(f, row)) for f, outcomes in batches for row in outcomes.aside]
-        self._publish(self._topics.dead_letters, letters)
-        domain = batches[0][1].domain
-        states = [row for _, outcomes in batches for row in outcomes.states]
-        if states:
-            store.write_states(domain, states)  # the commit point
+        store, domain = self._store(), batches[0][1].domain
+        self._commit(store, domain, batches)
         everything: list[DecisionRow] = []
         decided: list[Decided | None] = []
         for fragment, outcomes in batches:
@@ -84,6 +77,21 @@ class StoreStep:
         if self._topics.decisions:
             self._publish(self._topics.decisions, _told(domain, everything))
         return decided
+
+    def _commit(
+        self, store: Store, domain: str, batches: Sequence[tuple[Fragment, Outcomes]]
+    ) -> None:
+        # Before the commit: a replay would find them decided.
+        letters = [(row.key, message(f, row)) for f, outcomes in batches for row in outcomes.aside]
+        if isinstance(store, AtomicStore):
+            self._publish(self._topics.dead_letters, letters)
+            store.commit([outcomes for _, outcomes in batches])
+            return
+        store.write_outcomes(*(outcomes for _, outcomes in batches))
+        self._publish(self._topics.dead_letters, letters)
+        states = [row for _, outcomes in batches for row in outcomes.states]
+        if states:
+            store.write_states(domain, states)  # the commit point
 
     def _own(self, row: LedgerRow) -> LedgerRow:
         """A row for each work: where two processes work at one try (one of them is a zombie), each

@@ -1,6 +1,6 @@
 // Alerts as rows: what, when, whom, why.
 import { h } from "../dom.js";
-import { count, moment, outcome, score } from "../format.js";
+import { count, moment, outcome, score, zoned } from "../format.js";
 
 /** Where an alert is looked at. */
 export function place(alert) {
@@ -9,7 +9,7 @@ export function place(alert) {
 }
 
 /** Why, most weighty first. */
-export const why = (alert) => alert.reasons.map((r) => r.text).join(" · ");
+export const why = (alert) => alert.reasons.map((r) => zoned(r.text)).join(" · ");
 
 /** A table of alerts, newest first. */
 export function alertTable(alerts, page) {

@@ -2,7 +2,7 @@
 import { ask, decisionsOf } from "../api.js";
 import { curves, interval, small } from "../charts.js";
 import { h, put } from "../dom.js";
-import { count, isOddity, isProbability, many, moment, outcome, score } from "../format.js";
+import { count, isOddity, isProbability, many, moment, outcome, score, zoned } from "../format.js";
 import { provenance } from "./alerts.js";
 import { onset } from "./fleet.js";
 import { recordOf, whyOf } from "./why.js";
@@ -28,7 +28,7 @@ export async function machineDetail(element, asked, page, how = null) {
       d.interval && d.outcome !== "sensor_fault" ? h("span", {}, ` (${d.interval[0].toFixed(0)} to ${d.interval[1].toFixed(0)} in nine of ten cases)`) : null, " ",
       h("span", { class: "quiet" }, "reading of ", moment(d.time))),
     how?.word?.word ? h("p", { class: `notice ${how.word.kind}` }, `${how.word.word}${how.word.needed > 0 ? `: ${count(how.word.needed)} cycles until then` : ""}`) : null,
-    faults.length ? h("p", { class: "notice broken" }, h("b", {}, "Sensors, not the machine: "), faults.map((r) => r.text).join("; ")) : null,
+    faults.length ? h("p", { class: "notice broken" }, h("b", {}, "Sensors, not the machine: "), faults.map((r) => zoned(r.text)).join("; ")) : null,
     whyOf(whole), h("h2", {}, title), life,
     drifts.length ? h("h2", {}, `Sensors, by how far they are from this machine's own baseline; shaded: within ${BAND} standard deviations`) : null,
     sensors, pointed, recordOf(whole, provenance(whole)));

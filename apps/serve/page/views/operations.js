@@ -38,14 +38,15 @@ export async function operations(root, page) {
       ["batches", "tried again", "busy", "a batch takes"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "of that"), ["states from memory", "memory"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "figures"))),
     h("tbody", {}, told.map((t) => h("tr", {}, h("td", {}, h("span", { class: "quiet" }, `${t.domain} `), t.component), h("td", { title: t.instance }, `${t.host} ${t.pid}`), h("td", {}, t.started ? moment(t.started) : "–"),
       h("td", { class: "number" }, count(t.batches)), h("td", { class: "number" }, t.failed ? h("span", { class: "word person" }, count(t.failed)) : "0"),
-      h("td", { class: "number" }, busy(t)), h("td", { class: "number" }, t.batches ? ms((t.spent.process ?? 0) / 1000 / t.batches) : "–"), h("td", {}, stages(t)),
+      h("td", { class: "number" }, busy(t)), h("td", { class: "number" }, t.batches && t.spent.process !== undefined ? ms(t.spent.process / 1000 / t.batches) : "–"), h("td", {}, stages(t)),
       h("td", { class: "number" }, t.hits + t.misses ? share(t.hits / (t.hits + t.misses)) : "–"), h("td", { class: "number" }, t.resident ? `${count(t.resident / 1e6)} MB` : "–"),
       h("td", {}, t.silent > SILENT_MS ? h("span", { class: "word broken" }, `silent for ${age(t.silent)}`) : h("span", { class: "quiet" }, `${age(t.silent)} ago`))))))),
     h("p", { class: "small quiet" }, "Busy: of the time since it started, the share in which it worked on batches. A task that was started anew begins at zero: its start says when."));
   }
   function busy(t) {
-    const { process = 0, wait = 0 } = t.spent;
-    return process + wait ? share(process / (process + wait)) : "–";
+    const { process, poll = 0, encode = 0, emit = 0, wait = 0 } = t.spent;
+    const worked = process ?? poll + encode + emit; // of a spout: what it does between Storm's turns
+    return worked + wait ? share(worked / (worked + wait)) : "–";
   }
   // What a batch costs, stage by stage: the longest first.
   function stages(t) {

@@ -1,7 +1,7 @@
 // Rules and models: which of them alert, how often they are right, and whether the stream has changed.
 import { ask } from "../api.js";
 import { h, put, svg } from "../dom.js";
-import { count, many, moment, share } from "../format.js";
+import { count, many, moment, share, zoned } from "../format.js";
 
 const SAMPLE = 500;
 const NOISY = 0.2; // a rule that is right less often than this needs somebody
@@ -69,7 +69,7 @@ function tally(alerts) {
   const found = new Map();
   for (const a of alerts) {
     for (const [i, r] of a.reasons.entries()) {
-      const one = found.get(r.code) ?? { code: r.code, alerts: 0, first: 0, fraud: 0, cleared: 0, newest: 0, text: r.text };
+      const one = found.get(r.code) ?? { code: r.code, alerts: 0, first: 0, fraud: 0, cleared: 0, newest: 0, text: zoned(r.text) };
       found.set(r.code, one);
       one.alerts++;
       if (i === 0) one.first++;

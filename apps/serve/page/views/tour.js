@@ -1,7 +1,7 @@
 // Try it: what is seen here, and what to break. Each try ends with what became of it.
 import { ask, tell } from "../api.js";
 import { h, put } from "../dom.js";
-import { count, ms, outcome, score } from "../format.js";
+import { count, ms, outcome, score, zoned } from "../format.js";
 import { place } from "./alerts.js";
 
 const LOOK_MS = 400, PATIENCE_MS = 60_000;
@@ -28,7 +28,7 @@ export async function tour(root, page) {
     return h("form", { class: "own", onsubmit: async (event) => {
       event.preventDefault();
       const given = new FormData(event.target);
-      const time = stamp(known);
+      const time = await stamp(given.get("customer"), page);
       const record = { type: "transaction", id: `own-${Date.now().toString(36)}`, customer: given.get("customer"), terminal: given.get("terminal"),
         time: new Date(time).toISOString(), amount: Math.round(100 * Number(given.get("amount"))), currency: given.get("currency"), merchant: given.get("merchant") };
       await follow(payment, "fraud", JSON.stringify(record));
@@ -51,9 +51,11 @@ export async function tour(root, page) {
   };
 }
 
-// The stream's own time: that of a demo runs years ago, and faster.
-function stamp(known) {
-  const newest = known?.time ?? Date.now();
+// The stream's own time: a demo's days pass in seconds, and what came out of its order would be late.
+async function stamp(customer, page) {
+  const stream = (page.parts.alerts?.alerts ?? []).find((a) => a.domain === "fraud")?.time;
+  const own = await ask("entity", { domain: "fraud", entity: customer, days: 1 }).catch(() => null);
+  const newest = own?.newest ?? stream ?? Date.now();
   return Math.abs(Date.now() - newest) < 86_400_000 ? Date.now() : newest + 60_000;
 }
 
@@ -86,6 +88,6 @@ function became(record, told, domain) {
   if (!told.decisions.length) return h("p", { class: "notice" }, where);
   const [decision] = told.decisions;
   return h("div", { class: "notice" }, h("p", {}, outcome(decision.outcome, decision.alert), ` ${score(decision)} · `, where),
-    h("ul", { class: "reasons" }, decision.reasons.map((r) => h("li", {}, r.text))),
+    h("ul", { class: "reasons" }, decision.reasons.map((r) => h("li", {}, zoned(r.text)))),
     h("p", {}, h("a", { href: place(decision) }, "all of it")));
 }

@@ -1,4 +1,5 @@
 // Why a decision was made: sentences, the weightiest first, each with what is normal drawn.
+import { zoned } from "../format.js";
 import { h, svg } from "../dom.js";
 
 const UNITS = { "log-odds": "", cycles: " cycles", decades: "", weight: "" };
@@ -28,13 +29,13 @@ export function whyOf(whole) {
   return [
     h("h2", {}, "Why"),
     d.reasons.length || told.length ? null : h("p", { class: "quiet" }, "No reasons: nothing stood out."),
-    rest.length ? h("ul", { class: "reasons" }, rest.map((r) => h("li", {}, r.text))) : null,
+    rest.length ? h("ul", { class: "reasons" }, rest.map((r) => h("li", {}, zoned(r.text)))) : null,
     told.map((e) => [
       h("table", { class: "parts" }, h("tbody", {}, e.parts.slice(0, 8).map((p) => h("tr", {},
         h("td", { class: "number", title: `what it adds to ${BY[e.by] ?? e.by}, ${e.unit}` }, `${p.amount > 0 ? "+" : ""}${p.amount.toFixed(2)}${UNITS[e.unit] ?? ""}`),
         h("td", {}, p.text || p.of), h("td", { class: "wide" }, range(p)))))),
     ]),
-    single.map((r) => h("p", { class: "small quiet" }, r.text)),
+    single.map((r) => h("p", { class: "small quiet" }, zoned(r.text))),
     flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text)),
     !flips.length && whole.why_no_flips ? h("p", { class: "small quiet" }, whole.why_no_flips) : null,
   ];

@@ -5,10 +5,7 @@ migrator work; one that dies blocks the others for no longer than the expiry. St
 IF NOT EXISTS, so a file applied in part is simply applied again.
 """
 
-import hashlib
-import re
 from pathlib import Path
-from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from cassandra.cluster import Session
@@ -16,7 +13,7 @@ from cassandra.cluster import Session
 from stormwatch.adapters.cassandra.locks import LOCK_EXPIRY_S, Lock, Progress
 from stormwatch.adapters.cassandra.schema import check_layout
 from stormwatch.adapters.cassandra.session import keyspace_of, open_session, translated
-from stormwatch.errors import SchemaError
+from stormwatch.adapters.migration_files import Migration, read, verify
 from stormwatch.settings import Settings
 
 STATEMENT_TIMEOUT_S = 30.0
@@ -30,34 +27,6 @@ MIGRATIONS = (
     "CREATE TABLE IF NOT EXISTS migrations "
     "(version int PRIMARY KEY, name text, checksum text, applied timestamp)"
 )
-
-
-class Migration(NamedTuple):
-    """One numbered file."""
-
-    version: int
-    name: str
-    checksum: str
-    statements: tuple[str, ...]
-
-
-def read(directory: Path) -> list[Migration]:
-    """The files `NNNN_name.cql`, by number. Raises SchemaError unless they are 1, 2, 3, …"""
-    out = []
-    for path in sorted(directory.glob("*.cql")):
-        if not (match := re.fullmatch(r"(\d{4})_(\w+)\.cql", path.name)):
-            raise SchemaError(f"{path} is not named NNNN_name.cql. Rename it.")
-        text = path.read_text()
-        bare = re.sub(r"--.*", "", text)
-        statements = tuple(s.strip() for s in bare.split(";") if s.strip())
-        checksum = hashlib.sha256(text.encode()).hexdigest()
-        out.append(Migration(int(match[1]), match[2], checksum, statements))
-    if [m.version for m in out] != list(range(1, len(out) + 1)) or not out:
-        raise SchemaError(
-            f"{directory} must contain 0001_….cql, 0002_….cql, … without gaps; it contains "
-            f"{', '.join(f'{m.version:04}' for m in out) or 'none'}. Restore schema/cql."
-        )
-    return out
 
 
 def apply(
@@ -100,7 +69,7 @@ def _apply(
     with Lock(session, lock_expiry_s, progress) as lock:
         session.execute(MIGRATIONS)
         applied = dict(session.execute("SELECT version, checksum FROM migrations").all())
-        _verify(applied, files, keyspace)
+        verify(applied, files, f"keyspace {keyspace}")
         for file in files:
             if file.version in applied:
                 continue
@@ -120,21 +89,6 @@ def _apply(
         )
         check_layout(session.execute("SELECT stripes, period_h FROM layout").one(), settings)
     return done
-
-
-def _verify(applied: dict[int, str], files: list[Migration], keyspace: str) -> None:
-    if applied and max(applied) > files[-1].version:
-        raise SchemaError(
-            f"The tables of keyspace {keyspace} are of version {max(applied)}, newer than these "
-            f"files' {files[-1].version}. Use the Stormwatch that made them."
-        )
-    for file in files:
-        if applied.get(file.version, file.checksum) != file.checksum:
-            raise SchemaError(
-                f"schema {file.version:04}_{file.name}.cql was changed after it was applied to "
-                f"keyspace {keyspace}. Restore it and put the change into a new file, "
-                f"{files[-1].version + 1:04}_….cql."
-            )
 
 
 def status(settings: Settings, directory: Path) -> list[tuple[str, str]]:

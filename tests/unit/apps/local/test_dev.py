@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from apps.data.generate import transactions
+from apps.data.generate.transactions import DAY
 from apps.local.dev import once, places, reload
 from apps.local.dev.colours import wrapped
-from apps.local.dev.demo import Options, demo
+from apps.local.dev.demo import WEEK, Options, dated, demo
 from apps.local.dev.load import names, topology
 from stormwatch.adapters import connect
 from stormwatch.errors import SettingsError, StormwatchError
@@ -204,3 +206,9 @@ def test_on_a_terminal_the_demo_is_wrapped_and_coloured() -> None:
     assert max(map(len, plain.splitlines())) <= 60
     assert all(line.startswith(" " * 18) for line in plain.splitlines()[1:])
     assert "\x1b[1;31mDECLINE" in out.getvalue()
+
+
+def test_the_demo_is_dated_now_at_the_same_hours_and_days_of_the_week() -> None:
+    today, length = 1_780_000_000_000, 12.5 * DAY
+    start = dated(transactions.START, today, length)
+    assert today - 8 * DAY < start + length <= today and (start - transactions.START) % WEEK == 0

@@ -6,6 +6,7 @@ import pytest
 
 from apps.serve import live
 from tests.models.asked import Api, asked
+from tests.models.browser import Browser, opened
 
 
 @pytest.fixture
@@ -16,3 +17,17 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     monkeypatch.setattr(live, "PATIENCE_S", 0.1)
     with asked() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with opened(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture
+def page(api: Api, browser: Browser) -> Iterator[str]:
+    """Where the page is; the browser leaves it before its server ends."""
+    yield f"http://127.0.0.1:{api.port}/"
+    browser.open("about:blank")
+    browser.complaints()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from rich.console import Console
 from apps.cli import connect as connections
 from apps.cli.__main__ import main
 from apps.serve import answers
-from apps.serve.screen import View, pressed, screen
+from apps.serve.screen import View, pressed, screen, why
 from stormwatch.records import Reason
 from tests.models.decided_payments import Decided
 
@@ -108,3 +109,15 @@ def test_of_a_stranger_nothing_is_known(
     assert run(["decisions", "nobody\x1b[2J"]) == 1
     told = capsys.readouterr().err
     assert "Nothing was decided of nobody\\x1b[2J" in told and "./stormwatch alerts" in told
+
+
+def test_times_in_reasons_are_of_this_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        one = alert(1, "maintenance")
+        one.reasons = [Reason("w", "open since 2026-11-30T12:00:00+00:00: so")]
+        assert why(one) == "open since 2026-11-30 17:30: so"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

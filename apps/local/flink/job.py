@@ -1,0 +1,135 @@
+"""A job of `stormwatch.engines.flink` in a process of its own, with Flink's mini cluster in it."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from apps.local.flink import virtualenv
+from apps.local.services import jars, java, process
+from apps.local.services.errors import ServiceError
+from apps.local.services.home import Home, Progress
+from apps.operate import ledger
+from stormwatch.adapters import connect
+from stormwatch.engines.flink import use_case
+from stormwatch.settings import Settings, to_environ
+
+FLINK = java.Need("Flink", 17)
+_RUNNING = "deciding from "
+_FAILED = "error: "
+_START_LIMIT_S = 600.0
+
+
+class Options(NamedTuple):
+    """What is asked of a job."""
+
+    name: str
+    once: bool
+    parallelism: int
+    interval_s: float
+    heap_mb: int
+
+
+def run(
+    settings: Settings,
+    root: Path,
+    options: Options,
+    progress: Progress,
+    running: Callable[[str], None],
+    pause: Callable[[float], bool],
+) -> None:
+    """Decide until `pause` says to end; with `once`, until what is in the topic now is decided.
+
+    `running` is told where the job begins. Raises ServiceError, SettingsError.
+    """
+    home = Home.of(settings, root)
+    topic = use_case.check(settings, options.name)
+    found = java.java(FLINK)
+    python = virtualenv.python(home, progress)
+    jar = jars.flink_connector(home, progress)
+    log = home.log(f"flink-{options.name}")
+    command = [
+        str(python), "-m", "stormwatch.engines.flink.job", options.name,
+        "--checkpoints", str(checkpoints(home, settings, options.name)), "--jar", str(jar),
+        "--parallelism", str(options.parallelism), "--interval", str(options.interval_s),
+    ]  # fmt: skip
+    environ = _environ(settings, root, python, Path(found.path), home, options.heap_mb)
+    started = process.spawn(command, log, environ, root, with_parent=True)
+    try:
+        running(_begun(started, log, progress, pause))
+        _follow(settings, topic, started, log, progress, pause, once=options.once)
+    finally:
+        process.stop([started], grace_s=20.0)
+
+
+def checkpoints(home: Home, settings: Settings, name: str) -> Path:
+    """Where a job's checkpoints are: they go with the keyspace that it writes and its group."""
+    return home.run_dir / "flink" / f"{settings.cassandra_keyspace}-{settings.kafka_group}" / name
+
+
+def _environ(
+    settings: Settings, root: Path, python: Path, found: Path, home: Home, heap_mb: int
+) -> Mapping[str, str]:
+    packages = next((python.parents[1] / "lib").glob("python*")) / "site-packages"
+    logs = home.run_dir / "flink" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    own = {
+        # In Flink's own threads Python finds packages by this alone, not by the virtualenv.
+        "PYTHONPATH": f"{packages}{os.pathsep}{root / 'src'}",
+        "PATH": f"{python.parent}{os.pathsep}{found.parent}{os.pathsep}{os.environ['PATH']}",
+        "JDK_JAVA_OPTIONS": f"-Xmx{heap_mb}m {' '.join(java.FRUGAL)}",
+        "FLINK_LOG_DIR": str(logs),
+    }
+    return {**os.environ, **java.FEW_ARENAS, **to_environ(settings), **own}
+
+
+def _begun(
+    started: process.Identity, log: Path, progress: Progress, pause: Callable[[float], bool]
+) -> str:
+    begin = time.monotonic()
+    while not pause(0.5):
+        for line in _lines(log):
+            if line.startswith(_RUNNING):
+                return line.removeprefix(_RUNNING)
+        _expect_alive(started, log)
+        waited = time.monotonic() - begin
+        if waited > _START_LIMIT_S:
+            raise ServiceError(f"Flink did not start within {_START_LIMIT_S:g} s: see {log}.")
+        progress(virtualenv.STEP, f"starting the job, {waited:.0f} s")
+    return ""
+
+
+def _follow(
+    settings: Settings, topic: str, started: process.Identity, log: Path, progress: Progress,
+    pause: Callable[[float], bool], *, once: bool,
+) -> None:  # fmt: skip
+    if not once:
+        while not pause(1.0):
+            _expect_alive(started, log)
+        return
+    with closing(connect.admin(settings)) as admin, closing(connect.store(settings)) as store:
+        ends = {p: (held.low, held.high) for p, held in admin.watermarks(topic).items()}
+        total = sum(high - low for low, high in ends.values())
+        while True:
+            found = ledger.topic(settings, admin, store, topic, ends)
+            count = sum(found.states.values())
+            progress(virtualenv.STEP, f"{count:,} of {total:,} records have an end state")
+            if count >= total or pause(1.0):
+                return
+            _expect_alive(started, log)
+
+
+def _expect_alive(started: process.Identity, log: Path) -> None:
+    if process.find(started) is not None:
+        return
+    said = [line.removeprefix(_FAILED) for line in _lines(log) if line.startswith(_FAILED)]
+    raise ServiceError(said[-1] if said else f"Flink's job ended:\n{process.tail(log)}\nSee {log}.")
+
+
+def _lines(log: Path) -> list[str]:
+    try:
+        return log.read_text(errors="replace").splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""Engines beside Storm that run the same decisions; each folder alone imports its engine."""

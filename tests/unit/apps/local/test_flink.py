@@ -1,0 +1,100 @@
+"""What `flink run` needs on the machine: said in a sentence where it is not there."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from apps.local.flink import job, virtualenv
+from apps.local.services.errors import ServiceError
+from apps.local.services.home import Home
+from stormwatch.settings import Settings
+
+PIP = """\
+#!/bin/sh
+# A Python that makes virtualenvs of itself, and whose pip says what a file beside it says.
+here=$(dirname "$(readlink -f "$0")")
+echo "$@" >> "$here/calls"
+if [ "$2" = venv ]; then
+  mkdir -p "$3/bin" && ln -s "$here/python3.11" "$3/bin/python"; exit
+fi
+cat "$here/says"
+! grep -q ERROR "$here/says"
+"""
+
+
+class World:
+    """A project, and one Python 3.11 on PATH beside our own, of a version that Flink has not."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.home = Home.of(Settings(), root)
+        self.bin = root / "bin"
+        for folder in (self.bin, root / "requirements"):
+            folder.mkdir()
+        self.wanted = root / "requirements" / "flink.txt"
+        self.wanted.write_text("apache-flink==2.3.0\n")
+        self.path = self.bin / "python3.11"
+        self.path.write_text(PIP)
+        self.path.chmod(0o755)
+        self.says("Collecting apache-flink==2.3.0\nInstalling collected packages: x")
+        self.told: list[str] = []
+        own = SimpleNamespace(version_info=SimpleNamespace(major=3, minor=14), executable="")
+        monkeypatch.setattr(virtualenv, "sys", own)
+        # Never one of this machine: that would fetch all of apache-flink.
+        found = SimpleNamespace(which=self.which, rmtree=shutil.rmtree)
+        monkeypatch.setattr(virtualenv, "shutil", found)
+
+    def which(self, name: str) -> str | None:
+        return str(self.bin / name) if (self.bin / name).exists() else None
+
+    def says(self, text: str) -> None:
+        (self.bin / "says").write_text(text)
+
+    def calls(self) -> list[str]:
+        path = self.bin / "calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def python(self) -> Path:
+        return virtualenv.python(self.home, lambda step, detail: self.told.append(detail))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+def test_the_virtualenv_is_made_once_and_anew_for_other_requirements(world: World) -> None:
+    assert world.python() == world.home.run_dir / "flink" / "venv" / "bin" / "python"
+    assert "collecting apache-flink==2.3.0" in world.told
+    assert len(world.calls()) == 2
+    world.python()
+    assert len(world.calls()) == 2
+    world.wanted.write_text("apache-flink==2.4.0\n")
+    world.python()
+    assert len(world.calls()) == 4
+
+
+def test_without_a_python_that_flink_has_packages_for_it_is_said(world: World) -> None:
+    world.path.unlink()
+    with pytest.raises(ServiceError, match=r"This is Python 3\.14.*3\.11 and 3\.12.*start again"):
+        world.python()
+
+
+def test_what_pip_says_is_passed_on_and_the_next_start_tries_again(world: World) -> None:
+    world.says("Collecting x\nERROR: No matching distribution found for apache-flink==2.3.0")
+    with pytest.raises(ServiceError, match="No matching distribution found") as raised:
+        world.python()
+    assert "start again" in str(raised.value)
+    world.says("")
+    world.python()
+
+
+def test_checkpoints_are_told_apart_by_keyspace_group_and_job(tmp_path: Path) -> None:
+    home = Home.of(Settings(), tmp_path)
+    places = {
+        job.checkpoints(home, Settings(**chosen), name)  # type: ignore[arg-type]
+        for name in ("fraud", "maintenance")
+        for chosen in ({}, {"kafka_group": "other"}, {"cassandra_keyspace": "other"})
+    }
+    assert len(places) == 6
