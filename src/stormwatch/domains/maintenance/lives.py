@@ -13,7 +13,7 @@ from stormwatch.domains.maintenance.health.clock import interval_of
 from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.reorder import Advance
 from stormwatch.domains.maintenance.state import Life, UnitState
-from stormwatch.parsing.fields import from_ms
+from stormwatch.parsing.fields import in_words
 from stormwatch.records import NOT_LEARNED, Reason
 
 TOLD_FOR = 10
@@ -166,15 +166,13 @@ def _happened(
 
 
 def _window(until: int) -> Reason:
-    return Reason(
-        "window", f"a maintenance window lasts until {from_ms(until).isoformat()}: no alert"
-    )
+    return Reason("window", f"a maintenance window lasts until {in_words(until)}: no alert")
 
 
 def told(equipment: Equipment, event: UnitEvent) -> Reason:
     """What an event means for the unit, in words."""
     meaning = equipment.events.get(event.kind) or EVENTS[event.kind]
     about = f" of the sensor {event.sensor}" if event.sensor else ""
-    until = f" until {from_ms(event.until).isoformat()}" if event.until else ""
+    until = f" until {in_words(event.until)}" if event.until else ""
     said = f" ({event.words})" if event.words else ""
     return Reason(event.kind, f"{event.kind.replace('_', ' ')}{about}{until}: {meaning}{said}")
