@@ -74,7 +74,7 @@ BURSTS = st.lists(st.integers(1, BURST), min_size=2, max_size=8)
 DELAYS = st.lists(st.integers(0, KEPT - 1), min_size=COUNT - BEGIN, max_size=COUNT - BEGIN)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(BURSTS)
 def test_buffers_that_come_newest_first_are_learned_in_order(sizes: list[int]) -> None:
     order, at = EVENTS[:BEGIN], BEGIN
@@ -86,7 +86,7 @@ def test_buffers_that_come_newest_first_are_learned_in_order(sizes: list[int]) -
     assert lived(order).learned == ORDERED.learned
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(DELAYS)
 def test_any_order_within_the_bound_comes_to_what_the_order_of_time_does(delays: list[int]) -> None:
     late = sorted(range(len(delays)), key=lambda nth: (nth + delays[nth], nth))

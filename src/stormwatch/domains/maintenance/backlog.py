@@ -50,14 +50,14 @@ def follow(
         known = Known(before, body=body)
         if recent is None:
             recent = Recent(known, known)
-        else:
-            recent.mark, recent.marked = known, len(recent.readings)
+        recent.mark, recent.marked = known, len(recent.readings)
+        recent.opened = len(recent.readings)
     if recent is not None:
         recent.readings.append(_packed(event))
-        if len(recent.readings) - recent.marked >= KEPT:
+        if len(recent.readings) - recent.opened >= KEPT:
             recent = None
         else:
-            reorder.turn(recent, UnitState(state.time, body=life.body))
+            _turn(recent, UnitState(state.time, body=life.body))
     state.recent = recent
     return findings, ""
 
@@ -74,10 +74,19 @@ def _insert(
         return findings
 
     outer, place = UnitState(state.time, body=life.body), bisect_right(times, event.time)
+    recent.opened = recent.opened + 1 if place < recent.opened else place + 1
+    count = len(recent.readings) + 1
     findings = reorder.insert(outer, recent, place, event, advance, _PACKING)
+    recent.opened = max(recent.opened - (count - len(recent.readings)), 0)
     assert isinstance(outer.body, bytes)
     life.body = outer.body
     return findings, REORDERED if findings.learned else NOT_LEARNED
+
+
+def _turn(recent: Recent, state: UnitState) -> None:
+    count = len(recent.readings)
+    reorder.turn(recent, state)
+    recent.opened = max(recent.opened - (count - len(recent.readings)), 0)
 
 
 def _packed(event: Reading) -> bytes:

@@ -38,6 +38,7 @@ def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
         return _ROW.pack(time, time, cycle, 0, 0, 0, 0, 0.0), 0.0
     last, covered, before, count, back, leapt, evens, interval = _ROW.unpack(body)
     step, off = time - last, 0.0
+    in_order = count < EVENLY or last == covered  # else it may be two intervals to the next one
     is_even = 0 < step <= (LEAP * interval if count else step)
     if count < EVENLY:
         covered = max(covered, time)
@@ -55,7 +56,7 @@ def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
             covered = time
         off = time - covered - leapt * interval if leapt >= SKEWED_AFTER else 0.0
     evens = min(evens + 1, _FULL) if is_even else 0
-    if is_even and not back:
+    if is_even and not back and in_order:
         interval += max(_WEIGHT, 1 / (count + 1)) * (step - interval)
         count = min(count + 1, _MOST)
     return _ROW.pack(time, covered, cycle, count, back, leapt, evens, interval), round(off) / 1000
