@@ -5,7 +5,7 @@ from time import monotonic, sleep
 
 from apps.data.streams import Stream
 from apps.local.run.processes import Processes
-from apps.local.run.publisher import Order
+from apps.local.run.publisher import May, Order
 from apps.local.run.signals import Signals
 from apps.local.run.view import RUNNING, Panel, Screen
 from apps.local.run.watch import Watcher
@@ -73,28 +73,56 @@ class Course:
         return self._ready_after, self._seconds, self._warm_up
 
     def _until_ready(self) -> None:
-        """Until each topology has decided a record. They are fed once the bolts of all report."""
-        self._enter(_waits_for([s.topology for s in self._streams], []))
-        while not self._all_decide():
+        """Until each topology has decided its first records; then publishing goes on.
+
+        They come once its bolts report. All else is held back until every topology is so far: what
+        was published while components still start would wait, and slow all that comes after it.
+        """
+        names = [stream.topology for stream in self._streams]
+        self._enter(self._waits_for([], []))
+        for stream in self._streams:
+            self._processes.feed(stream, self._order(stream))
+        let: set[str] = set()
+        while len(decided := self._decide_first()) < len(names):
             looks = self._looks(0)
-            absent = [s.topology for s in self._streams
-                      if s.topology not in looks or not looks[s.topology].tasks]  # fmt: skip
-            self._phase = _waits_for(absent, [n for n, look in looks.items() if not look.decided])
-            if not absent:
-                for stream in self._streams:
-                    self._processes.feed(stream, self._order(stream))
+            ready = [name for name in names if name in looks and looks[name].tasks]
+            self._phase = self._waits_for(ready, decided)
+            for name in ready:
+                if name not in let:
+                    self._processes.let(name, May.OPENING)
+                    let.add(name)
             if self._tick():
                 return
             if monotonic() - self._since > READY_LIMIT_S:
                 raise FatalError(
-                    f"No decision came within {READY_LIMIT_S:.0f} s. {self._watcher.trouble} "
+                    f"The first records were not decided within {READY_LIMIT_S:.0f} s "
+                    f"({self._phase}). {self._watcher.trouble} "
                     "See the logs under .stormwatch/logs, and `./stormwatch doctor`."
                 )
         self._ready_after = monotonic() - self._began
+        for name in names:
+            self._processes.let(name, May.ALL)
 
-    def _all_decide(self) -> bool:
-        looks = self._looks(0)
-        return len(looks) == len(self._streams) and all(look.decided for look in looks.values())
+    def _decide_first(self) -> list[str]:
+        """Topologies that have decided all of their first records."""
+        return [name for name, look in self._looks(0).items()
+                if look.decided >= self._processes.sent(name) > 0]  # fmt: skip
+
+    def _waits_for(self, ready: Sequence[str], decided: Sequence[str]) -> str:
+        """What keeps a run from being ready, topology by topology."""
+        said = []
+        for stream in self._streams:
+            name = stream.topology
+            started = self._processes.topologies[name].components
+            if name in decided:
+                said.append(f"{name} decides")
+            elif name in ready:
+                said.append(f"{name} is given its first records")
+            elif started:
+                said.append(f"{name} has {started} components")
+            else:
+                said.append(f"{name} waits for Storm")
+        return f"starting: {', '.join(said)}"
 
     def _publish(self, seconds: float | None) -> None:
         """Until `seconds` are over or a signal comes. Raises FatalError."""
@@ -183,10 +211,3 @@ class Course:
         if self._signals.asked:
             sleep(_TICK_S)
         return self._signals.pause(_TICK_S)
-
-
-def _waits_for(absent: Sequence[str], undecided: Sequence[str]) -> str:
-    """What keeps a run from being ready, in words."""
-    if absent:
-        return f"waiting for Storm to start the components of {' and '.join(absent)}"
-    return f"waiting for the first decision of {' and '.join(undecided)}"

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from apps.data.streams import Stream
 from apps.local.run.feed import PublisherProcess
-from apps.local.run.publisher import Order, Word
+from apps.local.run.publisher import May, Order, Word
 from apps.local.run.topology import Topology
 from stormwatch.errors import FatalError
 
@@ -43,9 +43,12 @@ class Processes:
             topology.start(os.environ)
 
     def feed(self, stream: Stream, order: Order) -> None:
-        """Start publishing to a topology; nothing if that goes on already."""
-        if stream.topology not in self.feeds:
-            self.feeds[stream.topology] = PublisherProcess(stream, order, self._root, self._logs)
+        """Start what publishes to a topology. It sends nothing before `let`."""
+        self.feeds[stream.topology] = PublisherProcess(stream, order, self._root, self._logs)
+
+    def let(self, topology: str, may: May) -> None:
+        """Let a publisher send that much."""
+        self.feeds[topology].tell(Word(may=may))
 
     def sent(self, topology: str) -> int:
         """Records published to it so far."""

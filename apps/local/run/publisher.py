@@ -1,6 +1,8 @@
 """A process that publishes one stream: `python -m apps.local.run.publisher`, told by lines of JSON.
 
 stdin: first the `Order`, then `Word`s; its end means stop (so a publisher never outlives its run).
+It publishes nothing before it is told so: first a few records, which show that all components work,
+and the rest when those are decided. So no backlog waits for components that still start.
 stdout: a `Progress` line at most twice a second, and one when all that was sent is confirmed.
 """
 
@@ -8,6 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from enum import IntEnum
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,9 +26,19 @@ from stormwatch.settings import load
 
 BACKLOG = 50_000
 """With rate 0, records that may wait undecided: as fast as it goes, not faster."""
+OPENING = 100
+"""Records at most that are published first: a few for each partition."""
 _EVERY_S = 0.5
 
 T = TypeVar("T")
+
+
+class May(IntEnum):
+    """What a publisher may send."""
+
+    NOTHING = 0
+    OPENING = 1
+    ALL = 2
 
 
 class Order(msgspec.Struct):
@@ -43,6 +57,7 @@ class Word(msgspec.Struct, omit_defaults=True):
     """A change while it runs."""
 
     decided: int = 0  # records decided since the start
+    may: May = May.NOTHING  # never taken back
     stop: bool = False
 
 
@@ -57,8 +72,9 @@ class Progress(msgspec.Struct):
 class Gate:
     """Paces a stream of events and lets it be stopped from another thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, may: May = May.ALL) -> None:
         self.stop = threading.Event()
+        self._may = may
         self.taken = 0
         self._decided = 0
         self._room = threading.Condition()
@@ -69,7 +85,14 @@ class Gate:
             self.stop.set()
         with self._room:
             self._decided = max(self._decided, word.decided)
+            self._may = max(self._may, word.may)
             self._room.notify_all()
+
+    def wait_until(self, may: May) -> None:
+        """Return once that much may be sent, or at the stop."""
+        with self._room:
+            while self._may < may and not self.stop.is_set():
+                self._room.wait(0.2)
 
     def limited(self, events: Iterator[T], backlog: int) -> Iterator[T]:
         """The events, held back while more than `backlog` taken ones are undecided."""
@@ -110,17 +133,27 @@ def obey(order: Order, gate: Gate, sink: Sink, source: Source) -> int:
     if order.labels:
         events = with_labels(events, order.labels)
     paced = gate.limited(events, backlog)
-    return publish(sink, order.topic, paced, order.rate, None, gate.stop, _teller())
+    gate.wait_until(May.OPENING)
+    first = islice(paced, opening(order.rate))
+    sent = publish(sink, order.topic, first, order.rate, None, gate.stop, _teller(0))
+    say(Progress(sent))
+    gate.wait_until(May.ALL)
+    return sent + publish(sink, order.topic, paced, order.rate, None, gate.stop, _teller(sent))
 
 
-def _teller() -> Callable[[int], None]:
+def opening(rate: float) -> int:
+    """How many records are published first: what a second brings, and a few at least."""
+    return min(OPENING, max(1, int(rate))) if rate else OPENING
+
+
+def _teller(before: int) -> Callable[[int], None]:
     said = 0.0
 
     def tell(sent: int) -> None:
         nonlocal said
         if time.monotonic() - said >= _EVERY_S:
             said = time.monotonic()
-            say(Progress(sent))
+            say(Progress(before + sent))
 
     return tell
 
@@ -133,7 +166,7 @@ def main() -> int:
     words = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 (open as long as we live)
     order = msgspec.json.decode(words.readline(), type=Order)
     settings = load(root=Path(order.root))
-    gate = Gate()
+    gate = Gate(May.NOTHING)
     threading.Thread(target=listen, args=(gate, words), daemon=True).start()
     try:
         sink = connect.sink(settings, paced=True)

@@ -35,7 +35,9 @@ class Report(msgspec.Struct):
     run: str
     started: str  # ISO 8601, UTC
     seconds: float  # from ready to the end of publishing
-    ready_after_s: float  # from the start of the topologies to a decision of each
+    ready_after_s: (
+        float  # from the start of the topologies until the first records of each are decided
+    )
     warm_up_s: float  # after ready, left out of latency and throughput
     rate: float  # asked for, records/s per stream; 0: as fast as it goes
     topologies: dict[str, TopologyReport]

@@ -14,6 +14,7 @@ import psutil
 
 from apps.local.memory import tree
 from apps.local.storm.sparse import CHECKED
+from apps.local.storm.supervise import STARTED
 
 _BIN = Path(sys.executable).parent
 _TAIL_LINES = 40
@@ -37,6 +38,8 @@ class Topology:
         self.name = name
         self.log = logs / f"run-{name}.log"
         self.restarts = 0
+        self.components = ""
+        """How many of its components run, as "3 of 7"; "" before the first."""
         self._root = root
         self._command = command or [str(_BIN / "sparse"), "run", "-n", name]
         self._told = told
@@ -116,5 +119,8 @@ class Topology:
                 self._tail.append(line.rstrip())
                 if _RESTARTED in line:
                     self.restarts += 1
-                if not self._quiet:
-                    self._told(self.name, line.rstrip().removeprefix(f"{self.name}: "))
+                said = line.rstrip().removeprefix(f"{self.name}: ")
+                if said.endswith(STARTED):
+                    self.components = said.removesuffix(STARTED).strip()
+                elif not self._quiet:
+                    self._told(self.name, said)

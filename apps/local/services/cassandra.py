@@ -7,12 +7,12 @@ from pathlib import Path
 from apps.local.services import jars, ports, registry
 from apps.local.services.health import cassandra_answers
 from apps.local.services.home import Home, Progress
-from apps.local.services.java import CASSANDRA, FRUGAL, Java, cassandra_options, java
+from apps.local.services.java import CASSANDRA, FRUGAL, LATE_C2, Java, cassandra_options, java
 from apps.local.services.plan import ServicePlan
 from stormwatch.settings import load
 
 NAME = "cassandra"
-_HEAP_MB = 1024
+_HEAP_MB = 512
 _LIMIT_S = 300.0
 _RESOURCES = Path(__file__).parent / "resources"
 
@@ -37,7 +37,7 @@ def plan(
         name=NAME,
         command=[
             its_java.path,
-            f"-Xms{_HEAP_MB // 4}m",
+            f"-Xms{_HEAP_MB // 2}m",
             f"-Xmx{_HEAP_MB}m",
             *_jvm_options(base, its_java),
             f"-Djava.io.tmpdir={tmp}",
@@ -66,6 +66,7 @@ def _jvm_options(base: Path, its_java: Java) -> list[str]:
         "-XX:+UseG1GC",
         "-XX:MaxGCPauseMillis=50",
         "-XX:+ExitOnOutOfMemoryError",
+        *LATE_C2,
         *FRUGAL,
         f"-XX:ErrorFile={base}/hs_err_%p.log",
     ]

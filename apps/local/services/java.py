@@ -28,6 +28,19 @@ FRUGAL = (
 """Options of every JVM: no files in /tmp, and memory that it freed beside its heap goes back to the
 system once a minute instead of staying in glibc's arenas (Java 17.0.9, 21.0.1; older ignore it)."""
 
+C1_ALONE = "-XX:TieredStopAtLevel=1"
+"""Compile once and quickly: for a program whose own code is little of what a record costs. On two
+cores the second compiler takes most of one in its first minutes."""
+
+LATE_C2 = (
+    "-XX:Tier4InvocationThreshold=20000",
+    "-XX:Tier4MinInvocationThreshold=2400",
+    "-XX:Tier4CompileThreshold=60000",
+    "-XX:Tier4BackEdgeThreshold=160000",
+)
+"""The second compiler sets in at four times the usual counts: for code that stays hot, and not
+for all that a start runs through."""
+
 FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 """Environment of every JVM. By itself glibc gives each thread an arena, up to eight a core; what is
 freed in one is of use to no other, so that the more threads come by, the more memory is held."""

@@ -11,12 +11,12 @@ from apps.local.services import jars, ports, registry
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import kafka_answers
 from apps.local.services.home import Home, Progress
-from apps.local.services.java import FRUGAL, java
+from apps.local.services.java import C1_ALONE, FRUGAL, java
 from apps.local.services.java import KAFKA as NEED
 from apps.local.services.plan import ServicePlan
 
 NAME = "kafka"
-_HEAP_MB = 512
+_HEAP_MB = 256
 _LIMIT_S = 180.0
 
 _PROPERTIES = """\
@@ -35,7 +35,7 @@ replica.fetch.max.bytes=12582912
 # Offsets outlive a long holiday: a group that lost them would not know where it stopped.
 offsets.retention.minutes=43200
 
-# One broker, two cores, 512 MB.
+# One broker, two cores, 256 MB.
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -70,7 +70,7 @@ def plan(
             host=ports.HOST, broker=broker, controller=controller, data=base / "data"
         )
     )
-    jvm = [its_java, *FRUGAL, f"-Djava.io.tmpdir={tmp}", "-cp", classpath]
+    jvm = [its_java, C1_ALONE, *FRUGAL, f"-Djava.io.tmpdir={tmp}", "-cp", classpath]
     _format(jvm, config, base / "data", progress)
     flags = ["-Xms128m", f"-Xmx{_HEAP_MB}m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
     flags += ["-XX:+ExitOnOutOfMemoryError", f"-XX:ErrorFile={base}/hs_err_%p.log"]

@@ -1,9 +1,15 @@
 """The topology's jar: src/ under resources/, where Storm looks for components. Nothing else: what
-Storm needs is on the class path already."""
+Storm needs is on the class path already.
+
+The byte code that Python keeps beside the source goes along, where it is of this source: else each
+component's process would compile all that it imports, at every start.
+"""
 
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
 from apps.local.services import project_clj
@@ -55,7 +61,32 @@ def pack(source: Path, jar: Path) -> Path:
         for path in sorted(source.rglob("*")):
             inside = path.relative_to(source)
             if path.is_file() and not any(part in _LEFT_OUT for part in inside.parts):
-                entry = zipfile.ZipInfo(f"resources/{inside.as_posix()}", _LONG_AGO)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                packed.writestr(entry, path.read_bytes())
+                content = path.read_bytes()
+                _add(packed, inside, content)
+                if path.suffix == ".py" and (code := byte_code(path, content)):
+                    _add(packed, Path(cache_from_source(str(inside))), code)
     return jar
+
+
+def _add(packed: zipfile.ZipFile, inside: Path, content: bytes) -> None:
+    entry = zipfile.ZipInfo(f"resources/{inside.as_posix()}", _LONG_AGO)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    packed.writestr(entry, content)
+
+
+def byte_code(path: Path, source: bytes) -> bytes:
+    """What Python made of this source before, to be taken wherever the two are copied to; b"" if
+    there is none, or it is of another source or Python.
+
+    Python's own says of which time and size its source was (PEP 552); the copy says its hash, and
+    that nobody need look.
+    """
+    try:
+        kept = Path(cache_from_source(str(path))).read_bytes()
+        made = path.stat()
+    except (OSError, NotImplementedError):
+        return b""
+    times = struct.pack("<II", int(made.st_mtime) & 0xFFFFFFFF, made.st_size & 0xFFFFFFFF)
+    if kept[:16] != MAGIC_NUMBER + struct.pack("<I", 0) + times or made.st_size != len(source):
+        return b""
+    return MAGIC_NUMBER + struct.pack("<I", 1) + source_hash(source) + kept[16:]

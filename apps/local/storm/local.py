@@ -30,7 +30,7 @@ _TERM_S = 4.0
 _REST_S = 1.0
 _LOOK_S = 0.02
 _STDERR_CHARS = 8000
-_FLAGS = ("-XX:+UseSerialGC", *java.FRUGAL, "-Xshare:auto", "-XX:TieredStopAtLevel=1")
+_FLAGS = ("-XX:+UseSerialGC", *java.FRUGAL, "-Xshare:auto", java.C1_ALONE)
 """C1 alone: Storm hands bytes on to Python, whose speed decides; C2 would only cost memory."""
 STORM = ("-Xms64m", "-Xmx512m")
 JVM_OPTIONS = "STORM_JAR_JVM_OPTS"

@@ -24,6 +24,8 @@ from stormwatch.errors import lasting
 SPARSE_PID = "STORMWATCH_SPARSE_PID"
 """Environment variable: who wants this run, as the parent is a shell that survives a kill -9."""
 
+STARTED = "components started"
+"""Said with how many of how many; `run` knows it by these words."""
 _POLL_S = 0.25
 _START_LIMIT_S = 120.0
 """From the JVM's start to the last component's process; 6 s on two idle cores."""
@@ -75,7 +77,11 @@ class Supervisor:
                         cluster.rest(self._spouts(journal))
                         return 0
                     time.sleep(_POLL_S)
+                    before = len(journal.components)
                     self._say(journal.read(follower.lines()))
+                    if len(journal.components) > before:
+                        of = f"{len(journal.components)} of {self._topology.processes}"
+                        self._say([f"{of} {STARTED}"])
                     if restarts.excuse(journal.suspicions):
                         self._say(["a record is being tried alone: this restart is not counted"])
                     if end is None and journal.running:

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import os
+import py_compile
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -274,6 +276,31 @@ def test_the_topologys_jar_holds_the_source_and_is_built_without_leiningen(tmp_p
         assert packed.namelist() == ["META-INF/MANIFEST.MF", "resources/bolts/a.py"]
         assert packed.read("resources/bolts/a.py") == b"A = 1\n"
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_byte_code_of_the_same_source_goes_along_and_is_taken_where_it_is_unpacked(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "fresh.py").write_text("def f(): return f.__code__.co_filename\n")
+    (source / "stale.py").write_text("A = 1\n")
+    for name in ("fresh", "stale"):
+        py_compile.compile(str(source / f"{name}.py"), doraise=True)
+    (source / "stale.py").write_text("A = 1 + 1\n")
+    packed = zipfile.ZipFile(topology_jar.pack(source, tmp_path / "t.jar"))
+    tag = sys.implementation.cache_tag
+    assert sorted(packed.namelist())[1:] == [
+        f"resources/__pycache__/fresh.{tag}.pyc", "resources/fresh.py", "resources/stale.py",
+    ]  # fmt: skip
+    packed.extractall(tmp_path)
+    at = tmp_path / "resources"
+    code = "import fresh, stale; print(fresh.f(), stale.A)"
+    told = subprocess.run(
+        [sys.executable, "-v", "-c", code], cwd=at, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert told.stdout.split() == [str(at / "fresh.py"), "2"]
+    assert f"{at / '__pycache__' / f'fresh.{tag}.pyc'} matches" in told.stderr
 
 
 def test_a_project_with_jars_of_its_own_inside_needs_leiningen(

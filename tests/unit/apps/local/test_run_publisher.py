@@ -11,7 +11,7 @@ import pytest
 from apps.data.generate.transactions import START
 from apps.data.publish import Keyed
 from apps.local.run.events import generated, newest_time
-from apps.local.run.publisher import Gate, Order, Word, listen, obey
+from apps.local.run.publisher import OPENING, Gate, May, Order, Word, listen, obey, opening
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySink, MemorySource
 
 
@@ -148,3 +148,45 @@ def test_the_same_arguments_give_the_same_transactions() -> None:
     one, two = (times(generated("transactions", 4, "r", 1_600_000_000_000), 50) for _ in range(2))
     assert one == two
     assert one[0] > "2020-09-13"
+
+
+def test_it_sends_nothing_before_it_may_then_a_few_and_then_the_rest(
+    broker: MemoryBroker,
+) -> None:
+    gate = Gate(May.NOTHING)
+    order = Order("transactions", "transactions", 0, "run-1", ".")
+    source = MemorySource(broker, "transactions")
+    sent: list[int] = []
+    worker = threading.Thread(
+        target=lambda: sent.append(obey(order, gate, MemorySink(broker), source))
+    )
+    worker.start()
+
+    def until(number: int) -> int:
+        deadline = time.monotonic() + 20
+        while in_topic(broker) < number and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        return in_topic(broker)
+
+    assert until(0) == 0
+    gate.hear(Word(may=May.OPENING))
+    assert until(OPENING) == OPENING
+    gate.hear(Word(decided=OPENING))  # says nothing of what it may
+    assert until(OPENING) == OPENING
+    gate.hear(Word(may=May.ALL))
+    assert until(OPENING + 1_000) > OPENING + 999
+    gate.hear(Word(stop=True))
+    worker.join(20)
+    assert sent == [in_topic(broker)]
+
+
+def test_one_that_may_send_nothing_can_be_stopped(broker: MemoryBroker) -> None:
+    gate = Gate(May.NOTHING)
+    gate.hear(Word(stop=True))
+    order = Order("transactions", "transactions", 0, "run-1", ".")
+    assert obey(order, gate, MemorySink(broker), MemorySource(broker, "transactions")) == 0
+
+
+def test_the_first_records_are_a_second_of_a_slow_stream() -> None:
+    assert [opening(rate) for rate in (0, 0.1, 5, 500)] == [OPENING, 1, 5, OPENING]
