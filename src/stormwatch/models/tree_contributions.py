@@ -99,7 +99,7 @@ class _Leaves:
         if np.isnan(x).any():
             met = np.where(np.isnan(values), self._lacking, met)
         apart = met - self._share
-        inside = np.zeros_like(apart)
+        inside: Floats = np.zeros_like(apart)
         factors, whole = np.empty_like(apart), np.empty_like(self._value)
         for point, weight in self._points:  # one after the other: what is worked on stays small
             np.multiply(apart, point, out=factors)
@@ -109,7 +109,8 @@ class _Leaves:
             inside += np.divide(whole, factors, out=factors)
         inside *= apart
         inside *= self._value
-        return inside.ravel()
+        told: Floats = inside.ravel()
+        return told
 
 
 def _paths(tree: Tree, missing: Sequence[int]) -> list[_Path]:
