@@ -65,7 +65,7 @@ class TreeParts:
     def of(self, row: Sequence[float] | Floats) -> Parts:
         """Of one row, as the ensemble reads it (see `TreesModel.predict`)."""
         x = np.asarray(row, dtype=np.float64)
-        x = np.where(np.abs(x) <= self._zero, 0.0, x)  # NaN stays: its way is known
+        x = np.where(np.abs(x) <= self._zero, 0.0, x)  # NaN stays: the trees may say where it goes
         amounts = np.zeros(self._features)
         for leaves in self._leaves:
             amounts += np.bincount(leaves.feature.ravel(), leaves.amounts(x), self._features)
