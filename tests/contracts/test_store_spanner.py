@@ -174,7 +174,7 @@ def test_a_writer_killed_amid_its_commits_decides_each_record_once(
             pid = int(writers.stdout.readline())
             if struck < kills:
                 # From where it writes on: each of its steps is struck sooner or later.
-                due = (struck + 1) * records // (kills + 1)
+                due = (struck + 1) * records // (kills + 4)
                 until = time.monotonic() + 60
                 while int(_read(note) or 0) < due and time.monotonic() < until:
                     time.sleep(0.005)
