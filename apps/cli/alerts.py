@@ -85,7 +85,8 @@ def explain(
 ) -> None:
     """Explain one decision: the record, why in sentences, what adds up to the score, what would
     have cleared it, versions and ledger rows."""
-    from contextlib import closing
+    from contextlib import ExitStack, closing
+    from functools import partial
 
     from apps.cli.connect import stored
     from apps.local.dev.load import topology
@@ -98,7 +99,8 @@ def explain(
     from stormwatch.records import DecisionKey
 
     settings = shared.answered("kafka", "store")
-    with stored(settings) as archive:
+    with ExitStack() as around:
+        archive = around.enter_context(stored(settings))
         known = None if "/" in record else operate.find(archive, _known(), record)
         if known is None and "/" not in record:
             raise SettingsError(
@@ -107,9 +109,11 @@ def explain(
             )
         place = operate.place_of(known[1]) if known else Place.of(record)
         name = of_topic(settings, place.topic).topology
-        with closing(connect.source(settings, place.topic)) as source:
-            found = source.peek({place.partition: place.offset}).get(place.partition)
+        source = around.enter_context(closing(connect.source(settings, place.topic)))
+        found = source.peek({place.partition: place.offset}).get(place.partition)
         events = judged(topology(shared.ROOT, name), name, found) if found else {}
+        if found and (mapped := operate.mapped_event(settings, place.topic, found)):
+            events = {name: [mapped]}
         decided: list[tuple[str, DecisionRow, Any]] = []
         for domain, event in [(each, event) for each, of in events.items() for event in of]:
             stripe = stripe_of(event.entity, settings.layout_stripes)
@@ -117,7 +121,8 @@ def explain(
             decided += [(domain, row, event) for row in archive.find_decisions(domain, [key])]
         if known and not decided:
             decided = [(*known, None)]
-        for line in operate.lines(settings, archive, place, found, decided):
+        read = partial(operate.before, source, place)
+        for line in operate.lines(settings, archive, place, found, decided, read):
             print(line)
 
 

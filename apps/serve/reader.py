@@ -23,11 +23,11 @@ from apps.serve import answers
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.archive import AlertPlace, Archive
 from stormwatch.dead_letters import redaction
-from stormwatch.domains.fraud.flips import Flip
 from stormwatch.errors import StormwatchError
 from stormwatch.partitioner import stripe_of
 from stormwatch.people import OPEN, AlertKey, People, Work
 from stormwatch.ports import Source, StoredAside
+from stormwatch.reasons.flip import Flip
 from stormwatch.records import Decision, DecisionKey, DecisionRow, Record
 from stormwatch.settings import Settings
 from stormwatch.state.envelope import newest_of
@@ -250,7 +250,13 @@ class Reader(NamedTuple):
     def _flips(self, d: Decision, found: Record | None) -> tuple[list[Flip], str]:
         """What would have cleared an alert."""
         event = None if found is None else explain.event_of(self.settings, d, found)
-        return explain.cleared(self.settings, event, d)
+
+        def before() -> list[Record]:
+            with self.lock:
+                place = Place(d.topic, d.partition, d.offset)
+                return list(explain.before(self.source(d.topic), place))
+
+        return explain.cleared(self.settings, event, d, before)
 
 
 def aside(domain: str, found: StoredAside, settings: Settings) -> answers.Aside:

@@ -22,13 +22,16 @@ def combined(rules: RuleSet, fired: Iterable[tuple[Rule, Flags]], size: int) -> 
 
     An outright decline wins over an outright approve, and that over weights and reviews.
     """
+    fired = [(rule, hits) for rule, hits in fired if rule.state == "live"]
+    if not fired:
+        none = np.zeros(size, np.bool_)
+        return Ruled(none, none, none)
     weights = np.zeros(size)
     outright = {name: np.zeros(size, np.bool_) for name in ("approve", "review", "decline")}
     for rule, hits in fired:
-        if rule.state == "live":
-            weights += rule.weight * hits
-            if rule.outcome:
-                outright[rule.outcome] |= hits
+        weights += rule.weight * hits
+        if rule.outcome:
+            outright[rule.outcome] |= hits
     approve = outright["approve"] & ~outright["decline"]
     decline = outright["decline"] | ((weights >= rules.decline_from) & ~approve)
     review = outright["review"] | (weights >= rules.review_from)

@@ -162,7 +162,12 @@ class _Reader:
         one, other = (self.flags(each, negated, depth) for each in (node.left, node.right))
         if isinstance(node, exp.And) is negated:
             return lambda columns: one(columns) | other(columns)
-        return lambda columns: one(columns) & other(columns)
+
+        def both(columns: Columns) -> Flags:
+            first = one(columns)  # nearly always of no row: then the other is not asked
+            return first & other(columns) if np.count_nonzero(first) else first
+
+        return both
 
     def _is_ordered(self, node: Any, negated: bool, depth: int) -> Callable[[Columns], Flags]:
         plain, opposite = _ORDER[type(node)]

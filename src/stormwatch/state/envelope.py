@@ -7,7 +7,7 @@ copies and throws them away when anything fails.
 import struct
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -25,6 +25,7 @@ that, the entity's records would be known by their ids alone."""
 S = TypeVar("S")
 
 _ID = struct.Struct("<8sII")  # id hash, payload checksum, event time in seconds
+_SECONDS = struct.Struct("<I").unpack_from
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -74,7 +75,7 @@ class EnvelopeCodec(Generic[S]):
             return _written(envelope, body)
         cells = msgspec.structs.astuple(body)
         end = len(cells)
-        while end > self._least and cells[end - 1] is None:
+        while cells[end - 1] is None and end > self._least:
             end -= 1
         return _written(envelope, body if end == len(cells) else cells[:end])
 
@@ -181,6 +182,15 @@ def is_decided(
     return False
 
 
+def is_next(marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int) -> bool:
+    """Whether the one mark there is stands before this record in its own stretch, which is nearly
+    always so: nothing is decided or misplaced then, and `advance_marks` only moves it."""
+    if len(marks) != 1:
+        return False
+    marked, mark_epoch, mark = marks[0]
+    return marked == partition and mark_epoch == epoch and mark < offset
+
+
 def advance_marks(
     marks: list[tuple[int, int, int]], partition: int, epoch: int, offset: int
 ) -> None:
@@ -219,20 +229,12 @@ def find_id(ids: bytes, digest: bytes) -> tuple[int, int] | None:
     return None
 
 
-class Remembered(NamedTuple):
-    """A ring of ids with one more. `given_up`: how many had to go before their time, for want of
-    room; `floor`: the second after the youngest of them."""
-
-    ids: bytes
-    given_up: int
-    floor: int
-
-
 def remember_id(
     ids: bytes, digest: bytes, checksum: int, seconds: int, oldest: int, limit: int
-) -> Remembered:
+) -> tuple[bytes, int, int]:
     """`ids` with one more, by event time; those before `oldest` (s) are dropped, and then the
-    oldest of more than `limit`."""
+    oldest of more than `limit`. Besides: how many had to go before their time, for want of room,
+    and the second after the youngest of them."""
     size = _ID.size
     keep, end = 0, len(ids)
     while keep < end and _seconds(ids, keep) < oldest:
@@ -241,11 +243,11 @@ def remember_id(
     while at > keep and _seconds(ids, at - size) > seconds:
         at -= size
     ids = ids[keep:at] + _ID.pack(digest, checksum, seconds) + ids[at:]
-    given_up = max(0, len(ids) // size - limit)
-    if not given_up:
-        return Remembered(ids, 0, 0)
+    given_up = len(ids) // size - limit
+    if given_up <= 0:
+        return ids, 0, 0
     youngest = max(_seconds(ids, nth * size) for nth in range(given_up))
-    return Remembered(ids[given_up * size :], given_up, youngest + 1)
+    return ids[given_up * size :], given_up, youngest + 1
 
 
 def with_last_id(ids: bytes, digest: bytes, seconds: int, limit: int) -> bytes:
@@ -254,7 +256,8 @@ def with_last_id(ids: bytes, digest: bytes, seconds: int, limit: int) -> bytes:
 
 
 def _seconds(ids: bytes, at: int) -> int:
-    return int.from_bytes(ids[at + 12 : at + 16], "little")
+    found: int = _SECONDS(ids, at + 12)[0]
+    return found
 
 
 def digest_of(event_id: str) -> bytes:

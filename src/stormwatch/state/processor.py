@@ -14,6 +14,7 @@ remembers of its verdicts (`judge.Settles`: which alarms are open) may differ wi
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -237,6 +238,16 @@ class _Batch(Generic[E, S]):
             fired=dict(Counter(why.code for verdict in verdicts for why in verdict.reasons)),
         )
 
+    @cached_property
+    def _versions(self) -> tuple[str, str]:
+        """Feature set and rules, where a verdict names no others."""
+        return self._domain.feature_set, self._domain.rules_version
+
+    @cached_property
+    def _model(self) -> str:
+        """Likewise: of what gave the scores of this batch, so asked when it has."""
+        return self._domain.model_version
+
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
         """Which records raise, each tried alone after those before it."""
         found: dict[tuple[int, str], _Broken] = {}
@@ -303,28 +314,28 @@ class _Batch(Generic[E, S]):
         copy = self._copies.get(name)
         if copy is None:
             copy = self._copies[name] = self._open(name)
-        if known.is_decided(
-            copy.marks, fragment.partition, fragment.epoch, offset, fragment.believed
-        ):
-            key = DecisionKey(self._states[name].stripe, name, event.time, event.id)
-            self._replayed.append(key)
-            return
-        misplaced = self._share is None and known.is_misplaced(
-            copy.marks, fragment.partition, fragment.epoch
-        )
+        marks, partition, epoch = copy.marks, fragment.partition, fragment.epoch
+        misplaced = False
+        if not known.is_next(marks, partition, epoch, offset):
+            if known.is_decided(marks, partition, epoch, offset, fragment.believed):
+                key = DecisionKey(self._states[name].stripe, name, event.time, event.id)
+                self._replayed.append(key)
+                return
+            misplaced = self._share is None and known.is_misplaced(marks, partition, epoch)
         is_beside = self._may_be_beside and event.is_beside  # type: ignore[attr-defined]
-        after = known.marks_of_others(copy.marks, fragment.epoch) if is_beside else None
-        known.advance_marks(copy.marks, fragment.partition, fragment.epoch, offset)
+        after = known.marks_of_others(marks, epoch) if is_beside else None
+        known.advance_marks(marks, partition, epoch, offset)
         # After a repartition the fence orders writes alone: its stamps lie above all of these.
-        stamp = state_stamp(fragment.epoch, offset) if self._share is None else 0
-        copy.stamp = max(copy.stamp + 1, stamp)
+        stamp, least = (0 if self._share else state_stamp(epoch, offset)), copy.stamp + 1
+        copy.stamp = stamp if stamp > least else least
         self._touched[name] = copy
-        broken = self._broken.get((offset, name))
-        if broken is not None:
+        if self._broken and (offset, name) in self._broken:
+            broken = self._broken[offset, name]
             self._set_aside(offset, timestamp, event, EndState.DEAD_LETTERED, *broken)
             return
         digest, checksum = known.digest_of(event.id), known.checksum_of(event)
-        seconds, newest = event.time // 1000, copy.newest
+        time, newest = event.time, copy.newest
+        seconds = time // 1000
         oldest = (newest - policy.horizon_ms) // 1000
         found = known.find_id(copy.ids, digest)
         # Of the same time it is known as long as it is not late: decided again, it would get the
@@ -338,14 +349,14 @@ class _Batch(Generic[E, S]):
                     f"id {event.id!r} was decided before with another content: the first stands",
                 )  # fmt: skip
             return
-        if event.time < newest - policy.lateness_ms and not is_beside:
+        if time < newest - policy.lateness_ms and not is_beside:
             self._set_aside(
                 offset, timestamp, event, EndState.LATE, "late",
-                f"{(newest - event.time) / 1000:.0f} s older than the newest event of "
+                f"{(newest - time) / 1000:.0f} s older than the newest event of "
                 f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s",
             )  # fmt: skip
             return
-        if seconds < copy.floor and event.time <= newest and not is_beside:
+        if seconds < copy.floor and time <= newest and not is_beside:
             self._set_aside(
                 offset, timestamp, event, EndState.LATE, "id_forgotten",
                 f"{name!r} had more than {policy.max_ids} events since then, whose ids fill its "
@@ -354,7 +365,8 @@ class _Batch(Generic[E, S]):
             )  # fmt: skip
             return
         features, carry = self._advance(copy.body, event)
-        copy.newest = newest if is_beside else max(newest, event.time)
+        if time > newest and not is_beside:
+            copy.newest = time
         copy.ids, given_up, floor = known.remember_id(
             copy.ids, digest, checksum, seconds,
             (copy.newest - policy.memory_ms) // 1000, policy.max_ids,
@@ -362,7 +374,7 @@ class _Batch(Generic[E, S]):
         if given_up:
             copy.floor = max(copy.floor, floor)
             self._noted[IDS_FORGOTTEN] += given_up
-        if event.time < policy.live_from_ms or (
+        if time < policy.live_from_ms or (
             self._may_be_marked and event.learn_only  # type: ignore[attr-defined]
         ):
             self._learned.add(len(self._scored))
@@ -414,11 +426,11 @@ class _Batch(Generic[E, S]):
         if alert and verdict.why is not None:
             first, explanations = verdict.why()
             reasons = (*first, *reasons)
-        feature_set, model, rules = verdict.by or (
-            domain.feature_set,
-            NONE if verdict.degraded else domain.model_version,
-            domain.rules_version,
-        )
+        if verdict.by is not None:
+            feature_set, model, rules = verdict.by
+        else:
+            feature_set, rules = self._versions
+            model = NONE if verdict.degraded else self._model
         body = _json(
             Decision(
                 event.id,

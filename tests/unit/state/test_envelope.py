@@ -88,7 +88,7 @@ def test_a_state_that_was_started_afresh_is_that_of_a_new_entity_in_every_domain
 
 
 def test_what_was_decided_stays_known_when_an_entity_starts_afresh():
-    ids = entity.remember_id(b"", entity.digest_of("a"), 1, 9, 0, 9).ids
+    ids = entity.remember_id(b"", entity.digest_of("a"), 1, 9, 0, 9)[0]
     before = envelope(ids=ids, newest=9_999, floor=3, body=Sums(4, [1.0]))
     codec = EnvelopeCodec(Sums)
     found = codec.decode(entity.reset(codec.encode(before), 7, 500), "x")
@@ -157,5 +157,5 @@ def test_a_blob_of_af92a6c_is_read_and_written_as_it_was():
 
 
 def test_a_digest_across_two_entries_is_not_found():
-    ids = entity.remember_id(b"", b"AAAABBBB", 1, 2, 0, 9).ids
+    ids = entity.remember_id(b"", b"AAAABBBB", 1, 2, 0, 9)[0]
     assert entity.find_id(ids, ids[4:12]) is None

@@ -53,8 +53,33 @@ def advance(
     is counted at the mean of the customer's month, so that the means stay; of a customer without
     one it is not learned.
     """
-    if rates.knows(event.currency):
-        return _advance(state, event, second, retry_ms, rates)
+    if not rates.knows(event.currency):
+        return _without_rate(state, event, second, retry_ms, rates)
+    currency = state.currency
+    carry: Carry
+    more = event.more
+    if more is None:
+        own, carry = windows.advance(state, event, rates)
+        travel = _NO_TRAVEL
+    else:
+        own, carry = advance_with(state, event, more, retry_ms, rates)
+        travel = _travel(carry)
+    kept = state.habits
+    if kept is None:
+        kept = Habits()
+    elif state.currency != currency:  # after a month without payments: sums of another currency
+        kept = Habits(labels=kept.labels, country=kept.country)
+    if more is not None and takes_back(event):
+        kept = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Habits)
+    else:
+        state.habits = kept
+    usual = habits.advance(kept, event, int(own[0]), int(own[1]))
+    return (*own, *usual, *travel, *second), carry
+
+
+def _without_rate(
+    state: CustomerState, event: Transaction, second: tuple[float, ...], retry_ms: int, rates: Rates
+) -> tuple[tuple[float, ...], Carry]:
     month = sum(state.month)
     currency = state.currency or "EUR"
     if month >> BITS:
@@ -64,32 +89,8 @@ def advance(
         mean = 1
         learning = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=CustomerState)
     stand_in = msgspec.structs.replace(event, amount=mean, currency=currency)
-    features, carry = _advance(learning, stand_in, second, retry_ms, rates)
+    features, carry = advance(learning, stand_in, second, retry_ms, rates)
     return tuple(_WITHOUT_AMOUNT.get(at, one) for at, one in enumerate(features)), carry
-
-
-def _advance(
-    state: CustomerState, event: Transaction, second: tuple[float, ...], retry_ms: int, rates: Rates
-) -> tuple[tuple[float, ...], Carry]:
-    currency = state.currency
-    carry: Carry
-    if event.more is None:
-        own, carry = windows.advance(state, event, rates)
-        travel = _NO_TRAVEL
-    else:
-        own, carry = advance_with(state, event, event.more, retry_ms, rates)
-        travel = _travel(carry)
-    kept = state.habits
-    if kept is None:
-        kept = Habits()
-    elif state.currency != currency:  # after a month without payments: sums of another currency
-        kept = Habits(labels=kept.labels, country=kept.country)
-    if event.more is not None and takes_back(event):
-        kept = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Habits)
-    else:
-        state.habits = kept
-    usual = habits.advance(kept, event, int(own[0]), int(own[1]))
-    return (*own, *usual, *travel, *second), carry
 
 
 def learn_label(state: CustomerState, event: Transaction, rates: Rates = SHIPPED) -> None:

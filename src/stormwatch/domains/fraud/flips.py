@@ -20,6 +20,7 @@ from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.domains.fraud.money import money
 from stormwatch.reasons.catalogue import flips as texts
+from stormwatch.reasons.flip import Flip
 from stormwatch.state.judge import Verdict
 
 GRID = 48
@@ -27,16 +28,6 @@ GRID = 48
 SCORES = 2 * GRID + 2 + 24 + 3
 _HOUR_MS = 3_600_000
 _AT = {name: at for at, name in enumerate(FEATURE_NAMES)}
-
-
-class Flip(msgspec.Struct, frozen=True):
-    """A change of one field that clears the alert."""
-
-    field: str
-    was: str
-    now: str
-    text: str
-    score: float  # of the model then
 
 
 class _Changed(NamedTuple):

@@ -82,9 +82,14 @@ class Scorer:
         self._model = model
         self._rules = rules
         self._rates, self._features = rates, features
+        self._names = names(features)
         self._width = len(model.card.feature_names) or len(features)
-        Thresholds.of(model.card)
-        distribution.of(model.card)
+        self._read(model.card)
+
+    def _read(self, card: Card) -> None:
+        self._card, self._trained_on = card, distribution.of(card)
+        limits = Thresholds.of(card)
+        self._limits = limits._replace(rates=self._rates, features=self._features)
 
     def __call__(
         self,
@@ -107,13 +112,17 @@ class Scorer:
         rows = np.array(features, dtype=np.float64)
         inputs = rows[:, : self._width] if sequences is None else sequences
         found = scores(self._model, inputs)
-        verdicts, fired = self._judged(events, features, carries, found, inputs, frozenset())
+        if self._model.card is not self._card:  # of what gave these scores
+            self._read(self._model.card)
+        verdicts, fired = self._judged(events, features, carries, found, rows, inputs, frozenset())
         capped = [(rule, hits) for rule, hits in fired if rule.cap_1h or rule.cap_1d]
         for row in {row for rule, hits in capped for row in np.flatnonzero(hits).tolist()}:
             rules = tuple(rule for rule, hits in capped if hits[row] and rule.state == "live")
             if rules:
                 verdicts[row] = verdicts[row]._replace(
-                    capped=Capped(rules, self._again(events, features, carries, found, inputs, row))
+                    capped=Capped(
+                        rules, self._again(events, features, carries, found, rows, inputs, row)
+                    )
                 )
         return verdicts
 
@@ -123,6 +132,7 @@ class Scorer:
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
         found: Sequence[float],
+        rows: NDArray[np.float64],
         inputs: NDArray[np.float64],
         row: int,
     ) -> Callable[[frozenset[str]], Verdict]:
@@ -130,7 +140,7 @@ class Scorer:
         own = slice(row, row + 1)
 
         def again(above: frozenset[str]) -> Verdict:
-            some = events[own], features[own], carries[own], found[own], inputs[own]
+            some = events[own], features[own], carries[own], found[own], rows[own], inputs[own]
             ((verdict,), _) = self._judged(*some, above)
             return verdict
 
@@ -142,24 +152,22 @@ class Scorer:
         features: Sequence[tuple[float, ...]],
         carries: Sequence[Carry],
         scored: Sequence[float],
+        rows: NDArray[np.float64],
         inputs: NDArray[np.float64],
         above: frozenset[str],
     ) -> "tuple[list[Verdict], list[tuple[Rule, NDArray[np.bool_]]]]":
-        """Verdicts and what fires, given the model's scores; rules `above` their cap do not."""
-        rows = np.array(features, dtype=np.float64)
+        """Verdicts and what fires anywhere, given the model's scores; rules `above` their cap do
+        not. `rows`: the features."""
         found = list(scored)
-        seen = rows[:, : self._width]
-        limits = Thresholds.of(self._model.card)._replace(
-            rates=self._rates, features=self._features
-        )
-        trained_on = distribution.of(self._model.card)
+        limits, trained_on = self._limits, self._trained_on
         outside = np.isfinite(found)  # without a score there is nothing to hold back
-        outside &= trained_on.outside(seen) if trained_on else False
+        outside &= trained_on.outside(rows[:, : self._width]) if trained_on else False
         verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
-        told = _Batch(events, rows, carries, back, names(self._features))
-        fired = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
+        told = _Batch(events, rows, carries, back, self._names)
+        asked = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
+        fired = [(rule, hits) for rule, hits in asked if np.count_nonzero(hits)]
         for at in back:
             found[at], outside[at] = UNSCORED, False
         fired, quiet = self._awake(events, fired, above)
@@ -200,11 +208,10 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
-        verdicts = [
-            verdict if {event.currency, _currency(carry)} <= self._rates.common
-            else _by_rate(verdict, event, self._rates)
-            for verdict, event, carry in zip(verdicts, events, carries, strict=True)
-        ]  # fmt: skip
+        common = self._rates.common
+        for row, event in enumerate(events):
+            if event.currency not in common or _currency(carries[row]) not in common:
+                verdicts[row] = _by_rate(verdicts[row], event, self._rates)
         return verdicts, fired
 
     def _awake(
@@ -288,6 +295,7 @@ class _Batch(dict[str, NDArray[Any]]):
         """`back`: the rows that take a payment back."""
         super().__init__(zip(columns, rows.T, strict=True))
         self._events, self._carries, self._back = events, carries, back
+        self._size = len(events)
 
     def fires(self, rule: Rule) -> NDArray[np.bool_]:
         """Of each row whether the rule's condition is true."""
@@ -301,8 +309,10 @@ class _Batch(dict[str, NDArray[Any]]):
         if name in TEXTS:
             found = np.array([text_of(event, name) for event in self._events], dtype=object)
         else:
-            told = (getattr(c, name) if isinstance(c, Told) else nan for c in self._carries)
-            found = np.fromiter(told, np.float64, len(self._carries))
+            found = np.full(self._size, nan)
+            for row, carry in enumerate(self._carries):
+                if isinstance(carry, Told):
+                    found[row] = getattr(carry, name)
         self[name] = found
         return found
 

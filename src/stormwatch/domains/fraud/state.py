@@ -226,9 +226,10 @@ def _roll(ring: list[int], old: int, new: int) -> None:
     size = len(ring)
     if new - old >= size:
         ring[:] = [0] * size
-    else:
-        for bucket in range(old + 1, new + 1):
-            ring[bucket % size] = 0
+        return
+    while old < new:
+        old += 1
+        ring[old % size] = 0
 
 
 def _learn_with_care(state: CustomerState, ten: int, amount: int) -> None:

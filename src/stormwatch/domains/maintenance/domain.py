@@ -231,6 +231,13 @@ class Maintenance:
         """See `stormwatch.domains.maintenance.parse`."""
         return to_wire(event)
 
+    def words(self, event: Reading, sensor: str) -> tuple[str, str]:
+        """What a sensor of a reading is called, and its unit; "" for a plain number."""
+        one = self._types.of(event.equipment).sensors.get(sensor)
+        if one is None:
+            return sensor, ""
+        return one.words or sensor, "" if one.unit == "1" else one.unit
+
     def new_state(self) -> UnitState:
         """Of a unit never seen."""
         return UnitState()

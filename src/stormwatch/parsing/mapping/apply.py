@@ -67,6 +67,8 @@ class Mapped(NamedTuple):
     format: str  # of a record's value, a key of DECODERS
     mark: str = ""
     """What decisions name it by: its version, `#` and a hash of its text."""
+    paths: Values[str, str] = MappingProxyType({})
+    """Of fields and sensors that stand at one place of a record: where."""
 
 
 def compiled(
@@ -116,6 +118,14 @@ def _check_equipment(mapping: Mapping, target: Target, document: Document) -> No
             raise document.wrong(f"sensors.{name}", f"{why}nothing is converted")
 
 
+def _paths(mapping: Mapping) -> dict[str, str]:
+    found = {name: one.path for name, one in mapping.fields.items() if isinstance(one.path, str)}
+    sensors = {} if isinstance(mapping.sensors, str) else mapping.sensors
+    return found | {
+        name: one.path if isinstance(one, Sensor) else one for name, one in sensors.items()
+    }
+
+
 class _Compiled:
     """See `compiled`."""
 
@@ -162,7 +172,7 @@ class _Compiled:
         self._cards = [getter([path], self._absent) for path in mapping.card_numbers]
         self._only = None if mapping.only is None else getter([mapping.only.path], self._absent)
         parse = self._written_out() if self._is_plain() else self.parse
-        self.mapped = Mapped(parse, self.entity, mapping.csv, mapping.format)
+        self.mapped = Mapped(parse, self.entity, mapping.csv, mapping.format, paths=_paths(mapping))
 
     def _is_plain(self) -> bool:
         """Whether a record may be a flat object of texts, one key a field."""

@@ -12,7 +12,7 @@ import pytest
 
 from apps.cli.__main__ import main
 from stormwatch.domains.fraud import Fraud
-from stormwatch.models import load
+from stormwatch.models import card_of, load
 from tests.models import pumps
 
 ROOT = Path(__file__).parents[4]
@@ -119,7 +119,7 @@ def test_a_model_of_the_last_readings_in_an_environment_of_its_own(
 ) -> None:
     python = own_environment(tmp_path / "venv", "torch.txt")
     run_there("A model of your own machines", machines, python, only="gru_machines")
-    card = load(machines / "models" / "pump-gru").card
+    card = card_of(machines / "models" / "pump-gru")
     assert card.window == 24 and card.measured["greatest_difference"] <= 1e-5
 
 
