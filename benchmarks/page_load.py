@@ -35,7 +35,10 @@ from apps.serve.server import Outside, serving
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySink, MemorySource
+from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.storm.resources import now_ms
+from stormwatch.archive import Archive
+from stormwatch.domains.fraud import Fraud
 from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import (
@@ -65,7 +68,7 @@ class Told(NamedTuple):
     p95: float
 
 
-def fill(settings: Settings, store: cassandra.CassandraStore, records: int, seconds: float) -> int:
+def fill(settings: Settings, store: Archive, records: int, seconds: float) -> int:
     """Decisions as bolts write them, the newest of now, for at most so long; how many."""
     made, until, chance = 0, time.monotonic() + seconds, random.Random(1)
     begin = now_ms() - records * 1000 // RATE
@@ -90,28 +93,48 @@ def fill(settings: Settings, store: cassandra.CassandraStore, records: int, seco
         ledger = LedgerRow(f, "score:a.1", {"scored": bitmap_of(range(BATCH), 0)}, 9)
         store.write_outcomes(Outcomes(f, "fraud", outcome_stamp(f), rows, [], [], ledger, [], []))
         made += BATCH
-    names = list(newest)
+    names, fresh = list(newest), Fraud().new_state()
     for first in range(0, len(names), BATCH):
         store.write_states("fraud", [
-            StateRow(stripe_of(name, settings.layout_stripes), name,
-                     msgspec.msgpack.encode(Envelope(1, 1, [], newest[name], b"", [])), 1)
+            StateRow(
+                stripe_of(name, settings.layout_stripes), name,
+                msgspec.msgpack.encode(Envelope(1, 1, [], newest[name], b"", fresh)), 1,
+            )
             for name in names[first : first + BATCH]
         ])  # fmt: skip
     return made
 
 
+@contextmanager
+def filled(settings: Settings, records: int, seconds: float) -> Iterator[int]:
+    """A keyspace with decisions, dropped at the end; how many. Of memory the server's own."""
+    if settings.cassandra_keyspace.isdigit():
+        yield records
+        return
+    cassandra.apply(settings, ROOT / "schema" / "cql")
+    store = cassandra.connect(settings)
+    try:
+        yield fill(settings, store, records, seconds)
+    finally:
+        store._session.execute(f"DROP KEYSPACE {settings.cassandra_keyspace}", timeout=60)
+        store.close()
+
+
 def serve(settings: Settings) -> None:
     """The server alone, until its standard input ends."""
-    broker = MemoryBroker()
+    broker, name = MemoryBroker(), settings.cassandra_keyspace
     admin = MemoryAdmin(broker)
     admin.ensure_topic(TOPIC, PARTITIONS, {})
     connect.use(connect.Doubles(
         lambda s, topic: MemorySource(broker, topic, s.kafka_group), lambda: MemorySink(broker),
-        lambda: admin, lambda: cassandra.connect(settings),
+        lambda: admin, lambda: store,
     ))  # fmt: skip
     listening = HERE.listen(0)
+    store: Archive = MemoryStore() if name.isdigit() else cassandra.connect(settings)
+    if name.isdigit():
+        fill(settings, store, int(name), 1e9)
     with (
-        closing(cassandra.connect(settings)) as store,
+        closing(store),
         serving(ROOT, Outside(settings, admin, store), listening),
     ):
         print(listening.getsockname()[1], flush=True)
@@ -225,6 +248,9 @@ def main() -> None:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--records", type=int, default=1_000_000)
     given.add_argument("--fill-seconds", type=float, default=1e9)
+    given.add_argument(
+        "--memory", action="store_true", help="The store in memory, without indexes."
+    )
     given.add_argument("--rounds", type=int, default=60)
     given.add_argument("--clients", type=int, default=1_000)
     given.add_argument("--json", action="store_true")
@@ -235,22 +261,19 @@ def main() -> None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, options.clients + 500)), hard))
-    settings = replace(load(root=ROOT), cassandra_keyspace=f"load_{uuid.uuid4().hex[:8]}")
-    cassandra.apply(settings, ROOT / "schema" / "cql")
-    store = cassandra.connect(settings)
-    try:
-        stored = fill(settings, store, options.records, options.fill_seconds)
-        with server(settings) as (pid, port):
-            time.sleep(8)
-            idle = resident_mb(pid)
-            ask_all(port, 3)
-            told = ask_all(port, options.rounds)
-            asked = resident_mb(pid)
-            kb, took = readers(port, pid, options.clients)
-            weight = weight_kb(port)
-    finally:
-        store._session.execute(f"DROP KEYSPACE {settings.cassandra_keyspace}", timeout=60)
-        store.close()
+    keyspace = str(options.records) if options.memory else f"load_{uuid.uuid4().hex[:8]}"
+    settings = replace(load(root=ROOT), cassandra_keyspace=keyspace)
+    with (
+        filled(settings, options.records, options.fill_seconds) as stored,
+        server(settings) as (pid, port),
+    ):
+        time.sleep(8)
+        idle = resident_mb(pid)
+        ask_all(port, 3)
+        told = ask_all(port, options.rounds)
+        asked = resident_mb(pid)
+        kb, took = readers(port, pid, options.clients)
+        weight = weight_kb(port)
     if options.json:
         print(json.dumps({
             "stored": stored, "idle_mb": idle, "asked_mb": asked, "kb_a_reader": kb,

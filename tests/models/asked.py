@@ -59,11 +59,11 @@ class Api(NamedTuple):
 
 
 @contextmanager
-def asked() -> Iterator[Api]:
+def asked(port: int = 0, world: Decided | None = None) -> Iterator[Api]:
     """A server, over payments that were decided."""
-    world = Decided()
+    world = world or Decided()
     before = connect.use(world.doubles())
-    listening = HERE.listen(0)
+    listening = HERE.listen(port)
     outside = Outside(SETTINGS, world.admin, world.store)
     try:
         with serving(ROOT, outside, listening):

@@ -58,7 +58,10 @@ def run(
     environ = _environ(settings, root, python, Path(found.path), home, options.heap_mb)
     started = process.spawn(command, log, environ, root, with_parent=True)
     try:
-        running(_begun(started, log, progress, pause))
+        begin = _begun(started, log, progress, pause)
+        if not begin:
+            return
+        running(begin)
         _follow(settings, topic, started, log, progress, pause, once=options.once)
     finally:
         process.stop([started], grace_s=20.0)
@@ -88,6 +91,7 @@ def _environ(
 def _begun(
     started: process.Identity, log: Path, progress: Progress, pause: Callable[[float], bool]
 ) -> str:
+    """Where it begins; "" where it was told to end before. Raises ServiceError."""
     begin = time.monotonic()
     while not pause(0.5):
         for line in _lines(log):

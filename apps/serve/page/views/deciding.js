@@ -22,7 +22,7 @@ export async function deciding(root, list, of) {
     bar = h("div", { class: "actions" });
     const there = of.alerts(item, "note").length > 0;
     const work = of.alerts(item, "note")[0]?.work;
-    put(bar, h("p", {}, of.acts.map(([key, name, word]) => [h("button", { disabled: !may || !there, onclick: () => act(name) }, h("kbd", {}, key), ` ${word}`), " "]),
+    put(bar, !may ? null : h("p", {}, of.acts.map(([key, name, word]) => [h("button", { disabled: !there, onclick: () => act(name) }, h("kbd", {}, key), ` ${word}`), " "]),
       h("button", { disabled: !doing?.undoable, onclick: undo }, h("kbd", {}, "u"), " undo")),
     may ? null : h("p", { class: "quiet small" }, session?.role ? "You may look, not decide: that needs a token with the role analyst."
       : ["To decide, ", h("a", { href: "#sign-in" }, "sign in"), " with a token: ", h("code", {}, "./stormwatch token add NAME --role analyst"), "."]),

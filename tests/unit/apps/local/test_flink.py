@@ -8,7 +8,8 @@ import pytest
 
 from apps.local.flink import job, virtualenv
 from apps.local.services.errors import ServiceError
-from apps.local.services.home import Home
+from apps.local.services.home import Home, silent
+from apps.local.services.process import Identity
 from stormwatch.settings import Settings
 
 PIP = """\
@@ -98,3 +99,24 @@ def test_checkpoints_are_told_apart_by_keyspace_group_and_job(tmp_path: Path) ->
         for chosen in ({}, {"kafka_group": "other"}, {"cassandra_keyspace": "other"})
     }
     assert len(places) == 6
+
+
+DEAD = Identity(1, 0.0)
+"""Pid 1 did not start in 1970."""
+
+
+def test_the_last_error_of_a_job_that_ended_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "flink-fraud.log"
+    log.write_text("NOTE: x\ndeciding from the oldest record on\nerror: There is no topic 'x'.\n")
+    with pytest.raises(ServiceError, match=r"^There is no topic 'x'\.$"):
+        job._expect_alive(DEAD, log)
+    log.write_text("Exception in thread main\n\tat java.lang.Thread\n")
+    with pytest.raises(ServiceError, match="Flink's job ended:\nException in thread main\nSee"):
+        job._expect_alive(DEAD, log)
+
+
+def test_a_job_begins_where_its_log_says_or_is_told_to_end(tmp_path: Path) -> None:
+    log = tmp_path / "flink-fraud.log"
+    assert job._begun(DEAD, log, silent, lambda seconds: True) == ""
+    log.write_text("NOTE: x\ndeciding from /cp/chk-3\n")
+    assert job._begun(DEAD, log, silent, lambda seconds: False) == "/cp/chk-3"

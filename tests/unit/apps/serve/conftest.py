@@ -10,11 +10,16 @@ from tests.models.browser import Browser, opened
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers look all the time."""
     monkeypatch.setattr(live, "IDLE_S", 0.05)
     monkeypatch.setattr(live, "EVERY_S", 0.02)
     monkeypatch.setattr(live, "FIGURES_MS", 20)
     monkeypatch.setattr(live, "PATIENCE_S", 0.1)
+
+
+@pytest.fixture
+def api(often: None) -> Iterator[Api]:
     with asked() as made:
         yield made
 

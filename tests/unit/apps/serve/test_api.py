@@ -195,6 +195,12 @@ def test_the_document_names_all_paths_and_only_what_is_answered(api: Api) -> Non
             assert answer.status in (200, 404, 422, 428), (path, method)
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
+    """asyncio turns Nagle's algorithm off only where the socket names its protocol."""
+    with closing(Front().listen(0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
 def test_a_taken_port_is_said() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
