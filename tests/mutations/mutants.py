@@ -73,7 +73,7 @@ MUTANTS = (
     ),
     Mutant(
         "a decision by rules alone names no model", "stormwatch.state.processor:_Batch._decision",
-        "NONE if verdict.degraded else domain.model_version", "domain.model_version", DEGRADED,
+        "NONE if verdict.degraded else self._model", "self._model", DEGRADED,
     ),
     Mutant(
         "no call is made while a late one is under way",
@@ -92,8 +92,7 @@ MUTANTS = (
     # The state contract
     Mutant(
         "a record at or below the mark is skipped", "stormwatch.state.processor:_Batch._take",
-        "        if known.is_decided(\n            copy.marks,",
-        "        if False and known.is_decided(\n            [],",
+        "if known.is_decided(marks,", "if False and known.is_decided(marks,",
         LAWS,
     ),
     Mutant(
@@ -206,10 +205,10 @@ MUTANTS = (
     Mutant(
         "dead letters are published before the commit point",
         "stormwatch.state.commit:StoreStep._commit",
-        "        self._publish(self._topics.dead_letters, letters)\n",
+        "        self._publish(self._topics.dead_letters, letters)\n        states =",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"
-        "        self._publish(self._topics.dead_letters, letters)\n",
+        "        self._publish(self._topics.dead_letters, letters)\n        states =",
         LAWS,
     ),
     Mutant(
@@ -245,8 +244,8 @@ MUTANTS = (
     ),
     Mutant(
         "what is as late as allowed is decided", "stormwatch.state.processor:_Batch._take",
-        "if event.time < newest - policy.lateness_ms and",
-        "if event.time <= newest - policy.lateness_ms and", EDGES,
+        "if time < newest - policy.lateness_ms and",
+        "if time <= newest - policy.lateness_ms and", EDGES,
     ),
     Mutant(
         "an id is known up to its horizon", "stormwatch.state.processor:_Batch._take",
@@ -264,10 +263,10 @@ MUTANTS = (
     # The bolts
     Mutant(
         "a batch is acked after its work, not before", "bolts.base:BatchBolt._work_on",
-        "        try:\n            with self._timed(\"process\"):\n"
+        "        try:\n            with self.timed(\"process\"):\n"
         "                self.handle_all(group)\n",
         "        for _, _, each in group:\n            self.ack(each)\n"
-        "        try:\n            with self._timed(\"process\"):\n"
+        "        try:\n            with self.timed(\"process\"):\n"
         "                self.handle_all(group)\n",
         BOLTS,
     ),
