@@ -55,7 +55,7 @@ class Decide(KeyedProcessFunction):  # type: ignore[misc]
         self._decider = Decider(
             settings, case, self._log, Connections(settings, Meter(name, COMPONENT, task)),
             lambda partition: source.watermarks(partition).low, tell=logger.warning,
-            recall=other and Recall(other, case.domain, settings.layout_stripes),
+            recall=Recall(other, case.domain, settings.layout_stripes) if other else None,
         )  # fmt: skip
         states = MapStateDescriptor("states", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         days = StateTtlConfig.new_builder(Time.days(settings.ttl_states_d)).build()
