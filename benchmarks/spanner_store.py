@@ -48,6 +48,13 @@ def main() -> None:
         spanner_instance=mine.spanner_instance or "bench", spanner_database="bench",
     )  # fmt: skip
     stores = {"Cassandra": opened(mine), "Spanner": opened(other)}
+    compare(stores, options.records, options.rounds)
+    for store in stores.values():
+        store.close()
+
+
+def compare(stores: dict[str, Any], records: int, rounds: int) -> None:
+    """Print the medians of both, in turn on the same batches."""
     source = Batches(20_000, 64, 1)
     states = [
         StateRow(stripe_of(e, 64), e, source.blob(400), 1) for e in source.entities[0][:5_000]
@@ -59,21 +66,19 @@ def main() -> None:
         store.write_states("cold", states)
     for size in (1000, 100):
         rates: dict[str, list[float]] = {name: [] for name in stores}
-        for _ in range(options.rounds):
-            batches = source.make(options.records, size)
+        for _ in range(rounds):
+            batches = source.make(records, size)
             rows = sum(len(o.decisions) + len(o.states) for o in batches)
             for name, store in stores.items():
                 wall, _ = measured(lambda: write(store, batches))  # noqa: B023 - called at once
                 rates[name].append(rows / wall)
         _tell(f"write, {size} records a batch", rates)
     rates = {name: [] for name in stores}
-    for _ in range(options.rounds):
+    for _ in range(rounds):
         for name, store in stores.items():
             wall, _ = measured(lambda: store.load_states("cold", asked))  # noqa: B023 - at once
             rates[name].append(len(states) / wall)
     _tell("load states", rates)
-    for store in stores.values():
-        store.close()
 
 
 def _tell(what: str, rates: dict[str, list[float]]) -> None:

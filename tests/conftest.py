@@ -29,7 +29,8 @@ WITH_SERVICES = (
 )  # fmt: skip
 """Where tests are that start or meet real services."""
 WITH_THEIR_OWN = (
-    "tests/conformance/", "tests/contracts/test_kafka_outage.py", "tests/e2e/test_container.py",
+    "tests/conformance/", "tests/contracts/test_kafka_outage.py", "tests/e2e/test_compose.py",
+    "tests/e2e/test_container.py",
     "tests/e2e/test_java.py",
     "tests/e2e/test_run_whole.py", "tests/e2e/test_services.py",
     "tests/e2e/test_services_cluster.py", "tests/e2e/test_services_storm.py",

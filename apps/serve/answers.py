@@ -360,6 +360,36 @@ class Measured(msgspec.Struct):
     sizes: dict[int, int]  # at most so many records -> batches
 
 
+class Threshold(msgspec.Struct, array_like=True):
+    """What alerting from a score on would do: [score, precision, recall, alerts a day]."""
+
+    score: float
+    precision: float
+    recall: float
+    alerts: float
+
+
+class Bin(msgspec.Struct, array_like=True):
+    """Scores of one range: [how many, their mean, the share of them that were frauds]."""
+
+    count: int
+    score: float
+    share: float
+
+
+class Curves(msgspec.Struct):
+    """What labels say of the scores of the newest decisions. A payment without a label counts as
+    none that deserved an alert, once labels of later ones have come."""
+
+    domain: str
+    judged: int  # decisions that labels can have come of
+    positive: int  # of them labelled as deserving an alert
+    since: int  # event time, ms: the oldest and the newest of them
+    until: int
+    thresholds: list[Threshold]  # from the highest score on
+    bins: list[Bin]
+
+
 class MappedTopic(msgspec.Struct):
     """A topic whose records a mapping makes events of."""
 

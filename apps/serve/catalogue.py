@@ -25,8 +25,8 @@ from stormwatch.settings import Settings
 
 NIMBUS_MS = 2_000
 """How long Nimbus may take to answer."""
-VALUES = 10_000
-"""Of one list that are shown, and that one change takes at most."""
+VALUES, CHANGED = 10_000, 200
+"""Of one list: that are shown, and that one change adds, and takes out, at most."""
 _Value = Annotated[str, Meta(min_length=1, max_length=1_000)]
 
 
@@ -41,8 +41,8 @@ class ChangeList(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=300)]
     reason: Annotated[str, Meta(min_length=1, max_length=1_000)]
-    add: Annotated[list[_Value], Meta(max_length=VALUES)] = []
-    remove: Annotated[list[_Value], Meta(max_length=VALUES)] = []
+    add: Annotated[list[_Value], Meta(max_length=CHANGED)] = []
+    remove: Annotated[list[_Value], Meta(max_length=CHANGED)] = []
 
 
 def routes(reader: Reader, root: Path, clock: Callable[[], int]) -> list[Route]:

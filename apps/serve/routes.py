@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from apps.operate.casework import Desk
-from apps.serve import answers, catalogue, decided
+from apps.serve import answers, catalogue, curves, decided
 from apps.serve.export import FORMATS, exports
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
@@ -47,6 +47,7 @@ def routes(
         Route("/v1/decisions", ListDecisions, answers.Page,
               "The decisions of one customer or machine, newest event first.", reader.decisions),
         decided.route(reader),
+        curves.route(reader),
         Route("/v1/decision", OneDecision, answers.Whole,
               "One decision whole: features, reasons, versions, ledger, and the record.",
               reader.decision),

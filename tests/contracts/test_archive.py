@@ -131,6 +131,7 @@ def test_what_was_decided_by_time_of_all_entities(archive: Archive, name: str) -
         (r.stripe, r.entity, r.time, r.id, r.timestamp) for r in rows[::-1]
     ]  # fmt: skip
     assert {(e.outcome, e.model, e.codes) for e in found} == {("approve", "m1", ("night",))}
+    assert [e.score for e in found] == [r.score for r in rows[::-1]]
     some = archive.decided(name, rows[2].timestamp, rows[5].timestamp)
     assert [e.id for slot in some for e in slot] == ["id-4", "id-3", "id-2"]
     assert not any(archive.decided(name, NOW - DAY, NOW))

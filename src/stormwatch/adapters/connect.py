@@ -5,7 +5,7 @@ runs without services (`demo`, `dev`, tests) gives `use` what takes their place.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -73,7 +73,7 @@ def source(settings: Settings, topic: str, kept: Callable[[], Store] | None = No
     """
     if _doubles is not None:
         return _doubles.source(settings, topic)
-    if settings.source == KINESIS and topic != settings.topic_control:
+    if _is_stream(settings, topic):
         from stormwatch.adapters.kinesis.source import KinesisSource
 
         control = Control(
@@ -110,6 +110,19 @@ def sink(settings: Settings, *, paced: bool = False) -> Sink:
     """
     if _doubles is not None:
         return _doubles.sink()
+    kafka = _kafka_sink(settings, paced=paced)
+    if settings.source != KINESIS:
+        return kafka
+    from stormwatch.adapters.kinesis.client import Client
+    from stormwatch.adapters.kinesis.sink import KinesisSink
+
+    return KinesisSink(
+        kafka, partial(_is_stream, settings), partial(Client, settings),
+        settings.kafka_request_timeout_s,
+    )  # fmt: skip
+
+
+def _kafka_sink(settings: Settings, *, paced: bool) -> Sink:
     chosen = client(settings)
     if chosen == MEMORY:
         raise _only_in_memory()
@@ -126,6 +139,18 @@ def admin(settings: Settings) -> Admin:
     """An Admin. kafka-python connects at once: raises BrokerUnavailable."""
     if _doubles is not None:
         return _doubles.admin()
+    kafka = _kafka_admin(settings)
+    if settings.source != KINESIS:
+        return kafka
+    from stormwatch.adapters.kinesis.admin import KinesisAdmin
+
+    kept = cache(lambda: store(settings))
+    return KinesisAdmin(
+        kafka, partial(_is_stream, settings), lambda topic: source(settings, topic, kept)
+    )
+
+
+def _kafka_admin(settings: Settings) -> Admin:
     chosen = client(settings)
     if chosen == MEMORY:
         raise _only_in_memory()
@@ -158,6 +183,14 @@ def archive(settings: Settings) -> Archive:
     from stormwatch.adapters.cassandra.store import connect
 
     return connect(settings)
+
+
+def _is_stream(settings: Settings, topic: str) -> bool:
+    """Whether it is read from Kinesis. What Stormwatch itself writes goes to Kafka in any case."""
+    return settings.source == KINESIS and topic not in (
+        settings.topic_control, settings.topic_alerts, settings.topic_decisions,
+        settings.topic_dead_letters,
+    )  # fmt: skip
 
 
 def tables(settings: Settings) -> Tables:

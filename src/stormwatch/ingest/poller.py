@@ -132,7 +132,7 @@ class Poller:
             if not self._absent:
                 logger.warning(
                     "topic %r does not exist, waiting for it: `./stormwatch up` creates the "
-                    "topics", self._log.topic,
+                    "topics, AWS's tools a Kinesis stream", self._log.topic,
                 )  # fmt: skip
         elif info != self._info or self._opening:
             self._open(source, info)

@@ -28,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     outcome: str
     model: str  # its version; "none": by rules alone
     codes: tuple[str, ...]  # of its reasons
+    score: float
 
 
 class _Coded(msgspec.Struct, gc=False):
@@ -62,7 +63,9 @@ def slots(rows: Sequence[DecisionRow]) -> dict[int, bytes]:
         if group is None:
             group = groups[slot] = []
         group.append(
-            Entry(r.stripe, r.entity, r.time, r.id, r.timestamp, r.outcome, told.model, codes)
+            Entry(
+                r.stripe, r.entity, r.time, r.id, r.timestamp, r.outcome, told.model, codes, r.score
+            )
         )
     return {slot: _encode(entries) for slot, entries in groups.items()}
 

@@ -13,6 +13,7 @@ _CQL = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|
 ALLOWED = {
     "keyspace", "table", "columns", "column", "where", "marks", "ttl_s", "METER_TTL_S", "row",
     "works", "letters", "alerts", "kept", "what", "_ASIDE", "_ACT", "_DAY", "_AUDIT", "_TOKEN",
+    "_WORK", "_OF_WORK", "_SLOT",
     "keyspace_of(self._settings)",
     "settings.cassandra_keyspace", "self.keyspace", "settings.cassandra_datacenter",
     "settings.cassandra_replication", "', '.join(_COLUMNS)",

@@ -1,6 +1,7 @@
 // Rules and models: which of them alert, how often they are right, and whether the stream has changed.
 import { ask } from "../api.js";
 import { h, put, svg } from "../dom.js";
+import { curves } from "./curves.js";
 import { count, many, moment, share, zoned } from "../format.js";
 
 const SAMPLE = 500;
@@ -13,13 +14,15 @@ export function rules(domain) {
     const domains = page.streams.filter((s) => s.alert_outcomes.length).map((s) => s.domain);
     const shown = domains.includes(domain) ? domain : domains[0];
     const figures = h("div"), drift = h("div");
-    const [{ decisions, next }, rollout] = await Promise.all([
+    const [{ decisions, next }, rollout, labelled] = await Promise.all([
       ask("alerts", { domain: shown, limit: SAMPLE }), ["fraud", "maintenance"].includes(shown) ? ask("versions", { domain: shown }) : null,
+      shown === "fraud" ? ask("curves", { domain: shown }).catch(() => null) : null,
     ]);
     put(root, h("h1", {}, "Rules and models"),
       h("p", { class: "tools" }, domains.map((d) => h("a", { href: `#rules/${d}`, class: "tab", "aria-current": d === shown ? "true" : null }, d))),
       figures, inForce(rollout),
       h("h2", {}, `What alerted, of the newest ${many(decisions.length, "alert")}${next ? "" : ": all there are"}`), table(tally(decisions), shown),
+      labelled ? [h("h2", {}, "What labels say of the scores"), curves(labelled)] : null,
       h("h2", {}, "Is the stream still like the training? Stability index, the greatest of all tasks"), drift,
       h("p", { class: "small quiet" }, "Try a change before it is live: ", h("code", {}, "./stormwatch rules backtest my-rules.toml"), "."));
     return {
@@ -49,7 +52,7 @@ function inForce(told) {
   ].filter(Boolean);
   const late = r ? told.tasks.filter((t) => t.revisions.rules !== undefined && t.revisions.rules < r.revision) : [];
   return [
-    versions.length ? [h("h2", {}, "In force"), h("table", {}, h("tbody", {}, versions.map(([what, version, state, at, by, reason]) => h("tr", {}, h("td", {}, what), h("td", {}, h("code", {}, version)),
+    versions.length ? [h("h2", {}, "In force"), h("table", {}, h("tbody", {}, versions.map(([what, version, state, at, by, reason]) => h("tr", {}, h("td", { class: "short" }, what), h("td", {}, h("code", {}, version)),
       h("td", {}, state), h("td", {}, at ? moment(at) : ""), h("td", { class: "quiet" }, [by, reason].filter(Boolean).join(": "))))))] : null,
     late.length ? h("p", { class: "notice person" }, `${many(late.length, "task")} decide by an older revision still: ${late.map((t) => t.name).join(", ")}.`) : null,
     r ? [h("h2", {}, "Rules, since the tasks began"), rulesTable(r.rules)] : null,
@@ -59,7 +62,7 @@ function inForce(told) {
 function rulesTable(all) {
   const sorted = [...all].sort((a, b) => b.hits + b.shadow_hits - a.hits - a.shadow_hits);
   return h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "rule"), h("th", {}, "state"), ["hits", "in shadow", "snoozed or capped"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "activity"), h("th", { class: "wide" }, "condition"), h("th", { class: "wide" }, "owner"))),
-    h("tbody", {}, sorted.map((r) => h("tr", {}, h("td", {}, h("code", {}, r.id)), h("td", {}, r.state, h("span", { class: "quiet" }, ` ${r.severity}`)),
+    h("tbody", {}, sorted.map((r) => h("tr", {}, h("td", {}, h("code", {}, r.id)), h("td", { class: "short" }, r.state, h("span", { class: "quiet" }, ` ${r.severity}`)),
       [r.hits, r.shadow_hits, r.snoozed_hits].map((n) => h("td", { class: "number" }, count(n))),
       h("td", { class: "quiet short" }, r.state === "off" ? "" : r.hits + r.shadow_hits ? "" : "silent"), h("td", { class: "wide" }, h("code", {}, r.when)), h("td", { class: "wide quiet" }, r.owner)))));
 }

@@ -34,6 +34,7 @@ _TABLES = {
 
 _SLOT = "domain = ? AND quarter = ? AND topic = ? AND partition = ? AND slot = ?"
 _WORK = "epoch, first, last, part, generation, attempt"
+_OF_WORK = " AND ".join(f"{name} = ?" for name in _WORK.split(", "))
 
 
 class _Statements:
@@ -55,8 +56,7 @@ class _Statements:
             "body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?"
         )
         self.no_entries = session.prepare(
-            f"DELETE FROM {keyspace}.decided USING TIMESTAMP ? WHERE {_SLOT} "
-            f"AND {' AND '.join(f'{name} = ?' for name in _WORK.split(', '))}"
+            f"DELETE FROM {keyspace}.decided USING TIMESTAMP ? WHERE {_SLOT} AND {_OF_WORK}"
         )
         self.work = session.prepare(
             f"DELETE FROM {keyspace}.alert_work WHERE domain = ? AND day = ? AND entity = ? "

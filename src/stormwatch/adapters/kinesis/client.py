@@ -1,7 +1,7 @@
 """Amazon Kinesis through boto3: the few calls that reading needs, and what its errors mean."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -10,9 +10,6 @@ from stormwatch.settings import Settings
 
 ANSWER_RECORDS = 10_000
 """That one answer holds at most, by AWS's limits."""
-_ABSENT = "ResourceNotFoundException"
-_SLOWER = {"ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottling"}
-_GONE = {"InvalidArgumentException"}
 _ACTS = {
     "UnrecognizedClientException": "Correct the access key (AWS_ACCESS_KEY_ID, or the profile).",
     "InvalidSignatureException": "Correct the secret key (AWS_SECRET_ACCESS_KEY, or the profile).",
@@ -20,7 +17,8 @@ _ACTS = {
     "ExpiredTokenException": "Sign in again: the temporary credentials have expired.",
     "MissingAuthenticationTokenException": "Give credentials: `aws configure`, or a role.",
     "AccessDeniedException": "Give the identity kinesis:DescribeStreamSummary, ListShards, "
-    "GetShardIterator and GetRecords on this stream.",
+    "GetShardIterator and GetRecords on this stream (PutRecords to write to it).",
+    "ValidationException": "",
 }
 
 
@@ -38,6 +36,16 @@ class Expired(Exception):
 
 class Trimmed(Exception):
     """The stream does not know the sequence number asked for."""
+
+
+_MEANS: dict[str, type[Exception]] = {
+    "ResourceNotFoundException": Absent,
+    "ProvisionedThroughputExceededException": Throttled,
+    "LimitExceededException": Throttled,
+    "KMSThrottling": Throttled,
+    "ExpiredIteratorException": Expired,
+    "InvalidArgumentException": Trimmed,
+}
 
 
 class Shard(NamedTuple):
@@ -62,6 +70,13 @@ class Got(NamedTuple):
     key: bytes
     value: bytes
     arrived: int  # ms
+
+
+class Put(NamedTuple):
+    """A record to be written."""
+
+    key: str
+    value: bytes
 
 
 class Client:
@@ -149,6 +164,23 @@ class Client:
         onward = told.get("NextShardIterator")
         return found, onward, onward is None or not told.get("MillisBehindLatest", 0)
 
+    def put(self, records: Sequence[Put]) -> int:
+        """Write them in one request; how many were taken before the first that was not.
+
+        Some behind that one may have been taken, too. Raises Absent, Throttled, BrokerUnavailable,
+        and BrokerRefused for what AWS never takes (a record over its limit).
+        """
+        try:
+            with self._asking("take records for"):
+                told = self._client.put_records(
+                    StreamName=self._stream,
+                    Records=[{"PartitionKey": one.key, "Data": one.value} for one in records],
+                )
+        except Trimmed as error:
+            raise BrokerRefused(f"Kinesis refused records for {self._stream}: {error}") from error
+        refused = (n for n, one in enumerate(told["Records"]) if one.get("ErrorCode"))
+        return next(refused, len(records))
+
     def close(self) -> None:
         """Leave."""
         self._client.close()
@@ -173,17 +205,11 @@ class Client:
 
     def _told(self, what: str, error: dict[str, Any]) -> Exception:
         code, said = str(error.get("Code", "")), str(error.get("Message", ""))
-        if code == _ABSENT:
-            return Absent(self._stream)
-        if code in _SLOWER:
-            return Throttled(said)
-        if code == "ExpiredIteratorException":
-            return Expired(said)
-        if code in _GONE:
-            return Trimmed(said)
+        if code in _MEANS:
+            return _MEANS[code](said)
         if code in _ACTS:
             return BrokerRefused(
-                f"Kinesis refused to {what} {self._stream}: {said or code}. {_ACTS[code]}"
+                f"Kinesis refused to {what} {self._stream}: {said or code}. {_ACTS[code]}".strip()
             )
         return BrokerUnavailable(f"Kinesis did not {what} {self._stream}: {code} {said}".strip())
 
