@@ -140,9 +140,9 @@ class Contract(Generic[E, S]):
         self._may_be_marked = "learn_only" in getattr(domain.event, "__struct_fields__", ())
         self._may_be_beside = hasattr(domain.event, "is_beside")
         self._settle = getattr(domain, "settle", None)
-        makes = getattr(domain, "compiled", None)
-        at_once = makes and self._settle is None and policy.live_from_ms == _EVER
-        self._compiled: Compiled | None = makes(policy) if at_once else None
+        self._compiled: Compiled | None = None
+        if self._settle is None and policy.live_from_ms == _EVER:
+            self._compiled = getattr(domain, "compiled", lambda _: None)(policy)
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
