@@ -248,6 +248,10 @@ class Settings:
         "JSON fields masked in dead letters, separated by commas",
         many=True,
     )
+    core: str = _option(
+        "core", "compiled", "python: decide in Python also where the compiled core is installed "
+        "(docs/native-core.md)", choices=("compiled", "python"),
+    )  # fmt: skip
     cache_mb: int = _option("cache_mb", 64, "size of the state cache of one process", low=1)
 
     model_deadline_s: float = _option(

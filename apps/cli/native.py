@@ -1,0 +1,38 @@
+"""`native`: the optional compiled core."""
+
+import typer
+
+from apps.cli import app as shared
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    native = typer.Typer(help="Build the optional compiled core, or see whether it is in use.")
+    native.command(epilog=shared.example("native build"))(build)
+    native.command(epilog=shared.example("native status"))(status)
+    app.add_typer(native, name="native", no_args_is_help=True)
+
+
+def build() -> None:
+    """Build the compiled core with cargo and install it into this virtualenv.
+
+    Decisions are the same bytes with and without it (docs/native-core.md).
+    """
+    from apps.build import native
+
+    wheel = native.build(shared.ROOT)
+    print(f"{wheel} is built and installed. For workers: docs/native-core.md.")
+
+
+def status() -> None:
+    """Say whether the compiled core is installed here and allowed by the settings."""
+    from apps.build import native
+
+    found, setting = native.version(), shared.settings().core
+    if not found:
+        print("The compiled core is not installed: all is decided in Python.")
+        print("To build it: ./stormwatch native build")
+    elif setting == "python":
+        print(f"The compiled core {found} is installed and switched off (core = python).")
+    else:
+        print(f"The compiled core {found} is installed and in use.")
