@@ -130,8 +130,10 @@ class Contract(Generic[E, S]):
         policy: Policy,
         component: str,
         mappings: Mapping[str, str] = MappingProxyType({}),
+        by_reference: bool = False,
     ) -> None:
-        """`mappings`: topic -> what decisions name the mapping by that its events came of."""
+        """`mappings`: topic -> what decisions name the mapping by that its events came of.
+        `by_reference`: without the compiled core, whatever the domain has."""
         self.domain = domain
         self._mappings = mappings
         self._policy = policy
@@ -141,7 +143,7 @@ class Contract(Generic[E, S]):
         self._may_be_beside = hasattr(domain.event, "is_beside")
         self._settle = getattr(domain, "settle", None)
         self._compiled: Compiled | None = None
-        if self._settle is None and policy.live_from_ms == _EVER:
+        if not by_reference and self._settle is None and policy.live_from_ms == _EVER:
             self._compiled = getattr(domain, "compiled", lambda _: None)(policy)
 
     def apply(
