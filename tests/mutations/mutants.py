@@ -73,7 +73,7 @@ MUTANTS = (
     ),
     Mutant(
         "a decision by rules alone names no model", "stormwatch.state.processor:_Batch._decision",
-        "NONE if verdict.degraded else domain.model_version", "domain.model_version", DEGRADED,
+        "NONE if verdict.degraded else self._model", "self._model", DEGRADED,
     ),
     Mutant(
         "no call is made while a late one is under way",
@@ -92,8 +92,7 @@ MUTANTS = (
     # The state contract
     Mutant(
         "a record at or below the mark is skipped", "stormwatch.state.processor:_Batch._take",
-        "        if known.is_decided(\n            copy.marks,",
-        "        if False and known.is_decided(\n            [],",
+        "            if known.is_decided(marks,", "            if False and known.is_decided(marks,",
         LAWS,
     ),
     Mutant(
@@ -245,8 +244,8 @@ MUTANTS = (
     ),
     Mutant(
         "what is as late as allowed is decided", "stormwatch.state.processor:_Batch._take",
-        "if event.time < newest - policy.lateness_ms and",
-        "if event.time <= newest - policy.lateness_ms and", EDGES,
+        "if time < newest - policy.lateness_ms and",
+        "if time <= newest - policy.lateness_ms and", EDGES,
     ),
     Mutant(
         "an id is known up to its horizon", "stormwatch.state.processor:_Batch._take",
