@@ -205,10 +205,10 @@ MUTANTS = (
     Mutant(
         "dead letters are published before the commit point",
         "stormwatch.state.commit:StoreStep._commit",
-        "        self._publish(self._topics.dead_letters, letters)\n",
+        "        self._publish(self._topics.dead_letters, letters)\n        states =",
         "        for _, outcomes in batches:\n"
         "            store.write_states(outcomes.domain, outcomes.states)\n"
-        "        self._publish(self._topics.dead_letters, letters)\n",
+        "        self._publish(self._topics.dead_letters, letters)\n        states =",
         LAWS,
     ),
     Mutant(
@@ -263,10 +263,10 @@ MUTANTS = (
     # The bolts
     Mutant(
         "a batch is acked after its work, not before", "bolts.base:BatchBolt._work_on",
-        "        try:\n            with self._timed(\"process\"):\n"
+        "        try:\n            with self.timed(\"process\"):\n"
         "                self.handle_all(group)\n",
         "        for _, _, each in group:\n            self.ack(each)\n"
-        "        try:\n            with self._timed(\"process\"):\n"
+        "        try:\n            with self.timed(\"process\"):\n"
         "                self.handle_all(group)\n",
         BOLTS,
     ),
