@@ -2,13 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from apps.cli import app as shared
 from stormwatch.errors import StormwatchError
 from stormwatch.features import names
+
+if TYPE_CHECKING:
+    from apps.build.own_model import add as adding
+    from stormwatch.own_features import OwnFeatures
 
 app = typer.Typer(
     help="Models: bring one of your own, and what features it takes.",
@@ -146,14 +150,22 @@ def rows(
     if (data is None) != (not mapping and not labels) or bool(mapping) != bool(labels):
         raise StormwatchError("Give --data, --mapping and --labels together, or none of them.")
     from apps.build.training import own_data, payments, table
+    from stormwatch.domains.fraud import Fraud
 
     source = (
         payments.simulated(seed, customers, days)
         if data is None
         else own_data.payments(data, mapping, labels)
     )
-    made = table.write(out, source)
+    made = table.write(out, source, Fraud(own=_own()))
     print(f"{out}: {made.rows:,} rows, {made.frauds:,} of them frauds")
+
+
+def _own() -> "OwnFeatures | None":
+    """Features of a person's own that the settings name. Raises SettingsError."""
+    from stormwatch.domains.fraud import own
+
+    return own.chosen(shared.settings())
 
 
 def _rows_of_readings(
@@ -172,13 +184,13 @@ def _rows_of_readings(
     print(f"{out}: {told.rows:,} rows, {told.frauds:,} of them speak of a failure")
 
 
-def _target(domain: Domain, equipment: str) -> "adding.Target":  # type: ignore[name-defined]  # noqa: F821
+def _target(domain: Domain, equipment: str) -> "adding.Target":
     from apps.build.own_model import add as adding
 
     if domain is Domain.FRAUD:
         if equipment:
             raise StormwatchError("--equipment is of the domain maintenance. Leave it out.")
-        return adding.fraud()
+        return adding.fraud(_own())
     if equipment:
         return adding.failures(shared.equipment(equipment).default)
     told = shared.settings().maintenance_model

@@ -17,7 +17,7 @@ from stormwatch.domains.fraud.labels import OUTCOME as LABELLED
 from stormwatch.records import Decision, DecisionKey
 from stormwatch.state.decided import Entry
 
-LOOKED, LABELS = 100_000, 5_000
+LOOKED, LABELS = 50_000, 5_000
 """Decisions, and labels among them, that one answer is of: the newest."""
 POINTS, BINS = 60, 10
 _AHEAD_MS = 60_000

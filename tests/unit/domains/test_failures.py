@@ -81,7 +81,7 @@ def test_without_all_that_it_takes_the_model_does_not_judge(variant: float | Non
 def test_a_healthy_reading_has_a_small_probability_and_nothing_to_tell() -> None:
     verdict = judged()
     assert verdict.outcome == "healthy"
-    assert [reason.text for reason in verdict.reasons] == ["the probability of a failure is 0.00"]
+    assert [reason.text for reason in verdict.reasons] == ["the probability of a failure is 0.1%"]
     assert 0 <= verdict.score < 0.005
     assert verdict.by in versions_of(DOMAIN) or verdict.by == (
         feature_set(MILLING), verdict.by[1], MILLING.label
@@ -94,9 +94,9 @@ def test_a_healthy_reading_has_a_small_probability_and_nothing_to_tell() -> None
     ("changed", "mode", "said"),
     [
         ({"process_temperature": 307.0, "rotational_speed": 1320.0}, "heat_dissipation",
-         "it looks like a heat dissipation failure: cooling below what it has to be: 4.3%; "
+         "it looks like a heat dissipation failure: cooling below what it has to be, by 4.3%; "
          "process temperature is 307 K; air temperature is 300 K; rotational speed is 1320 rpm"),
-        ({"torque": 65.0}, "power", "power outside its limits: 13.4%; torque is 65 Nm"),
+        ({"torque": 65.0}, "power", "power outside its limits, by 13.4%; torque is 65 Nm"),
         ({"torque": 12.0}, "power", "rotational speed is 1500 rpm"),
         ({"torque": 52.0, "tool_wear": 220.0}, "overstrain", "tool wear is 220 min"),
     ],

@@ -118,6 +118,28 @@ def test_no_label_counts_before_it_arrives_and_its_order_leaves_no_trace(seed: i
     assert msgspec.msgpack.encode(early) == msgspec.msgpack.encode(in_order)
 
 
+@pytest.mark.parametrize("first", ["fraud", "cleared"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_labels_that_contradict_the_newest_by_arrival_counts_and_both_are_kept(
+    first: str, turned: bool
+) -> None:
+    """Whichever comes first in its log, and no sooner than it arrives."""
+    state = new_state()
+    made = [payment(START + number * DAY, number) for number in range(5)]
+    for event in made:
+        FRAUD.advance(state, event)
+    second = "cleared" if first == "fraud" else "fraud"
+    told = [label(made[2], START + 8 * DAY, first), label(made[2], START + 10 * DAY, second)]
+    rows = [FRAUD.advance(state, each) for each in (reversed(told) if turned else told)]
+    verdicts = FRAUD.decide(told, [row for row, _ in rows], [carry for _, carry in rows])
+    assert [verdict.outcome for verdict in verdicts] == ["labelled", "labelled"]
+    assert [verdict.reasons[0].code for verdict in verdicts] == [first, second]
+    at = NAMES.index("frauds_21d")
+    between = own(state, payment(START + 9 * DAY, 90))[at]
+    after = own(state, payment(START + 11 * DAY, 91))[at]
+    assert (between, after) == ((1, 0) if first == "fraud" else (0, 1))
+
+
 def test_shuffled_labels_tell_nothing() -> None:
     """Labels of payments that are not the customer's change no mean."""
     state, other = new_state(), new_state()

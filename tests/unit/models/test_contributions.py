@@ -113,6 +113,17 @@ def test_of_trees_they_are_shapley_values_over_all_subsets(trees: Trees, row: li
     assert parts.total == pytest.approx(score, abs=1e-9)
 
 
+def test_what_is_missing_goes_its_own_way_and_not_that_of_zero() -> None:
+    tree = Tree(
+        feature=[0], threshold=[0.0], left=[-1], right=[-2], value=[1.0, 3.0], cover=[1.0, 1.0]
+    )
+    trees = Trees(
+        link="identity", bias=0.0, features=1, trees=[tree], missing=[[RIGHT]], zero=1e-35
+    )  # fmt: skip
+    told = TreeParts(trees)
+    assert [told.of([value]).total for value in (0.0, nan, 1.0)] == [1.0, 3.0, 3.0]
+
+
 def test_of_a_booster_they_are_what_lightgbm_says() -> None:
     rng = np.random.default_rng(1)
     x = np.round(rng.normal(size=(1_500, 8)), 1)

@@ -1,5 +1,6 @@
 """Rows unlike the training rows are told, by range and jointly; rows like them are not."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -7,11 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stormwatch.domains.maintenance import Maintenance
+from stormwatch.domains.maintenance.domain import SHIPPED
+from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import ModelError
 from stormwatch.metrics import MUCH_DRIFT
 from stormwatch.models import NoModel, distribution
 from stormwatch.models.card import Card
 from stormwatch.models.distribution import Distribution
+from stormwatch.records import OUT_OF_DISTRIBUTION
 
 NAMES = ("amount", "mean", "count", "never")
 
@@ -108,6 +114,27 @@ def test_a_card_without_one_marks_nothing_and_a_broken_one_is_refused() -> None:
         distribution.of(msgspec.structs.replace(good, distribution=good.distribution[:-9]))
     with pytest.raises(ModelError, match="4 features for 3"):
         distribution.of(msgspec.structs.replace(good, feature_names=NAMES[:3]))
+
+
+def test_a_model_without_one_is_taken_with_a_warning_and_marks_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = shutil.copytree(SHIPPED, tmp_path / "model")
+    made = Maintenance.load(folder)
+    event = Reading("1", "u", 1, 5000, (0.0, 0.0, 100.0), {s.name: s.nominal for s in WEARING})
+
+    def noted(domain: Maintenance) -> str:
+        row, _ = domain.advance(domain.new_state(), event)
+        return domain.decide([event], [row], [None])[0].noted
+
+    assert noted(made) == OUT_OF_DISTRIBUTION, "no unit of the training became so old"
+    card = msgspec.structs.replace(made.card, distribution=b"")
+    (folder / "card.json").write_bytes(msgspec.json.encode(card))
+    with caplog.at_level("WARNING"):
+        bare = Maintenance.load(folder)
+    assert f"the card of model {card.version} does not tell what it was trained on" in caplog.text
+    assert "./stormwatch train" in caplog.text
+    assert noted(bare) == ""
 
 
 def test_a_card_carries_it_through_its_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormwatch.domains.maintenance.domain import SHIPPED
 from stormwatch.models.interval import Interval
 from stormwatch.models.networks import Blend, BlendModel, Layer, decode, encode
 from stormwatch.models.trees import Tree, Trees
@@ -96,3 +97,9 @@ def test_an_interval_is_straight_between_its_knots_and_holds_the_estimate() -> N
     assert ends.around(60.0) == (51.0, 77.5)
     assert ends.around(0.0) == (0.0, 14.0)
     assert ends.around(125.0) == (90.0, 125.0)
+
+
+def test_a_blend_is_written_as_it_was_before_trees_knew_missing_values() -> None:
+    """So the same training has the same version."""
+    shipped = (SHIPPED / "blend.msgpack").read_bytes()
+    assert encode(decode(shipped)) == shipped

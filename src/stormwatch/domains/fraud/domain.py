@@ -169,7 +169,7 @@ class Fraud:
         from stormwatch.domains.fraud.scoring import Thresholds
 
         kind, named = FEATURE_SET, FEATURE_NAMES
-        if self._own and card_of(self._folder).feature_set == self.feature_set:
+        if self._own and card_of(self._folder).feature_set != FEATURE_SET:
             kind, named = self.feature_set, self.feature_names
         model = load(self._folder, feature_set=kind, feature_names=named)
         Thresholds.of(model.card)

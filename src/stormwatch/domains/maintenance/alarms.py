@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.state import Alarm, Track, UnitState
-from stormwatch.parsing.fields import from_ms
+from stormwatch.parsing.fields import in_words
 from stormwatch.records import Reason
 from stormwatch.state.judge import Verdict
 
@@ -87,7 +87,7 @@ def _fold(track: Track, level: int | None, time: int, is_new: bool) -> tuple[boo
     """Whether the alarm opened or became worse, and what there is to say of it."""
     if level is None:
         return False, None
-    since = from_ms(track.since).isoformat() if track.since else ""
+    since = in_words(track.since) if track.since else ""
     if level > track.level:
         was, track.level, track.calm = track.level, level, 0
         if not was:

@@ -42,6 +42,7 @@ TRAIN = "./stormwatch train (docs/equipment-types.md)"
 TOLD = "failure_probability"
 """The code of the reason that each decision with such a score has."""
 _MOST_TOLD = 5
+_LEAST_TOLD = 0.001
 
 
 class Limits(NamedTuple):
@@ -201,14 +202,14 @@ class Failures:
             broken = any(code.startswith("sensor_") for code in codes)
             outcome = "sensor_fault" if broken else "no_data" if "gap" in codes else "healthy"
         outcome = "healthy" if outcome == "learning" else outcome
-        said = f"the probability of a failure is {p:.2f}"
+        said = f"the probability of a failure is {p:.1%}"
         if not is_told:
             return Verdict(outcome, p, (*others, Reason(TOLD, said, p)))
         level, limit = "watch", limits.watch
         if p >= limits.service:
             level, limit = "service", limits.service
         outcome = level if level == "service" or outcome == "healthy" else outcome
-        text = f"{said}; {level} from {limit:g} on"
+        text = f"{said}; {level} from {limit:.0%} on"
         return Verdict(outcome, p, (Reason(TOLD, text, p), *warning, *others))
 
     def _why(self, row: Row, asked: Row) -> OfFailure:
@@ -270,7 +271,8 @@ class Failures:
         one = self._kind.derived.get(name) or self._kind.sensors[name]
         words = one.words or name
         if isinstance(one, Derived) and one.limits:
-            return f"{words}: {value:.1%}"
+            share = f"{value:.1%}" if value >= _LEAST_TOLD else f"less than {_LEAST_TOLD:.1%}"
+            return f"{words}, by {share}" if value > 0.0 else f"{words}: not at all"
         return f"{words} is {value:.4g}{'' if one.unit == '1' else f' {one.unit}'}"
 
 

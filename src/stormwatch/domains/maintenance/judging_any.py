@@ -214,12 +214,12 @@ def _unwell(kind: Equipment, each: Finding) -> str:
         "dropout": f"dropout: {called} reads 0 again and again; its normal is {normal}",
         "drift": f"drift: {called} alone goes away from its normal of {normal}, now {value}; the "
         "other sensors are as ever",
-        "offset": f"offset: {called} reads {value} {since}, beside its normal of {normal}, and as "
-        "steadily as before; the other sensors are as ever",
+        "offset": f"offset: {called} reads {value} {since}, away from its normal of {normal} and "
+        "as steadily as before; the other sensors are as ever",
         "spikes": f"spikes: {called} leaps away from its normal of {normal} and comes back at once",
         "noise": f"noise: {called} is scattered far more widely about its normal of {normal}",
-        "unit": f"unit change: {called} reads {value} {since}, its normal of {normal} read as if "
-        f"{each.about}",
+        "unit": f"unit change: {called} reads {value} {since}, which is its normal of {normal} in "
+        f"another unit ({each.about})",
         "clipping": f"clipping: {called} has {value} as its limit again and again",
         "swapped": f"swapped: {called} reads {value} {since}, which is normal of "
         f"{each.about or 'another sensor'}, and the other way round",

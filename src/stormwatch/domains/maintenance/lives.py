@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stormwatch.domains.maintenance import features, normals, reorder
+from stormwatch.domains.maintenance import backlog, features, normals, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import EVENTS, Equipment
 from stormwatch.domains.maintenance.event import Reading, UnitEvent
 from stormwatch.domains.maintenance.failures import Failures
 from stormwatch.domains.maintenance.findings import BROKEN, Findings
+from stormwatch.domains.maintenance.health.clock import interval_of
 from stormwatch.domains.maintenance.health.wearing import Found
 from stormwatch.domains.maintenance.reorder import Advance
 from stormwatch.domains.maintenance.state import Life, UnitState
-from stormwatch.parsing.fields import from_ms
+from stormwatch.parsing.fields import in_words
 from stormwatch.records import NOT_LEARNED, Reason
 
 TOLD_FOR = 10
@@ -86,11 +87,14 @@ def advance(
     if judge is None:
         row, note = _wear(state, life, event, learn)
         return row, carry._replace(note=note)
-    life.body, findings = judge.advance(life.body, event, life.since, is_usual=not is_window)
-    if findings.learned:
-        state.time = max(state.time, event.time)
-    elif event.time <= state.time:
-        carry = carry._replace(note=NOT_LEARNED)
+    judged = judge
+
+    def of_sensors(body: bytes, reading: Reading) -> tuple[bytes, Findings]:
+        is_usual = not reading.time < life.until
+        return judged.advance(body, reading, life.since, is_usual=is_usual)
+
+    findings, note = backlog.follow(state, life, event, of_sensors, interval_of(state.clock))
+    carry = carry._replace(note=note)
     if silent_s >= 0 and event.time - silent_s * 1000 < life.until <= event.time:
         life.told = 0.0  # what a window silenced is news after it
     is_again = findings.learned and _again(life, findings.score)
@@ -162,15 +166,13 @@ def _happened(
 
 
 def _window(until: int) -> Reason:
-    return Reason(
-        "window", f"a maintenance window lasts until {from_ms(until).isoformat()}: no alert"
-    )
+    return Reason("window", f"a maintenance window lasts until {in_words(until)}: no alert")
 
 
 def told(equipment: Equipment, event: UnitEvent) -> Reason:
     """What an event means for the unit, in words."""
     meaning = equipment.events.get(event.kind) or EVENTS[event.kind]
     about = f" of the sensor {event.sensor}" if event.sensor else ""
-    until = f" until {from_ms(event.until).isoformat()}" if event.until else ""
+    until = f" until {in_words(event.until)}" if event.until else ""
     said = f" ({event.words})" if event.words else ""
     return Reason(event.kind, f"{event.kind.replace('_', ' ')}{about}{until}: {meaning}{said}")

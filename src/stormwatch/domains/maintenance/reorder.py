@@ -16,6 +16,7 @@ from collections.abc import Callable
 from math import isnan, nan
 from operator import itemgetter
 from struct import Struct
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,6 +32,16 @@ KEPT = 8
 Row = tuple[float, ...]
 Advance = Callable[[UnitState, Reading], Row]
 """Learns a reading that is newer than what the state has learned, and gives its features."""
+
+Told = TypeVar("Told")
+
+
+class Packing(NamedTuple):
+    """How readings are kept; their time comes first."""
+
+    pack: Callable[[Reading], bytes]
+    unpack: Callable[[bytes, str], Reading]
+
 
 _NAMES = tuple(sensor.name for sensor in WEARING)
 _TAKE = itemgetter(*_NAMES)
@@ -54,12 +65,12 @@ def follow(
         row = advance(state, event)
         recent.readings.append(_packed(event))
         recent.mark, recent.marked = None, 0
-        _turn(recent, state)
+        turn(recent, state)
         return row, recent, ""
     place = None if recent is None else _place(recent, event.time)
     if recent is None or place is None:
         return advance(state, event), recent, NOT_LEARNED
-    return _insert(state, recent, place, event, advance), recent, REORDERED
+    return insert(state, recent, place, event, advance, _PACKING), recent, REORDERED
 
 
 def _place(recent: Recent, time: int) -> int | None:
@@ -67,39 +78,46 @@ def _place(recent: Recent, time: int) -> int | None:
     been learned."""
     if time <= recent.base.time:
         return None
-    times = [_time(each) for each in recent.readings]
+    times = [time_of(each) for each in recent.readings]
     at = bisect_left(times, time)
     return None if at < len(times) and times[at] == time else at
 
 
-def _insert(state: UnitState, recent: Recent, place: int, event: Reading, advance: Advance) -> Row:
-    """Learn from the nearest place before it that is known; return the features at its own."""
+def insert(
+    state: UnitState, recent: Recent, place: int, event: Reading,
+    advance: Callable[[UnitState, Reading], Told], packing: Packing,
+) -> Told:  # fmt: skip
+    """Learn from the nearest place before it that is known; return what is told at its own.
+
+    `state` then is as if the readings had come in this order.
+    """
     readings, split = recent.readings, recent.split
     at, known = 0, recent.base
     if place >= split:
         at, known = split, recent.middle
     if recent.mark is not None and at <= recent.marked <= place:
         at, known = recent.marked, recent.mark
-    readings.insert(place, _packed(event))
+    readings.insert(place, packing.pack(event))
     inner = UnitState(
         known.time, known.cycle, known.offset, known.body, health=known.health
     )  # fmt: skip
-    row: Row = ()
+    told = None
     for nth in range(at, len(readings)):
         if nth == split and place < split:
             recent.middle = _known(inner)
         if nth == place:
-            row = advance(inner, event)
+            told = advance(inner, event)
             recent.mark, recent.marked = _known(inner), place + 1
         else:
-            advance(inner, _unpacked(readings[nth], event.unit))
+            advance(inner, packing.unpack(readings[nth], event.unit))
     state.time, state.cycle, state.offset = inner.time, inner.cycle, inner.offset
     state.body, state.health = inner.body, inner.health
-    _turn(recent, state)
-    return row
+    turn(recent, state)
+    assert told is not None
+    return told
 
 
-def _turn(recent: Recent, state: UnitState) -> None:
+def turn(recent: Recent, state: UnitState) -> None:
     """Give up the older half once the younger one is full."""
     if len(recent.readings) - recent.split < KEPT:
         return
@@ -125,7 +143,8 @@ def _packed(event: Reading) -> bytes:
     return _HEAD.pack(event.time, event.cycle, *values) + _SETTINGS[len(settings)].pack(*settings)
 
 
-def _time(packed: bytes) -> int:
+def time_of(packed: bytes) -> int:
+    """Of a reading as it is kept: its first eight bytes, ms."""
     return int.from_bytes(packed[:8], "little", signed=True)
 
 
@@ -136,3 +155,6 @@ def _unpacked(packed: bytes, unit: str) -> Reading:
     pairs = zip(_NAMES, values, strict=True)
     sensors = {name: value for name, value in pairs if not isnan(value)}
     return Reading("", unit, time, cycle, settings, sensors)
+
+
+_PACKING = Packing(_packed, _unpacked)

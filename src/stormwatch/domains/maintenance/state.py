@@ -56,6 +56,7 @@ class Recent(msgspec.Struct, array_like=True):
     readings: list[bytes] = []  # by event time
     mark: Known | None = None  # after the first `marked` of them: of the last late one
     marked: int = 0
+    opened: int = 0  # of the judge `any`: the newest place where one came late, or may come
 
 
 class UnitState(msgspec.Struct, array_like=True):

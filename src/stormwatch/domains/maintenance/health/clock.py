@@ -22,6 +22,12 @@ _MOST, _FULL = 65535, 255
 _BELIEVED = 50  # readings after a leap, from which its clock is taken for right
 
 
+def interval_of(body: bytes) -> float:
+    """Between two readings of the unit as a rule, ms; 0 where it is not known."""
+    interval: float = _ROW.unpack(body)[-1] if body else 0.0
+    return interval
+
+
 def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
     """What is known after a reading, and by how many seconds the clock is off; 0: not at all.
 
@@ -32,6 +38,7 @@ def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
         return _ROW.pack(time, time, cycle, 0, 0, 0, 0, 0.0), 0.0
     last, covered, before, count, back, leapt, evens, interval = _ROW.unpack(body)
     step, off = time - last, 0.0
+    in_order = count < EVENLY or last == covered  # else it may be two intervals to the next one
     is_even = 0 < step <= (LEAP * interval if count else step)
     if count < EVENLY:
         covered = max(covered, time)
@@ -49,7 +56,7 @@ def look(body: bytes, time: int, cycle: int) -> tuple[bytes, float]:
             covered = time
         off = time - covered - leapt * interval if leapt >= SKEWED_AFTER else 0.0
     evens = min(evens + 1, _FULL) if is_even else 0
-    if is_even and not back:
+    if is_even and not back and in_order:
         interval += max(_WEIGHT, 1 / (count + 1)) * (step - interval)
         count = min(count + 1, _MOST)
     return _ROW.pack(time, covered, cycle, count, back, leapt, evens, interval), round(off) / 1000
