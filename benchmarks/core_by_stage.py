@@ -7,6 +7,12 @@ parsing.
     ./stormwatch bench core_by_stage --cores turbofan --batch 5
 """
 
+# ruff: noqa: E402
+import os
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # as in a topology: before numpy is imported
+
 import argparse
 from collections.abc import Callable
 from functools import partial

@@ -7,6 +7,12 @@ their best, and the ratio (at most 1.1 is the aim).
     ./stormwatch bench equipment_path --records 20000
 """
 
+# ruff: noqa: E402
+import os
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # as in a topology: before numpy is imported
+
 import argparse
 import json
 import random

@@ -29,7 +29,8 @@ WITH_SERVICES = (
 )  # fmt: skip
 """Where tests are that start or meet real services."""
 WITH_THEIR_OWN = (
-    "tests/conformance/", "tests/contracts/test_kafka_outage.py", "tests/e2e/test_compose.py",
+    "tests/conformance/", "tests/contracts/test_kafka_outage.py",
+    "tests/contracts/test_store_cassandra_killed.py", "tests/e2e/test_compose.py",
     "tests/e2e/test_container.py",
     "tests/e2e/test_java.py",
     "tests/e2e/test_run_whole.py", "tests/e2e/test_services.py",
@@ -97,11 +98,23 @@ def services_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         manage.halt(home, list(registry.read(home)), silent)
 
 
+_QUICK_TABLES = "-Dcassandra.test.flush_local_schema_changes=false"
+"""Of Cassandra: a table that is made is kept in memory, as its own tests have it. The tables of a
+keyspace take a fraction of the time, and nearly every module makes some. A kill -9 loses them: who
+kills brings a Cassandra of his own, or restarts this one in order before."""
+
+
 def _ours(
-    plan: Callable[..., ServicePlan], **chosen: int
+    plan: Callable[..., ServicePlan], *options: str, **chosen: int
 ) -> Callable[[Home, Progress], ServicePlan]:
     """A plan on these ports; a test run that is killed takes its services along."""
-    return lambda home, progress: replace(plan(home, progress, **chosen), with_parent=True)
+
+    def ours(home: Home, progress: Progress) -> ServicePlan:
+        made = plan(home, progress, **chosen)
+        java, *rest = made.command
+        return replace(made, command=[java, *options, *rest], with_parent=True)
+
+    return ours
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +130,8 @@ def kafka(services_home: Home) -> Settings:
 def cassandra(services_home: Home) -> Settings:
     """Settings that lead to this session's Cassandra."""
     native = ports.free()
-    plan = _ours(cassandra_service.plan, native=native, storage=ports.free(taken=[native]))
+    storage = ports.free(taken=[native])
+    plan = _ours(cassandra_service.plan, _QUICK_TABLES, native=native, storage=storage)
     entries = manage.ensure(services_home, {cassandra_service.NAME: plan}, silent)
     return manage.with_entries(Settings(run_dir=str(services_home.run_dir)), entries)
 

@@ -98,6 +98,8 @@ def test_kafka_down_at_the_start(environment: Environment) -> None:
 def test_cassandra_down_at_the_start(environment: Environment) -> None:
     environment.prepare()
     environment.publish(mixed(COUNT))
+    with environment.own_services.down("cassandra", kill=False):
+        pass  # its tables, which the session's keeps in memory, are written
     with environment.own_services.down("cassandra"):
         environment.start()
         environment.until_said(CASSANDRA_GONE, 240)

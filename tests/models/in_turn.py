@@ -15,14 +15,19 @@ def in_turn(
     states: dict[str, Any] = {}
     for start in range(0, len(events), AT_ONCE):
         batch = events[start : start + AT_ONCE]
-        rows, carries = [], []
         for event in batch:
             if event.entity not in states:
                 states[event.entity] = domain.new_state()
-            second = (told[event.id],) if event.id in told else ()
-            row, carry = domain.advance(states[event.entity], event, *second)
-            rows.append(row)
-            carries.append(carry)
+        if hasattr(domain, "advance_all"):
+            made = domain.advance_all([states[event.entity] for event in batch], batch)
+        else:
+            made = [
+                domain.advance(
+                    states[event.entity], event, *((told[event.id],) if event.id in told else ())
+                )
+                for event in batch
+            ]
+        rows, carries = zip(*made, strict=True)
         verdicts = domain.decide(batch, rows, carries)
         if getattr(domain, "settle", None) is not None:
             verdicts = [

@@ -105,8 +105,12 @@ class Course:
 
     def _decide_first(self) -> list[str]:
         """Topologies that have decided all of their first records."""
-        return [name for name, look in self._looks(0).items()
-                if look.decided >= self._processes.sent(name) > 0]  # fmt: skip
+        found = []
+        for name, look in self._looks(0).items():
+            sent = self._processes.sent(name)
+            if sent and look.decided and (look.decided >= sent or not look.lag):
+                found.append(name)
+        return found
 
     def _waits_for(self, ready: Sequence[str], decided: Sequence[str]) -> str:
         """What keeps a run from being ready, topology by topology."""

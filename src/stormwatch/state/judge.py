@@ -162,6 +162,14 @@ class Settles(Protocol):
         """
 
 
+class AdvancesAll(Protocol):
+    """What a judge without a second key may have besides: a batch is advanced at once."""
+
+    def advance_all(self, states: Sequence[Any], events: Sequence[Any]) -> list[Advanced]:
+        """As `advance` of each event in turn, to the bit; a state stands as often as its entity has
+        events. Where it raises, `advance` finds the record that does."""
+
+
 class Domain(Judge[E, S], Protocol[E, S]):
     """One use case, from record values on."""
 

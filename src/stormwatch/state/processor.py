@@ -142,6 +142,7 @@ class Contract(Generic[E, S]):
         self._may_be_marked = "learn_only" in getattr(domain.event, "__struct_fields__", ())
         self._may_be_beside = hasattr(domain.event, "is_beside")
         self._settle = getattr(domain, "settle", None)
+        self._advance_all = getattr(domain, "advance_all", None)
         self._compiled: Compiled | None = None
         if not by_reference and self._settle is None and policy.live_from_ms == _EVER:
             self._compiled = getattr(domain, "compiled", lambda _: None)(policy)
@@ -202,6 +203,7 @@ class _Batch(Generic[E, S]):
         self._may_be_marked = contract._may_be_marked
         self._may_be_beside = contract._may_be_beside
         self._settle = contract._settle
+        self._advance_all = contract._advance_all
         self._fragment = fragment
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
@@ -226,9 +228,7 @@ class _Batch(Generic[E, S]):
 
     def run(self, now: int) -> Outcomes:
         if not self._take_at_once():
-            for position, (offset, timestamp, event) in enumerate(self._parsed.events):
-                self._accounts = position not in self._secondary
-                self._take(offset, timestamp, event)
+            self._take_all()
         verdicts = self._verdicts()
         self._noted.update(verdict.noted for verdict in verdicts if verdict.noted)
         fragment = self._fragment
@@ -275,6 +275,18 @@ class _Batch(Generic[E, S]):
     def _model(self) -> str:
         """Likewise: of what gave the scores of this batch, so asked when it has."""
         return self._domain.model_version
+
+    def _take_all(self) -> None:
+        """All records, one by one; their features together where the domain does so."""
+        waiting: list[tuple[S, E]] = []
+        if self._advance_all is not None:
+            self._advance = _kept_in(waiting)
+        for position, (offset, timestamp, event) in enumerate(self._parsed.events):
+            self._accounts = position not in self._secondary
+            self._take(offset, timestamp, event)
+        if self._advance_all is not None and waiting:
+            made = self._advance_all(*zip(*waiting, strict=True))
+            self._features, self.carries = map(list, zip(*made, strict=True))
 
     def _blobs(self) -> Iterable[tuple[str, bytes, int]]:
         """The states that were touched, and their stamps."""
@@ -537,3 +549,13 @@ class _Batch(Generic[E, S]):
             self._states[name].stripe, name, event.time, event.id, verdict.outcome,
             verdict.score, body, timestamp, alert,
         )  # fmt: skip
+
+
+def _kept_in(waiting: list[tuple[S, E]]) -> Callable[[S, E], Advanced]:
+    """In place of a domain's `advance`, where all of a batch are advanced once all are taken."""
+
+    def keep(state: S, event: E) -> Advanced:
+        waiting.append((state, event))
+        return (), None
+
+    return keep

@@ -175,7 +175,7 @@ def test_in_an_unknown_condition_nothing_is_learned_and_it_is_counted() -> None:
         assert (row["condition"] == UNKNOWN) is not here
         assert row["age"] == n and row["known"] == n
         if not here and before:
-            old, new = (memory._HEAD.size, state.body)
+            old, new = (memory.HEAD.size, state.body)
             assert before[old:] == new[old:], "no sensor has learned"
     assert 0 < seen < 40 and row["elsewhere"] > 0.5
 

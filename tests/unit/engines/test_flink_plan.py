@@ -23,10 +23,10 @@ def test_a_job_goes_on_from_the_last_whole_checkpoint_of_whichever_start(tmp_pat
     made(tmp_path, "second", 1, 200)
     made(tmp_path, "second", 3, 0, whole=False)
     assert plan.newest(tmp_path) == last
-    told = plan.options(tmp_path, last, "/x.jar", "thread", 0.5)
+    told = plan.options(tmp_path, last, "/x.jar", 0.5)
     assert told["execution.state-recovery.path"] == f"file://{last}"
     assert told["execution.checkpointing.interval"] == "500ms"
-    assert "execution.state-recovery.path" not in plan.options(tmp_path, None, "x", "thread", 1)
+    assert "execution.state-recovery.path" not in plan.options(tmp_path, None, "x", 1)
 
 
 def test_names_and_passwords_are_quoted() -> None:

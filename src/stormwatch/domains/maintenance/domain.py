@@ -51,6 +51,7 @@ from stormwatch.domains.maintenance.lives import Carry
 from stormwatch.domains.maintenance.memory import expected
 from stormwatch.domains.maintenance.parse import Readings, to_wire
 from stormwatch.domains.maintenance.state import UnitState
+from stormwatch.domains.maintenance.together import advance_all
 from stormwatch.domains.maintenance.why import OfLife
 from stormwatch.errors import ModelError
 from stormwatch.features import names
@@ -74,6 +75,8 @@ from stormwatch.state.judge import Advanced, Verdict, Versions
 LIFE_CAP = 125.0
 """The longest remaining useful life that is estimated, cycles: earlier the sensors show nothing."""
 ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data", "unknown_regime"})
+FEWEST = 6
+"""Units from which on it is quicker to learn a reading of each together than one by one."""
 SHIPPED = Path(__file__).with_name("model")
 
 
@@ -248,10 +251,69 @@ class Maintenance:
         The carry: what the verdict is to be noted as, if the reading is not learned; of other types
         and of events what else the verdict is made of.
         """
+        skew_s = self._skew(state, event)
+        return self._advance(state, event, skew_s, is_worn=self._is_worn(state, event))
+
+    def advance_all(self, states: Sequence[UnitState], events: Sequence[Reading]) -> list[Advanced]:
+        """As `advance`, of each in turn; but turbofans that go on in order are learned together."""
+        made: dict[int, Advanced] = {}
+        for places in _rounds(states):
+            worn: list[tuple[int, UnitState, Reading, float]] = []
+            for at in places:
+                state, event = states[at], events[at]
+                skew_s = self._skew(state, event)
+                is_worn = self._is_worn(state, event)
+                if is_worn and learns(state, event):
+                    worn.append((at, state, event, skew_s))
+                else:
+                    made[at] = self._advance(state, event, skew_s, is_worn=is_worn)
+            if len(worn) >= FEWEST:
+                made |= self._advance_together(worn)
+            else:
+                made |= {
+                    at: self._advance(state, event, skew_s, is_worn=True)
+                    for at, state, event, skew_s in worn
+                }
+        return [made[at] for at in range(len(states))]
+
+    @staticmethod
+    def _skew(state: UnitState, event: Reading) -> float:
+        """Seconds by which the unit's clock is off, learned."""
+        if event.event is not None or event.time <= lives.since(state):
+            return 0.0
+        state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
+        return skew_s
+
+    def _is_worn(self, state: UnitState, event: Reading) -> bool:
+        """Whether it is a reading of a turbofan to which nothing ever happened."""
+        return (
+            event.event is None
+            and event.equipment in self._wearing
+            and isinstance(state.body, bytes)
+        )
+
+    def _advance_together(
+        self, some: Sequence[tuple[int, UnitState, Reading, float]]
+    ) -> Iterator[tuple[int, Advanced]]:
+        """Of turbofans with a reading each that follows what they have learned."""
+        _, states, events, _ = zip(*some, strict=True)
+        for state, event in zip(states, events, strict=True):
+            state.recent = state.recent or reorder.begun(state, event)
+        learned = advance_all(states, events, self._normal)
+        for (at, state, event, skew_s), (row, found) in zip(some, learned, strict=True):
+            assert state.recent is not None
+            reorder.follows(state, state.recent, event)
+            carry = None
+            if skew_s or found:
+                kind = self._types.of(event.equipment)
+                carry = Carry(kind, skew_s=skew_s, unwell=found)
+            yield at, (row, carry)
+
+    def _advance(
+        self, state: UnitState, event: Reading, skew_s: float, *, is_worn: bool
+    ) -> Advanced:
+        """Learn a reading or an event alone."""
         kind = self._types.of(event.equipment)
-        skew_s = 0.0
-        if event.event is None and event.time > lives.since(state):
-            state.clock, skew_s = clock.look(state.clock, event.time, event.cycle)
         found: list[Found] = []
 
         def learn(state: UnitState, reading: Reading) -> tuple[float, ...]:
@@ -260,11 +322,7 @@ class Maintenance:
                 found.append(told)
             return row
 
-        if (
-            event.event is None
-            and event.equipment in self._wearing
-            and isinstance(state.body, bytes)
-        ):
+        if is_worn:
             row, state.recent, note = reorder.follow(state, state.recent, event, learn)
             if not skew_s and not found:
                 return row, note or None
@@ -369,6 +427,19 @@ class Maintenance:
             return noted(carry)
         verdict = failing or (next(worn) if carry.findings is None else judge_any(carry))
         return with_life(verdict, carry, ALERT_OUTCOMES)
+
+
+def _rounds(states: Sequence[UnitState]) -> list[list[int]]:
+    """Places in the order of their coming, so that no two of a round are of one state."""
+    rounds: list[list[int]] = []
+    seen: dict[int, int] = {}
+    for at, state in enumerate(states):
+        nth = seen.get(id(state), 0)
+        seen[id(state)] = nth + 1
+        if nth == len(rounds):
+            rounds.append([])
+        rounds[nth].append(at)
+    return rounds
 
 
 def _conditions(path: Path) -> Conditions | None:

@@ -113,9 +113,9 @@ OLD_FEATURES = tuple(n for n in (*MODEL_FEATURES, *names(_TOLD[:3])) if n not in
 DRIFTS = slice(_N, 2 * _N)
 """Where the drifts are, in the order of WEARING."""
 
-_LOW, _HIGH = zip(*(sensor.plausible for sensor in WEARING), strict=True)
+LOW, HIGH = zip(*(sensor.plausible for sensor in WEARING), strict=True)
 _TAKE = itemgetter(*NAMES)
-_TENTHS = 10_000.0  # features are rounded to these
+TENTHS = 10_000.0  # features are rounded to these
 
 
 def advance(state: UnitState, reading: Reading, normal: Normal) -> tuple[float, ...]:
@@ -145,14 +145,20 @@ def advance(state: UnitState, reading: Reading, normal: Normal) -> tuple[float, 
 
 def _read(sensors: dict[str, float]) -> tuple[Floats, Flags | None]:
     """The wearing sensors' values, and which of them work; None: all."""
-    try:
-        told = _TAKE(sensors)
-    except KeyError:
-        told = tuple(sensors.get(name, nan) for name in NAMES)
-    values = np.array(told)
-    if all(map(le, _LOW, told)) and all(map(le, told, _HIGH)):
+    measured = told(sensors)
+    values = np.array(measured)
+    if all(map(le, LOW, measured)) and all(map(le, measured, HIGH)):
         return values, None
-    return values, (values >= _LOW) & (values <= _HIGH)
+    return values, (values >= LOW) & (values <= HIGH)
+
+
+def told(sensors: dict[str, float]) -> tuple[float, ...]:
+    """The wearing sensors' values; nan where there is none."""
+    try:
+        found: tuple[float, ...] = _TAKE(sensors)
+    except KeyError:
+        return tuple(sensors.get(name, nan) for name in NAMES)
+    return found
 
 
 def _believed(z: Floats, works: Flags | None) -> Flags | None:
@@ -191,7 +197,7 @@ def _features(memory: Memory, works: Flags | None, age: int, condition: int) -> 
         f, m, s, f - b, m - b, s - b, f - s, m - s, f - m, g, m - g, s - g, age,
          usable, longest, runs.index(longest), condition, memory.elsewhere, memory.known,
     )  # fmt: skip
-    row *= _TENTHS
+    row *= TENTHS
     np.rint(row, out=row)
-    row /= _TENTHS
+    row /= TENTHS
     return tuple(row.tolist())

@@ -35,35 +35,35 @@ _OF_TYPE = Conditions(
     NAMES,
     (Condition((), (), tuple(s.nominal for s in WEARING), tuple(s.noise for s in WEARING), 1.0),),
 )  # fmt: skip
-_SETTLED = max(BASELINE, *((span + 1) // 2 for span in SPANS))  # a larger count changes nothing
-_COLUMNS = _N + 1  # the sensors' and the index's
-_LAST, MID, _FAST, _BASE, _SLOW, _LONG, SQUARES, _ROWS = range(8)
-MEANS, NOW, THEN = slice(MID, SQUARES), slice(MID, _BASE), slice(_BASE, _LONG)
+SETTLED = max(BASELINE, *((span + 1) // 2 for span in SPANS))  # a larger count changes nothing
+COLUMNS = _N + 1  # the sensors' and the index's
+LAST, MID, _FAST, BASE, SLOW, _LONG, SQUARES, _ROWS = range(8)
+MEANS, NOW, THEN = slice(MID, SQUARES), slice(MID, BASE), slice(BASE, _LONG)
 """Of the rows that are kept those that are means: of these, now (mid, fast) and then (base, slow).
 The squares' begins at BASELINE: the weight of the nominal noise, which is 1."""
 
 
 def _alphas(span: int) -> list[float]:
-    return [max(2 / (span + 1), 1 / (n + 1)) for n in range(_SETTLED + 1)]
+    return [max(2 / (span + 1), 1 / (n + 1)) for n in range(SETTLED + 1)]
 
 
-_OWN_ALPHAS = [1 / (n + 1) if n < BASELINE else 0.0 for n in range(_SETTLED + 1)]
-_ALPHAS = np.array([_alphas(SPANS[1]), _alphas(SPANS[0]), _OWN_ALPHAS, *map(_alphas, SPANS[2:])])
-_STEADY = np.ascontiguousarray(_ALPHAS[:, -1:])
-ALL_SETTLED = bytes([_SETTLED]) * _COLUMNS
+_OWN_ALPHAS = [1 / (n + 1) if n < BASELINE else 0.0 for n in range(SETTLED + 1)]
+ALPHAS = np.array([_alphas(SPANS[1]), _alphas(SPANS[0]), _OWN_ALPHAS, *map(_alphas, SPANS[2:])])
+_STEADY = np.ascontiguousarray(ALPHAS[:, -1:])
+ALL_SETTLED = bytes([SETTLED]) * COLUMNS
 MOST = 65535.0  # readings known
-_LONGEST = 255  # run
+LONGEST = 255  # run
 _ONES = bytes([1]) * _N
 
-_HEAD = Struct(f"<{_COLUMNS + _N}s7xI2d")  # counts and runs, digest of the normal, known, elsewhere
-_SIZE = _HEAD.size + _ROWS * _COLUMNS * 8
-_SHAPE = (_ROWS, _COLUMNS)
+HEAD = Struct(f"<{COLUMNS + _N}s7xI2d")  # counts and runs, digest of the normal, known, elsewhere
+SIZE = HEAD.size + _ROWS * COLUMNS * 8
+SHAPE = (_ROWS, COLUMNS)
 _OLD = Struct(f"<{2 * _N}s{6 * _N}f")  # counts and runs; last, fast, mid, slow, base, squares
-_BLANK_ROWS = np.zeros(_SHAPE)
-_BLANK_ROWS[_LAST] = nan
+_BLANK_ROWS = np.zeros(SHAPE)
+_BLANK_ROWS[LAST] = nan
 _BLANK_ROWS[SQUARES] = BASELINE
 _BLANK_ROWS.flags.writeable = False
-_NOTHING = bytes(_COLUMNS + _N)
+_NOTHING = bytes(COLUMNS + _N)
 
 
 class Normal:
@@ -75,10 +75,10 @@ class Normal:
         places = [made.sensors.index(name) for name in NAMES]
         self.known = made.known
         self.digest = made.digest
-        centre = np.array([each.nominal for each in made.known])[:, places]
-        scale = _WEAR / np.array([each.noise for each in made.known])[:, places]
-        self.parts = tuple(zip(centre, scale, strict=True))
+        self.centre = np.array([each.nominal for each in made.known])[:, places]
+        self.scale = _WEAR / np.array([each.noise for each in made.known])[:, places]
         """Of each condition: what is normal, and what a distance is multiplied by."""
+        self.parts = tuple(zip(self.centre, self.scale, strict=True))
 
     def find(self, reading: Reading) -> int:
         """Number of the reading's condition, or UNKNOWN."""
@@ -100,12 +100,12 @@ class Memory:
         self, told: bytes = _NOTHING, known: float = 0.0, elsewhere: float = 0.0,
         rows: Floats = _BLANK_ROWS,
     ) -> None:  # fmt: skip
-        self.counts, self.runs = told[:_COLUMNS], told[_COLUMNS:]
+        self.counts, self.runs = told[:COLUMNS], told[COLUMNS:]
         self.known, self.elsewhere, self.rows = known, elsewhere, rows
 
     def packed(self, digest: int) -> bytes:
         """As it is kept."""
-        head = _HEAD.pack(self.counts + self.runs, digest, self.known, self.elsewhere)
+        head = HEAD.pack(self.counts + self.runs, digest, self.known, self.elsewhere)
         return head + self.rows.tobytes()
 
 
@@ -124,10 +124,10 @@ def unpacked(body: object, values: Floats, normal: Normal, unit: str) -> Memory:
     if len(body) == _OLD.size:
         return _of_old(body, values, normal)
     _check(body, unit)
-    told, digest, known, elsewhere = _HEAD.unpack_from(body)
+    told, digest, known, elsewhere = HEAD.unpack_from(body)
     if digest != normal.digest:
         return Memory()
-    return Memory(told, known, elsewhere, np.ndarray(_SHAPE, np.float64, body, _HEAD.size))
+    return Memory(told, known, elsewhere, np.ndarray(SHAPE, np.float64, body, HEAD.size))
 
 
 def expected(
@@ -138,33 +138,33 @@ def expected(
     `body`: of the unit before the reading. `is_calm`: there is no suspect, and no sensor is absent;
     None too where none would become one.
     """
-    if not isinstance(body, bytes) or len(body) != _SIZE:
+    if not isinstance(body, bytes) or len(body) != SIZE:
         return None
-    _, digest, _, _ = _HEAD.unpack_from(body)
+    _, digest, _, _ = HEAD.unpack_from(body)
     condition = normal.find(reading)
     if digest != normal.digest or min(body[:_N]) < BASELINE or condition == UNKNOWN:
         return None
-    rows = np.ndarray(_SHAPE, np.float64, body, _HEAD.size)[:, :_N]
+    rows = np.ndarray(SHAPE, np.float64, body, HEAD.size)[:, :_N]
     centre, scale = normal.parts[condition]
-    base = rows[_BASE]
+    base = rows[BASE]
     sigma = np.sqrt(rows[SQUARES] / (2.0 * BASELINE))
-    slow, noise = centre + rows[_SLOW] / scale, sigma / np.abs(scale)
+    slow, noise = centre + rows[SLOW] / scale, sigma / np.abs(scale)
     drift = (rows[MID] - base) / sigma
     if is_calm and None not in (told := [*map(reading.sensors.get, NAMES)]):
         values = np.array(told)
-        far = np.abs((values - slow) / noise).max() >= START or (values == rows[_LAST]).any()
+        far = np.abs((values - slow) / noise).max() >= START or (values == rows[LAST]).any()
         if not far and np.abs(drift).max() < DRIFTED:
             return None  # nothing to look at
     return Expected(
-        slow.tolist(), (centre + base / scale).tolist(), noise.tolist(), rows[_LAST].tolist(),
+        slow.tolist(), (centre + base / scale).tolist(), noise.tolist(), rows[LAST].tolist(),
         drift.tolist(),
     )  # fmt: skip
 
 
 def _check(body: bytes, unit: str) -> None:
-    if len(body) != _SIZE:
+    if len(body) != SIZE:
         raise StateError(
-            f"the state of {unit} has {len(body)} bytes where {LAYOUT} has {_SIZE}: another "
+            f"the state of {unit} has {len(body)} bytes where {LAYOUT} has {SIZE}: another "
             f"version wrote it. {MENDS}"
         )
 
@@ -187,7 +187,7 @@ def _of_old(body: bytes, values: Floats, normal: Normal) -> Memory:
     rows[MEANS, :_N] = np.array([mid, fast, base, slow, slow]) * scale + normal.z(centre, 0)
     rows[SQUARES, :_N] += squares * scale**2
     came = of_type.z(values, 0).astype(np.float32) == last
-    rows[_LAST, :_N] = np.where(came, values, nan)
+    rows[LAST, :_N] = np.where(came, values, nan)
     rows[:, :_N][:, ~seen] = _BLANK_ROWS[:, :1]
     if seen.any():
         rows[MEANS, _N] = [fsum(row) / seen.sum() for row in rows[MEANS, :_N][:, seen].tolist()]
@@ -201,15 +201,15 @@ def learn(memory: Memory, values: Floats, works: Flags | None, z: Floats) -> Non
     """
     old, counts = memory.rows, memory.counts
     rows = memory.rows = old.copy()
-    memory.runs = _runs(memory.runs, values == old[_LAST, :_N], works)
+    memory.runs = _runs(memory.runs, values == old[LAST, :_N], works)
     learned = works
     if max(memory.runs) >= STUCK_AFTER:
         moves = np.frombuffer(memory.runs, np.uint8) < STUCK_AFTER
         learned = moves if works is None else moves & works
     if works is None:
-        rows[_LAST, :_N] = values
+        rows[LAST, :_N] = values
     else:
-        np.copyto(rows[_LAST, :_N], values, where=works)
+        np.copyto(rows[LAST, :_N], values, where=works)
     means = rows[MEANS]
     told = z.tolist()
     if learned is None:
@@ -225,14 +225,14 @@ def learn(memory: Memory, values: Floats, works: Flags | None, z: Floats) -> Non
         np.add(means, step, out=means)
         return
     count = np.frombuffer(counts, np.uint8)
-    away = step[_BASE - MID, :_N].copy()
-    step *= _ALPHAS[:, count]
+    away = step[BASE - MID, :_N].copy()
+    step *= ALPHAS[:, count]
     np.add(means, step, out=means)
     if min(counts) < BASELINE:
         grows = count[:_N] < BASELINE if learned is None else learned & (count[:_N] < BASELINE)
-        rows[SQUARES, :_N] += np.where(grows, away * (z - rows[_BASE, :_N]), 0.0)
+        rows[SQUARES, :_N] += np.where(grows, away * (z - rows[BASE, :_N]), 0.0)
     grown = count + (1 if columns is None else columns)
-    memory.counts = np.minimum(grown, _SETTLED).astype(np.uint8).tobytes()
+    memory.counts = np.minimum(grown, SETTLED).astype(np.uint8).tobytes()
 
 
 def _runs(runs: bytes, same: Flags, works: Flags | None) -> bytes:
@@ -241,11 +241,11 @@ def _runs(runs: bytes, same: Flags, works: Flags | None) -> bytes:
         if not np.count_nonzero(same):
             return _ONES
         return bytes([
-            1 if not again else run + 1 if run < _LONGEST else run
+            1 if not again else run + 1 if run < LONGEST else run
             for run, again in zip(runs, same.tolist(), strict=True)
         ])  # fmt: skip
     return bytes([
-        run if not has else 1 if not again else run + 1 if run < _LONGEST else run
+        run if not has else 1 if not again else run + 1 if run < LONGEST else run
         for run, again, has in zip(runs, same.tolist(), works.tolist(), strict=True)
     ])  # fmt: skip
 
@@ -260,7 +260,7 @@ def forget(body: bytes, name: str, time: int, unit: str) -> bytes:
         old[at::_N] = [0.0] * 6
         return _OLD.pack(_without(told, at, _N + at), *old)
     _check(body, unit)
-    told, digest, known, elsewhere = _HEAD.unpack_from(body)
-    rows = np.ndarray(_SHAPE, np.float64, body, _HEAD.size).copy()
+    told, digest, known, elsewhere = HEAD.unpack_from(body)
+    rows = np.ndarray(SHAPE, np.float64, body, HEAD.size).copy()
     rows[:, at] = _BLANK_ROWS[:, 0]
-    return Memory(_without(told, at, _COLUMNS + at), known, elsewhere, rows).packed(digest)
+    return Memory(_without(told, at, COLUMNS + at), known, elsewhere, rows).packed(digest)

@@ -57,20 +57,29 @@ def follow(
     `state` holds its body as bytes.
     """
     if learns(state, event):
-        if recent is None:
-            begun = _known(state)
-            if not begun.body:  # of a life that begins: what is older than its end is not asked for
-                begun = msgspec.structs.replace(begun, time=min(begun.time, event.time - 1))
-            recent = Recent(begun, begun)
+        recent = recent or begun(state, event)
         row = advance(state, event)
-        recent.readings.append(_packed(event))
-        recent.mark, recent.marked = None, 0
-        turn(recent, state)
+        follows(state, recent, event)
         return row, recent, ""
     place = None if recent is None else _place(recent, event.time)
     if recent is None or place is None:
         return advance(state, event), recent, NOT_LEARNED
     return insert(state, recent, place, event, advance, _PACKING), recent, REORDERED
+
+
+def begun(state: UnitState, event: Reading) -> Recent:
+    """The newest readings of a unit, of which this one, not learned yet, will be the first."""
+    known = _known(state)
+    if not known.body:  # of a life that begins: what is older than its end is not asked for
+        known = msgspec.structs.replace(known, time=min(known.time, event.time - 1))
+    return Recent(known, known)
+
+
+def follows(state: UnitState, recent: Recent, event: Reading) -> None:
+    """Put a reading that `state` has just learned, in order, to the newest ones."""
+    recent.readings.append(_packed(event))
+    recent.mark, recent.marked = None, 0
+    turn(recent, state)
 
 
 def _place(recent: Recent, time: int) -> int | None:

@@ -49,7 +49,6 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jar", required=True, help="of Flink's Kafka connector")
     parser.add_argument("--parallelism", type=int, default=1)
     parser.add_argument("--interval", type=float, default=10.0, help="s between checkpoints")
-    parser.add_argument("--mode", choices=("thread", "process"), default="thread")
     return parser.parse_args(arguments)
 
 
@@ -93,7 +92,7 @@ def _built(
 ) -> Any:
     """The job, not started."""
     configuration = Configuration()
-    told = plan.options(folder, resumed, asked.jar, asked.mode, asked.interval)
+    told = plan.options(folder, resumed, asked.jar, asked.interval)
     for key, value in told.items():
         configuration.set_string(key, value)
     environment = StreamExecutionEnvironment.get_execution_environment(configuration)

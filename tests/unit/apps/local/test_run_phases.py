@@ -70,8 +70,8 @@ class Played:
         return self.at > len(self.script) + 3
 
 
-def look(tasks: int, decided: int = 0) -> Look:
-    return NOTHING._replace(taken=1, tasks=tasks, ends={EndState.SCORED: decided})
+def look(tasks: int, decided: int = 0, lag: int = 1) -> Look:
+    return NOTHING._replace(taken=1, tasks=tasks, ends={EndState.SCORED: decided}, lag=lag)
 
 
 def course(played: Any) -> Course:
@@ -105,6 +105,14 @@ def test_first_records_go_to_a_topology_that_reports_and_the_rest_when_all_decid
     )
     assert played.said[2].startswith("starting: fraud is given its first records, maintenance has")
     assert played.said[4] == "starting: fraud decides, maintenance is given its first records"
+
+
+def test_what_is_committed_is_decided_though_a_meter_that_was_lost_says_less() -> None:
+    looks = [{"fraud": look(1, n, lag), "maintenance": look(1, n, lag)} for n, lag in
+             [(0, 100), (60, 40), (60, 0)]]  # fmt: skip
+    played = Played(looks, {"fraud": 100, "maintenance": 100})
+    assert course(played).lead(0.0) == ""
+    assert [(at, may) for at, _, may in played.let_go if may is May.ALL] == [(2, May.ALL)] * 2
 
 
 def test_what_was_never_decided_is_told_with_what_was_waited_for(

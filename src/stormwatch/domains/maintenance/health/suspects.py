@@ -34,9 +34,9 @@ DRIFTED = 0.8
 """Sigmas that the mean of a sensor was off before it became a suspect: then it drifts."""
 GROWN = 0.8
 """Sigmas that its mean rises from its first readings as a suspect to the later ones: likewise."""
-_EARLY, _SURELY = 6, 30  # readings: the first ones, and how many are asked for near the limit
+EARLY, _SURELY = 6, 30  # readings: the first ones, and how many are asked for near the limit
 _FAR = 6.0  # sigmas: what jumps so far does not drift
-_SLOWLY = 60  # readings as ever, after which a suspect is none, or one that comes and goes heals
+SLOWLY = 60  # readings as ever, after which a suspect is none, or one that comes and goes heals
 _SOON = 8  # the same of one that stays off
 _ROW = Struct("<BBH12B6f")
 _FLOAT32, _FLOATS = Struct("<f"), Struct("<2f")
@@ -126,7 +126,7 @@ class _Suspect:
             step = z - self.mean
             self.mean += step / self.age
             self.squares += step * (z - self.mean)
-            if self.age == _EARLY:
+            if self.age == EARLY:
                 self.early = self.mean
             if value >= self.top or self.age == 1:
                 self.tops = self.tops + 1 if value == self.top else 1
@@ -157,26 +157,36 @@ class _Suspect:
     def name(self) -> str:
         """What is wrong, as far as it can be told."""
         age = self.age
-        if age < 5 and self.zeros < 2:
-            return ""
         most = 0.8 * age
-        spread, off, ins = self.spread, abs(self.mean), age - self.outs
-        signs = {
-            "dropout": self.zeros >= 2,
-            "swapped": age >= 5 and self.swaps >= most,
-            "unit": age >= 5 and self.fits >= most,
-            "clipping": age >= 16 and self._is_clipped(),
-            "spikes": self.returns >= 3 and age >= 24 and self.outs <= 0.3 * age
-            and self.mids < 0.2 * ins,
-            "noise": age >= 24 and self.outs >= max(3, 0.08 * age) and self.mids >= 0.2 * ins
-            and spread >= max(2.2, off),
-            "offset": ((age >= 10 and off >= _FAR) or age >= _SURELY) and self.outs >= most
-            and spread <= max(2.5, 0.25 * off),
-        }  # fmt: skip
-        kind = next((kind for kind, is_it in signs.items() if is_it), "")
-        grown = (self.mean - self.early) * copysign(age / max(age - _EARLY, 1), self.mean)
+        if self.zeros >= 2:
+            return "dropout"
+        if age < 5:
+            return ""
+        if self.swaps >= most or self.fits >= most:
+            return "swapped" if self.swaps >= most else "unit"
+        if age >= 16 and self._is_clipped():
+            return "clipping"
+        kind = self._name_of_some() if age >= 24 else ""
+        return kind or (self._name_of_offset() if self.outs >= most else "")
+
+    def _name_of_some(self) -> str:
+        """Of a sensor that is off now and then."""
+        age, outs = self.age, self.outs
+        some = 0.2 * (age - outs)
+        if self.returns >= 3 and outs <= 0.3 * age and self.mids < some:
+            return "spikes"
+        is_often = outs >= max(3, 0.08 * age) and self.mids >= some
+        return "noise" if is_often and self.spread >= max(2.2, abs(self.mean)) else ""
+
+    def _name_of_offset(self) -> str:
+        """Of a sensor that is off nearly always: whether it stays so, and came there slowly."""
+        age, off = self.age, abs(self.mean)
+        is_sure = (age >= 10 and off >= _FAR) or age >= _SURELY
+        if not is_sure or self.spread > max(2.5, 0.25 * off):
+            return ""
+        grown = (self.mean - self.early) * copysign(age / max(age - EARLY, 1), self.mean)
         came_slowly = abs(self.before) >= DRIFTED or (grown >= GROWN and off < _FAR)
-        return "drift" if kind == "offset" and came_slowly else kind
+        return "drift" if came_slowly else "offset"
 
     def _is_clipped(self) -> bool:
         hits = 0 if self.top == self.bottom else max(
@@ -188,7 +198,7 @@ class _Suspect:
         """Whether it reads as ever again, or was watched for long enough."""
         kind = KINDS[self.kind]
         stays = kind in ("offset", "drift", "unit", "swapped")
-        return self.calm >= (_SOON if stays else _SLOWLY)
+        return self.calm >= (_SOON if stays else SLOWLY)
 
 
 class Suspects:

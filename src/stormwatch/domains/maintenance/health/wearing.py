@@ -81,7 +81,7 @@ def look(body: bytes, sensors: dict[str, float], expected: Expected) -> Found:
             or (
                 not -START < z < START and _SIGNS[place] * z * expected.drift[place] < WORN * abs(z)
             )
-            or (value == expected.last[place] and _is_fine(value, sigma))
+            or (value == expected.last[place] and is_fine(value, sigma))
         ):
             looks[place] = Look(place, z, value, centre, sigma, 0.0)
     drifter = _drifter(expected.drift)
@@ -115,6 +115,7 @@ def _drifter(drift: Sequence[float]) -> int:
     return place if median(rest) <= OTHERS and max(rest) <= SECOND * most else -1
 
 
-def _is_fine(value: float, sigma: float) -> bool:
+def is_fine(value: float, sigma: float) -> bool:
+    """Whether a sensor has so many decimals, beside its noise, that no value comes twice."""
     decimals = len(f"{value!r}".partition(".")[2].rstrip("0"))
     return bool(sigma >= _FINE * 10.0**-decimals)
