@@ -91,9 +91,14 @@ class Whole(msgspec.Struct):
     rules: str
     ledger: list[Written]
     value: str | None  # the record, masked; None where Kafka has it no more
-    flips: list[Flip] = []
-    """Of an alert: changes of one field that would have cleared it, each scored again."""
-    why_no_flips: str = ""
+
+
+class Cleared(msgspec.Struct):
+    """What would have cleared an alert."""
+
+    flips: list[Flip]
+    """Changes of one field, each scored again."""
+    why_none: str = ""
 
 
 class Aside(msgspec.Struct):

@@ -58,6 +58,11 @@ class Client:
         asked = {"domain": domain, "entity": entity, "time": time, "id": id}
         return self.ask("/v1/decision", answers.Whole, **asked)
 
+    def cleared(self, domain: str, entity: str, time: int, id: str) -> answers.Cleared:  # noqa: A002
+        """What would have cleared an alert."""
+        asked = {"domain": domain, "entity": entity, "time": time, "id": id}
+        return self.ask("/v1/cleared", answers.Cleared, **asked)
+
     def mappings(self) -> answers.Mappings:
         """Mappings in force, and names of presets."""
         return self.ask("/v1/mappings", answers.Mappings)

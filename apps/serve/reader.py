@@ -27,7 +27,6 @@ from stormwatch.errors import StormwatchError
 from stormwatch.partitioner import stripe_of
 from stormwatch.people import OPEN, AlertKey, People, Work
 from stormwatch.ports import Source, StoredAside
-from stormwatch.reasons.flip import Flip
 from stormwatch.records import Decision, DecisionKey, DecisionRow, Record
 from stormwatch.settings import Settings
 from stormwatch.state.envelope import newest_of
@@ -182,6 +181,37 @@ class Reader(NamedTuple):
 
     def decision(self, asked: OneDecision) -> answers.Whole:
         """One decision with its features, versions, ledger rows and record."""
+        row, decision = self._one(asked)
+        names = _features(asked.domain, decision.feature_set) or tuple(
+            f"feature {i}" for i in range(len(decision.features))
+        )
+        record = self.record(Place(decision.topic, decision.partition, decision.offset))
+        return answers.Whole(
+            summary(asked.domain, row),
+            dict(zip(names, decision.features, strict=False)),
+            decision.feature_set,
+            decision.model,
+            decision.rules,
+            self.written(self.archive, Place(decision.topic, decision.partition, decision.offset)),
+            self._value(record),
+        )
+
+    def cleared(self, asked: OneDecision) -> answers.Cleared:
+        """What would have cleared an alert: scored again, of a machine from its readings before."""
+        row, d = self._one(asked)
+        if not row.alert:
+            return answers.Cleared([], "it is no alert")
+        place = Place(d.topic, d.partition, d.offset)
+        found = self.record(place)
+        event = None if found is None else explain.event_of(self.settings, d, found)
+
+        def before() -> list[Record]:
+            with self.lock:
+                return list(explain.before(self.source(d.topic), place))
+
+        return answers.Cleared(*explain.cleared(self.settings, event, d, before))
+
+    def _one(self, asked: OneDecision) -> tuple[DecisionRow, Decision]:
         known(asked.domain)
         stripe = stripe_of(asked.entity, self.settings.layout_stripes)
         key = DecisionKey(stripe, asked.entity, asked.time, asked.id)
@@ -191,23 +221,7 @@ class Reader(NamedTuple):
                 f"{asked.domain} has no decision {asked.id!r} of {asked.entity!r} at {asked.time}. "
                 "A list of the entity's decisions has the ids and times that there are."
             )
-        decision = _decision(bytes(found[0].body))
-        names = _features(asked.domain, decision.feature_set) or tuple(
-            f"feature {i}" for i in range(len(decision.features))
-        )
-        record = self.record(Place(decision.topic, decision.partition, decision.offset))
-        flips, why_not = self._flips(decision, record) if found[0].alert else ([], "")
-        return answers.Whole(
-            summary(asked.domain, found[0]),
-            dict(zip(names, decision.features, strict=False)),
-            decision.feature_set,
-            decision.model,
-            decision.rules,
-            self.written(self.archive, Place(decision.topic, decision.partition, decision.offset)),
-            self._value(record),
-            flips,
-            why_not,
-        )
+        return found[0], _decision(bytes(found[0].body))
 
     def asides(self, asked: ListAsides) -> answers.Asides:
         """The newest records that were set aside."""
@@ -246,17 +260,6 @@ class Reader(NamedTuple):
         if found is None or found.value is None:
             return None
         return _text(redaction.mask(found.value, redaction.names(self.settings.mask_fields)))
-
-    def _flips(self, d: Decision, found: Record | None) -> tuple[list[Flip], str]:
-        """What would have cleared an alert."""
-        event = None if found is None else explain.event_of(self.settings, d, found)
-
-        def before() -> list[Record]:
-            with self.lock:
-                place = Place(d.topic, d.partition, d.offset)
-                return list(explain.before(self.source(d.topic), place))
-
-        return explain.cleared(self.settings, event, d, before)
 
 
 def aside(domain: str, found: StoredAside, settings: Settings) -> answers.Aside:

@@ -7,7 +7,7 @@ from functools import cached_property
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-from streamparse import Bolt
+from streamparse import Bolt, Stream
 
 from stormwatch import codec, settings
 from stormwatch.adapters.storm.collector import Collector
@@ -24,6 +24,7 @@ from stormwatch.state.cache import StateCache
 
 T = TypeVar("T")
 
+REJECTED = "rejected"
 METERS = "meters"
 """The stream of figures of bolts that are not connected to the store, once a second: to the reject
 bolt, which is."""
@@ -252,3 +253,15 @@ class BatchBolt(StrictComponent, Bolt):
 
     def _connected(self) -> bool:
         return "connections" in vars(self)
+
+
+class PassingBolt(BatchBolt):
+    """A bolt that decides and stores nothing: what it sets aside, and its figures, go to the reject
+    bolt."""
+
+    outputs: ClassVar = [
+        Stream(list(codec.BATCH_FIELDS)), Stream(list(codec.BATCH_FIELDS), name=REJECTED),
+        Stream(list(METER_FIELDS), name=METERS),
+    ]  # fmt: skip
+    optional_streams = frozenset({METERS})
+    passes_on = True

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from streamparse import Stream
 
-from bolts.base import METER_FIELDS, METERS, BatchBolt
+from bolts.base import METERS, REJECTED, PassingBolt
 from stormwatch import codec
 from stormwatch.adapters import connect
 from stormwatch.adapters.storm.resources import now_ms
@@ -26,7 +26,6 @@ from stormwatch.records import Fragment, LedgerRow, Record
 from stormwatch.state.judge import check_storable
 from stormwatch.state.second_key import PART, SecondKey, visits_of
 
-REJECTED = "rejected"
 VISITS = "visits"
 """The stream of what events tell their second keys."""
 
@@ -36,7 +35,7 @@ def _check_sendable(event: Any) -> None:
     codec.encode(event)
 
 
-class ParseBolt(BatchBolt):
+class ParseBolt(PassingBolt):
     """Parses micro-batches by `parse_one`; set aside rows go to the stream `rejected`.
 
     The default stream gets every fragment, if need be without events: there its absent offsets
@@ -47,12 +46,6 @@ class ParseBolt(BatchBolt):
     """
 
     payload = RECORDS
-    outputs: ClassVar = [
-        Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED),
-        Stream(list(METER_FIELDS), name=METERS),
-    ]  # fmt: skip
-    optional_streams = frozenset({METERS})
-    passes_on = True
     parse_one: ClassVar[Callable[..., Any]]
     target: ClassVar[Target | None] = None
     """What a mapping has to find in a record, where the setting `mapping.<events>` may name one."""

@@ -3,16 +3,12 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from streamparse import Stream
-
-from bolts.base import METER_FIELDS, METERS, BatchBolt
+from bolts.base import REJECTED, PassingBolt
 from stormwatch import codec
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.codec import BATCH_FIELDS, Parsed
+from stormwatch.codec import Parsed
 from stormwatch.records import Fragment
 from stormwatch.state.repartition import fan_out
-
-REJECTED = "rejected"
 
 
 def itself(event: Any) -> tuple[Any]:
@@ -20,7 +16,7 @@ def itself(event: Any) -> tuple[Any]:
     return (event,)
 
 
-class RekeyBolt(BatchBolt):
+class RekeyBolt(PassingBolt):
     """Splits `Parsed[E]` into `Parsed[K]`, a sub-batch for each bucket of K's entity.
 
         class SplitPosts(RekeyBolt):
@@ -37,12 +33,6 @@ class RekeyBolt(BatchBolt):
     (`stormwatch.state.repartition`).
     """
 
-    outputs: ClassVar = [
-        Stream(list(BATCH_FIELDS)), Stream(list(BATCH_FIELDS), name=REJECTED),
-        Stream(list(METER_FIELDS), name=METERS),
-    ]  # fmt: skip
-    optional_streams = frozenset({METERS})
-    passes_on = True
     split: ClassVar[Callable[..., Any]]  # stormwatch.state.repartition.Split
     to_wire: ClassVar[Callable[..., bytes]]
     buckets: ClassVar[int] = 8

@@ -7,7 +7,6 @@ import logging
 import signal
 import sys
 import time
-from contextlib import suppress
 from functools import cached_property, partial
 from random import Random
 from time import perf_counter_ns
@@ -18,10 +17,10 @@ from streamparse import Spout, Stream
 from stormwatch import settings
 from stormwatch.adapters import connect
 from stormwatch.adapters.storm.component import StrictComponent
-from stormwatch.adapters.storm.resources import Meter, now_ms
+from stormwatch.adapters.storm.resources import Meter, note, now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
-from stormwatch.errors import InfrastructureError, PackageMissing, TopicError
+from stormwatch.errors import PackageMissing, TopicError
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
@@ -176,11 +175,8 @@ class KafkaBatchSpout(StrictComponent, Spout):
         spent, pipe = self._meter.metrics.spent, self.serializer
         spent["wait"], spent["emit"] = pipe.waited + self._slept, pipe.written
         spent["read"] = pipe.decoded
-        with suppress(InfrastructureError):
-            self._store.get(0).write_meter(
-                self._meter.topology, self._meter.component, self._meter.instance,
-                self._meter.body(),
-            )  # fmt: skip
+        own = self._meter
+        note(self._store, own.topology, own.component, own.instance, own.body())
 
     def _check_widths(self) -> None:
         """Raises TopicError where an entity's partition, and so its process, is not the same in all

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.ports import Store
 from stormwatch.settings import Settings
 from tests.contracts import spanner_emulator
+from tests.models import fake_sources
+from tests.models.kinesis_cluster import Kinesis
 
 NEEDS_SPANNER = "needs `pip install -r requirements/spanner.txt`"
 SPANNER_TABLES = Path(__file__).parents[2] / "schema" / "spanner"
@@ -32,6 +35,22 @@ def on_cassandra(keyspace: Settings) -> Iterator[adapter.CassandraStore]:
     store = adapter.connect(keyspace)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="module")
+def kinesalite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Kinesis server of this module's own."""
+    with fake_sources.kinesalite(tmp_path_factory.mktemp("kinesis")) as url:
+        yield url
+
+
+@pytest.fixture
+def kinesis(kinesalite: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kinesis]:
+    """That server as the contract's tests of sources have their Kafkas."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with ExitStack() as stack:
+        yield Kinesis(stack, kinesalite)
 
 
 @pytest.fixture(scope="session")

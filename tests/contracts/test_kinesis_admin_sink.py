@@ -1,7 +1,6 @@
 """Kinesis' streams as admin and sink have them, with a real client: kinesalite."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -12,25 +11,10 @@ from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySink
 from stormwatch.errors import BrokerRefused
 from stormwatch.ports import Committed, Watermarks
 from tests.contracts.kafka_clusters import read
-from tests.models import fake_sources
 from tests.models.kinesis_cluster import Kinesis
 
 pytestmark = pytest.mark.integration
 pytest.importorskip("boto3", reason="pip install -r requirements/kinesis.txt")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with fake_sources.kinesalite(tmp_path_factory.mktemp("kinesis")) as url:
-        yield url
-
-
-@pytest.fixture
-def kinesis(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kinesis]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    with ExitStack() as stack:
-        yield Kinesis(stack, server)
 
 
 def admin_of(kinesis: Kinesis, stream: str, kafka: MemoryBroker):

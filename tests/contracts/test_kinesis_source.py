@@ -5,7 +5,6 @@ records and 10 MB, none of which there is in Kinesis; a topic's partitions, whic
 """
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,18 +39,9 @@ test_the_control_topic_remembers = kafka.test_the_control_topic_remembers
 test_close_is_quick_and_idempotent = kafka.test_close_is_quick_and_idempotent
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with fake_sources.kinesalite(tmp_path_factory.mktemp("kinesis")) as url:
-        yield url
-
-
 @pytest.fixture
-def kafkas(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kinesis]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    with ExitStack() as stack:
-        yield Kinesis(stack, server)
+def kafkas(kinesis: Kinesis) -> Kinesis:
+    return kinesis
 
 
 @pytest.fixture

@@ -85,6 +85,19 @@ def test_a_zombies_commit_takes_nothing_back(store: Archive) -> None:
     assert found == {"entity-0": b"stands", "entity-1": b"only"}
 
 
+def test_whole_tables_are_read_by_pages(store: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stormwatch.adapters.spanner import archive
+
+    monkeypatch.setattr(archive, "_PAGE", 3)
+    same = {"stripe": 1, "entity": "e", "time": 5}
+    rows = [decision(i) for i in range(9)]
+    rows += [decision(i, **same) for i in range(20, 27)]
+    rows += [decision(i, **same | {"time": -i}) for i in range(30, 35)]
+    store.write_outcomes(outcomes("d", rows))
+    found = [each.row for each in store.all_decisions("d")]
+    assert sorted(found, key=lambda row: row.id) == sorted(rows, key=lambda row: row.id)
+
+
 def test_more_than_one_commit_takes_is_cut_between_batches(store: Archive) -> None:
     assert isinstance(store, AtomicStore)
     batches = []

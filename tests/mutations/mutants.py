@@ -286,14 +286,14 @@ MUTANTS = (
         "                raise\n", BOLTS,
     ),
     Mutant(
-        "a quarantined record is acked once it is stored", "bolts.reject:RejectBolt.handle",
-        "        connections.store().write_aside(self.domain, rows, payload.ledger,"
-        " outcome_stamp(fragment))\n",
-        "        pass\n", REJECT,
+        "a quarantined record is acked once it is stored", "stormwatch.state.set_aside:set_aside",
+        "    store().write_aside(domain, rows, asides.ledger, outcome_stamp(fragment))\n",
+        "    pass\n", REJECT,
     ),
     Mutant(
-        "a dead letter is confirmed by Kafka before the ack", "bolts.reject:RejectBolt.handle",
-        "            sink.flush(settings.kafka_request_timeout_s)\n", "            pass\n", REJECT,
+        "a dead letter is confirmed by Kafka before the ack",
+        "stormwatch.state.set_aside:set_aside",
+        "        told.flush(settings.kafka_request_timeout_s)\n", "        pass\n", REJECT,
     ),
     Mutant(
         "ticks are acked, or Storm keeps them for ever", "bolts.base:BatchBolt.process_tick",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bolts.base import METER_FIELDS, METERS
 from stormwatch.codec import BATCH_FIELDS
 from tests.topologies.wiring import NAMES, edges, load
 
@@ -53,7 +54,9 @@ def test_every_stream_has_a_reader_and_the_fields_of_a_batch(wired: tuple[str, b
     assert declared - optional == read
     assert declared & optional, "what is decided can be taken; who emits it asks who listens"
     for spec in topology.specs:
-        assert all(s.output_fields == list(BATCH_FIELDS) for s in spec.outputs.values())
+        for name, stream in spec.outputs.items():
+            fields = METER_FIELDS if name == METERS else BATCH_FIELDS
+            assert stream.output_fields == list(fields)
 
 
 def test_settings_travel_with_the_topology_but_no_secret(wired: tuple[str, bool, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bolts.base import METER_FIELDS, METERS
 from stormwatch.codec import BATCH_FIELDS
 from tests.topologies import wiring
 
@@ -33,7 +34,9 @@ def test_every_stream_has_one_reader_and_the_fields_of_a_batch(topology: Any) ->
     read = {edge[:2] for edge in wiring.edges(topology)}
     assert read == {(spec.name, stream) for spec in topology.specs for stream in spec.outputs}
     for spec in topology.specs:
-        assert all(s.output_fields == list(BATCH_FIELDS) for s in spec.outputs.values())
+        for name, stream in spec.outputs.items():
+            fields = METER_FIELDS if name == METERS else BATCH_FIELDS
+            assert stream.output_fields == list(fields)
 
 
 def test_each_shard_is_one_task_for_a_key_has_one_writer(topology: Any) -> None:

@@ -8,14 +8,18 @@ cleared.
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from apps.build.training.payments import Labelled
 from apps.data import mapped_rows, mappings
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.errors import SettingsError
+from stormwatch.parsing.mapping import Mapped
 from stormwatch.records import IGNORED, Rejection
+
+T = TypeVar("T")
 
 _FRAUD = frozenset({"1", "1.0", "true", "t", "yes", "y", "fraud", "chargeback"})
 _GENUINE = frozenset({"", "0", "0.0", "false", "f", "no", "n", "genuine", "cleared", "legit"})
@@ -33,7 +37,28 @@ def payments(data: Path, mapping: str, labels: str) -> Iterator[Labelled]:
     if events != "transactions":
         raise SettingsError(f"{mapping} makes {events}; payments are to be trained on.")
     told = _file(Path(labels)) if Path(labels).is_file() else None
-    found, refused, first, records = list[Labelled](), 0, "", 0
+
+    def row(record: int, value: bytes, event: Any) -> Labelled | None:
+        assert isinstance(event, Transaction)
+        if event.label is not None:
+            return None
+        return event, told.get(event.id, 0) if told is not None else cell(value, labels, record)
+
+    found = read(data, mapping, mapped, row)
+    if not any(label for _, label in found):
+        raise SettingsError(f"None of {len(found):,} payments of {data} is a fraud by {labels}.")
+    found.sort(key=lambda one: (one[0].time, one[0].id))
+    yield from found
+
+
+def read(
+    data: Path, mapping: str, mapped: Mapped, row: Callable[[int, bytes, Any], T | None]
+) -> list[T]:
+    """What `row` makes of each event: given the number of its record, from 1 on, and its value.
+
+    Raises SettingsError where the mapping refuses more than a tenth, or nothing is left.
+    """
+    found, refused, first, records = list[T](), 0, "", 0
     for records, one in enumerate(mapped_rows.read([data], mapped), 1):
         event = mapped.parse(one.value, -1, future_skew_ms=0)
         if event is IGNORED:
@@ -41,20 +66,14 @@ def payments(data: Path, mapping: str, labels: str) -> Iterator[Labelled]:
         if isinstance(event, Rejection):
             refused += 1
             first = first or f"record {records}: {event.reason}"
-            continue
-        assert isinstance(event, Transaction)
-        if event.label is None:
-            label = told.get(event.id, 0) if told is not None else cell(one.value, labels, records)
-            found.append((event, label))
+        elif (made := row(records, one.value, event)) is not None:
+            found.append(made)
     if refused > _REFUSED_SHARE * records or not found:
         raise SettingsError(
             f"The mapping {mapping} refuses {refused:,} of {records:,} records of {data}, the "
             f"first: {first}. Try it: ./stormwatch map {data} --check {mapping}"
         )
-    if not any(label for _, label in found):
-        raise SettingsError(f"None of {len(found):,} payments of {data} is a fraud by {labels}.")
-    found.sort(key=lambda one: (one[0].time, one[0].id))
-    yield from found
+    return found
 
 
 def cell(value: bytes, column: str, record: int) -> int:

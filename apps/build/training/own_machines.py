@@ -12,13 +12,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.build.training.own_data import cell
-from apps.data import mapped_rows
+from apps.build.training.own_data import cell, read
 from stormwatch.domains.maintenance import Maintenance
 from stormwatch.domains.maintenance.equipment import Equipment, Types
 from stormwatch.domains.maintenance.event import Reading
@@ -28,15 +27,12 @@ from stormwatch.domains.maintenance.state import UnitState
 from stormwatch.errors import SettingsError
 from stormwatch.models import NoModel
 from stormwatch.parsing.mapping import made
-from stormwatch.records import IGNORED, Rejection
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 HOUR_MS = 3_600_000
-_REFUSED_SHARE = 0.1
-"""Of the records: with more that the mapping refuses, it is of other data."""
 
 
 class Rows(NamedTuple):
@@ -86,14 +82,14 @@ def rows(data: Path, mapping: str, labels: str, types: Types, within_h: float) -
         )
     file = Path(labels)
     failed = _failures(file) if file.is_file() else None
-    read = _read(data, mapping, Readings(types), "" if failed is not None else labels)
-    strange = sorted({one.equipment for one, _ in read} - {kind.name})
+    found = _read(data, mapping, Readings(types), "" if failed is not None else labels)
+    strange = sorted({one.equipment for one, _ in found} - {kind.name})
     if strange:
         raise SettingsError(
             f"Readings of {data} are of the type {strange[0] or 'that is the default'}; name "
             f'equipment = "{kind.name}" in the mapping {mapping}.'
         )
-    return _computed(read, failed, types, within_h)
+    return _computed(found, failed, types, within_h)
 
 
 def _some(kind: Equipment) -> str:
@@ -103,23 +99,12 @@ def _some(kind: Equipment) -> str:
 
 def _read(data: Path, mapping: str, readings: Readings, column: str) -> list[tuple[Reading, int]]:
     """In order of time."""
-    mapped = made(mapping, readings.target)
-    found, refused, first, records = list[tuple[Reading, int]](), 0, "", 0
-    for records, one in enumerate(mapped_rows.read([data], mapped), 1):
-        event = mapped.parse(one.value, -1, future_skew_ms=0)
-        if event is IGNORED:
-            continue
-        if isinstance(event, Rejection):
-            refused += 1
-            first = first or f"record {records}: {event.reason}"
-            continue
+
+    def row(record: int, value: bytes, event: Any) -> tuple[Reading, int]:
         assert isinstance(event, Reading)
-        found.append((event, cell(one.value, column, records) if column else 0))
-    if refused > _REFUSED_SHARE * records or not found:
-        raise SettingsError(
-            f"The mapping {mapping} refuses {refused:,} of {records:,} records of {data}, the "
-            f"first: {first}. Try it: ./stormwatch map {data} --check {mapping}"
-        )
+        return event, cell(value, column, record) if column else 0
+
+    found = read(data, mapping, made(mapping, readings.target), row)
     found.sort(key=lambda one: (one[0].time, one[0].unit, one[0].id))
     return found
 

@@ -55,6 +55,9 @@ export function follow(newer, lost) {
       newer(part, JSON.parse(event.data));
     });
   }
+  // A browser that keeps the page it left would keep its connection, too, and has six for a server.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
   source.addEventListener("error", () => {
     since ??= Date.now();
     lost(since);

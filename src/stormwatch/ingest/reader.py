@@ -23,10 +23,13 @@ RECOMMIT_S = 86_400.0
 """Commits: at most so often; all of them at least so often, or Kafka forgets an idle group's."""
 IDLE_POLL_S, BUSY_POLL_S = 0.010, 0.001
 """How long a poll may wait with nothing in flight, and else."""
-PACE_S = 0.010
-"""Between two rounds of sending. A record on an idle stream goes out at once; under load, what came
-in the meantime goes out together: components that wake for every few records cost several times
-the CPU a record."""
+PACE_S, SLOWEST_PACE_S = 0.010, 0.050
+"""Between two rounds of sending: as long as a batch takes from here to its ack, within these. A
+record on an idle stream goes out at once; under load, what came in the meantime goes out together:
+components that wake for every few records cost several times the CPU a record. Where the machine is
+full, rounds are so rarer, each larger and cheaper."""
+_NEWS = 1 / 8
+"""How much of that time the newest batch says."""
 WAIT_S = 0.010
 """The longest `pause_s`."""
 STAGGER_S = 2.0
@@ -58,6 +61,7 @@ class Reader:
         self._resting = False
         self._others_first = False
         self._round_at = clock()
+        self._took = PACE_S
         self._commit_at = self._recommit_at = clock()
         self._unconfirmed: dict[int, Committed] = {}
 
@@ -104,7 +108,12 @@ class Reader:
     def ack(self, tup_id: str) -> None:
         """The whole tree of the tuple is acked."""
         partition = self._owner(tup_id)
-        if partition and partition.ack(tup_id) and self._resting:
+        if partition is None:
+            return
+        item = partition.item
+        if item and item.sent_at is not None:
+            self._took += _NEWS * (self._clock() - item.sent_at - self._took)
+        if partition.ack(tup_id) and self._resting:
             self._commit_rest([partition])
 
     def fail(self, tup_id: str) -> None:
@@ -168,7 +177,7 @@ class Reader:
             chosen = [p for p in chosen if p.item and p.item.begun and not p.hold]
         for partition in chosen:
             partition.sent(now)
-            self._round_at = now + PACE_S
+            self._round_at = now + min(max(self._took, PACE_S), SLOWEST_PACE_S)
             self._others_first = alone
         return [partition.item for partition in chosen if partition.item]
 

@@ -44,7 +44,7 @@ def digest(domain: Any, values: list[bytes]) -> str:
             Fraud.load, transactions.feed, "94dacf47bb320d2d", "39903045248c8ffb", id="payments"
         ),
         pytest.param(
-            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "ae0538225f5b9a8d", id="readings"
+            Maintenance.load, readings.feed, "2b1349dfb6513b3d", "98fbad18fc3b1f42", id="readings"
         ),
     ],
 )

@@ -15,7 +15,7 @@ from stormwatch.errors import BrokerRefused, StateError, TopicError
 from stormwatch.ingest.commit_metadata import read_mark
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight
 from stormwatch.ingest.partition import FEW, PIECES
-from stormwatch.ingest.reader import PACE_S, WAIT_S, Reader
+from stormwatch.ingest.reader import PACE_S, SLOWEST_PACE_S, WAIT_S, Reader
 from stormwatch.ingest.retry import REFUSED_MAX_S
 from stormwatch.ports import Committed, Held
 from stormwatch.stretches import OPEN
@@ -121,11 +121,32 @@ def test_a_record_on_an_idle_stream_goes_at_once_and_what_follows_goes_together(
     turn = Reader.step  # without the time that a turn takes in this world
     while world.now < sent_at + PACE_S - 0.0005:
         assert turn(world.reader) == []
-        assert 0 < world.reader.pause_s <= sent_at + PACE_S - world.now + 0.001
+        assert 0 < world.reader.pause_s <= WAIT_S
         world.now += 0.001
-    world.now = sent_at + PACE_S
+    world.now = sent_at + SLOWEST_PACE_S
     (rest,) = turn(world.reader)
     assert spans([first, rest]) == [(0, 0, 0), (0, 1, 3)]
+
+
+@pytest.mark.parametrize(("took", "pace"), [(0.002, PACE_S), (0.030, 0.030), (2.0, SLOWEST_PACE_S)])
+def test_rounds_are_as_far_apart_as_a_batch_takes_within_limits(took: float, pace: float) -> None:
+    world = World(partitions=2)
+    world.drain()
+
+    def sent(partition: int) -> InFlight:
+        world.write(partition, 1)
+        while not (items := Reader.step(world.reader)):
+            world.now += 0.0005
+        return items[0]
+
+    for _ in range(60):
+        item = sent(0)
+        world.now += took
+        world.reader.ack(item.tup_id)
+    sent(1)
+    began = world.now
+    sent(0)
+    assert world.now - began == pytest.approx(pace, abs=0.001)
 
 
 def test_an_absent_topic_is_waited_for_and_said_once(caplog):
@@ -547,6 +568,7 @@ def test_an_orderly_stop_is_clean_and_waking_undoes_it_first():
     commit = world.admin.committed("g", "t")[0]
     assert (commit.offset, read_mark(commit.metadata).clean) == (31, True)
     world.write(0, 10)
+    world.now += SLOWEST_PACE_S
     world.reader.step()
     assert not read_mark(world.admin.committed("g", "t")[0].metadata).clean
     world.reader.close()

@@ -1,6 +1,7 @@
 // Why a decision was made: sentences, the weightiest first, each with what is normal drawn.
+import { ask } from "../api.js";
 import { zoned } from "../format.js";
-import { h, svg } from "../dom.js";
+import { h, put, svg } from "../dom.js";
 
 const UNITS = { "log-odds": "", cycles: " cycles", decades: "", weight: "" };
 const BY = { model: "the model", rules: "the rules", surprise: "how unusual it is" };
@@ -22,7 +23,6 @@ function range(part) {
 export function whyOf(whole) {
   const d = whole.decision;
   const told = (d.explanations ?? []).filter((e) => e.by !== "rules" && e.parts?.length);
-  const flips = whole.flips ?? [];
   // What the parts say one by one, a reason of the model says in one sentence: it stands below them.
   const [single, rest] = [[], []];
   for (const r of d.reasons) (told.length && r.code === "model" ? single : rest).push(r);
@@ -36,9 +36,18 @@ export function whyOf(whole) {
         h("td", {}, p.text || p.of), h("td", { class: "wide" }, range(p)))))),
     ]),
     single.map((r) => h("p", { class: "small quiet" }, zoned(r.text))),
-    flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text)),
-    !flips.length && whole.why_no_flips ? h("p", { class: "small quiet" }, whole.why_no_flips) : null,
+    d.alert && d.record ? clearedOf(d) : null,
   ];
+}
+
+/** What would have cleared an alert: it is scored again for that, so it comes after the rest. */
+function clearedOf(d) {
+  const found = h("div", { "aria-live": "polite" }, h("p", { class: "small quiet" }, "Looking for what would have cleared it …"));
+  ask("cleared", { domain: d.domain, entity: d.entity, time: d.time, id: d.id }).then(
+    (told) => put(found, told.flips.length ? told.flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text))
+      : told.why_none ? h("p", { class: "small quiet" }, told.why_none) : null),
+    (error) => put(found, h("p", { class: "small quiet" }, `What would have cleared it is not known: ${error.message}`)));
+  return found;
 }
 
 /** The record, where it comes from, and its features, folded. */

@@ -33,6 +33,8 @@ _DECISION = "stripe, entity, time, id, outcome, score, body, ktime, alerted"
 _ASIDE = "topic, `partition`, epoch, `offset`, ktime, state, code, reason, component, key, raw"
 _WORK = "epoch, first, last, part, generation, attempt"
 _ACT = "topic, `partition`, epoch, `offset`, `at`, act, who, note, to_partition, to_offset"
+_PAGE = 5_000
+_LATEST = (1 << 63) - 1
 _HINT = (
     "FORCE_INDEX=decisions_alerted, spanner_emulator.disable_query_null_filtered_index_check=true"
 )
@@ -197,10 +199,23 @@ class SpannerArchive:
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:
         """See the port."""
         with translated(self._settings, "read decisions"):
-            for *row, stamp in self._database.scan(
-                f"SELECT {_DECISION}, stamp FROM decisions WHERE domain = @domain", domain=domain
-            ):
-                yield StoredDecision(epoch_of(stamp), _decision(row))
+            for stripe in range(self._settings.layout_stripes):
+                entity, time, name = "", _LATEST, ""
+                while True:  # a request over the whole table would need any time limit
+                    page = self._database.scan(
+                        f"SELECT {_DECISION}, stamp FROM decisions WHERE domain = @domain "
+                        "AND stripe = @stripe AND entity >= @entity AND (entity > @entity "
+                        "OR time < @time OR (time = @time AND id < @id)) "
+                        "ORDER BY entity, time DESC, id DESC LIMIT @most",
+                        domain=domain, stripe=stripe, entity=entity, time=time, id=name,
+                        most=_PAGE,
+                    )  # fmt: skip
+                    rows = list(page)
+                    for *row, stamp in rows:
+                        yield StoredDecision(epoch_of(stamp), _decision(row))
+                    if len(rows) < _PAGE:
+                        break
+                    _, entity, time, name, *_ = rows[-1]
 
     def erase_state(self, domain: str, stripe: int, entity: str) -> bool:
         """See the port."""

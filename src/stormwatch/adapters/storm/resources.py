@@ -106,5 +106,10 @@ class Connections:
 
     def note(self, component: str, instance: str, body: bytes) -> None:
         """Write figures of this topology."""
-        with suppress(InfrastructureError):  # told already by the batches that fail for it
-            self._store.get(0).write_meter(self.meter.topology, component, instance, body)
+        note(self._store, self.meter.topology, component, instance, body)
+
+
+def note(store: Lazy[Store], topology: str, component: str, instance: str, body: bytes) -> None:
+    """Write figures; a store that is down is no matter."""
+    with suppress(InfrastructureError):  # told already by the batches that fail for it
+        store.get(0).write_meter(topology, component, instance, body)

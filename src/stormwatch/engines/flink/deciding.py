@@ -18,23 +18,21 @@ from msgspec.structs import replace
 from stormwatch.adapters.storm.resources import Connections, now_ms
 from stormwatch.codec import Asides
 from stormwatch.dead_letters import redaction
-from stormwatch.dead_letters.rows import message, redacted
 from stormwatch.engines.flink.log import Log
 from stormwatch.engines.flink.use_case import UseCase
 from stormwatch.errors import InfrastructureError
 from stormwatch.ingest import notices
 from stormwatch.ingest.dating import Dating
 from stormwatch.ledger.bitmap import count
-from stormwatch.metrics import REJECTED_CODE
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
-from stormwatch.records import EndState, Fragment, Outcomes, Record, fingerprint_of
+from stormwatch.records import Fragment, Outcomes, Record, fingerprint_of
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
 from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
-from stormwatch.state.write_timestamps import outcome_stamp
+from stormwatch.state.set_aside import set_aside
 
 PARSE, DECIDE = "parse", "decide"
 """Components, as the topology names those that do the same."""
@@ -176,20 +174,9 @@ class Decider:
         self._connections.store().note_position(self._log.name, stretch)
 
     def _reject(self, fragment: Fragment, asides: Asides) -> None:
-        """As the bolt of rejected records does: the store first, then Kafka."""
-        settings = self._settings
-        rows = [redacted(row, settings.record_max_bytes, self._masked) for row in asides.rows]
-        store = self._connections.store()
-        store.write_aside(self._case.name, rows, asides.ledger, outcome_stamp(fragment))
-        if rows:
-            sink = self._connections.sink()
-            for row in rows:
-                sink.send(settings.topic_dead_letters, row.key, message(fragment, row))
-            sink.flush(settings.kafka_request_timeout_s)
-        ends = Counter({state: count(bits) for state, bits in asides.ledger.bitmaps.items()})
-        rejected = (row.code for row in asides.rows if row.state == EndState.REJECTED)
-        ends.update(f"{REJECTED_CODE}{code}" for code in rejected)
-        self._connections.metrics.batch(ends, 0, [], now_ms())
+        own = self._connections
+        ends = set_aside(self._settings, self._case.name, fragment, asides, own.store, own.sink)
+        own.metrics.batch(ends, 0, [], now_ms())
 
     def _committed(self, outcomes: Outcomes) -> None:
         ends = Counter({state: count(bits) for state, bits in outcomes.ledger.bitmaps.items()})

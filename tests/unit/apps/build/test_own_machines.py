@@ -15,6 +15,7 @@ from apps.build.own_model.sample import read as read_sample
 from apps.build.training import own_machines, table
 from apps.build.training.failures import by_day, parts_of, train_failures
 from apps.cli.__main__ import main
+from apps.data import mapped_rows
 from stormwatch.domains.maintenance import Maintenance
 from stormwatch.domains.maintenance.equipment import EquipmentError, Types, chosen, texts_of
 from stormwatch.domains.maintenance.event import Reading
@@ -63,7 +64,7 @@ def test_the_model_of_ones_own_pumps_decides_in_the_stream(
     mapped = own_machines.made(str(files.mapping), own_machines.Readings(types).target)
     states, seen, outcomes = {}, [], Counter[str]()
     told = ""
-    for line in own_machines.mapped_rows.read([files.data], mapped):
+    for line in mapped_rows.read([files.data], mapped):
         event = mapped.parse(line.value, -1, future_skew_ms=0)
         assert isinstance(event, Reading)
         if event.unit not in ("P-0", "P-1"):

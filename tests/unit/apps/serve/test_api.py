@@ -73,6 +73,15 @@ def test_a_decision_whole_with_its_record_masked(api: Api) -> None:
     assert aside["code"] == "missing_field" and CARD not in aside["value"]
 
 
+def test_what_would_have_cleared_an_alert_is_asked_apart_and_said_why_it_is_not(api: Api) -> None:
+    asked = {"domain": "fraud", "entity": CUSTOMERS[0], "time": T0, "id": "t0"}
+    told = api.json("/v1/cleared", **asked)
+    assert not told["flips"] and "decided by m1 and r1; here are" in told["why_none"]
+    other = {"domain": "fraud", "entity": "C/2", "time": T0 + 1000, "id": "t1"}
+    assert api.json("/v1/cleared", **other) == {"flips": [], "why_none": "it is no alert"}
+    assert "has no decision" in api.json("/v1/cleared", 404, **(asked | {"id": "t2"}))["error"]
+
+
 @pytest.mark.parametrize(
     ("path", "asked", "field", "said"),
     [

@@ -55,6 +55,14 @@ def test_what_is_wrong_is_said_and_goes_by_itself(
     browser.until(lambda text: "all is well" in text)
 
 
+def test_a_page_that_was_left_frees_its_connection(browser: Browser, page: str) -> None:
+    """A browser has six for a server, and keeps pages that were left."""
+    for _ in range(8):
+        browser.open("about:blank")
+        browser.open(page)
+        browser.until(lambda text: "No topology runs" in text)
+
+
 VIEWS = (
     "now", "fraud", "machines", "posts", "recommendations", "rules", "quality", "operations", "try",
 )  # fmt: skip

@@ -14,8 +14,9 @@ LINGER_MS = 100
 """For what is sent in one go and then flushed, which sends at once. Where some messages leave
 before, librdkafka has the others of their partition wait for the answer, and spins meanwhile: half
 the speed, and a core (findings/librdkafka-spins-behind-a-request.sh)."""
-PACED_LINGER_MS = 1
-"""For records that come one after the other and should be on their way."""
+PACED_LINGER_MS = 5
+"""For records that come one after the other and should be on their way: a request for each costs
+the broker several times as much."""
 _QUEUE_KB = 32 << 10
 
 
