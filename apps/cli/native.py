@@ -25,14 +25,16 @@ def build() -> None:
 
 
 def status() -> None:
-    """Say whether the compiled core is installed here and allowed by the settings."""
-    from apps.build import native
+    """Say whether the compiled core is installed here, of this code and allowed by the settings."""
+    from stormwatch import compiled
 
-    found, setting = native.version(), shared.settings().core
-    if not found:
+    found, wrong = compiled.look()
+    if wrong:
+        print(wrong[0].upper() + wrong[1:] + ".")
+    elif found is None:
         print("The compiled core is not installed: all is decided in Python.")
         print("To build it: ./stormwatch native build")
-    elif setting == "python":
-        print(f"The compiled core {found} is installed and switched off (core = python).")
+    elif shared.settings().core == "python":
+        print("The compiled core is installed and switched off (core = python).")
     else:
-        print(f"The compiled core {found} is installed and in use.")
+        print("The compiled core is installed and in use.")

@@ -6,6 +6,7 @@ mod fraud;
 mod msgpack;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fraud::{Payment, State, Value};
 use msgpack::{self as pack, Reader, Unusual, Usual};
@@ -207,10 +208,11 @@ impl FraudCore {
         believed: Vec<Mark>,
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let at = Stretch { partition, epoch, believed };
-        match self.batch(py, events, states, tell, &at) {
-            Ok(found) => Ok(Some(found)),
-            Err(Failed::Unusual) => Ok(None),
-            Err(Failed::Raised(error)) => Err(error),
+        // A panic is a number that does not fit: nothing was done yet, and the reference has no bounds.
+        match catch_unwind(AssertUnwindSafe(|| self.batch(py, events, states, tell, &at))) {
+            Ok(Ok(found)) => Ok(Some(found)),
+            Ok(Err(Failed::Raised(error))) => Err(error),
+            Ok(Err(Failed::Unusual)) | Err(_) => Ok(None),
         }
     }
 }
@@ -394,5 +396,7 @@ fn open(blob: &[u8], floor: i64) -> Usual<Envelope> {
 
 #[pymodule]
 fn stormwatch_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Of the reference that it was built beside: src/stormwatch/compiled.py.
+    module.add("FINGERPRINT", option_env!("STORMWATCH_FINGERPRINT").unwrap_or(""))?;
     module.add_class::<FraudCore>()
 }

@@ -143,9 +143,9 @@ class Contract(Generic[E, S]):
         self._may_be_beside = hasattr(domain.event, "is_beside")
         self._settle = getattr(domain, "settle", None)
         self._advance_all = getattr(domain, "advance_all", None)
-        self._compiled: Compiled | None = None
+        self.compiled: Compiled | None = None
         if not by_reference and self._settle is None and policy.live_from_ms == _EVER:
-            self._compiled = getattr(domain, "compiled", lambda _: None)(policy)
+            self.compiled = getattr(domain, "compiled", lambda _: None)(policy)
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
@@ -168,7 +168,7 @@ class Contract(Generic[E, S]):
         """As `apply`; also the carry of each decision (`Judge.advance`)."""
         advance = advance_of(self.domain, told)
         batch = _Batch(self, fragment, parsed, states, {}, advance)
-        batch.compiled, batch.tell = self._compiled, tell_of(self.domain, told)
+        batch.compiled, batch.tell = self.compiled, tell_of(self.domain, told)
         try:
             return batch.run(now), batch.carries
         except FatalError:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stormwatch import compiled
 from stormwatch.codec import Parsed
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.event import Details, Label, Transaction
@@ -14,8 +15,10 @@ from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
 from stormwatch.state.processor import Contract, Policy
 
-pytest.importorskip(
-    "stormwatch_native", reason="the compiled core is not installed: ./stormwatch native build"
+_FOUND, _WRONG = compiled.look()
+pytestmark = pytest.mark.skipif(
+    _FOUND is None or _WRONG != "",
+    reason=_WRONG or "the compiled core is not installed: ./stormwatch native build",
 )
 
 NOON = 1_760_000_000_000

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from stormwatch.compiled import core
 from stormwatch.domains.fraud import capping, labels, sequence, terminals
 from stormwatch.domains.fraud import features as measured
 from stormwatch.domains.fraud.details import Carry, takes_back
@@ -270,12 +271,10 @@ class Fraud:
             return None
         if self._own is not None or self._at_once.window != 1:
             return None
-        try:
-            from stormwatch_native import FraudCore
-        except ImportError:
+        found, rates = core(), self.rates
+        if found is None:
             return None
-        rates = self.rates
-        return FraudCore(
+        return found.FraudCore(
             Transaction, dict(rates.euro), list(rates.common), policy.lateness_ms,
             policy.horizon_ms, policy.memory_ms, policy.max_ids,
         )  # fmt: skip
