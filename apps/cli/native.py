@@ -7,7 +7,10 @@ from apps.cli import app as shared
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    native = typer.Typer(help="Build the optional compiled core, or see whether it is in use.")
+    native = typer.Typer(
+        help="Build the optional compiled core, or see whether it is in use.",
+        epilog=shared.example("native build", "native status"),
+    )
     native.command(epilog=shared.example("native build"))(build)
     native.command(epilog=shared.example("native status"))(status)
     app.add_typer(native, name="native", no_args_is_help=True)
