@@ -74,8 +74,8 @@ class Decider:
             settings.topic_alerts, settings.topic_dead_letters, settings.topic_decisions
         )
         self._step = StoreStep(
-            connections.store, connections.sink, topics, case.alert_outcomes,
-            settings.kafka_request_timeout_s, self._committed,
+            connections.store, connections.sink, topics, settings.kafka_request_timeout_s,
+            self._committed,
         )  # fmt: skip
 
     def begin(self, partition: int) -> int:

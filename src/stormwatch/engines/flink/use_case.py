@@ -26,7 +26,6 @@ class UseCase(NamedTuple):
     topic: str
     domain: Judge[Any, Any]
     parse: Parse
-    alert_outcomes: frozenset[str]
 
 
 NAMES = ("fraud", "maintenance")
@@ -61,14 +60,14 @@ def of(settings: Settings, name: str) -> UseCase:
     native: Callable[..., Any]
     if name == "fraud":
         domain = fraud.Fraud.from_settings(settings, supply(settings))
-        native, target, alerts = parse_transaction, TRANSACTION, fraud.ALERT_OUTCOMES
+        native, target = parse_transaction, TRANSACTION
     else:
         domain = maintenance.Maintenance.from_settings(settings, supply(settings))
         readings = Readings(chosen_equipment(settings))
-        native, target, alerts = readings.parse, readings.target, maintenance.ALERT_OUTCOMES
+        native, target = readings.parse, readings.target
     domain.model_version  # noqa: B018 - loads it here, and not in a batch
     mapped = chosen(settings, target, schemas).get(topic)
     parse = partial(
         native if mapped is None else mapped.parse, future_skew_ms=settings.future_skew_s * 1000
     )
-    return UseCase(name, topic, domain, parse, alerts)
+    return UseCase(name, topic, domain, parse)
