@@ -88,13 +88,15 @@ def fill(bench: Bench, domain: str, topic: str, options: argparse.Namespace) -> 
 
 
 def rounds(
-    bench: Bench, chosen: Sequence[Contender], options: argparse.Namespace
-) -> dict[str, list[Run]]:
-    """All contenders in turn, as often as asked for."""
+    bench: Bench, chosen: Sequence[Contender], options: argparse.Namespace,
+    before: Mapping[str, list[Run]], told: Mapping[str, Latency],
+) -> dict[str, list[Run]]:  # fmt: skip
+    """All contenders in turn, as often as asked for; after the runs of `before`."""
     topics = {one.domain: f"{one.domain}-{bench.stamp}" for one in chosen}
     taken = {domain: fill(bench, domain, topic, options) for domain, topic in topics.items()}
     want = {domain: reference(records, domain) for domain, records in taken.items()}
-    found: dict[str, list[Run]] = {one.name: [] for one in chosen}
+    found = {name: list(runs) for name, runs in before.items()}
+    found |= {one.name: [] for one in chosen if one.name not in found}
     for nth in range(options.runs):
         for place, one in enumerate(chosen):
             given = taken[one.domain], want[one.domain]
@@ -102,9 +104,9 @@ def rounds(
                 run = backlog(bench, one, f"{nth}_{place}", topics[one.domain], *given)
             except InfrastructureError as error:
                 run = Run(wrong=str(error))
-            found[one.name].append(run)
+            found[one.name].append(run._replace(turn=f"{bench.stamp} {nth}"))
             say(f"{one.name}: {run.wrong or f'{run.rate:,.0f} records/s, {run.all_us:.0f} µs'}")
-            figures(options, found, {})
+            figures(options, found, told)
     return found
 
 
@@ -139,10 +141,10 @@ def write(
     """The report, its figures and its charts; the report's text."""
     about = (
         f"{options.records:,} records of {options.customers:,} customers or {options.units} "
-        f"machines, {options.runs} rounds, {os.cpu_count()} cores, load average "
-        f"{os.getloadavg()[0]:.0f}. With more programs than cores at work rates mean little: then "
-        "read the ratio by processor time (all processes of a contender, Kafka's and "
-        f"Cassandra's). Made by `{options.command}`."
+        f"machines, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.0f} at the end. With "
+        "more programs than cores at work rates mean little: then read the ratio by processor time "
+        "(all processes of a contender, Kafka's and Cassandra's). Made by "
+        f"`{options.command}`."
     )
     groups = list(dict.fromkeys(one.group for one in chosen))
     lines = ["# Side by side", "", about, ""]
@@ -210,6 +212,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="rounds: 1; with --full 5")
     parser.add_argument("--full", action="store_true", help="all contenders, and latencies")
     parser.add_argument("--latency", action="store_true", help="at 10, 50 and 80 %% of each rate")
+    parser.add_argument("--more", action="store_true", help="add to the figures that are there")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each of these")
     parser.add_argument("--only", nargs="+", help="contenders whose names begin so")
     parser.add_argument(
@@ -226,12 +229,18 @@ def main() -> None:
     if options.only:
         chosen = [one for one in everyone if one.name.startswith(tuple(options.only))]
     told: dict[str, Latency] = {}
+    before: dict[str, list[Run]] = {}
+    if options.more and (options.out / "peers.json").exists():
+        kept = msgspec.json.decode((options.out / "peers.json").read_bytes(), type=Written)
+        before, told = kept.runs, kept.latencies
+        options.command = f"{kept.about}`, then `{options.command}"
     with own_services(lambda step, detail: say(f"{step}: {detail}")) as services:
         bench = Bench(services, f"{int(time.time()):x}")
-        found = rounds(bench, chosen, options)
+        found = rounds(bench, chosen, options, before, told)
         if options.full or options.latency:
             told.update(paced(bench, chosen, found, options))
-    print(write(options, chosen, found, told))
+    shown = [one for one in everyone if one.name in found]
+    print(write(options, shown, found, told))
 
 
 if __name__ == "__main__":

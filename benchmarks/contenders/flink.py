@@ -22,7 +22,7 @@ _TABLE = """CREATE TABLE log (
   'key.format' = 'raw', 'key.fields' = 'k', 'value.format' = 'raw',
   'value.fields-include' = 'EXCEPT_KEY')"""
 _ROWS = """SELECT k, p, o,
-  CAST(EXTRACT(EPOCH FROM ts) AS BIGINT) * 1000 + EXTRACT(MILLISECOND FROM ts) AS at, v FROM log"""
+  CAST(EXTRACT(EPOCH FROM ts) AS BIGINT) * 1000 + EXTRACT(MILLISECOND FROM ts) AS ms, v FROM log"""
 
 
 class Decide(KeyedProcessFunction):  # type: ignore[misc]

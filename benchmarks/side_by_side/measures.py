@@ -22,7 +22,8 @@ from stormwatch.adapters import connect
 from stormwatch.ports import Watermarks
 from stormwatch.settings import Settings, load, variable
 
-QUIET_S = 120.0
+START_S, QUIET_S = 300.0, 90.0
+"""Until the first decision, which on a busy machine takes a JVM long; between two."""
 SETTLE_S = 2.0
 AHEAD_S = 0.005
 """How much of a paced stream is sent at once."""
@@ -39,6 +40,7 @@ class Run(NamedTuple):
     first_s: float = 0.0  # from its start to its first decision
     wrong: str = ""  # what is wrong with its decisions, or why there are none
     services_mb: float = 0.0
+    turn: str = ""  # the round that it is of
 
     @property
     def all_us(self) -> float:
@@ -150,7 +152,7 @@ def backlog(
                 now = output.count()
                 if now > count:
                     count, changed = now, time.monotonic()
-                if running.failed or time.monotonic() - changed > QUIET_S:
+                if running.failed or time.monotonic() - changed > (QUIET_S if count else START_S):
                     return Run(wrong=f"stopped at {count:,} records; see bench-peers.log")
             if contender.into == CASSANDRA:
                 time.sleep(0.5)
@@ -273,7 +275,7 @@ class _Pace:
         self._sink.close()
 
 
-def _reached(output: Output, running: Running, count: int, within_s: float = QUIET_S) -> bool:
+def _reached(output: Output, running: Running, count: int, within_s: float = START_S) -> bool:
     until = time.monotonic() + within_s
     while time.monotonic() < until and not running.failed:
         if output.count() >= count:
@@ -285,7 +287,7 @@ def _reached(output: Output, running: Running, count: int, within_s: float = QUI
 def _next(output: Output, running: Running, pace: _Pace, killed: float) -> bool:
     """Whether it decides again; what comes meanwhile is a record each 100 ms."""
     wanted = pace.sent
-    until = time.monotonic() + QUIET_S
+    until = time.monotonic() + START_S
     while time.monotonic() < until and not running.failed:
         if output.has_after(killed, wanted):
             return True

@@ -44,7 +44,7 @@ def own_services(progress: Progress) -> Iterator[dict[str, int]]:
         before_term = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: in order
         try:
             found = {key: str(value) for entry in entries for key, value in entry.settings.items()}
-            for key, value in {**found, "run_dir": RUN_DIR, "source": "kafka"}.items():
+            for key, value in {**found, "run_dir": str(run_dir), "source": "kafka"}.items():
                 os.environ[variable(key)] = value
             os.environ[variable("store")] = "cassandra"
             yield {entry.name: entry.pid for entry in entries}

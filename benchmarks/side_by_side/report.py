@@ -28,7 +28,8 @@ def _row(one: Contender, runs: Sequence[Run], base: Sequence[Run]) -> str:
     good = [run for run in runs if not run.wrong]
     if not good:
         return f"| {one.name} |{f' {_NONE} |' * 7} {runs[-1].wrong if runs else 'not run'} |"
-    pairs = [(a, b) for a, b in zip(runs, base, strict=False) if not a.wrong and not b.wrong]
+    same = {run.turn: run for run in base if not run.wrong}
+    pairs = [(run, same[run.turn]) for run in good if run.turn in same]
     ratio = _median(a.rate / b.rate for a, b in pairs if b.rate)
     by_cpu = _median(b.all_us / a.all_us for a, b in pairs if a.all_us)
     bad = [run.wrong for run in runs if run.wrong]

@@ -71,12 +71,14 @@ def test_a_contender_that_failed_is_a_row_and_ratios_are_of_the_same_round() -> 
     def run(rate: float, us: float, mb: float, wrong: str = "") -> Run:
         return Run(rate, {"JVM": us / 2, "Kafka": us / 2}, mb, 1.5, wrong)
 
-    found = {
+    made = {
         "lean": [run(100, 10, 50), run(200, 10, 60)],
         "other": [run(50, 20, 70), run(50, 20, 70)],
         "broken": [Run(wrong="cannot be installed: no such package")] * 2,
         "wrong": [run(999, 1, 1, "3 differ"), run(80, 30, 10)],
     }
+    found = {name: [run._replace(turn=f"{nth}") for nth, run in enumerate(runs)]
+             for name, runs in made.items()}  # fmt: skip
     rows = report.rates([Contender(name, "lean") for name in found], found)[2:]
     assert rows == [
         "| lean | 150 | 100 to 200 | 1.00 | 1.00 | 10 | 60 | 1.5 | equal |",
