@@ -57,7 +57,7 @@ def processes(contenders: Sequence[Contender], runs: Runs) -> list[str]:
             continue
         labels = sorted(
             {label for run in good for label in run.cpu_us},
-            key=lambda label: -_of(good, label),
+            key=lambda label: (-_of(good, label), label),
         )
         parts = (f"{label} {_of(good, label):.1f}" for label in labels if _of(good, label) >= 0.05)
         made.append(f"| {one.name} | {', '.join(parts)} |")
