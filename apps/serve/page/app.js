@@ -2,7 +2,7 @@
 import { ask, follow } from "./api.js";
 import { release } from "./charts.js";
 import { h, put } from "./dom.js";
-import { age, at } from "./format.js";
+import { age, at, count } from "./format.js";
 import { decisionView } from "./views/decision.js";
 import { fraud } from "./views/fraud.js";
 import { machines } from "./views/machines.js";
@@ -64,6 +64,8 @@ async function show() {
 
 const BEHIND = 1_000, BEHIND_MS = 10_000; // records, and how long they take at the rate of now
 const delay = (f) => (1000 * f.waiting) / Math.max(f.outgoing, 0.1);
+// At a rate of next to nothing the time would be of days, and says nothing.
+const behindBy = (some) => (some.some((f) => f.outgoing < 1) ? `${count(some.reduce((n, f) => n + f.waiting, 0))} records wait` : `behind by ${age(Math.max(...some.map(delay)))}`);
 
 function well() {
   const { trouble, rates } = page.parts;
@@ -73,7 +75,7 @@ function well() {
   state.classList.toggle("bad", Boolean(trouble?.said || lost.length));
   if (trouble?.said) put(state, `Since ${at(trouble.since)}: ${trouble.said}`);
   else if (lost.length) put(state, h("a", { href: "#quality" }, `The ledger of ${lost.map((l) => l.topic).join(", ")} is not sound`));
-  else if (behind.length) put(state, h("a", { href: "#operations" }, `${behind.map((f) => f.domain).join(" and ")}: behind by ${age(Math.max(...behind.map(delay)))}`));
+  else if (behind.length) put(state, h("a", { href: "#operations" }, `${behind.map((f) => f.domain).join(", ")}: ${behindBy(behind)}`));
   else if (rates?.at) put(state, `${at(rates.at)} all is well`);
 }
 

@@ -15,7 +15,8 @@ export const clockShort = (time) => hm.format(time);
 export const dayShort = (time) => dm.format(time);
 export const count = (n) => whole.format(n);
 export const rate = (n) => `${n < 10 ? short.format(n) : whole.format(n)}/s`;
-export const ms = (n) => (n === null || n === undefined ? "–" : `${whole.format(n)} ms`);
+/** A duration in ms: 0.4 ms, 12 ms, 14 s. */
+export const ms = (n) => (n === null || n === undefined ? "–" : n >= 10_000 ? age(n) : `${n > 0 && n < 10 ? short.format(n) : whole.format(n)} ms`);
 export const at = (time) => clock.format(time);
 
 /** How long ago, or how long it took, in one unit: 45 s, 14 min, 3 h, 2 days. */
@@ -73,6 +74,7 @@ export function isProbability(decision) {
 
 /** A score in its domain's unit. */
 export function score(decision) {
+  if (decision.domain === "social") return `mood ${decision.score.toFixed(2)}`;
   if (decision.degraded || decision.score < 0) return "–";
   if (decision.outcome === "noted") return "–";
   if (isOddity(decision)) return `${decision.score.toFixed(1)} surprise`;

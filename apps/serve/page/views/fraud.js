@@ -111,5 +111,7 @@ export async function fraud(root, page) {
 /** The amount in words: as the record says it, or as the model saw it. */
 function amount(alert) {
   if (alert.said) return alert.said;
-  return alert.features?.amount === undefined ? "" : (alert.features.amount / 100).toFixed(2);
+  if (alert.features?.amount === undefined) return "";
+  const number = (alert.features.amount / 100).toFixed(2); // the reasons have its currency
+  return why(alert).match(new RegExp(`(?<![0-9.])${number.replace(".", "\\.")} [A-Z]{3}\\b`))?.[0] ?? number;
 }

@@ -57,8 +57,8 @@ export async function operations(root, page) {
     const found = set.filter((s) => `${s.key} ${s.value} ${s.source} ${s.help}`.toLowerCase().includes(search));
     const changed = (s) => s.source !== "default";
     put(settings, found.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "value", "from", "what it is"].map((t) => h("th", {}, t)))),
-      h("tbody", {}, [...found].sort((a, b) => changed(b) - changed(a)).map((s) => h("tr", {}, h("td", {}, h("code", {}, s.key)), h("td", {}, changed(s) ? h("b", {}, s.value) : s.value),
-        h("td", { class: "quiet" }, s.source), h("td", { class: "quiet" }, s.help)))))
+      h("tbody", {}, [...found].sort((a, b) => changed(b) - changed(a)).map((s) => h("tr", {}, h("td", {}, h("code", {}, s.key)), h("td", { class: "value" }, changed(s) ? h("b", {}, s.value) : s.value),
+        h("td", { class: "quiet from" }, s.source.split(/(?<=_)/).map((part) => [part, h("wbr")])), h("td", { class: "quiet" }, s.help)))))
       : h("p", { class: "notice" }, `No setting has “${search}” in it.`));
   }
   async function again() {
