@@ -27,6 +27,12 @@ export function age(ms) {
   return s < 129_600 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
 }
 
+/** How long what waits in a stream takes at the rate of now, ms. */
+export const delay = (f) => (1000 * f.waiting) / Math.max(f.outgoing, 0.1);
+
+/** Of streams that are behind; at a rate of next to nothing a time would be of days, and says nothing. */
+export const behindBy = (some) => (some.some((f) => f.outgoing < 1) ? `${whole.format(some.reduce((n, f) => n + f.waiting, 0))} records wait` : `behind by ${age(Math.max(...some.map(delay)))}`);
+
 /** "1 payment", "3 payments". */
 export const many = (n, one, more = `${one}s`) => `${whole.format(n)} ${n === 1 ? one : more}`;
 
