@@ -62,6 +62,7 @@ async function show() {
     for (const [part, told] of Object.entries(page.parts)) shown.part?.(part, told);
   } catch (error) {
     if (mine !== turn) return;
+    if (error.status === 401 && name !== "sign-in") return signedOut(error.message);
     put(main, h("p", { class: "notice broken", role: "alert" }, error.message),
       h("p", {}, h("button", { onclick: show }, "Ask again"), " ", h("a", { href: "#now" }, "Back to Now")));
   }
@@ -77,6 +78,11 @@ function decoded(part) {
   } catch {
     return part; // somebody's own "%"
   }
+}
+
+function signedOut(why) {
+  page.out = why;
+  location.hash = "#sign-in";
 }
 
 const BEHIND = 1_000, BEHIND_MS = 10_000; // records, and how long they take at the rate of now
@@ -124,7 +130,7 @@ async function start() {
     page.streams = await ask("streams");
     page.alerting = new Set(page.streams.flatMap((s) => s.alert_outcomes));
   } catch (error) {
-    if (error.status === 401) location.hash = "#sign-in";
+    if (error.status === 401) signedOut(error.message);
     else put(main, h("p", { class: "notice broken", role: "alert" }, error.message));
   }
   await show();
@@ -136,7 +142,7 @@ async function start() {
     main.classList.add("stale");
     state.classList.add("bad");
     put(state, `The server does not answer since ${at(since)}; asking again`);
-  });
+  }, signedOut);
 }
 
 start();
