@@ -22,7 +22,7 @@ DATA = {
     "explain", "alerts", "decisions", "watch", "report", "profile", "cluster status",
     "schema status", "dlq list", "dlq show", "dlq redrive", "dlq discard", "rules backtest",
     "rules show", "rules history", "rules list show", "model features", "model list",
-    "model compare", "equipment list", "token list",
+    "model compare", "equipment list", "token list", "native status",
 }  # fmt: skip
 """Commands that print data."""
 ACTS = {
@@ -31,7 +31,7 @@ ACTS = {
     "cluster up", "cluster down", "flink run", "schema apply", "schema features", "schema json",
     "land http", "land mqtt", "land pubsub", "land files", "state reset", "rules check",
     "rules push", "rules pull", "rules revert", "rules test", "rules snooze", "rules list add",
-    "rules list remove", "model add", "model rows", "model push", "model promote",
+    "rules list remove", "native build", "model add", "model rows", "model push", "model promote",
     "model rollback", "equipment learn", "token add", "token revoke",
     "model show",  # it prints JSON in any case
 }  # fmt: skip
@@ -100,6 +100,7 @@ def test_what_the_settings_say_is_told_as_json(asked: Callable[..., Any]) -> Non
     assert "turbofan" in {each["name"] for each in asked("equipment", "list")}
     assert "amount" in asked("model", "features", "fraud")
     assert asked("config")
+    assert asked("native", "status")["in_use"] in (True, False)
 
 
 def _started(*arguments: str) -> "subprocess.Popen[str]":
