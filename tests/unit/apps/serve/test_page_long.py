@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -21,7 +22,8 @@ from tests.models.decided_payments import SETTINGS, T0, TOPIC, Decided, _state
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(DRIVER is None, reason=WITHOUT)]
 TAB_S = int(os.environ.get("STORMWATCH_TAB_S", "60"))
-MANY = 100_000
+MANY, CAPPED = 100_000, 5_000
+"""Rows of a list; and of what an answer has 2,000 of at most."""
 NODES = 12_000
 """Of a view at most: 300 rows of a list, and what is beside them."""
 SIZE = "return [document.querySelectorAll('*').length, performance.memory.usedJSHeapSize / 1e6]"
@@ -70,16 +72,17 @@ def _forget(world: Decided, second: int) -> None:
 
 @pytest.fixture(scope="module")
 def many() -> Iterator[Api]:
-    """100,000 of each: alerts of payments and posts, machines, users, records set aside."""
+    """100,000 of each: alerts of payments and of posts, records set aside; machines and users."""
     world = Decided()
     decided_machines.add(world)
-    for domain in ("fraud", "social", "recommend", "maintenance"):
+    sizes = {"fraud": MANY, "social": MANY, "recommend": CAPPED, "maintenance": CAPPED}
+    for domain, size in sizes.items():
         rows = [world._row(1_000 + i, f"{domain}-{i}", domain in ("fraud", "social"))
-                for i in range(MANY)]  # fmt: skip
+                for i in range(size)]  # fmt: skip
         if domain == "social":
             rows = [msgspec.structs.replace(row, outcome="spike") for row in rows]
-        states = [StateRow(row.stripe, row.entity, _state(row.time), 1) for row in rows]
-        of = Fragment(TOPIC, 0, 4, 1_000, 1_000 + MANY, 1, 0)
+        states = [StateRow(r.stripe, r.entity, _state(r.time), 1) for r in rows[:CAPPED]]
+        of = Fragment(TOPIC, 0, 4, 1_000, 1_000 + size, 1, 0)
         ledger = LedgerRow(of, "score:gh.1", {}, 1)
         world.store.write_outcomes(
             Outcomes(of, domain, outcome_stamp(of), rows, [], [], ledger, [], [])
@@ -93,7 +96,11 @@ def many() -> Iterator[Api]:
     bits = {"rejected": bitmap_of(range(MANY), 0)}
     world.store.write_aside("fraud", aside, LedgerRow(of, "reject:1", bits, 0), 1)
     world.admin.ensure_topic(SETTINGS.topic_posts, 1, {})
-    with asked(world=world) as api:
+    newest = {domain: world.store.alerts(domain, 500) for domain in (*sizes, "maintenance")}
+    with (
+        patch.object(world.store, "alerts", lambda domain, limit: newest[domain][:limit]),
+        asked(world=world) as api,  # as a store with an index: that in memory sorts all of them
+    ):
         yield api
 
 
