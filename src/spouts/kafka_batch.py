@@ -20,7 +20,7 @@ from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.resources import Meter, note, now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
-from stormwatch.errors import PackageMissing, TopicError
+from stormwatch.errors import PackageMissing, StoreUnavailable, TopicError
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
@@ -75,7 +75,9 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
-        self._store = store = Lazy(lambda: self.store(values), "Cassandra")
+        self._store = store = Lazy(
+            lambda: self.store(values), "Cassandra", StoreUnavailable
+        )
         self.readers = {
             topic if nth else "": Reader(
                 partial(self.source, values, topic), partial(store.get, STORE_WAIT_S),

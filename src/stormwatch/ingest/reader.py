@@ -30,6 +30,8 @@ components that wake for every few records cost several times the CPU a record. 
 full, rounds are so rarer, each larger and cheaper."""
 _NEWS = 1 / 8
 """How much of that time the newest batch says."""
+_LATE = 1 / 4
+"""How much longer a round may get, where its acks are late, for not looking every millisecond."""
 WAIT_S = 0.010
 """The longest `pause_s`."""
 STAGGER_S = 2.0
@@ -67,10 +69,16 @@ class Reader:
 
     @property
     def pause_s(self) -> float:
-        """For how long `step` would have nothing to send, s."""
-        if not self._poller.partitions or self._retry.troubled:
+        """For how long `step` would have nothing to send, s. Where every partition waits for an
+        ack that is late, a part of how late it is: each look costs Storm and us a message, and
+        Kafka two requests, and acks are late where the machine is full."""
+        partitions = self._poller.partitions.values()
+        if not partitions or self._retry.troubled:
             return WAIT_S
-        return min(WAIT_S, max(BUSY_POLL_S, self._round_at - self._clock()))
+        left = self._round_at - self._clock()
+        if left < 0 and all(p.item and p.item.sent_at is not None for p in partitions):
+            left *= -_LATE
+        return min(WAIT_S, max(BUSY_POLL_S, left))
 
     @property
     def is_idle(self) -> bool:
