@@ -21,8 +21,11 @@ from stormwatch.ports import Committed, Source, Store
 COMMIT_S = 1.0
 RECOMMIT_S = 86_400.0
 """Commits: at most so often; all of them at least so often, or Kafka forgets an idle group's."""
-IDLE_POLL_S, BUSY_POLL_S = 0.010, 0.001
-"""How long a poll may wait with nothing in flight, and else."""
+IDLE_POLL_S, BUSY_POLL_S = 0.050, 0.001
+"""How long a poll may wait with nothing in flight, and else. A record ends it at once, and of an
+idle stream nobody waits for an ack: each look costs Storm and us a message."""
+SHARED_POLL_S = 0.010
+"""With nothing in flight where a task reads several topics, one after the other."""
 PACE_S, SLOWEST_PACE_S = 0.010, 0.050
 """Between two rounds of sending: as long as a batch takes from here to its ack, within these. A
 record on an idle stream goes out at once; under load, what came in the meantime goes out together:
