@@ -18,7 +18,7 @@ from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
+from stormwatch.domains.fraud import Fraud
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Committed
@@ -62,7 +62,6 @@ def run(settings: Settings, task: int, tasks: int, engine_only: bool) -> dict[st
             lambda: store,
             lambda: sink,
             Topics(settings.topic_alerts, settings.topic_dead_letters),
-            ALERT_OUTCOMES,
             10.0,
             lambda _: None,
         )

@@ -25,7 +25,7 @@ from pathlib import Path
 from apps.data.generate.transactions import Transactions
 from apps.local import services
 from apps.local.run.prepare import ensure_tables, ensure_topics
-from apps.local.storm.sparse import CHECKED
+from apps.local.storm.words import CHECKED
 from benchmarks import engine_project
 from benchmarks.engine_sink import TOPIC as DECISIONS
 from stormwatch.adapters import connect

@@ -1,19 +1,20 @@
 """The API and the page over many stored decisions: what a question, a reader of the stream and the
-server itself cost.
+server itself cost, and what they cost whoever writes decisions meanwhile.
 
-    PYTHONPATH=.:src python benchmarks/page_load.py [--records 1000000] [--clients 1000]
+    ./stormwatch bench page_load --records 1000000 --clients 1000 --ingest 2000
 
 against the Cassandra of the settings (`./stormwatch up`, or STORMWATCH_CASSANDRA_PORT), in a
-keyspace of its own, dropped at the end; Kafka is in memory. The server is a process of its own.
-Questions take turns with `/healthz`, which asks nothing: the ratio to it is what another machine
-has too. Latency is of one asker, from the first byte sent to the last byte received.
+keyspace of its own, dropped at the end unless `--keyspace` names one to keep; Kafka is in memory.
+The server is a process of its own, and so is what writes. Questions take turns with `/healthz`,
+which asks nothing, and seconds with writing take turns with seconds without: ratios are what
+another machine has too. Latency is of one asker, from the first byte sent to the last received.
 """
 
 import argparse
 import json
 import os
-import random
 import resource
+import selectors
 import socket
 import statistics
 import subprocess
@@ -25,40 +26,26 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
-
-import msgspec
 
 from apps.serve.front import HERE
 from apps.serve.server import Outside, serving
+from benchmarks.stored_decisions import PARTITIONS, TOPIC, fill
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySink, MemorySource
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.archive import Archive
-from stormwatch.domains.fraud import Fraud
-from stormwatch.ledger.bitmap import bitmap_of
 from stormwatch.partitioner import stripe_of
-from stormwatch.records import (
-    Decision,
-    DecisionRow,
-    Fragment,
-    LedgerRow,
-    Outcomes,
-    Reason,
-    StateRow,
-)
 from stormwatch.settings import Settings, load
-from stormwatch.state.envelope import Envelope
-from stormwatch.state.write_timestamps import outcome_stamp
 
 ROOT = Path(__file__).parents[1]
-TOPIC, PARTITIONS, BATCH, CUSTOMERS = "transactions", 4, 1_000, 20_000
-RATE = 2_000
-"""Records a second that the stored ones came with."""
-MODEL = "m-2026"
+BLOCKS = 3
+"""Times that seconds with writing take turns with seconds without."""
+WATCHED_S = 30.0
+"""How long readers stay."""
 
 
 class Told(NamedTuple):
@@ -68,45 +55,8 @@ class Told(NamedTuple):
     p95: float
 
 
-def fill(settings: Settings, store: Archive, records: int, seconds: float) -> int:
-    """Decisions as bolts write them, the newest of now, for at most so long; how many."""
-    made, until, chance = 0, time.monotonic() + seconds, random.Random(1)
-    begin = now_ms() - records * 1000 // RATE
-    newest: dict[str, int] = {}
-    while made < records and time.monotonic() < until:
-        rows = []
-        for i in range(made, made + BATCH):
-            at, name = begin + i * 1000 // RATE, f"C{chance.randrange(CUSTOMERS):07}"
-            alert = i % 200 == 0
-            reasons = (Reason("large_at_night", "at night", 0.4),) if alert else ()
-            body = Decision(
-                f"t{i}", name, at, "decline" if alert else "approve", chance.random(), reasons,
-                tuple(round(chance.random(), 4) for _ in range(30)), "fraud-2", MODEL, "r1", TOPIC,
-                i // BATCH % PARTITIONS, i, at,
-            )  # fmt: skip
-            rows.append(DecisionRow(
-                stripe_of(name, settings.layout_stripes), name, at, body.id, body.outcome,
-                body.score, msgspec.json.encode(body), at, alert,
-            ))  # fmt: skip
-            newest[name] = at
-        f = Fragment(TOPIC, made // BATCH % PARTITIONS, 1, made, made + BATCH - 1, 1, 0)
-        ledger = LedgerRow(f, "score:a.1", {"scored": bitmap_of(range(BATCH), 0)}, 9)
-        store.write_outcomes(Outcomes(f, "fraud", outcome_stamp(f), rows, [], [], ledger, [], []))
-        made += BATCH
-    names, fresh = list(newest), Fraud().new_state()
-    for first in range(0, len(names), BATCH):
-        store.write_states("fraud", [
-            StateRow(
-                stripe_of(name, settings.layout_stripes), name,
-                msgspec.msgpack.encode(Envelope(1, 1, [], newest[name], b"", fresh)), 1,
-            )
-            for name in names[first : first + BATCH]
-        ])  # fmt: skip
-    return made
-
-
 @contextmanager
-def filled(settings: Settings, records: int, seconds: float) -> Iterator[int]:
+def filled(settings: Settings, records: int, seconds: float, keep: bool) -> Iterator[int]:
     """A keyspace with decisions, dropped at the end; how many. Of memory the server's own."""
     if settings.cassandra_keyspace.isdigit():
         yield records
@@ -114,9 +64,12 @@ def filled(settings: Settings, records: int, seconds: float) -> Iterator[int]:
     cassandra.apply(settings, ROOT / "schema" / "cql")
     store = cassandra.connect(settings)
     try:
-        yield fill(settings, store, records, seconds)
+        one = "C0000000"
+        kept = store.find_state("fraud", stripe_of(one, settings.layout_stripes), one)
+        yield records if kept else fill(settings, store, records, seconds)
     finally:
-        store._session.execute(f"DROP KEYSPACE {settings.cassandra_keyspace}", timeout=60)
+        if not keep:
+            store._session.execute(f"DROP KEYSPACE {settings.cassandra_keyspace}", timeout=60)
         store.close()
 
 
@@ -171,16 +124,56 @@ def questions() -> dict[str, str]:
         "set aside": ("set-aside", {}),
         "dead letters": ("letters", {}),
         "one entity": ("entity", {"entity": "C0000017"}),
+        "all entities": ("fleet", {}),
         "curves": ("curves", {}),
+        "versions": ("versions", {}),
+        "lists of rules": ("lists", {}),
+        "audit": ("audit", {}),
+        "components": ("components", {}),
+        "settings": ("settings", {}),
+        "streams": ("streams", {}),
     }
+    without = ("lists", "audit", "components", "settings", "streams")
     return {
-        word: f"/v1/{path}?{urlencode({'domain': 'fraud', **asked})}"
+        word: f"/v1/{path}"
+        + ("" if path in without else f"?{urlencode({'domain': 'fraud', **asked})}")
         for word, (path, asked) in some.items()
     }
 
 
-def ask_all(port: int, rounds: int) -> dict[str, Told]:
-    """Quantiles of each, in turns."""
+class Writing:
+    """A process that writes decisions while it is told to."""
+
+    def __init__(self, keyspace: str, rate: int) -> None:
+        self._made = subprocess.Popen(
+            [sys.executable, str(ROOT / "benchmarks" / "stored_decisions.py"), keyspace, str(rate)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def tell(self, word: str) -> None:
+        assert self._made.stdin
+        self._made.stdin.write(f"{word}\n")
+        self._made.stdin.flush()
+
+    def off(self) -> list[float]:
+        """How long each batch took since `on`, ms."""
+        assert self._made.stdout
+        self.tell("off")
+        took: list[float] = json.loads(self._made.stdout.readline())
+        return took
+
+    def end(self) -> None:
+        assert self._made.stdin
+        self._made.stdin.close()
+        self._made.wait(20)
+
+
+def quantiles(ms: list[float]) -> Told:
+    return Told(statistics.median(ms), statistics.quantiles(ms, n=20)[-1])
+
+
+def ask_all(port: int, rounds: int) -> dict[str, list[float]]:
+    """How long each took, in turns, ms."""
     paths = {"(nothing)": "/healthz", "now": "/v1/now", **questions()}
     took: dict[str, list[float]] = {word: [] for word in paths}
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as link:
@@ -194,11 +187,36 @@ def ask_all(port: int, rounds: int) -> dict[str, Told]:
                 if answer.status == 429:
                     time.sleep(0.5)
                 assert answer.status in (200, 404), (path, body[:300])
-                time.sleep(0.012)  # an asker has 100 requests a second
-    return {
-        word: Told(statistics.median(ms), statistics.quantiles(ms, n=20)[-1])
-        for word, ms in took.items()
-    }
+                time.sleep(0.01)  # an asker has 100 requests a second
+    return took
+
+
+def asked_by_turns(
+    port: int, rounds: int, writing: Writing | None
+) -> tuple[dict[str, Told], dict[str, Told], dict[bool, list[float]]]:
+    """Of each question without and with writing; and what a batch written took meanwhile."""
+    quiet: dict[str, list[float]] = {}
+    busy: dict[str, list[float]] = {}
+    wrote: dict[bool, list[float]] = {False: [], True: []}
+    for block in range(BLOCKS):
+        print(f"block {block + 1} of {BLOCKS}", file=sys.stderr)
+        for into in (quiet, busy):
+            if into is busy and writing is None:
+                continue
+            if into is busy and writing is not None:
+                writing.tell("on")
+            for word, ms in ask_all(port, max(rounds // BLOCKS, 2)).items():
+                into.setdefault(word, []).extend(ms)
+            if into is busy and writing is not None:
+                wrote[True] += writing.off()
+                writing.tell("on")  # and what it takes while nobody asks
+                time.sleep(5)
+                wrote[False] += writing.off()
+    return (
+        {word: quantiles(ms) for word, ms in quiet.items()},
+        {word: quantiles(ms) for word, ms in busy.items()},
+        wrote,
+    )
 
 
 def resident_mb(pid: int) -> float:
@@ -207,27 +225,72 @@ def resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def readers(port: int, pid: int, count: int) -> tuple[float, float]:
-    """(kB of the server a reader of the stream, ms until all had their first state); every tenth
-    never reads."""
+class Crowd(NamedTuple):
+    """What readers of the stream cost."""
+
+    kb: float  # of the server, each
+    ms: float  # until all had their first state
+    dropped: int  # of those that never read
+    with_ms: list[float]  # a batch written took
+    without_ms: list[float]
+
+
+def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
+    """Readers of the stream, every tenth of whom never reads, while decisions are written."""
     before, began = resident_mb(pid), time.monotonic()
-    some = []
-    for _ in range(count):
-        one = socket.create_connection(("127.0.0.1", port))
+    never, reading = [], selectors.DefaultSelector()
+    for i in range(count):
+        one = socket.socket()
+        if i % 10 == 0:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            never.append(one)
+        one.connect(("127.0.0.1", port))
         one.sendall(f"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-        some.append(one)
-        if len(some) % 50 == 0:
-            time.sleep(0.1)
-    for i, one in enumerate(some):
         if i % 10:
-            one.settimeout(60)
-            assert one.recv(65_536).startswith(b"HTTP/1.1 200"), "a reader was refused"
-    took = (time.monotonic() - began) * 1000
-    time.sleep(3)
+            one.setblocking(False)
+            reading.register(one, selectors.EVENT_READ)
+    waiting = {key.fileobj for key in reading.get_map().values()}
+    first = 0.0
+    without: list[float] = []
+    taken: list[float] = []
+    if writing:
+        writing.tell("on")
+    until = time.monotonic() + WATCHED_S
+    while time.monotonic() < until:
+        for key, _ in reading.select(0.2):
+            told = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
+            if key.fileobj in waiting:
+                assert told.startswith(b"HTTP/1.1 200"), "a reader was refused"
+                waiting.discard(key.fileobj)
+                first = (time.monotonic() - began) * 1000
+    assert not waiting, f"{len(waiting)} readers had no state"
+    if writing:
+        taken = writing.off()
     after = resident_mb(pid)
-    for one in some:
+    dropped = sum(gone(one) for one in never)
+    for key in list(reading.get_map().values()):
+        key.fileobj.close()  # type: ignore[union-attr]
+    for one in never:
         one.close()
-    return (after - before) * 1000 / count, took
+    if writing:
+        time.sleep(3)
+        writing.tell("on")
+        time.sleep(WATCHED_S / 2)
+        without = writing.off()
+    return Crowd((after - before) * 1000 / count, first, dropped, taken, without)
+
+
+def gone(one: socket.socket) -> bool:
+    """Whether the server has left it."""
+    one.setblocking(False)
+    try:
+        while one.recv(1 << 16):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return True
 
 
 def weight_kb(port: int) -> float:
@@ -248,11 +311,13 @@ def main() -> None:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--records", type=int, default=1_000_000)
     given.add_argument("--fill-seconds", type=float, default=1e9)
+    given.add_argument("--keyspace", default="", help="Fill it unless it is, and keep it.")
     given.add_argument(
         "--memory", action="store_true", help="The store in memory, without indexes."
     )
     given.add_argument("--rounds", type=int, default=60)
     given.add_argument("--clients", type=int, default=1_000)
+    given.add_argument("--ingest", type=int, default=0, help="Decisions written a second.")
     given.add_argument("--json", action="store_true")
     given.add_argument("--serve", default="", help=argparse.SUPPRESS)
     options = given.parse_args()
@@ -261,35 +326,59 @@ def main() -> None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, options.clients + 500)), hard))
-    keyspace = str(options.records) if options.memory else f"load_{uuid.uuid4().hex[:8]}"
+    keyspace = options.keyspace or f"load_{uuid.uuid4().hex[:8]}"
+    keyspace = str(options.records) if options.memory else keyspace
     settings = replace(load(root=ROOT), cassandra_keyspace=keyspace)
+    told: dict[str, Any] = {}
+    keep = bool(options.keyspace)
     with (
-        filled(settings, options.records, options.fill_seconds) as stored,
+        filled(settings, options.records, options.fill_seconds, keep) as told["stored"],
         server(settings) as (pid, port),
     ):
+        writing = Writing(keyspace, options.ingest) if options.ingest else None
         time.sleep(8)
-        idle = resident_mb(pid)
-        ask_all(port, 3)
-        told = ask_all(port, options.rounds)
-        asked = resident_mb(pid)
-        kb, took = readers(port, pid, options.clients)
-        weight = weight_kb(port)
-    if options.json:
-        print(json.dumps({
-            "stored": stored, "idle_mb": idle, "asked_mb": asked, "kb_a_reader": kb,
-            "ms_of_all_readers": took, "page_kb": weight,
-            "ms": {word: one._asdict() for word, one in told.items()},
-        }))  # fmt: skip
-        return
-    nothing = told["(nothing)"]
-    print(f"{stored:,} decisions stored. The server has {idle:.0f} MB idle, {asked:.0f} MB asked.")
-    print(
-        f"{options.clients:,} readers of the stream, a tenth of whom never read: {kb:.0f} kB each,"
-    )
-    print(f"all with the state after {took:,.0f} ms. The page weighs {weight:.0f} kB.")
-    print(f"{'ms':<22}{'p50':>8}{'p95':>8}{'p95 / nothing':>15}")
-    for word, one in told.items():
-        print(f"{word:<22}{one.p50:>8.1f}{one.p95:>8.1f}{one.p95 / nothing.p95:>15.1f}")
+        told["idle_mb"] = resident_mb(pid)
+        if options.rounds:
+            ask_all(port, 3)
+            quiet, busy, wrote = asked_by_turns(port, options.rounds, writing)
+            told |= {"quiet": quiet, "busy": busy, "asked_mb": resident_mb(pid)}
+            told |= {"wrote": {word: p99(ms) for word, ms in wrote.items()}}
+        if options.clients:
+            told["readers"] = readers(port, pid, options.clients, writing)
+        told["page_kb"] = weight_kb(port)
+        if writing:
+            writing.end()
+    print(json.dumps(told) if options.json else "\n".join(lines(told)))
+
+
+def p99(ms: list[float]) -> float | None:
+    return statistics.quantiles(ms, n=100)[-1] if len(ms) > 1 else None
+
+
+def lines(told: dict[str, Any]) -> Iterator[str]:
+    """What was measured, for people."""
+    yield f"{told['stored']:,} decisions stored. The server has {told['idle_mb']:.0f} MB idle"
+    yield f"and {told.get('asked_mb', 0):.0f} MB asked. The page weighs {told['page_kb']:.0f} kB."
+    if crowd := told.get("readers"):
+        yield (
+            f"Readers of the stream: {crowd.kb:.0f} kB each, all with the state after "
+            f"{crowd.ms:,.0f} ms; of those that never read {crowd.dropped} were dropped."
+        )
+        if crowd.with_ms:
+            yield (
+                f"A batch was written in {p99(crowd.with_ms):.0f} ms at p99 beside them and in "
+                f"{p99(crowd.without_ms):.0f} without (p50 {statistics.median(crowd.with_ms):.0f} "
+                f"and {statistics.median(crowd.without_ms):.0f})."
+            )
+    if wrote := told.get("wrote"):
+        yield f"p99 of a batch written: {wrote[True]} ms while questions are asked, {wrote[False]}"
+    for word in ("quiet", "busy"):
+        some = told.get(word) or {}
+        if some:
+            yield f"{word + ', ms':<22}{'p50':>8}{'p95':>8}{'p95 / nothing':>15}"
+        for name, one in some.items():
+            ratio = one.p95 / some["(nothing)"].p95
+            yield f"{name:<22}{one.p50:>8.1f}{one.p95:>8.1f}{ratio:>15.1f}"
 
 
 if __name__ == "__main__":

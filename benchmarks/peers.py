@@ -28,7 +28,7 @@ from typing import NamedTuple
 import psutil
 
 from apps.local import services
-from apps.local.storm.sparse import CHECKED
+from apps.local.storm.words import CHECKED
 from benchmarks import engine_project
 from benchmarks.contenders import tutorial
 from benchmarks.contenders.core import Taken, differing, reference

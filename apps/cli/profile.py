@@ -60,7 +60,7 @@ def profile(
     spent = {name: cpu_after[name] - cpu_before[name] for name in cpu_before if name in cpu_after}
     found = operate.hops(before, after, spent)
     batch = max(1, round(max((hop.batch for hop in found), default=1)))
-    core = core_cost.of_topic(settings, stream, _SAMPLE, (batch, settings.batch_max_records))
+    core = core_cost.measured(settings, stream, _SAMPLE, (batch, settings.batch_max_records))
     said = operate.advice(found)
     if as_json:
         told = {"hops": [hop._asdict() for hop in found], "core": core, "advice": said}

@@ -6,22 +6,30 @@ other work on the machine shows little. `contract` is what is left: marks, ids, 
 ledger's bitmaps and, where the domain has it, the last word on a verdict.
 """
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from apps.data.samples import newest
-from apps.data.streams import Stream
+from apps.data.streams import Stream, streams
 from apps.operate.domains import DIRECT, MAKE
 from stormwatch.adapters import connect
+from stormwatch.errors import StormwatchError
 from stormwatch.parsing.batch import parse_batch
 from stormwatch.records import Fragment, Record
-from stormwatch.settings import Settings
+from stormwatch.settings import Settings, load, to_environ
 from stormwatch.state import processor
 from stormwatch.state.cache import Entry
 from stormwatch.state.processor import Contract, Policy
 
+_ROOT = Path(__file__).parents[2]
+_LIMIT_S = 300.0
 STAGES = ("parse", "open", "features", "model and rules", "decision", "close", "contract")
 
 
@@ -50,6 +58,33 @@ def of_topic(
     domain = MAKE[stream.topology](settings)
     sizes = sorted({min(batch, len(records)) for batch in batches} - {0})
     return {size: cost(domain, records, size, 3) for size in sizes}
+
+
+def measured(
+    settings: Settings, stream: Stream, most: int, batches: Sequence[int]
+) -> dict[int, dict[str, float]]:
+    """As `of_topic`, in a process of its own whose numpy has one thread, as in a topology: this
+    process may have loaded numpy with more, whose spinning would count. Raises StormwatchError."""
+    environ = os.environ | to_environ(settings) | {
+        "PYTHONPATH": f"{_ROOT}{os.pathsep}{_ROOT / 'src'}",
+        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "apps.operate.core_cost", stream.topology, str(most)]
+    try:
+        done = subprocess.run(
+            [*command, *map(str, batches)], capture_output=True, text=True, check=False,
+            env=environ, cwd=_ROOT, timeout=_LIMIT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise StormwatchError(
+            f"What the core costs was not measured within {_LIMIT_S:g} s: this machine is too "
+            "busy. Try again when it is less so."
+        ) from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise StormwatchError(f"What the core costs could not be measured: {last}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {int(size): costs for size, costs in found.items()}
 
 
 def lines(costs: Mapping[int, Mapping[str, float]]) -> list[str]:
@@ -142,3 +177,13 @@ def _least(passes: Sequence[list[dict[str, float]]]) -> dict[str, float]:
         stage: sum(min(each[stage] for each in batches) for batches in zip(*passes, strict=True))
         for stage in STAGES
     }
+
+
+def _main(topology: str, most: str, *batches: str) -> None:
+    settings = load(root=Path.cwd())
+    (stream,) = streams(settings, topology)
+    print(json.dumps(of_topic(settings, stream, int(most), [int(one) for one in batches])))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -40,9 +40,21 @@ class Connected(Protocol):
     def store(self) -> Store: ...
 
 
-def take(stream: Stream, outside: Connected, began: int, alerts_since: int | None = None) -> Look:
+def take(stream: Stream, outside: Connected, began: int) -> Look:
     """One look: figures of processes that wrote theirs since `began` (ms), and the newest alerts
-    since then, or since `alerts_since`. Raises InfrastructureError."""
+    since then. Raises InfrastructureError."""
+    return figures(stream, outside, began)._replace(
+        newest=tuple(newest_alerts(stream, outside.store, began))  # not those of the run before
+    )
+
+
+def newest_alerts(stream: Stream, store: Store, since: int = 0) -> list[DecisionRow]:
+    """The newest since then (ms), newest first. Raises StoreUnavailable."""
+    return [row for row in store.alerts(stream.topology, ALERTS) if row.timestamp >= since]
+
+
+def figures(stream: Stream, outside: Connected, began: int) -> Look:
+    """One look without alerts. Raises InfrastructureError."""
     taken = now_ms()
     high = lag = 0
     for topic in stream.topics:
@@ -53,11 +65,7 @@ def take(stream: Stream, outside: Connected, began: int, alerts_since: int | Non
             mark.high - max(mark.low, committed[partition].offset if partition in committed else 0)
             for partition, mark in marks.items()
         )
-    meters = outside.store.meters(stream.topology)
-    alerts = outside.store.alerts(stream.topology, ALERTS)
-    since = began if alerts_since is None else alerts_since
-    newest = [row for row in alerts if row.timestamp >= since]  # not those of the run before
-    return look(meters, began, taken, high, max(lag, 0), newest)
+    return look(outside.store.meters(stream.topology), began, taken, high, max(lag, 0))
 
 
 class Records:

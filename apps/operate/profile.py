@@ -7,14 +7,16 @@ tells how much more it could do: a task that waits for Cassandra is busy and cos
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from apps.data.kinds import BY_EVENTS
 from stormwatch.metrics import Snapshot
 
 Meters = Mapping[tuple[str, str], Snapshot]
 """(component, instance) -> what it says of itself."""
 
-PARTS = ("read", "decode", "score", "store", "other", "emit")
-"""Of a batch on its way through a bolt: reading Storm's message, decoding the payload, deciding,
-writing (Cassandra and Kafka, with the waiting for them), all else, and emitting."""
+PARTS = ("wait", "read", "poll", "decode", "score", "store", "encode", "other", "emit")
+"""Of a batch on its way through a component: waiting for Storm, reading Storm's message, polling
+the log (a spout), decoding the payload, deciding, writing (Cassandra and Kafka, with the waiting
+for them), encoding what goes on, all else, and emitting."""
 BUSY = 0.85
 """Share of the time from which a task is as good as full."""
 SMALL = 20
@@ -54,28 +56,46 @@ def hops(
     pairs: dict[str, list[tuple[tuple[str, str], Snapshot, Snapshot]]] = {}
     for name, now in after.items():
         then = before.get(name)
-        if then is not None and now.batches > then.batches:
+        if then is not None and _batches(now) > _batches(then):
             pairs.setdefault(name[0], []).append((name, then, now))
-    return [_hop(component, tasks, cpu_s or {}) for component, tasks in sorted(pairs.items())]
+    decided = max((sum(map(_decided, tasks)) for tasks in pairs.values()), default=0)
+    return [
+        _hop(component, tasks, cpu_s or {}, decided) for component, tasks in sorted(pairs.items())
+    ]
+
+
+_Task = tuple[tuple[str, str], Snapshot, Snapshot]
+
+
+def _batches(one: Snapshot) -> int:
+    return one.batches or sum(one.sizes.values())
+
+
+def _decided(task: _Task) -> int:
+    _, then, now = task
+    return sum(now.latency.values()) - sum(then.latency.values())
 
 
 def _hop(
     component: str,
-    tasks: Sequence[tuple[tuple[str, str], Snapshot, Snapshot]],
+    tasks: Sequence[_Task],
     cpu_s: Mapping[tuple[str, str], float],
+    decided: int,
 ) -> Hop:
-    records = batches = hits = misses = 0
+    """`decided`: records that passed a component which decides none itself."""
+    records = sum(map(_decided, tasks)) or decided
+    batches = hits = misses = 0
     spent = dict.fromkeys((*PARTS, "process"), 0)
     busy = 0.0
     for _, then, now in tasks:
-        records += sum(now.latency.values()) - sum(then.latency.values())
-        batches += now.batches - then.batches
+        batches += _batches(now) - _batches(then)
         hits, misses = hits + now.hits - then.hits, misses + now.misses - then.misses
         for part in spent:
             spent[part] += now.spent.get(part, 0) - then.spent.get(part, 0)
         waited = now.spent.get("wait", 0) - then.spent.get("wait", 0)
         busy = max(busy, 1.0 - waited / max(1, (now.at - then.at) * 1000))
-    spent["other"] = spent.pop("process") - spent["score"] - spent["store"]
+    inside = spent["score"] + spent["store"] + spent["encode"]
+    spent["other"] = max(0, spent.pop("process") - inside)  # of a spout, which has none: nothing
     each = max(1, records)
     cpu = [cpu_s[name] for name, _, _ in tasks if name in cpu_s]
     return Hop(
@@ -99,9 +119,10 @@ def advice(found: Sequence[Hop]) -> str:
             f"{fullest.component} reads {fullest.missed:.0%} of its states from Cassandra: raise "
             "cache_mb, as far as there is memory."
         )
-    if fullest.busy >= BUSY and us["store"] > sum(us.values()) / 2:
+    worked = sum(us.values()) - us["wait"]
+    if fullest.busy >= BUSY and us["store"] > worked / 2:
         return (
-            f"{fullest.component} is full and {us['store'] / sum(us.values()):.0%} of it is "
+            f"{fullest.component} is full and {us['store'] / worked:.0%} of it is "
             "writing: Cassandra sets the pace. Give it more cores or a faster disk, or raise "
             "batch.max_records; more tasks help only while Cassandra has cores to spare."
         )
@@ -120,7 +141,11 @@ def advice(found: Sequence[Hop]) -> str:
 
 
 def _tasks(component: str) -> str:
-    return "topology.terminals" if component == "terminals" else "topology.scorers"
+    """The setting of how many tasks it has."""
+    if component in BY_EVENTS:
+        return "topology.spouts"
+    known = {"terminals": "topology.terminals", "parse": "topology.parsers"}
+    return known.get(component, "topology.scorers")
 
 
 def lines(found: Sequence[Hop]) -> list[str]:

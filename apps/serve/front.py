@@ -10,6 +10,10 @@ PORT = 8_765
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ANY = ("0.0.0.0", "::")
 _BACKLOG = 2_048
+UNREAD_MS = 30_000
+"""A connection whose other end takes nothing for so long is dropped."""
+_UNREAD_BYTES = 1 << 16
+"""What the system holds for it meanwhile; Linux doubles it."""
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -26,6 +30,9 @@ def bound(host: str, port: int) -> socket.socket:
             f"Port {port} of {host} cannot be had: {error.strerror}. Another program may be on "
             "it; choose another with --port, or 0 for a free one."
         ) from error
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # of Linux; connections have it of this socket
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
     listening.listen(_BACKLOG)
     return listening
 

@@ -1,7 +1,7 @@
-"""The newest state of all that runs, looked at in one thread and handed to every reader.
+"""The newest state of all that runs, looked at by two threads and handed to every reader.
 
 However many people look, Kafka and the store are asked once, and an answer is encoded once. While
-nobody looks they are asked less often.
+nobody looks they are asked less often. Alerts have a thread of their own (`apps.serve.newest`).
 """
 
 import asyncio
@@ -17,9 +17,9 @@ import msgspec
 from apps.data.streams import Stream
 from apps.operate import ledger
 from apps.operate.figures import Look, rates, rejected_by_code
-from apps.operate.looks import Records, take
+from apps.operate.looks import figures
 from apps.serve import answers
-from apps.serve.reader import summary, worked
+from apps.serve.newest import Newest
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.archive import Archive
 from stormwatch.errors import InfrastructureError
@@ -29,10 +29,9 @@ from stormwatch.ports import Admin
 from stormwatch.settings import Settings
 
 _log = logging.getLogger(__name__)
-EVERY_S, IDLE_S = 0.2, 2.0
-"""Between two looks while somebody looks on, and while nobody does."""
-FIGURES_MS = 1_000
-"""Between two figures: alerts are told at once, figures that change faster cannot be read."""
+EVERY_S, IDLE_S = 1.0, 2.0
+"""Between two looks at figures while somebody looks on, and while nobody does: figures that change
+faster cannot be read."""
 WINDOW_MS = 10_000
 """Rates and latencies are of this long."""
 FRESH_MS = 30_000
@@ -60,11 +59,11 @@ Told = answers.Rates | answers.Alerts | answers.Ledgers | answers.Trouble
 
 
 class Part(NamedTuple):
-    """A part of the state, and its JSON. The version rises with each change."""
+    """A part of the state, and what a stream says of it. The version rises with each change."""
 
     version: int
     told: Told
-    json: bytes
+    frame: bytes
 
 
 class Live(Thread):
@@ -79,7 +78,7 @@ class Live(Thread):
         """`reconciled`: the ledgers that somebody else in this process keeps, by topic."""
         super().__init__(name="live", daemon=True)
         self.watching = 0
-        """Readers that wait for the newest."""
+        """Readers of the newest."""
         self.parts: dict[str, Part] = {}
         """By name: rates, alerts, ledgers, trouble."""
         self._streams = streams
@@ -90,14 +89,14 @@ class Live(Thread):
             s.topology: deque(maxlen=POINTS) for s in streams
         }
         self._reconcile_at = 0.0
-        self._records = Records(outside.settings)
         self._ended, self._asked = Event(), Event()
+        self._newest = Newest(outside, self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: asyncio.Event | None = None
-        self._tell("rates", answers.Rates(0, []))
-        self._tell("alerts", answers.Alerts([]))
-        self._tell("ledgers", answers.Ledgers([]))
-        self._tell("trouble", answers.Trouble())
+        self.tell("rates", answers.Rates(0, []))
+        self.tell("alerts", answers.Alerts([]))
+        self.tell("ledgers", answers.Ledgers([]))
+        self.tell("trouble", answers.Trouble())
 
     @property
     def now(self) -> answers.Now:
@@ -111,6 +110,11 @@ class Live(Thread):
         return answers.History({name: list(points) for name, points in self._points.items()})
 
     @property
+    def there(self) -> list[Stream]:
+        """The topologies whose topic exists."""
+        return self._there
+
+    @property
     def newest(self) -> dict[str, Look]:
         """The last look at each domain whose topic exists."""
         return {domain: looks[-1] for domain, looks in list(self._looks.items()) if looks}
@@ -120,8 +124,6 @@ class Live(Thread):
         `within` seconds. To be called on one event loop."""
         self._loop = asyncio.get_running_loop()
         self._changed = self._changed or asyncio.Event()
-        self.watching += 1
-        self._asked.set()
         try:
             async with asyncio.timeout(within):
                 while True:
@@ -132,8 +134,20 @@ class Live(Thread):
                     await changed.wait()
         except TimeoutError:
             return {}
-        finally:
-            self.watching -= 1
+
+    def arrived(self) -> None:
+        """One more reader, until it has `left`."""
+        self.watching += 1
+        self._asked.set()
+        self._newest.asked.set()
+
+    def left(self) -> None:
+        """See `arrived`."""
+        self.watching -= 1
+
+    def start(self) -> None:
+        super().start()
+        self._newest.start()
 
     def run(self) -> None:
         well = time.monotonic()
@@ -141,7 +155,7 @@ class Live(Thread):
             while not self._ended.is_set():
                 try:
                     self._look()
-                    self._tell("trouble", answers.Trouble())
+                    self.tell("trouble", answers.Trouble())
                     well = time.monotonic()
                 except InfrastructureError as error:
                     if time.monotonic() - well >= PATIENCE_S:
@@ -150,13 +164,12 @@ class Live(Thread):
         except Exception:  # the page says that it is stale; the API goes on answering
             _log.exception("looking ended")
             self._trouble("The server stopped looking: its log says why.")
-        finally:
-            self._records.close()
 
     def stop(self) -> None:
         """End after the look in hand."""
         self._ended.set()
         self._asked.set()
+        self._newest.stop()
         if self.ident is not None:
             self.join(timeout=5)
 
@@ -170,14 +183,15 @@ class Live(Thread):
     def _trouble(self, said: str) -> None:
         before = self.parts["trouble"].told
         assert isinstance(before, answers.Trouble)
-        self._tell("trouble", answers.Trouble(said, before.since or now_ms()))
+        self.tell("trouble", answers.Trouble(said, before.since or now_ms()))
 
-    def _tell(self, name: str, told: Told) -> None:
+    def tell(self, name: str, told: Told) -> None:
+        """Hand it to the readers, if it has changed. One thread at a time tells of a part."""
         before = self.parts.get(name)
-        encoded = msgspec.json.encode(told)
-        if before is not None and before.json == encoded:
+        frame = b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(told))
+        if before is not None and before.frame == frame:
             return
-        self.parts[name] = Part(before.version + 1 if before else 1, told, encoded)
+        self.parts[name] = Part(before.version + 1 if before else 1, told, frame)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
 
@@ -188,27 +202,15 @@ class Live(Thread):
 
     def _look(self) -> None:
         self._reconcile()
-        alerts: list[answers.Summary] = []
         for stream in self._there:
-            taken = now_ms()
-            seen = take(stream, self._outside, taken - FRESH_MS, alerts_since=0)
-            self._records.learn(stream, seen.newest)
-            said = self._records.words.get(stream.topology, {})
-            alerts += worked(self._outside.store, stream.topology, [
-                summary(stream.topology, row, said.get((row.entity, row.id), ""))
-                for row in seen.newest
-            ])  # fmt: skip
+            seen = figures(stream, self._outside, now_ms() - FRESH_MS)
             looks = self._looks[stream.topology]
             looks.append(seen)
-            while len(looks) > 2 and looks[1].taken <= taken - WINDOW_MS:
+            while len(looks) > 2 and looks[1].taken <= seen.taken - WINDOW_MS:
                 looks.popleft()
-        self._tell("alerts", answers.Alerts(sorted(alerts, key=lambda a: -a.timestamp)))
-        before = self.parts["rates"].told
-        assert isinstance(before, answers.Rates)
-        if now_ms() - before.at >= FIGURES_MS:
-            self._tell(
-                "rates", answers.Rates(now_ms(), [self._figures(s.topology) for s in self._there])
-            )
+        self.tell(
+            "rates", answers.Rates(now_ms(), [self._figures(s.topology) for s in self._there])
+        )
 
     def _figures(self, domain: str) -> answers.Figures:
         first, last = self._looks[domain][0], self._looks[domain][-1]
@@ -238,7 +240,10 @@ class Live(Thread):
             (stream, topic) for stream in self._streams for topic in stream.topics
             if topic in known or outside.admin.describe(topic) is not None
         ]  # fmt: skip
-        self._there = list(dict.fromkeys(stream for stream, _ in there))
+        streams = list(dict.fromkeys(stream for stream, _ in there))
+        if streams != self._there:
+            self._there = streams
+            self._newest.asked.set()
         told = []
         for stream, topic in there:
             one = known.get(topic) or ledger.topic(
@@ -253,6 +258,6 @@ class Live(Thread):
                     ) for p in one.partitions
                 ],
             ))  # fmt: skip
-        self._tell("ledgers", answers.Ledgers(told))
+        self.tell("ledgers", answers.Ledgers(told))
         now = time.monotonic()
         self._reconcile_at = now + max(LEDGER_S, LEDGER_SHARE * (now - began))

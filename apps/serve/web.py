@@ -1,33 +1,28 @@
 """The API and the page over HTTP: requests in, answers out."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route as Path_
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apps.serve import answers, prometheus
 from apps.serve.asking import JSON, UNCACHED, asking, problem
 from apps.serve.entry import Entry
+from apps.serve.events import events
 from apps.serve.live import Live
 from apps.serve.route import Route
 from apps.serve.routes import openapi
-from stormwatch.errors import StoreUnavailable
 from stormwatch.people import VIEWER
 
 PAGE = Path(__file__).with_name("page")
-HEARTBEAT_S = 15.0
-"""A stream without news sends a comment so often, so that a dead reader is noticed."""
 WRITES = "X-Stormwatch"
 """The header of every write."""
-STREAMS = 1_000
-"""Readers of the newest state at once."""
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
@@ -59,7 +54,7 @@ def paths(routes: list[Route], live: Live, entry: Entry) -> list[Path_]:
     ]
     found += [
         Path_("/v1/session", entry.session, methods=["GET", "POST", "DELETE"]),
-        Path_("/v1/events", entry.behind(VIEWER, _events(live, entry)), methods=["GET"]),
+        Path_("/v1/events", entry.behind(VIEWER, events(live, entry)), methods=["GET"]),
         Path_("/openapi.json", lambda _: Response(document, media_type=JSON), methods=["GET"]),
         Path_("/healthz", lambda _: Response("ok", media_type="text/plain"), methods=["GET"]),
         Path_("/readyz", _ready(live), methods=["GET"]),
@@ -117,37 +112,6 @@ def _forged(scope: Scope) -> Response | None:
     if WRITES.lower().encode() not in headers:
         return problem(403, f"A write needs the header {WRITES}: 1.", WRITES)
     return None
-
-
-def _events(live: Live, entry: Entry) -> Callable[[Request], Any]:
-    async def answer(request: Request) -> Response:
-        if live.watching >= STREAMS:
-            return problem(503, f"{STREAMS:,} readers watch already. Close one, then try again.")
-        return StreamingResponse(
-            _frames(live, entry, request), media_type="text/event-stream",
-            headers=UNCACHED | {"x-accel-buffering": "no"},
-        )  # fmt: skip
-
-    return answer
-
-
-async def _frames(live: Live, entry: Entry, request: Request) -> AsyncIterator[bytes]:
-    """Each part when it is new. A slow reader misses what came between, never the newest."""
-    known: dict[str, int] = {}
-    while True:
-        new = await live.newer(known, HEARTBEAT_S)
-        with suppress(StoreUnavailable):
-            await entry.refresh()
-        if not entry.still(request):
-            yield b"event: signed-out\ndata: {}\n\n"
-            return
-        if not new:
-            yield b": still here\n\n"
-            continue
-        known |= {name: part.version for name, part in new.items()}
-        yield b"".join(
-            b"event: %s\ndata: %s\n\n" % (name.encode(), part.json) for name, part in new.items()
-        )
 
 
 def _ready(live: Live) -> Callable[[Request], Any]:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 from streamparse import Bolt, Stream
 
 from stormwatch import codec, settings
+from stormwatch.adapters import connect
 from stormwatch.adapters.storm.collector import Collector
 from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.resources import Connections, Meter
@@ -28,11 +29,13 @@ METERS = "meters"
 """The stream of figures of bolts that are not connected to the store, once a second: to the reject
 bolt, which is."""
 METER_FIELDS = ("component", "instance", "figures")
+_UNTRACED = nullcontext()
 GROUP_RECORDS = 200
 """Once so many are in hand no further batch is waited for: larger ones gain nothing together."""
 
 
 if TYPE_CHECKING:
+    from stormwatch.adapters.otel import Traces
     from stormwatch.models.drift import Drift
     from stormwatch.models.fleet_drift import FleetDrift
 
@@ -105,13 +108,18 @@ class BatchBolt(StrictComponent, Bolt):
     """Of a bolt that scores by a model which tells what it was trained on."""
     follower: Follower[Any] | None = None
     """Of a bolt whose rules and model are changed while it runs."""
+    traces: "Traces | None" = None
+    """Told of its batches, where the setting `trace.endpoint` names a receiver."""
 
     def initialize(self, conf: dict[str, Any], ctx: dict[str, Any]) -> None:
-        """Reads settings. Raises SettingsError."""
+        """Reads settings. Raises SettingsError, PackageMissing."""
         self.settings = settings.load(conf=conf)
         self._decode = codec.decoder(self.payload)
         self._read = frozenset(ctx.get("stream->target->grouping", ()))
         self._collect = Collector()
+        self.traces = connect.traces(
+            self.settings, str(self.topology_name), str(self.component_name)
+        )
 
     def is_read(self, stream: str) -> bool:
         """Whether a bolt of the topology takes this stream, as Storm said in the handshake."""
@@ -178,7 +186,7 @@ class BatchBolt(StrictComponent, Bolt):
 
     def _work_on(self, group: Sequence[Work]) -> None:
         try:
-            with self.timed("process"):
+            with self._traced(group), self.timed("process"):
                 self.handle_all(group)
         except StateError as error:
             if len(group) == 1:
@@ -193,6 +201,11 @@ class BatchBolt(StrictComponent, Bolt):
                 self.meter.metrics.batches += len(group)
             for _, _, each in group:
                 self.ack(each)
+
+    def _traced(self, group: Sequence[Work]) -> AbstractContextManager[None]:
+        if self.traces is None:
+            return _UNTRACED
+        return self.traces.working([work.fragment for work in group])
 
     def _give_back(self, group: Sequence[Work], error: Exception) -> None:
         for fragment, _, each in group:

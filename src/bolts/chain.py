@@ -58,6 +58,8 @@ class ChainBolt(BatchBolt):
     def _spent(self, step: Step, ns: int) -> None:
         name = type(step).__name__.removesuffix("Step").lower()
         self.meter.metrics.spent[name] += ns
+        if self.traces is not None:
+            self.traces.part(name, ns)
 
 
 def through(

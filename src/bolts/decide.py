@@ -1,9 +1,8 @@
-"""Steps for bolts that decide: `score(domain)` and `store(domain)`, to be chained or spread."""
+"""Steps for bolts that decide: `score(domain)` and `store`, to be chained or spread."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bolts.base import BatchBolt
 from bolts.observer import Observer, tell_of_skew
@@ -94,10 +93,8 @@ STORED = (
 """Tables, and settings of topics, that the store step writes."""
 
 
-@dataclass(frozen=True)
 class _Store:
-    alert_outcomes: frozenset[str]
-    writes: ClassVar[tuple[str, ...]] = STORED
+    writes = STORED
 
     def __call__(self, bolt: BatchBolt) -> Step:
         return StoreStep(
@@ -108,13 +105,11 @@ class _Store:
                 bolt.settings.topic_dead_letters,
                 bolt.settings.topic_decisions,
             ),
-            self.alert_outcomes,
             bolt.settings.kafka_request_timeout_s,
             Observer(bolt).committed,
             tells=bolt.is_read(DECISIONS),
         )
 
 
-def store(alert_outcomes: frozenset[str]) -> Callable[[BatchBolt], Step]:
-    """Decisions, ledger, states, alerts: everything written, in the contract's order."""
-    return _Store(alert_outcomes)
+store = _Store()
+"""The step that stores decisions, ledger, states, alerts: all of it, in the contract's order."""

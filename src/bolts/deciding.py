@@ -5,14 +5,13 @@ A domain's three, which differ in nothing but the domain:
     class FraudBolt(DecideBolt):
         payload = Parsed[Transaction]
         make = staticmethod(_domain)  # settings -> the domain, its model loaded
-        alerts = ALERT_OUTCOMES
 
     class ScoreTransactions(ScoreBolt):
         payload = Parsed[Transaction]
         make = staticmethod(_domain)
 
     class StoreFraudDecisions(StoreBolt):
-        alerts = ALERT_OUTCOMES
+        pass
 """
 
 from collections.abc import Callable
@@ -33,11 +32,6 @@ def _score(bolt: BatchBolt) -> Step:
     return score(type(bolt).make, follows=bolt.follows)(bolt)
 
 
-def _store(bolt: BatchBolt) -> Step:
-    assert isinstance(bolt, DecideBolt | StoreBolt)
-    return store(bolt.alerts)(bolt)
-
-
 class DecideBolt(ChainBolt):
     """Score and store in one process. Guarantee: effects once (docs/guarantees.md).
 
@@ -49,12 +43,10 @@ class DecideBolt(ChainBolt):
     """Settings to the domain, its model loaded: `bolts.decide.MakeDomain`."""
     follows: ClassVar[str] = ""
     """The domain, where its rules and model may be changed while it runs (docs/rollout.md)."""
-    alerts: ClassVar[frozenset[str]]
-    """Outcomes that go to the table and the topic of alerts."""
     outputs = [Stream(list(BATCH_FIELDS), name=DECISIONS)]
     optional_streams = frozenset({DECISIONS})
     together = True
-    steps: ClassVar[tuple[Callable[[Any], Step], ...]] = (_score, _store)
+    steps: ClassVar[tuple[Callable[[Any], Step], ...]] = (_score, store)
     writes = STORED
 
 
@@ -73,8 +65,7 @@ class StoreBolt(ChainBolt):
     """The second half of a DecideBolt, for the spread form; with its stream `decisions`."""
 
     payload = Outcomes
-    alerts: ClassVar[frozenset[str]]
     outputs = [Stream(list(BATCH_FIELDS), name=DECISIONS)]
     optional_streams = frozenset({DECISIONS})
-    steps: ClassVar[tuple[Callable[[Any], Step], ...]] = (_store,)
+    steps: ClassVar[tuple[Callable[[Any], Step], ...]] = (store,)
     writes = STORED

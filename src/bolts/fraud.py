@@ -4,7 +4,7 @@ from bolts.deciding import DecideBolt, ScoreBolt, StoreBolt
 from bolts.rekey import RekeyBolt, itself
 from stormwatch.adapters.threads.model_guard import supply
 from stormwatch.codec import Parsed
-from stormwatch.domains.fraud import ALERT_OUTCOMES, Fraud
+from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.parse import to_wire
 from stormwatch.domains.fraud.state import CustomerState
@@ -22,7 +22,6 @@ class FraudBolt(DecideBolt):
     payload = Parsed[Transaction]
     make = staticmethod(_domain)
     follows = "fraud"
-    alerts = ALERT_OUTCOMES
 
 
 class ScoreTransactions(ScoreBolt):
@@ -35,8 +34,6 @@ class ScoreTransactions(ScoreBolt):
 
 class StoreFraudDecisions(StoreBolt):
     """The second half of FraudBolt."""
-
-    alerts = ALERT_OUTCOMES
 
 
 class SplitTransactions(RekeyBolt):

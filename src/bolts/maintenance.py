@@ -4,7 +4,7 @@ from bolts.deciding import DecideBolt, ScoreBolt, StoreBolt
 from bolts.rekey import RekeyBolt, itself
 from stormwatch.adapters.threads.model_guard import supply
 from stormwatch.codec import Parsed
-from stormwatch.domains.maintenance import ALERT_OUTCOMES, Maintenance
+from stormwatch.domains.maintenance import Maintenance
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.parse import to_wire
 from stormwatch.domains.maintenance.state import UnitState
@@ -22,7 +22,6 @@ class MaintenanceBolt(DecideBolt):
     payload = Parsed[Reading]
     make = staticmethod(_domain)
     follows = "maintenance"
-    alerts = ALERT_OUTCOMES
 
 
 class ScoreReadings(ScoreBolt):
@@ -35,8 +34,6 @@ class ScoreReadings(ScoreBolt):
 
 class StoreMaintenanceDecisions(StoreBolt):
     """The second half of MaintenanceBolt."""
-
-    alerts = ALERT_OUTCOMES
 
 
 class SplitReadings(RekeyBolt):

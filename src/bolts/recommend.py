@@ -8,7 +8,7 @@ from streamparse import Stream
 from bolts.chain import ChainBolt
 from bolts.decide import score, store
 from stormwatch.codec import BATCH_FIELDS, Parsed
-from stormwatch.domains.recommend.domain import ALERT_OUTCOMES, Recommend
+from stormwatch.domains.recommend.domain import Recommend
 from stormwatch.domains.recommend.event import Behaviour
 from stormwatch.domains.recommend.history import UserState
 from stormwatch.domains.recommend.round import Round, begin, finish
@@ -33,7 +33,7 @@ class RecommendBolt(ChainBolt):
     """Fills the lists in and stores them. Guarantee: effects once."""
 
     payload = Round
-    steps = (store(ALERT_OUTCOMES),)
+    steps = (store,)
 
     def prepare(self, fragment: Fragment, payload: Round) -> Outcomes:
         """The lists, filled in with what the items said."""

@@ -9,7 +9,7 @@ from bolts.reject import RejectBolt
 from bolts.rekey import RekeyBolt
 from stormwatch.adapters.sentiment import sentiment
 from stormwatch.codec import Parsed
-from stormwatch.domains.social import ALERT_OUTCOMES, Social
+from stormwatch.domains.social import Social
 from stormwatch.domains.social.domain import BrandState
 from stormwatch.domains.social.event import Mention, Post
 from stormwatch.domains.social.mentions import mentions
@@ -45,7 +45,7 @@ class SocialBolt(ChainBolt):
     """Score and store in one process, as after a repartition they must. Guarantee: effects once."""
 
     payload = Parsed[Mention]
-    steps = (score(make_domain), store(ALERT_OUTCOMES))
+    steps = (score(make_domain), store)
 
 
 class RejectPosts(RejectBolt):

@@ -19,11 +19,6 @@ def _score(bolt: BatchBolt) -> Step:
     return score(bolt.make_judge)(bolt)
 
 
-def _store(bolt: BatchBolt) -> Step:
-    assert isinstance(bolt, StatefulBolt)
-    return store(bolt.alerts)(bolt)
-
-
 class StatefulBolt(ChainBolt):
     """Judges parsed events, one key after another, beside the bolt that decides for the topology.
 
@@ -54,7 +49,7 @@ class StatefulBolt(ChainBolt):
     """A msgspec.Struct(array_like=True), each field with a default."""
     alerts: ClassVar[frozenset[str]] = frozenset()
     """Outcomes that go to the table and the topic of alerts."""
-    steps = (_score, _store)
+    steps = (_score, store)
     writes = tuple(name for name in STORED if name != "ledger")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -75,9 +75,8 @@ class KafkaBatchSpout(StrictComponent, Spout):
         if self.own_process:
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
-        self._store = store = Lazy(
-            lambda: self.store(values), "Cassandra", StoreUnavailable
-        )
+        self._traces = connect.traces(values, str(self.topology_name), str(self.component_name))
+        self._store = store = Lazy(lambda: self.store(values), "Cassandra", StoreUnavailable)
         named = topics(values, events)
         idle_poll_s = IDLE_POLL_S if len({*named} - {labels}) == 1 else SHARED_POLL_S
         self.readers = {
@@ -169,6 +168,8 @@ class KafkaBatchSpout(StrictComponent, Spout):
             metrics.spent["encode"] += perf_counter_ns() - began
             metrics.sized(max(1, item.fragment.last - item.fragment.first + 1))
             tup_id = f"{name}/{item.tup_id}" if name else item.tup_id
+            if self._traces is not None and item.stream == BATCHES:
+                self._traces.opened(tup_id, item.fragment)
             self.emit(values, tup_id=tup_id, stream=item.stream)
         return len(items)
 
@@ -200,11 +201,15 @@ class KafkaBatchSpout(StrictComponent, Spout):
     def ack(self, tup_id: str) -> None:
         name, _, own = tup_id.rpartition("/")
         self._meter.metrics.batches += 1
+        if self._traces is not None:
+            self._traces.closed(tup_id)
         self.readers[name].ack(own)
 
     def fail(self, tup_id: str) -> None:
         name, _, own = tup_id.rpartition("/")
         self._meter.metrics.failed += 1
+        if self._traces is not None:
+            self._traces.closed(tup_id, "given back: it comes again")
         self.readers[name].fail(own)
 
     def leave(self) -> None:

@@ -248,6 +248,11 @@ class Settings:
         "JSON fields masked in dead letters, separated by commas",
         many=True,
     )
+    trace_endpoint: str = _option(
+        "trace.endpoint", "", "where traces of batches go, as OTLP over HTTP: "
+        "http://HOST:4318/v1/traces; empty: nowhere (docs/debug.md)",
+    )  # fmt: skip
+    trace_every: int = _option("trace.every", 100, "of so many batches one is traced", low=1)
     cache_mb: int = _option("cache_mb", 64, "size of the state cache of one process", low=1)
 
     model_deadline_s: float = _option(

@@ -124,8 +124,7 @@ def _work(store: CassandraStore) -> Callable[[InFlight], None]:
     )  # fmt: skip
     sink = ForgetfulSink()
     commit = StoreStep(
-        lambda: store, lambda: sink, Topics("alerts", "letters"), Toy.alert_outcomes, 1.0,
-        lambda _: None,
+        lambda: store, lambda: sink, Topics("alerts", "letters"), 1.0, lambda _: None,
     )  # fmt: skip
 
     def aside(fragment: Fragment, payload: Asides) -> None:

@@ -82,8 +82,7 @@ class Histories:
         )  # fmt: skip
         sink = ForgetfulSink()
         self.commit = StoreStep(
-            lambda: self.store, lambda: sink, Topics("alerts", "letters"), Toy.alert_outcomes,
-            1.0, lambda _: None,
+            lambda: self.store, lambda: sink, Topics("alerts", "letters"), 1.0, lambda _: None,
         )  # fmt: skip
         self.reader = Reader(
             lambda: Source(self.broker, self.topic, GROUP), lambda: self.store,

@@ -41,8 +41,7 @@ def decide(store: Store, start: int, end: int, generation: int, noted: Path | No
     )  # fmt: skip
     sink = Nowhere()
     commit = StoreStep(
-        lambda: store, lambda: sink, Topics("alerts", "aside"), Toy.alert_outcomes, 1.0,
-        lambda _: None,
+        lambda: store, lambda: sink, Topics("alerts", "aside"), 1.0, lambda _: None,
     )  # fmt: skip
     for first in range(start, end, BATCH):
         last = min(first + BATCH, end) - 1

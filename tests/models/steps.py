@@ -119,7 +119,6 @@ class Process:
             lambda: outside,
             lambda: outside,
             Topics("alerts", "aside"),
-            Toy.alert_outcomes,
             1.0,
             lambda _: None,
         )

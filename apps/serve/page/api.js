@@ -45,21 +45,40 @@ export function tell(method, path, body, seen) {
   return asked(path, { method, headers, keepalive: true, body: plain ? body : JSON.stringify(body) });
 }
 
-/** Call `newer(part, state)` for each part of the state that is new, `lost(since)` while unconnected. */
-export function follow(newer, lost) {
-  const source = new EventSource("v1/events");
-  let since = null;
-  for (const part of ["rates", "alerts", "ledgers", "trouble"]) {
-    source.addEventListener(part, (event) => {
-      since = null;
-      newer(part, JSON.parse(event.data));
+const AGAIN_MS = 5_000;
+
+/** Call `newer(part, state)` for each part of the state that is new, `lost(since)` while unconnected,
+ * and `out(why)` once the token holds no more. */
+export function follow(newer, lost, out) {
+  let source, since = null;
+  function gone() {
+    since ??= Date.now();
+    lost(since);
+  }
+  /** Why the stream was refused: a browser does not tell, and does not ask again. */
+  function refused() {
+    source.close();
+    ask("streams").then(() => setTimeout(connect, AGAIN_MS), (error) => {
+      if (error.status === 401) out(error.message);
+      else setTimeout(connect, AGAIN_MS);
     });
   }
+  function connect() {
+    source = new EventSource("v1/events");
+    for (const part of ["rates", "alerts", "ledgers", "trouble"]) {
+      source.addEventListener(part, (event) => {
+        since = null;
+        newer(part, JSON.parse(event.data));
+      });
+    }
+    source.addEventListener("signed-out", refused);
+    source.addEventListener("error", () => {
+      gone();
+      if (source.readyState === EventSource.CLOSED) refused();
+    });
+  }
+  connect();
   // A browser that keeps the page it left would keep its connection, too, and has six for a server.
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
-  source.addEventListener("error", () => {
-    since ??= Date.now();
-    lost(since);
-  });
 }

@@ -56,10 +56,16 @@ async function show() {
     for (const [part, told] of Object.entries(page.parts)) shown.part?.(part, told);
   } catch (error) {
     if (mine !== turn) return;
+    if (error.status === 401 && name !== "sign-in") return signedOut(error.message);
     put(main, h("p", { class: "notice broken" }, error.message),
       h("p", {}, h("button", { onclick: show }, "Ask again"), " ", h("a", { href: "#now" }, "Back to Now")));
   }
   release();
+}
+
+function signedOut(why) {
+  page.out = why;
+  location.hash = "#sign-in";
 }
 
 const BEHIND = 1_000, BEHIND_MS = 10_000; // records, and how long they take at the rate of now
@@ -108,7 +114,7 @@ async function start() {
     page.streams = await ask("streams");
     page.alerting = new Set(page.streams.flatMap((s) => s.alert_outcomes));
   } catch (error) {
-    if (error.status === 401) location.hash = "#sign-in";
+    if (error.status === 401) signedOut(error.message);
     else put(main, h("p", { class: "notice broken" }, error.message));
   }
   await show();
@@ -120,7 +126,7 @@ async function start() {
     main.classList.add("stale");
     state.classList.add("bad");
     put(state, `The server does not answer since ${at(since)}; asking again`);
-  });
+  }, signedOut);
 }
 
 start();

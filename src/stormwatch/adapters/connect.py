@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stormwatch.adapters.control_topic import Control
 from stormwatch.adapters.migration_files import FOLDERS
@@ -17,6 +17,9 @@ from stormwatch.errors import PackageMissing, SettingsError
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.ports import Admin, Sink, Source, Store
 from stormwatch.settings import SPANNER, Settings
+
+if TYPE_CHECKING:
+    from stormwatch.adapters.otel import Traces
 
 _CLIENTS = {"confluent": "confluent_kafka", "kafka-python": "kafka"}
 """Setting -> the package it needs, the fast one first."""
@@ -204,6 +207,28 @@ def tables(settings: Settings) -> Tables:
     from stormwatch.adapters.cassandra import migrations
 
     return Tables(FOLDERS["cql"], migrations.apply, migrations.status)
+
+
+def traces(settings: Settings, topology: str, component: str) -> "Traces | None":
+    """What tells of this component's batches; None unless `trace.endpoint` says where.
+
+    Raises SettingsError, PackageMissing."""
+    endpoint = settings.trace_endpoint
+    if not endpoint:
+        return None
+    if not endpoint.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"trace.endpoint is {endpoint!r}, and is no address of HTTP. Set it to "
+            "http://HOST:4318/v1/traces of an OpenTelemetry receiver, or to nothing."
+        )
+    try:
+        from stormwatch.adapters.otel import Traces
+    except ImportError as error:
+        raise PackageMissing(
+            "trace.endpoint is set, and the OpenTelemetry packages are not installed: "
+            "`pip install -r requirements/otel.txt`, or unset it."
+        ) from error
+    return Traces(endpoint, settings.trace_every, topology, component)
 
 
 def _only_in_memory() -> SettingsError:

@@ -38,7 +38,6 @@ class StoreStep:
         store: Callable[[], Store],
         sink: Callable[[], Sink],
         topics: Topics,
-        alert_outcomes: frozenset[str],
         timeout: float,
         committed: Callable[[Outcomes], None],
         tells: bool = False,
@@ -48,7 +47,6 @@ class StoreStep:
         self._store = store
         self._sink = sink
         self._topics = topics
-        self._alert_outcomes = alert_outcomes
         self._timeout = timeout
         self._committed = committed
         self._who, self._works = secrets.token_hex(3), count()

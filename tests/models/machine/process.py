@@ -16,7 +16,7 @@ from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Outcome
 from stormwatch.state.write_timestamps import outcome_stamp
 from tests.models.machine.oracle import STRIPES
-from tests.models.toy import Ping, Toy
+from tests.models.toy import Ping
 
 if TYPE_CHECKING:
     from tests.models.machine.world import World
@@ -123,7 +123,7 @@ class Process:
         )  # fmt: skip
         self._store = StoreStep(
             lambda: self._calls, lambda: self._calls, Topics(ALERTS, LETTERS),
-            Toy.alert_outcomes, 1.0, lambda _: None,
+            1.0, lambda _: None,
         )  # fmt: skip
 
     def begin(self) -> None:

@@ -263,8 +263,7 @@ def test_a_replay_tells_again_of_alerts_and_not_of_what_followed_them() -> None:
         [DecisionKey(row.stripe, row.entity, row.time, row.id) for row in tried], [],
     )  # fmt: skip
     step: Any = StoreStep(
-        lambda: kept, lambda: kept, Topics("alerts", "letters"), ALERT_OUTCOMES, 1.0,
-        lambda done: None,
+        lambda: kept, lambda: kept, Topics("alerts", "letters"), 1.0, lambda done: None,
     )  # fmt: skip
     step.work_all([(fragment, outcomes)])
     assert [msgspec.json.decode(one)["id"] for one in kept.sent] == ["60", "90", "end"]

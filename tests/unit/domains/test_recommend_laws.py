@@ -46,8 +46,7 @@ class Topology:
         self.plan = score(Contract(Recommend(), POLICY, "plan"), begin)
         self.items = [score(Items()) for _ in range(SHARDS)]
         self.store = StoreStep(
-            lambda: outside, lambda: outside, Topics("alerts", "aside"), frozenset(), 1.0,
-            lambda _: None,
+            lambda: outside, lambda: outside, Topics("alerts", "aside"), 1.0, lambda _: None,
         )  # fmt: skip
 
     def take(self, fragment: Fragment, batch) -> None:

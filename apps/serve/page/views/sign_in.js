@@ -19,6 +19,7 @@ export async function signIn(root, page) {
   } }, h("input", { type: "text", autocomplete: "username", hidden: true, value: "token" }), field, h("button", {}, "Sign in"));
   const out = h("button", { onclick: async () => { await tell("DELETE", "session", {}).catch(() => null); location.reload(); } }, "Sign out");
   put(root, h("h1", {}, "Sign in"),
+    page.out && !session.name ? h("p", { class: "notice person", role: "alert" }, `You are signed out. ${page.out}`) : null,
     session.name ? h("p", {}, `You are ${session.name}, ${session.role}. `, session.needed ? out : h("span", { class: "quiet" }, "This machine's user needs no token.")) : null,
     h("p", {}, "An operator makes a token: ", h("code", {}, "./stormwatch token add NAME --role analyst"), ". A viewer looks, an analyst decides alerts, an operator changes the rest."),
     form, said);

@@ -23,6 +23,8 @@ from stormwatch.state.write_timestamps import epoch_of
 _SCAN_TIMEOUT_S = 60.0
 _PAGE = 2_000
 _SLOTS_PAGE = 200
+_AT_ONCE = 250
+"""Entities whose decisions one call reads."""
 _ASIDE = "epoch, offset, ktime, state, code, reason, component, key, raw"
 _ACT = "topic, partition, epoch, offset, at, act, who, note, to_partition, to_offset"
 _DAY = "domain = ? AND day = ? AND topic = ? AND partition = ?"
@@ -212,17 +214,19 @@ class CassandraArchive(CassandraReads):
                     if len(newest) >= limit:
                         break
         found: dict[str, list[DecisionRow]] = {}
-        with translated(self._settings, "read decisions"):
-            asked = list(newest.items())[:limit]
+        asked = list(newest.items())[:limit]
+        for i in range(0, len(asked), _AT_ONCE):  # each call has a time limit of its own
+            some = asked[i : i + _AT_ONCE]
             reads = (
                 self._archive.of_entity.bind(
                     (domain, stripe, time // self._period_ms, entity, 0, time + 1, "", each)
                 )
-                for (stripe, entity), time in asked
+                for (stripe, entity), time in some
             )
-            for (key, _), rows in zip(asked, self._run(reads), strict=True):
-                if decided := [DecisionRow(*row) for row in rows]:
-                    found[key[1]] = decided
+            with translated(self._settings, "read decisions"):
+                for (key, _), rows in zip(some, self._run(reads), strict=True):
+                    if decided := [DecisionRow(*row) for row in rows]:
+                        found[key[1]] = decided
         return found
 
     def all_decisions(self, domain: str) -> Iterator[StoredDecision]:

@@ -16,7 +16,7 @@ from google.api_core import exceptions as api
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud.spanner_v1 import SpannerClient, TransactionOptions, TransactionSelector
 from google.cloud.spanner_v1.services.spanner.transports import SpannerGrpcTransport
-from google.cloud.spanner_v1.types import ExecuteSqlRequest, ReadRequest
+from google.cloud.spanner_v1.types import CommitRequest, ExecuteSqlRequest, ReadRequest
 from google.protobuf.struct_pb2 import Struct
 from grpc import insecure_channel
 
@@ -151,7 +151,9 @@ class Transaction:
             request.transaction_id = self._id
         else:
             request.single_use_transaction.read_write.SetInParent()
-        self._database.api.commit(request, retry=None, timeout=self._database.timeout_s)
+        self._database.api.commit(
+            CommitRequest.wrap(request), retry=None, timeout=self._database.timeout_s
+        )
 
     def end(self) -> None:
         """Give up what was read and written, and its locks."""

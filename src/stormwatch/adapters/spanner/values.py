@@ -1,7 +1,9 @@
 """Cells as Spanner's API has them: JSON values, where a whole number and bytes are texts."""
 
+import struct
 import time
 from base64 import b64decode, b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import isfinite
@@ -66,19 +68,102 @@ def type_of(value: Any) -> Type:
 
 def keys(rows: Iterable[Row]) -> Any:
     """A KeySet of whole keys."""
-    return Keys(keys=[ListValue(values=map(cell, row)) for row in rows])
+    return Keys.FromString(_rows(_KEYS, rows))
 
 
 def writes(table: str, columns: str, rows: Iterable[Row], *, new: bool = False) -> Any:
     """A mutation that puts whole rows; `new`: refused where one of them is there."""
-    cells = [ListValue(values=map(cell, row)) for row in rows]
-    write = {"table": table, "columns": names(columns), "values": cells}
-    return Change(insert=write) if new else Change(insert_or_update=write)
+    head = _framed(_TABLE, table.encode())
+    head += b"".join(_framed(_COLUMNS, name.encode()) for name in names(columns))
+    return Change.FromString(_framed(_INSERT if new else _PUT, head + _rows(_VALUES, rows)))
 
 
 def deletes(table: str, rows: Iterable[Row]) -> Any:
     """A mutation that deletes rows by their whole keys."""
     return Change(delete={"table": table, "key_set": keys(rows)})
+
+
+# Rows are written as protobuf's bytes, column by column, and then read by its parser: some
+# five times faster than one message a cell. Tags are those of google/spanner/v1/mutation.proto,
+# keys.proto and google/protobuf/struct.proto.
+_INSERT, _PUT = b"\x0a", b"\x1a"
+_TABLE, _COLUMNS, _VALUES = b"\x0a", b"\x12", b"\x1a"
+_KEYS = b"\x0a"
+_VALUE = b"\x0a"  # of a ListValue
+_NOTHING = _VALUE + b"\x02\x08\x00"
+_FLOAT = _VALUE + b"\x09\x11"
+_TEXT = b"\x1a"
+_double = struct.Struct("<d").pack
+
+
+def _number_of(number: int) -> bytes:
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
+
+
+_VARINTS = [_number_of(number) for number in range(4_096)]
+
+
+def _varint(number: int) -> bytes:
+    return _VARINTS[number] if number < len(_VARINTS) else _number_of(number)
+
+
+def _framed(tag: bytes, body: bytes) -> bytes:
+    return tag + _varint(len(body)) + body
+
+
+def _text_head(size: int) -> bytes:
+    """What stands before a text of so many bytes that is one value of a list."""
+    inner = _TEXT + _varint(size)
+    return _VALUE + _varint(len(inner) + size) + inner
+
+
+_HEADS = [_text_head(size) for size in range(2_048)]
+
+
+def _texts(column: Iterable[bytes]) -> list[bytes]:
+    return [(_HEADS[n] if (n := len(v)) < len(_HEADS) else _text_head(n)) + v for v in column]
+
+
+def _bytes(column: Iterable[bytes]) -> list[bytes]:
+    return _texts([b2a_base64(v, newline=False) for v in column])
+
+
+_COLUMN: dict[type, Callable[[Sequence[Any]], list[bytes]]] = {
+    str: lambda column: _texts([v.encode() for v in column]),
+    int: lambda column: _texts([b"%d" % v for v in column]),
+    bytes: _bytes,
+}
+
+
+def _encoded(value: Any) -> bytes:
+    """One value of a list, of any type."""
+    return _framed(_VALUE, cell(value).SerializeToString())
+
+
+def _column(column: Sequence[Any]) -> Sequence[bytes]:
+    first, kinds = column[0], set(map(type, column))
+    if kinds == {float} and all(map(isfinite, column)):  # 0.0 and -0.0 are equal, and two
+        return [_FLOAT + _double(v) for v in column]
+    if len(kinds) == 1 and column.count(first) == len(column):
+        return [_encoded(first)] * len(column)
+    if None in column and len(kinds) == 2:
+        there = iter(_column([v for v in column if v is not None]))
+        return [_NOTHING if v is None else next(there) for v in column]
+    if len(kinds) == 1 and (encode := _COLUMN.get(type(first))) is not None:
+        return encode(column)
+    return [_encoded(v) for v in column]
+
+
+def _rows(tag: bytes, rows: Iterable[Row]) -> bytes:
+    """Rows as fields of this tag, each a ListValue."""
+    columns = [_column(column) for column in zip(*rows, strict=True)]
+    made = [b"".join(cells) for cells in zip(*columns, strict=True)]
+    return b"".join([tag + _varint(len(row)) + row for row in made])
 
 
 def names(columns: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What this engine can decide: the use cases whose records are decided once, under Kafka's key."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from stormwatch.domains.maintenance.equipment import chosen as chosen_equipment
 from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping import chosen, is_rekeyed, label_topic, topics
+from stormwatch.ports import Store
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Judge
 
@@ -26,17 +28,23 @@ class UseCase(NamedTuple):
     topic: str
     domain: Judge[Any, Any]
     parse: Parse
-    alert_outcomes: frozenset[str]
 
 
 NAMES = ("fraud", "maintenance")
 _EVENTS = {"fraud": "transactions", "maintenance": "readings"}
 
 
-def check(settings: Settings, name: str) -> str:
+def check(settings: Settings, name: str, recorded: str = "") -> str:
     """The topic that is read. Raises SettingsError for what this engine does not do."""
     if name not in NAMES:
         raise SettingsError(f"Flink decides {' and '.join(NAMES)}, not {name!r}: use Storm for it.")
+    if recorded and name != "fraud":
+        raise SettingsError(f"--recorded is for fraud: nothing of {name} has a second key.")
+    if recorded == settings.cassandra_keyspace:
+        raise SettingsError(
+            f"--recorded names {recorded!r}, the keyspace that Flink writes to. Name the one that "
+            "the decisions were recorded in, and give Flink its own (cassandra.keyspace)."
+        )
     events = _EVENTS[name]
     if settings.source != "kafka":
         raise SettingsError(
@@ -53,6 +61,11 @@ def check(settings: Settings, name: str) -> str:
     return first
 
 
+def recording(settings: Settings, keyspace: str) -> Store | None:
+    """The store of another keyspace, where one is named. Raises StoreUnavailable, SchemaError."""
+    return connect.store(replace(settings, cassandra_keyspace=keyspace)) if keyspace else None
+
+
 def of(settings: Settings, name: str) -> UseCase:
     """The use case, its model loaded. Raises SettingsError, ModelError."""
     topic = check(settings, name)
@@ -61,14 +74,14 @@ def of(settings: Settings, name: str) -> UseCase:
     native: Callable[..., Any]
     if name == "fraud":
         domain = fraud.Fraud.from_settings(settings, supply(settings))
-        native, target, alerts = parse_transaction, TRANSACTION, fraud.ALERT_OUTCOMES
+        native, target = parse_transaction, TRANSACTION
     else:
         domain = maintenance.Maintenance.from_settings(settings, supply(settings))
         readings = Readings(chosen_equipment(settings))
-        native, target, alerts = readings.parse, readings.target, maintenance.ALERT_OUTCOMES
+        native, target = readings.parse, readings.target
     domain.model_version  # noqa: B018 - loads it here, and not in a batch
     mapped = chosen(settings, target, schemas).get(topic)
     parse = partial(
         native if mapped is None else mapped.parse, future_skew_ms=settings.future_skew_s * 1000
     )
-    return UseCase(name, topic, domain, parse, alerts)
+    return UseCase(name, topic, domain, parse)

@@ -1,16 +1,19 @@
 """What `profile` says of two readings of meters, and what the stages of a core add up to."""
 
 from itertools import islice
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from apps.data.generate.transactions import Transactions
+from apps.data.streams import Stream
 from apps.operate import core_cost
 from apps.operate.profile import Hop, advice, hops, lines
 from stormwatch.domains.fraud import Fraud
 from stormwatch.metrics import Snapshot
 from stormwatch.records import Record
+from stormwatch.settings import Settings
 
 DECIDE, OTHER = ("decide", "3-host-1"), ("decide", "4-host-2")
 
@@ -26,9 +29,28 @@ def test_costs_are_of_what_came_between_two_readings_of_the_same_process() -> No
     now = snapshot(4_000, 110, 12, spent=spent, hits=3, misses=1)
     (hop,) = hops(before, {DECIDE: now, OTHER: now}, {DECIDE: 0.002})
     assert (hop.records, hop.batches, hop.batch, hop.tasks) == (10, 2, 5.0, 1)
-    assert hop.us == {"read": 10, "decode": 5, "score": 50, "store": 30, "other": 10, "emit": 2}
+    assert hop.us == {
+        "wait": 300_000, "read": 10, "poll": 0, "decode": 5, "score": 50, "store": 30, "encode": 0,
+        "other": 10, "emit": 2,
+    }  # fmt: skip
     assert hop.busy == pytest.approx(0.25) and hop.missed == 0.25
     assert hop.cpu_us == pytest.approx(200) and hop.capacity == pytest.approx(5_000)
+
+
+def test_what_decides_nothing_is_told_by_the_records_that_passed_it() -> None:
+    def spout(at: int, batches: int, **spent: int) -> Snapshot:
+        return Snapshot(at, 1, "host", {}, 0, 0, 0, {}, 0, sizes={64: batches}, spent=spent)
+
+    transactions = ("transactions", "1-host-1")
+    before = {DECIDE: snapshot(0, 0, 0), transactions: spout(0, 0)}
+    after = {
+        DECIDE: snapshot(1_000, 50, 2),
+        transactions: spout(1_000, 2, wait=400_000, poll=1_000, encode=500),
+    }
+    decide, first = hops(before, after)
+    assert (decide.component, first.component) == ("decide", "transactions")
+    assert (first.records, first.batches, first.busy) == (50, 2, pytest.approx(0.6))
+    assert (first.us["poll"], first.us["encode"], first.us["other"]) == (20, 10, 0)
 
 
 def test_of_processes_elsewhere_the_capacity_is_not_known() -> None:
@@ -40,7 +62,8 @@ def test_of_processes_elsewhere_the_capacity_is_not_known() -> None:
 
 
 def hop(**more: Any) -> Hop:
-    us = {"read": 1.0, "decode": 1.0, "score": 20.0, "store": 10.0, "other": 1.0, "emit": 1.0}
+    us = {"wait": 5.0, "read": 1.0, "poll": 0.0, "decode": 1.0, "score": 20.0, "store": 10.0,
+          "encode": 0.0, "other": 1.0, "emit": 1.0}  # fmt: skip
     base = Hop("decide", 2, 10_000, 20, us, 0.9, 40.0, 0.0)
     return base._replace(**more)
 
@@ -51,6 +74,8 @@ def hop(**more: Any) -> Hop:
         ([], "Nothing was decided"),
         ([hop()], "topology.scorers"),
         ([hop(component="terminals")], "topology.terminals"),
+        ([hop(component="parse")], "topology.parsers"),
+        ([hop(component="transactions")], "topology.spouts"),
         ([hop(us={**hop().us, "store": 90.0})], "Cassandra sets the pace"),
         ([hop(missed=0.5)], "cache_mb"),
         ([hop(busy=0.2, batches=5_000)], "Batches"),
@@ -59,6 +84,19 @@ def hop(**more: Any) -> Hop:
 )
 def test_the_advice_names_what_to_change(found: list[Hop], word: str) -> None:
     assert word in advice(found)
+
+
+def test_a_core_is_measured_in_a_process_whose_numpy_has_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(command: list[str], **more: Any) -> Any:
+        assert command[1:] == ["-m", "apps.operate.core_cost", "fraud", "10", "5"]
+        assert more["env"]["OMP_NUM_THREADS"] == more["env"]["OPENBLAS_NUM_THREADS"] == "1"
+        return CompletedProcess(command, 0, 'a word\n{"5": {"parse": 1.5}}\n', "")
+
+    monkeypatch.setattr(core_cost.subprocess, "run", run)
+    found = core_cost.measured(Settings(), Stream("fraud", "t", "transactions"), 10, [5])
+    assert found == {5: {"parse": 1.5}}
 
 
 def test_a_core_is_measured_by_stage_and_left_as_it_was() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.serve import live
+from apps.serve import live, newest
 from tests.models.asked import Api, asked
 from tests.models.browser import Browser, opened
 
@@ -14,7 +14,8 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers look all the time."""
     monkeypatch.setattr(live, "IDLE_S", 0.05)
     monkeypatch.setattr(live, "EVERY_S", 0.02)
-    monkeypatch.setattr(live, "FIGURES_MS", 20)
+    for name, seconds in {"IDLE_S": 0.05, "EVERY_S": 0.02, "UNRUNG_S": 0.02}.items():
+        monkeypatch.setattr(newest, name, seconds)
     monkeypatch.setattr(live, "PATIENCE_S", 0.1)
 
 

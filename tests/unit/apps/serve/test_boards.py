@@ -6,6 +6,7 @@ import re
 import msgspec
 import pytest
 
+from apps.land.figures import Figures
 from apps.operate.figures import look
 from apps.serve import answers, prometheus
 from stormwatch.metrics import Metrics
@@ -25,13 +26,19 @@ def text() -> str:
     metrics.batch(ends, 1, [5], 9, 1, {"retry": 1})
     metrics.labelled["found"] += 1
     metrics.drift, metrics.alarms = {"amount": 0.3}, {"recall": "has fallen"}
+    metrics.skew = {"compared": 9, "differing": 1}
     metrics.sized(3)
     metrics.sized(900)
     metrics.spent.update({"store": 2_500_000_000, "wait": 1_000})
     body = msgspec.json.encode(metrics.snapshot(9, 1, "h", 4, (3, 1), 5_000, 1))
     meters = {("decide", "1"): body, ("decide", "2"): body, ("decide", "old"): b"{}"}
     ledger = answers.Ledger("fraud", "t", {}, 0, 0, 0, True)
-    return prometheus.text({"fraud": look(meters, 0, 9, 9, 0)}, [ledger], False).decode()
+    lander = Figures()
+    lander.landed.labels("t").inc()
+    lander.refused.labels("t", "no_key").inc()
+    lander.turned_away.labels("503").inc()
+    of_server = prometheus.text({"fraud": look(meters, 0, 9, 9, 0)}, [ledger], False)
+    return (of_server + lander.text()).decode()
 
 
 def test_what_components_measure_is_exposed_and_summed(text: str) -> None:
@@ -48,8 +55,8 @@ def test_what_components_measure_is_exposed_and_summed(text: str) -> None:
 
 
 def test_every_metric_of_a_board_or_rule_exists(text: str) -> None:
-    there = {re.split(r"[{ ]", line)[0] for line in text.splitlines() if line[:1] != "#"}
-    assert len(there) > 25 and len(BOARDS) == 4
+    there = _there(text)
+    assert len(there) > 35 and len(BOARDS) == 5
     for board in BOARDS:
         panels = json.loads(board.read_text())["panels"]
         named = {
@@ -59,6 +66,17 @@ def test_every_metric_of_a_board_or_rule_exists(text: str) -> None:
         assert panels and named and named <= there, named - there
     expressions = " ".join(re.findall(r"^ +expr: (.*)$", RULES, re.M))
     assert set(_NAME.findall(expressions)) <= there
+
+
+def test_everything_that_is_measured_is_on_a_board_or_in_a_rule(text: str) -> None:
+    """Or nobody would see it: a new meter brings its panel."""
+    named = set(_NAME.findall(RULES + " ".join(board.read_text() for board in BOARDS)))
+    parts = re.compile(r"_(created|sum|count)$")
+    assert {name for name in _there(text) if not parts.search(name)} <= named
+
+
+def _there(text: str) -> set[str]:
+    return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if line[:1] != "#"}
 
 
 def test_each_alarm_has_its_line_in_the_runbook() -> None:

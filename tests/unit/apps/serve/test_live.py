@@ -13,7 +13,10 @@ from tests.models.verified import SETTINGS, TOPIC, World
 
 def told(live: Live) -> list[answers.Ledger]:
     live._reconcile()
-    return msgspec.json.decode(live.parts["ledgers"].json, type=answers.Ledgers).ledgers
+    part = live.parts["ledgers"]
+    data = part.frame.removeprefix(b"event: ledgers\ndata: ").strip()
+    assert msgspec.json.decode(data, type=answers.Ledgers) == part.told
+    return live.now.ledgers.ledgers
 
 
 def test_each_topic_of_a_domain_has_its_ledger_once_it_is_there() -> None:

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from apps.operate import tokens
-from apps.serve import web
+from apps.serve import events, web
 from apps.serve.entry import Entry
 from apps.serve.routes import routes
 from stormwatch.adapters.storm.resources import now_ms
@@ -92,7 +92,7 @@ def test_a_stream_ends_when_its_token_is_revoked(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "KNOWN_MS", 20)
-    monkeypatch.setattr(web, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
     store = guarded.api.world.store
     text = tokens.add(store, "short", "viewer", 1, now_ms())
     wait(lambda: guarded.api.get("/v1/now", token=text).status == 200)
