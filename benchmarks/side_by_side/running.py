@@ -87,6 +87,10 @@ class Running:
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """All of them, with what they started."""
         tree = [each for pid in self.pids for each in _tree(pid)]
+        if how is signal.SIGKILL:
+            for process in tree:
+                with suppress(psutil.Error):
+                    process.kill()
         for child in self.children:
             if child.poll() is None:
                 with suppress(ProcessLookupError):
