@@ -2,7 +2,7 @@
 import { ask, decisionsOf } from "../api.js";
 import { curves } from "../charts.js";
 import { h, put } from "../dom.js";
-import { age, count, many, moment, outcome } from "../format.js";
+import { age, count, many, moment, outcome, score } from "../format.js";
 import { place, provenance, why } from "./alerts.js";
 import { cases } from "./cases.js";
 import { pane } from "./pane.js";
@@ -50,9 +50,11 @@ export async function posts(root) {
     const mentions = h("div", { class: "chart" }), mood = h("div", { class: "chart" }), pointed = h("p", { class: "small quiet pointed" });
     const d = whole.decision;
     put(side, h("h1", {}, outcome(d.outcome, d.alert), " ", entity),
-      h("p", { class: "figures" }, h("span", { class: "large" }, many(whole.features.mentions ?? 0, "mention")), h("span", { class: "quiet" }, ` in five minutes; usual ${(whole.features.usual ?? 0).toFixed(1)} · `, moment(d.time))),
-      whyOf(whole), h("h2", {}, "Mentions in five minutes; grey: what is usual"), mentions, h("h2", {}, "Mood, from -1 to 1"), mood, pointed, recordOf(whole, provenance(whole)));
-    if (past.length < 2) return put(mentions, h("p", { class: "quiet" }, "It is the first post of this brand."));
+      h("p", { class: "figures" }, h("span", { class: "large" }, whole.features.mentions ? many(whole.features.mentions, "mention") : score(d)),
+        h("span", { class: "quiet" }, whole.features.mentions ? ` in five minutes; usual ${(whole.features.usual ?? 0).toFixed(1)} · ` : " of this post, from -1 to 1 · ", moment(d.time))),
+      whyOf(whole), past.length < 2 ? h("p", { class: "quiet" }, "Too few of its posts are known to draw what is usual.")
+        : [h("h2", {}, "Mentions in five minutes; grey: what is usual"), mentions, h("h2", {}, "Mood, from -1 to 1"), mood, pointed], recordOf(whole, provenance(whole)));
+    if (past.length < 2) return;
     const times = past.map((p) => p.time);
     const said = (i) => put(pointed, i === null ? `${many(past.length, "mention")} of ${entity}.` : [moment(times[i]), ` · ${count(past[i].features.mentions)} mentions, usual ${past[i].features.usual.toFixed(1)} · mood ${past[i].features.mood.toFixed(2)}`]);
     said(null);
