@@ -203,10 +203,10 @@ class Distribution:
         )  # fmt: skip
 
         def outside(rows: Floats) -> Flags:
-            told = np.frombuffer(made.outside(rows), dtype=np.uint8)
-            found: Flags = told == 1
+            told = made.outside(rows)
+            found: Flags = np.frombuffer(told, dtype=np.uint8) == 1
             if 2 in told:
-                unsure = told == 2
+                unsure = np.frombuffer(told, dtype=np.uint8) == 2
                 found[unsure] = self.outside(rows[unsure])
             return found
 

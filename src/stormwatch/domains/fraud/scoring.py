@@ -189,7 +189,7 @@ class Scorer:
         ]
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
-        told = _Batch(events, rows, carries, back, self._names)
+        told = _Batch(events, rows, carries, back, limits.places)
         asked = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         fired = [(rule, hits) for rule, hits in asked if np.count_nonzero(hits)]
         for at in back:
@@ -306,8 +306,8 @@ def _by_rate(verdict: Verdict, event: Transaction, rates: Rates) -> Verdict:
 
 
 class _Batch(dict[str, NDArray[Any]]):
-    """Payments as the conditions of rules see them: a column for each feature, and for a detail
-    once it is asked for."""
+    """Payments as the conditions of rules see them: a column for each feature and detail, once it
+    is asked for."""
 
     def __init__(
         self,
@@ -315,10 +315,11 @@ class _Batch(dict[str, NDArray[Any]]):
         rows: NDArray[np.float64],
         carries: Sequence[Carry],
         back: list[int],
-        columns: tuple[str, ...] = FEATURE_NAMES,
+        places: Mapping[str, int] = _COLUMN,
     ) -> None:
-        """`back`: the rows that take a payment back."""
-        super().__init__(zip(columns, rows.T, strict=True))
+        """`back`: the rows that take a payment back. `places`: of the features in a row."""
+        super().__init__(amount=rows[:, 0])  # how many there are is asked of any column
+        self._rows, self._places = rows, places
         self._events, self._carries, self._back = events, carries, back
         self._size = len(events)
 
@@ -331,7 +332,10 @@ class _Batch(dict[str, NDArray[Any]]):
         return hits
 
     def __missing__(self, name: str) -> NDArray[Any]:
-        if name in TEXTS:
+        at = self._places.get(name)
+        if at is not None:
+            found = self._rows[:, at]
+        elif name in TEXTS:
             found = np.array([text_of(event, name) for event in self._events], dtype=object)
         else:
             found = np.full(self._size, nan)
