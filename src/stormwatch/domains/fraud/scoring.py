@@ -389,7 +389,7 @@ class Found(NamedTuple):
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
         """In words: of rules that fired."""
-        known = _Words(self)
+        known = self.words
         return tuple(Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules)
 
     def told(
@@ -406,7 +406,7 @@ class Found(NamedTuple):
         return reasons, tuple(explained)
 
     def _parts(self, parts: Parts) -> Explanation:
-        return why.by_model(parts, self.features, _Words(self), self.limits.features)
+        return why.by_model(parts, self.features, self.words, self.limits.features)
 
     def _by_model(self, found: Explanation | None) -> str:
         score, limits = self.score, self.limits
@@ -418,6 +418,11 @@ class Found(NamedTuple):
         if score >= limits.decline and not declines:
             text += f"; not declined for that alone: {self.unsure}"
         return text
+
+    @property
+    def words(self) -> _Words:
+        """What sentences are filled with."""
+        return _Words(self)
 
     def word(self, name: str) -> int | float | str:
         """What a sentence is filled with where it says {name}. Raises KeyError."""
