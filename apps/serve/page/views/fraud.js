@@ -21,7 +21,7 @@ export async function fraud(root, page) {
 
   const all = () => (known ??= cases(shown));
   const decide = await deciding(root, () => list, {
-    acts: [["f", "fraud", "fraud"], ["c", "clear", "clear"], ["s", "snooze", "snooze 24 h"], ["n", "note", "note"], ["a", "assign", "hand over"]],
+    acts: [["f", "fraud", "fraud"], ["c", "clear", "clear"], ["l", "acknowledge", "look into"], ["s", "snooze", "snooze 24 h"], ["n", "note", "note"], ["a", "assign", "hand over"]],
     moves: ["fraud", "clear", "snooze"], what: "payment", name: (one) => one.entity,
     alerts: (one, act) => (act === "note" ? [one.worst] : one.alerts.filter((a) => standing(a, Date.now()) !== "done")).filter((a) => a.key),
     find: (alert) => all().find((one) => one.alerts.includes(alert)), changed: () => list.draw(),
@@ -57,7 +57,7 @@ export async function fraud(root, page) {
   }
   function row(one) {
     const a = one.worst, work = a.work;
-    const tag = work?.label || (work?.assignee ? `→ ${work.assignee}` : work?.acts.length ? "seen" : "");
+    const tag = work?.label || (work?.assignee ? `→ ${work.assignee}` : work?.status === "acknowledged" ? "looked into" : work?.acts.length ? "seen" : "");
     return [h("span", { class: "number score" }, score(a)), h("span", { class: "what" }, outcome(a.outcome, true), " ", h("b", {}, amount(a))),
       h("span", { class: "who" }, a.entity),
       h("span", { class: "number quiet age", title: `since ${new Date(one.oldest).toISOString()}` }, age(Date.now() - one.oldest)),
@@ -111,5 +111,7 @@ export async function fraud(root, page) {
 /** The amount in words: as the record says it, or as the model saw it. */
 function amount(alert) {
   if (alert.said) return alert.said;
-  return alert.features?.amount === undefined ? "" : (alert.features.amount / 100).toFixed(2);
+  if (alert.features?.amount === undefined) return "";
+  const number = (alert.features.amount / 100).toFixed(2); // the reasons have its currency
+  return why(alert).match(new RegExp(`(?<![0-9.])${number.replace(".", "\\.")} [A-Z]{3}\\b`))?.[0] ?? number;
 }

@@ -1,7 +1,7 @@
 // Operations: is all well, since when not, and where does it wait.
 import { ask } from "../api.js";
 import { h, put } from "../dom.js";
-import { age, count, ms, moment, rate, share } from "../format.js";
+import { age, behindBy, count, ms, moment, rate, share } from "../format.js";
 
 const EVERY_MS = 3_000;
 const SILENT_MS = 30_000;
@@ -28,7 +28,7 @@ export async function operations(root, page) {
   // Where records wait, in words.
   function where(f) {
     if (!f.running) return h("span", { class: "word broken" }, "its bolts are silent");
-    if (f.waiting > 10 * Math.max(f.outgoing, 1)) return h("span", { class: "word person" }, `behind by ${age((1000 * f.waiting) / Math.max(f.outgoing, 0.1))}`);
+    if (f.waiting > 10 * Math.max(f.outgoing, 1)) return h("span", { class: "word person" }, behindBy([f]));
     if (f.degraded) return h("span", { class: "word person" }, "the model was away");
     return "keeps up";
   }
@@ -57,8 +57,8 @@ export async function operations(root, page) {
     const found = set.filter((s) => `${s.key} ${s.value} ${s.source} ${s.help}`.toLowerCase().includes(search));
     const changed = (s) => s.source !== "default";
     put(settings, found.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "value", "from", "what it is"].map((t) => h("th", {}, t)))),
-      h("tbody", {}, [...found].sort((a, b) => changed(b) - changed(a)).map((s) => h("tr", {}, h("td", {}, h("code", {}, s.key)), h("td", {}, changed(s) ? h("b", {}, s.value) : s.value),
-        h("td", { class: "quiet" }, s.source), h("td", { class: "quiet" }, s.help)))))
+      h("tbody", {}, [...found].sort((a, b) => changed(b) - changed(a)).map((s) => h("tr", {}, h("td", {}, h("code", {}, s.key)), h("td", { class: "value" }, changed(s) ? h("b", {}, s.value) : s.value),
+        h("td", { class: "quiet from" }, s.source.split(/(?<=_)/).map((part) => [part, h("wbr")])), h("td", { class: "quiet" }, s.help)))))
       : h("p", { class: "notice" }, `No setting has “${search}” in it.`));
   }
   async function again() {

@@ -4,6 +4,7 @@ import { zoned } from "../format.js";
 import { h, put, svg } from "../dom.js";
 
 const UNITS = { "log-odds": "", cycles: " cycles", decades: "", weight: "" };
+const SCORED = new Set(["fraud", "maintenance"]); // can be scored again for what would have cleared it
 const BY = { model: "the model", rules: "the rules", surprise: "how unusual it is" };
 
 /** Where a value stands beside its normal range. */
@@ -36,7 +37,7 @@ export function whyOf(whole) {
         h("td", {}, p.text || p.of), h("td", { class: "wide" }, range(p)))))),
     ]),
     single.map((r) => h("p", { class: "small quiet" }, zoned(r.text))),
-    d.alert && d.record ? clearedOf(d) : null,
+    d.alert && d.record && SCORED.has(d.domain) ? clearedOf(d) : null,
   ];
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from apps.operate import tokens
+from apps.serve.export import cell
 from stormwatch.adapters.storm.resources import now_ms
 from tests.models import decided_machines
 from tests.models.asked import Api, asked
@@ -19,8 +20,13 @@ VIEWS = (
 )  # fmt: skip
 NASTY = (
     "<script>window.hit = 1</script>", "<img src=x onerror=window.hit=1>", "</title><b>x</b>",
-    "\u202egnp.exe", "\U0001f9e8 שלום",
+    "<svg/onload=window.hit=1>", "\"><script>window.hit=1</script>", "';window.hit=1;//",
+    "javascript:window.hit=1", "{{constructor.constructor('window.hit=1')()}}", "${window.hit=1}",
+    "<iframe src=javascript:parent.hit=1>", "<a href=javascript:window.hit=1>x</a>",
+    "<style>*{display:none}</style>", "&lt;script&gt;", "<!--", "\u202egnp.exe",
+    "\U0001f9e8 שלום",
 )  # fmt: skip
+"""The fifteen of the matrix; the last two are written from right to left, one beyond 16 bits."""
 
 
 @pytest.fixture
@@ -86,8 +92,15 @@ def test_names_that_are_scripts_stay_names_on_every_view_and_in_exports(
         browser.until(lambda text: "all is well" in text or "No topology runs" in text)
         hit, title = browser.run("return [window.hit ?? null, document.title]")
         assert hit is None and title.endswith("Stormwatch") and "<b>" not in title, place
-        tags = "script:not([src]), img, iframe, style, main b > b, [onerror]"
+        tags = (
+            "script:not([src]), img, iframe, style, main b > b, [onerror], [onload], "
+            "a[href^=javascript]"
+        )
         assert browser.run(f"return document.querySelectorAll('{tags}').length") == 0, place
+    csv = api.get("/v1/export", domain="fraud", what="alerts", format="csv").body.decode()
+    cells = {name: str(cell(name)).replace('"', '""') for name in NASTY}
+    missing = [name for name in NASTY if cells[name] not in csv]
+    assert missing == []
     exported = api.get("/v1/export", domain="fraud", what="alerts", format="jsonl").body.decode()
     assert {json.loads(line)["entity"] for line in exported.splitlines()} >= set(NASTY)
     assert browser.complaints() == []
