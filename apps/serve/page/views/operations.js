@@ -70,7 +70,7 @@ export async function operations(root, page) {
   drawHealth();
   drawTasks();
   drawSettings();
-  const timer = setInterval(again, EVERY_MS);
+  const timer = setInterval(() => document.hidden || again(), EVERY_MS);
   return {
     part(name) { if (name === "rates" || name === "trouble") drawHealth(); },
     keys(pressed) { if (pressed === "/") { find.focus(); return true; } return false; },

@@ -3,6 +3,7 @@ import { ask, decisionsOf } from "../api.js";
 import { curves } from "../charts.js";
 import { h, put } from "../dom.js";
 import { age, count, many, moment, outcome, score } from "../format.js";
+import { KEEP, newsOf, same } from "../news.js";
 import { place, provenance, why } from "./alerts.js";
 import { cases } from "./cases.js";
 import { pane } from "./pane.js";
@@ -12,7 +13,8 @@ const FEATURES = "mentions,usual,surprise,mood,sentiment";
 
 export async function posts(root) {
   const first = await ask("alerts", { domain: "social", limit: 300 });
-  let shown = first.decisions, waiting = [], next = first.next, list = null;
+  let shown = first.decisions, waiting = [], next = first.next, list = null, gone = false;
+  const news = newsOf("social", {});
   let only = shown.some((a) => a.outcome === "spike");
   const filter = h("button", { onclick: () => { only = !only; list.draw(); } }, "spikes only");
   root.classList.add("named");
@@ -28,14 +30,14 @@ export async function posts(root) {
       h("span", { class: "quiet" }, brands.length ? `${brands.slice(0, 4).map(([b, n]) => (n > 1 ? `${b} ${n}` : b)).join(", ")}${brands.length > 4 ? ", …" : ""} · ` : "", `${many(rest().length, "post")} that ask for an answer`))];
   };
   list = pane(root, {
-    title: "Brands", tools: filter, key: (a) => `${a.entity}\n${a.time}\n${a.id}`, place, items,
+    title: "Brands", tools: filter, key: same, place, items,
     words: (a) => `${a.entity} ${a.outcome} ${why(a)}`,
     head,
     empty: () => (shown.length ? h("p", { class: "notice" }, "No brand is spoken of more than usual.") : h("p", { class: "notice" }, "No post was decided as an alert yet. Start ", h("code", {}, "./stormwatch demo"), " or ", h("code", {}, "./stormwatch run social"), ".")),
     row: (a) => [h("span", { class: "who" }, a.entity), h("span", {}, outcome(a.outcome, true)), h("span", { class: "number quiet" }, age(Date.now() - a.timestamp)), h("span", { class: "why quiet" }, a.outcome === "spike" ? why(a).split(";")[0] : why(a).replace(/^.*?: /, ""))],
-    newer: () => waiting.length, take, more: () => (next ? older : null), open: detail,
+    newer: () => waiting.length, take, more: () => (next && shown.length < KEEP ? older : null), open: detail,
   });
-  function take() { shown = [...waiting, ...shown]; waiting = []; }
+  function take() { shown = [...waiting, ...shown].slice(0, KEEP); waiting = []; }
   async function older() {
     const more = await ask("alerts", { domain: "social", limit: 300, after: next });
     shown = [...shown, ...more.decisions];
@@ -64,14 +66,15 @@ export async function posts(root) {
   list.draw();
   setTimeout(() => list.openFirst());
   return {
-    part(name, state) {
+    async part(name, state) {
       if (name !== "alerts") return;
-      const same = (a) => `${a.entity}\n${a.time}\n${a.id}`;
-      const have = new Set([...shown, ...waiting].map(same));
-      waiting = [...state.alerts.filter((a) => a.domain === "social" && !have.has(same(a))), ...waiting];
+      const fresh = await news(state.alerts, new Set([...shown, ...waiting].map(same)));
+      if (gone) return;
+      waiting = [...fresh, ...waiting].slice(0, KEEP);
       if (!list.held && !list.chosen) take();
       list.draw();
     },
     keys: (pressed) => list.keys(pressed),
+    leave() { gone = true; },
   };
 }
