@@ -42,6 +42,7 @@ async function show() {
   const [title, make] = VIEWS[name] ?? VIEWS.now;
   put(document.getElementById("nav"), NAMED.map((key) =>
     h("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, VIEWS[key][0])));
+  document.querySelector("#nav [aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   document.title = `${title ?? "Decision"} · Stormwatch`;
   if (title) page.last = `#${name}`;
   const mine = ++turn;

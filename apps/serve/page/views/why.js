@@ -45,7 +45,7 @@ export function whyOf(whole) {
 function clearedOf(d) {
   const found = h("div", { "aria-live": "polite" }, h("p", { class: "small quiet" }, "Looking for what would have cleared it …"));
   ask("cleared", { domain: d.domain, entity: d.entity, time: d.time, id: d.id }).then(
-    (told) => put(found, told.flips.length ? told.flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text))
+    (told) => put(found, told.flips.length ? told.flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text.startsWith("had ") ? `Cleared, ${f.text}` : f.text))
       : told.why_none ? h("p", { class: "small quiet" }, told.why_none) : null),
     (error) => put(found, h("p", { class: "small quiet" }, `What would have cleared it is not known: ${error.message}`)));
   return found;
