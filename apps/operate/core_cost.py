@@ -137,6 +137,7 @@ class _Timed(NamedTuple):
     """A compiled core whose work is timed."""
 
     take: Callable[..., Any]
+    decisions: Callable[..., Any]
 
 
 def _once(domain: Any, records: Sequence[Record], batch: int) -> list[dict[str, float]]:
@@ -144,7 +145,10 @@ def _once(domain: Any, records: Sequence[Record], batch: int) -> list[dict[str, 
     clock = Clock()
     contract = Contract(domain, Policy.of(Settings()), "bench")
     if contract.compiled is not None:
-        contract.compiled = _Timed(clock.over("features", contract.compiled.take))
+        contract.compiled = _Timed(
+            clock.over("features", contract.compiled.take),
+            clock.over("decision", contract.compiled.decisions),
+        )
     model = domain.model if hasattr(domain, "model") else domain._model
     model.predict = clock.over("model", model.predict)
     domain.decide = clock.over("rules", domain.decide)  # with the model's, which is taken off

@@ -14,7 +14,7 @@ from apps.local.flink import virtualenv
 from apps.local.services import jars
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home
-from apps.local.storm.sparse import CHECKED
+from apps.local.storm.words import CHECKED
 from benchmarks import engine_project
 from benchmarks.contenders import tutorial
 from benchmarks.side_by_side.catalogue import CASSANDRA, FLINK, Contender

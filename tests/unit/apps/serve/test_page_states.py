@@ -5,16 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from apps.operate.report import DAY_MS, report
+from apps.operate.report_page import page as page_of
 from apps.serve import live
 from stormwatch.adapters.storm.resources import now_ms
 from tests.models import decided_machines
 from tests.models.asked import Api
 from tests.models.browser import DRIVER, WITHOUT, Browser
+from tests.models.decided_payments import SETTINGS, T0
 
 pytestmark = pytest.mark.skipif(DRIVER is None, reason=WITHOUT)
 VIEWS = (
     "now", "fraud", "machines", "posts", "recommendations", "rules", "quality", "operations", "try",
 )  # fmt: skip
+_WIDTH = "return getComputedStyle(document.body).maxWidth"
 _FOCUSED = "return document.activeElement.textContent"
 
 
@@ -173,3 +177,19 @@ def test_each_state_is_drawn_and_has_a_name(
     api.world.store.down = False
     browser.open(f"{page}#%")  # an address that somebody cut short
     browser.until(lambda text: "Newest alerts" in text)
+
+
+def test_a_report_opens_in_a_browser_as_it_was_drawn(
+    api: Api, browser: Browser, tmp_path: Path
+) -> None:
+    """With its own style, and nothing that the browser complains of."""
+    world = api.world
+    day = T0 // DAY_MS
+    made = report(SETTINGS, world.admin, world.store, "fraud", day, [SETTINGS.topic_transactions])
+    (tmp_path / "report.html").write_text(page_of(made, now_ms()))
+    browser.complaints()
+    browser.open((tmp_path / "report.html").as_uri())
+    browser.until(lambda text: "The worst 4 alerts" in text)
+    assert browser.run(_WIDTH) == "840px"
+    assert browser.complaints() == []
+    browser.open("about:blank")
