@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-_BOLT = '''"""The fraud bolt without Cassandra: states in the process, decisions to Kafka."""
+_BOLT = '''"""The deciding bolt without Cassandra: states in the process, decisions to Kafka."""
 
 from functools import cached_property
 
@@ -13,26 +13,34 @@ from stormwatch.adapters.storm.resources import Connections
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
 from bolts.engine_sink import DecisionsToKafka
-from stormwatch.domains.fraud import Fraud
-from stormwatch.domains.fraud.event import Transaction
+from stormwatch.domains.{domain} import {judge}
+from stormwatch.domains.{domain}.event import {event}
 
 
 class EngineBolt(ChainBolt):
-    payload = Parsed[Transaction]
-    steps = (score(Fraud.from_settings), lambda bolt: DecisionsToKafka(bolt.connections.sink()))
+    payload = Parsed[{event}]
+    steps = (score({judge}.from_settings), lambda bolt: DecisionsToKafka(bolt.connections.sink()))
 
     @cached_property
     def connections(self):
-        connections = Connections(
-            self.settings, self.topology_name, self.component_name, self.task_id
-        )
+        connections = Connections(self.settings, self.meter)
         memory = MemoryStore()
         connections.store = lambda: memory
         return connections
 '''
 
 
-def build(root: Path) -> Path:
+_NAMES = {"fraud": ("Fraud", "Transaction"), "maintenance": ("Maintenance", "Reading")}
+"""Topology -> its domain's class and its event's."""
+
+
+def bolt(topology: str) -> str:
+    """The text of its deciding bolt."""
+    judge, event = _NAMES[topology]
+    return _BOLT.format(domain=topology, judge=judge, event=event)
+
+
+def build(root: Path, topology: str = "fraud") -> Path:
     """Make the project under the run directory; returns its folder."""
     folder = root / ".stormwatch" / "bench-engine"
     shutil.rmtree(folder, ignore_errors=True)
@@ -41,12 +49,13 @@ def build(root: Path) -> Path:
         shutil.copy(root / name, folder / name)
     for name in ("topologies", "virtualenvs"):
         (folder / name).mkdir()
-    shutil.copy(root / "virtualenvs" / "fraud.txt", folder / "virtualenvs" / "engine.txt")
+    shutil.copy(root / "virtualenvs" / f"{topology}.txt", folder / "virtualenvs" / "engine.txt")
     shutil.copy(root / "benchmarks" / "engine_sink.py", folder / "src" / "bolts")
-    (folder / "src" / "bolts" / "engine.py").write_text(_BOLT)
-    fraud = (root / "topologies" / "fraud.py").read_text()
+    judge, _ = _NAMES[topology]
+    (folder / "src" / "bolts" / "engine.py").write_text(bolt(topology))
+    text = (root / "topologies" / f"{topology}.py").read_text()
     anchor = "from bolts.parse import"
-    assert fraud.count(anchor) == 1, "topologies/fraud.py has changed"
-    imported = fraud.replace(anchor, f"from bolts.engine import EngineBolt as FraudBolt\n{anchor}")
+    assert text.count(anchor) == 1, f"topologies/{topology}.py has changed"
+    imported = text.replace(anchor, f"from bolts.engine import EngineBolt as {judge}Bolt\n{anchor}")
     (folder / "topologies" / "engine.py").write_text(imported)
     return folder

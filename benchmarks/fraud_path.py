@@ -23,11 +23,11 @@ from itertools import islice
 from pathlib import Path
 
 from apps.data.generate.transactions import Transactions
-from apps.local import services
 from apps.local.run.prepare import ensure_tables, ensure_topics
 from apps.local.storm.sparse import CHECKED
 from benchmarks import engine_project
 from benchmarks.engine_sink import TOPIC as DECISIONS
+from benchmarks.side_by_side.own_services import own_services
 from stormwatch.adapters import connect
 from stormwatch.adapters.cassandra import store as cassandra
 from stormwatch.errors import BrokerUnavailable
@@ -202,7 +202,11 @@ def main() -> None:
     parser.add_argument("--engine-only", action="store_true", help="decisions to Kafka")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    services.up(load(root=ROOT), ROOT, say)
+    with own_services(lambda step, detail: say(f"{step}: {detail}")):
+        _compared(options)
+
+
+def _compared(options: argparse.Namespace) -> None:
     stamp = f"{int(time.time()):x}"
     topic = {"topic.transactions": f"bench-{stamp}"}
     fill(prepared({**topic, "cassandra.keyspace": f"bench_{stamp}"}), options)

@@ -38,7 +38,6 @@ from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySi
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.archive import Archive
-from stormwatch.partitioner import stripe_of
 from stormwatch.settings import Settings, load
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +52,11 @@ class Told(NamedTuple):
 
     p50: float
     p95: float
+    work: float  # processor time of the server's process, mean
+
+
+Took = list[tuple[float, float]]
+"""Of each time that a question was asked: ms until the answer, and ms of the server's work."""
 
 
 @contextmanager
@@ -64,9 +68,7 @@ def filled(settings: Settings, records: int, seconds: float, keep: bool) -> Iter
     cassandra.apply(settings, ROOT / "schema" / "cql")
     store = cassandra.connect(settings)
     try:
-        one = "C0000000"
-        kept = store.find_state("fraud", stripe_of(one, settings.layout_stripes), one)
-        yield records if kept else fill(settings, store, records, seconds)
+        yield fill(settings, store, records, seconds)
     finally:
         if not keep:
             store._session.execute(f"DROP KEYSPACE {settings.cassandra_keyspace}", timeout=60)
@@ -168,22 +170,30 @@ class Writing:
         self._made.wait(20)
 
 
-def quantiles(ms: list[float]) -> Told:
-    return Told(statistics.median(ms), statistics.quantiles(ms, n=20)[-1])
+def quantiles(took: Took) -> Told:
+    ms, work = zip(*took, strict=True)
+    return Told(statistics.median(ms), statistics.quantiles(ms, n=20)[-1], statistics.mean(work))
 
 
-def ask_all(port: int, rounds: int) -> dict[str, list[float]]:
-    """How long each took, in turns, ms."""
+def worked_ms(pid: int) -> float:
+    """Processor time of a process so far."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
+
+
+def ask_all(port: int, pid: int, rounds: int) -> dict[str, Took]:
+    """How long each took, in turns."""
     paths = {"(nothing)": "/healthz", "now": "/v1/now", **questions()}
-    took: dict[str, list[float]] = {word: [] for word in paths}
+    took: dict[str, Took] = {word: [] for word in paths}
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as link:
         for _ in range(rounds):
             for word, path in paths.items():
-                began = time.perf_counter()
+                worked, began = worked_ms(pid), time.perf_counter()
                 link.request("GET", path)
                 answer = link.getresponse()
                 body = answer.read()
-                took[word].append((time.perf_counter() - began) * 1000)
+                ms = (time.perf_counter() - began) * 1000
+                took[word].append((ms, worked_ms(pid) - worked))
                 if answer.status == 429:
                     time.sleep(0.5)
                 assert answer.status in (200, 404), (path, body[:300])
@@ -192,11 +202,11 @@ def ask_all(port: int, rounds: int) -> dict[str, list[float]]:
 
 
 def asked_by_turns(
-    port: int, rounds: int, writing: Writing | None
+    port: int, pid: int, rounds: int, writing: Writing | None
 ) -> tuple[dict[str, Told], dict[str, Told], dict[bool, list[float]]]:
     """Of each question without and with writing; and what a batch written took meanwhile."""
-    quiet: dict[str, list[float]] = {}
-    busy: dict[str, list[float]] = {}
+    quiet: dict[str, Took] = {}
+    busy: dict[str, Took] = {}
     wrote: dict[bool, list[float]] = {False: [], True: []}
     for block in range(BLOCKS):
         print(f"block {block + 1} of {BLOCKS}", file=sys.stderr)
@@ -205,7 +215,7 @@ def asked_by_turns(
                 continue
             if into is busy and writing is not None:
                 writing.tell("on")
-            for word, ms in ask_all(port, max(rounds // BLOCKS, 2)).items():
+            for word, ms in ask_all(port, pid, max(rounds // BLOCKS, 2)).items():
                 into.setdefault(word, []).extend(ms)
             if into is busy and writing is not None:
                 wrote[True] += writing.off()
@@ -339,8 +349,8 @@ def main() -> None:
         time.sleep(8)
         told["idle_mb"] = resident_mb(pid)
         if options.rounds:
-            ask_all(port, 3)
-            quiet, busy, wrote = asked_by_turns(port, options.rounds, writing)
+            ask_all(port, pid, 2)
+            quiet, busy, wrote = asked_by_turns(port, pid, options.rounds, writing)
             told |= {"quiet": quiet, "busy": busy, "asked_mb": resident_mb(pid)}
             told |= {"wrote": {word: p99(ms) for word, ms in wrote.items()}}
         if options.clients:
@@ -375,10 +385,10 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     for word in ("quiet", "busy"):
         some = told.get(word) or {}
         if some:
-            yield f"{word + ', ms':<22}{'p50':>8}{'p95':>8}{'p95 / nothing':>15}"
+            yield f"{word + ', ms':<22}{'p50':>8}{'p95':>8}{'p95 / nothing':>15}{'work':>8}"
         for name, one in some.items():
             ratio = one.p95 / some["(nothing)"].p95
-            yield f"{name:<22}{one.p50:>8.1f}{one.p95:>8.1f}{ratio:>15.1f}"
+            yield f"{name:<22}{one.p50:>8.1f}{one.p95:>8.1f}{ratio:>15.1f}{one.work:>8.1f}"
 
 
 if __name__ == "__main__":

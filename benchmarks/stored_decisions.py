@@ -43,6 +43,8 @@ SMALL = 100
 """Records of a batch of the stream."""
 MODEL = "m-2026"
 _NAMES = 30  # features of a decision
+_FILLED = "filled"
+"""In place of a topology: how far a keyspace is filled."""
 
 
 def outcomes(
@@ -70,23 +72,28 @@ def outcomes(
 
 
 def fill(settings: Settings, store: Archive, records: int, seconds: float = 1e9) -> int:
-    """Write so many, the newest of now, for at most so long; how many."""
-    made, until, chance = 0, time.monotonic() + seconds, random.Random(1)
-    begin = now_ms() - records * 1000 // RATE
+    """Write so many, the newest of now, for at most so long; how many there are. What an earlier
+    call wrote is not written again."""
+    made, begin = 0, now_ms() - records * 1000 // RATE
+    for body in store.meters(_FILLED).values():
+        made, begin = json.loads(body)
+    until, chance = time.monotonic() + seconds, random.Random(made)
+    if not made:
+        fresh = Fraud().new_state()
+        names = [f"C{i:07}" for i in range(CUSTOMERS)]
+        for first in range(0, CUSTOMERS, BATCH):
+            store.write_states("fraud", [
+                StateRow(
+                    stripe_of(name, settings.layout_stripes), name,
+                    msgspec.msgpack.encode(Envelope(1, 1, [], now_ms(), b"", fresh)), 1,
+                )
+                for name in names[first : first + BATCH]
+            ])  # fmt: skip
     while made < records and time.monotonic() < until:
         at = begin + made * 1000 // RATE
         store.write_outcomes(outcomes(settings, made, BATCH, at, chance))
         made += BATCH
-    fresh = Fraud().new_state()
-    names = [f"C{i:07}" for i in range(CUSTOMERS)]
-    for first in range(0, CUSTOMERS, BATCH):
-        store.write_states("fraud", [
-            StateRow(
-                stripe_of(name, settings.layout_stripes), name,
-                msgspec.msgpack.encode(Envelope(1, 1, [], now_ms(), b"", fresh)), 1,
-            )
-            for name in names[first : first + BATCH]
-        ])  # fmt: skip
+        store.write_meter(_FILLED, "fill", "0", json.dumps([made, begin]).encode())
     return made
 
 

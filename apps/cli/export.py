@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def export(
-    what: Annotated[str, typer.Argument(help="alerts, decisions or letters")],
+    what: Annotated[str, typer.Argument(help="alerts, decisions, decided, fleet or letters")],
     domain: Annotated[str, typer.Argument(help="fraud, maintenance, …")],
     form: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet")] = "csv",
     entity: Annotated[str, typer.Option(help="Whose decisions.")] = "",

@@ -33,6 +33,13 @@ def run(
         int, typer.Option(min=1, max=128, help="Tasks; more than partitions are of no use.")
     ] = 1,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between checkpoints.")] = 10.0,
+    recorded: Annotated[
+        str,
+        typer.Option(
+            metavar="KEYSPACE",
+            help="Tell payments of their terminals what the decisions of this keyspace recorded.",
+        ),
+    ] = "",
     heap: Annotated[int, typer.Option(min=256, help="Heap of Flink's JVM, MB.")] = 1_024,
 ) -> None:
     """Decide a topic in Flink's keyed state (docs/on-flink.md). Ends at Ctrl-C.
@@ -46,7 +53,7 @@ def run(
 
     settings = shared.answered("kafka", "cassandra")
     shared.log_to(settings, "flink")
-    options = Options(name, once, parallelism, interval, heap)
+    options = Options(name, once, parallelism, interval, heap, recorded)
 
     def running(begin: str) -> None:
         print(f"Flink decides {name} from {begin}.", flush=True)

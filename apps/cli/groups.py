@@ -22,7 +22,7 @@ GROUPS = {
     ),
     "Decide": ("dlq", "state", "forget", "rules", "model", "train", "evaluate"),
     "Prove": ("ledger", "redecide", "replay"),
-    "Build": ("new", "dev", "lint", "draw", "test"),
+    "Build": ("new", "dev", "lint", "draw", "test", "native"),
     "For maintainers of Stormwatch": ("verdict", "chaos", "soak", "bench"),
 }
 """Heading -> commands, in the order of a newcomer's way. A test holds it to all commands."""

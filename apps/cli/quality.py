@@ -20,6 +20,8 @@ _MENDS = {
     "ruff check": ".venv/bin/ruff check --fix .",
     "ruff format": ".venv/bin/ruff format .",
 }
+_SHOWN = ("peers", "curves")
+"""Benchmarks that a plain `bench` runs."""
 _DEV_TOOLS = ("pytest", "xdist", "ruff", "mypy", "hypothesis")
 
 
@@ -29,9 +31,10 @@ def add_to(app: typer.Typer) -> None:
         context_settings=_EXTRA,
         epilog=shared.example("test", "test --all", "test tests/unit -k ledger"),
     )(test)
-    app.command(context_settings=_EXTRA, epilog=shared.example("bench", "bench bare_loop --help"))(
-        bench
-    )
+    app.command(
+        context_settings=_EXTRA,
+        epilog=shared.example("bench", "bench --list", "bench peers --help"),
+    )(bench)
 
 
 def test(
@@ -68,21 +71,33 @@ def test(
 
 def bench(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="By default, list all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="By default peers and curves, in their short form.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List all.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="All of it: hours.")] = False,
 ) -> None:
-    """Run a benchmark of benchmarks/, or list them. Other arguments are passed on to it."""
+    """Run a benchmark of benchmarks/. Other arguments are passed on to it.
+
+    Without a name the tables of docs/reports are made in short: this project beside loops of one's
+    own and other engines, and how the cost of a record grows. Some minutes.
+    """
     known = {
         path.stem: path
         for path in sorted((shared.ROOT / "benchmarks").glob("*.py"))
         if not path.name.startswith("_")
     }
-    if name is None:
+    if listed:
         for stem, path in known.items():
             print(f"{stem:<20} {_first_sentence(path)}")
         return
+    more = [*(["--full"] if full else []), *ctx.args]
+    if name is None:
+        codes = [_python([str(known[each]), *more]) for each in _SHOWN]
+        raise typer.Exit(max(codes))
     if name not in known:
         raise StormwatchError(f"There is no benchmark {name!r}. Choose one of: {', '.join(known)}.")
-    raise typer.Exit(_python([str(known[name]), *ctx.args]))
+    raise typer.Exit(_python([str(known[name]), *more]))
 
 
 def expect_lightgbm() -> None:

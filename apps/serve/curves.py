@@ -10,6 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from apps.serve import answers
+from apps.serve.kept import Kept
 from apps.serve.reader import DAY_MS, Domain, Reader, known
 from apps.serve.route import Route
 from stormwatch.adapters.storm.resources import now_ms
@@ -34,12 +35,18 @@ class OfDomain(msgspec.Struct, forbid_unknown_fields=True):
 def route(reader: Reader) -> Route:
     """The route."""
 
+    def found(asked: tuple[str, int]) -> answers.Curves:
+        domain, days = asked
+        until = now_ms() + _AHEAD_MS
+        slots = reader.archive.decided(domain, until - days * DAY_MS, until)
+        entries = list(islice((e for slot in slots for e in slot), LOOKED))
+        return curves(domain, entries, _labels(reader, domain, entries))
+
+    kept = Kept(found)
+
     def of(asked: OfDomain) -> answers.Curves:
         known(asked.domain)
-        until = now_ms() + _AHEAD_MS
-        slots = reader.archive.decided(asked.domain, until - asked.days * DAY_MS, until)
-        entries = list(islice((e for slot in slots for e in slot), LOOKED))
-        return curves(asked.domain, entries, _labels(reader, asked.domain, entries))
+        return kept.of((asked.domain, asked.days))
 
     says = f"What labels say of the scores of the newest {LOOKED:,} decisions."
     return Route("/v1/curves", OfDomain, answers.Curves, says, of)

@@ -29,7 +29,7 @@ from stormwatch.state.decided import Entry
 
 DAYS = 7
 """Days of Kafka's time that one question spans at most."""
-LOOKED = 10_000
+LOOKED = 5_000
 """Decisions that one question looks at; `next` goes on from there."""
 _AHEAD_MS = 60_000  # a broker's clock may be ahead of this one
 

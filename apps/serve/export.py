@@ -15,8 +15,11 @@ from apps.data.printable import shown
 from apps.operate.dlq.letters import find_all
 from apps.operate.domains import chosen
 from apps.serve import answers
+from apps.serve.decided import ListDecided, decided
+from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.reader import LIMIT, ListAlerts, ListDecisions, Reader, known
 from apps.serve.route import Download, Raw, Route
+from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.dead_letters import redaction
 from stormwatch.errors import SettingsError
 
@@ -24,6 +27,7 @@ ROWS = 1_000_000
 """Of one export at most."""
 GROUP = 5_000
 """Rows of Parquet that are written together."""
+_CHUNK = 1 << 16
 FORMATS = {
     "csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
@@ -38,7 +42,12 @@ class Export(ListAlerts, forbid_unknown_fields=True, kw_only=True):
     """Parameters of an export: those of a list of alerts, the entity for decisions."""
 
     what: Annotated[
-        str, Meta(pattern="^(alerts|decisions|letters)$", description="alerts, decisions, letters")
+        str,
+        Meta(
+            pattern="^(alerts|decisions|decided|fleet|letters)$",
+            description="alerts; decisions of an entity; decided: of all, within 7 days; fleet: "
+            "each machine's newest; letters",
+        ),
     ] = "alerts"
     format: Annotated[str, Meta(pattern="^(csv|jsonl|parquet)$")] = "csv"
     entity: Annotated[str, Meta(max_length=1_000, description="Of decisions.")] = ""
@@ -50,8 +59,8 @@ def exports(reader: Reader) -> list[Route]:
     """The route."""
     return [
         Route("/v1/export", Export, Raw,
-              "Alerts, decisions of one entity, or dead letters as CSV, JSON lines or Parquet, as "
-              "a stream.", lambda asked: exported(reader, asked)),
+              "Alerts, decisions, the fleet or dead letters as CSV, JSON lines or Parquet, as a "
+              "stream.", lambda asked: exported(reader, asked)),
     ]  # fmt: skip
 
 
@@ -92,6 +101,20 @@ def _decisions(reader: Reader, asked: Export) -> Iterator[Row]:
     yield from _pages(reader.decisions, question)
 
 
+def _decided(reader: Reader, asked: Export) -> Iterator[Row]:
+    names = set(ListDecided.__struct_fields__) & set(Export.__struct_fields__)
+    fields = {name: getattr(asked, name) for name in names}
+    until = asked.until or now_ms()  # what is decided while it streams is not of it
+    question = ListDecided(**fields | {"limit": LIMIT, "until": until})
+    yield from _pages(lambda page: decided(reader, page), question)
+
+
+def _fleet(reader: Reader, asked: Export) -> Iterator[Row]:
+    found = FleetReader(reader.archive).fleet(ListFleet(asked.domain))
+    for machine in sorted(found.machines, key=lambda one: one.decision.entity):
+        yield row_of(machine.decision) | {"pace_ms": machine.pace}
+
+
 def _letters(reader: Reader, asked: Export) -> Iterator[Row]:
     masked = redaction.names(reader.settings.mask_fields)
     for letter in find_all(reader.archive, chosen(reader.settings, asked.domain)):
@@ -101,7 +124,8 @@ def _letters(reader: Reader, asked: Export) -> Iterator[Row]:
 
 
 _ROWS: dict[str, Callable[[Reader, Export], Iterator[Row]]] = {
-    "alerts": _alerts, "decisions": _decisions, "letters": _letters,
+    "alerts": _alerts, "decisions": _decisions, "decided": _decided, "fleet": _fleet,
+    "letters": _letters,
 }  # fmt: skip
 
 
@@ -152,7 +176,7 @@ def _csv(rows: Iterable[Row]) -> Iterator[bytes]:
             table.writerow(row)
             headed = True
         table.writerow(map(cell, row.values()))
-        if out.tell() > 1 << 16:
+        if out.tell() > _CHUNK:
             yield _taken(out)
     yield _taken(out)
 
@@ -165,8 +189,13 @@ def _taken(out: io.StringIO) -> bytes:
 
 
 def _jsonl(rows: Iterable[Row]) -> Iterator[bytes]:
+    some = bytearray()
     for row in rows:
-        yield msgspec.json.encode(row) + b"\n"
+        some += msgspec.json.encode(row) + b"\n"
+        if len(some) > _CHUNK:
+            yield bytes(some)
+            some.clear()
+    yield bytes(some)
 
 
 class _Buffer(io.RawIOBase):

@@ -15,7 +15,7 @@ def main() -> None:
     places = [TopicPartition(asked.topic, p) for p in consumer.partitions_for_topic(asked.topic)]
     consumer.assign(places)
     consumer.seek_to_beginning(*places)
-    core = Core()
+    core = Core(asked.domain)
     for m in consumer:
         for key, body in core.decide([Taken(m.topic, m.partition, m.offset, m.timestamp, m.value)]):
             producer.send(asked.out, body, key)

@@ -248,6 +248,10 @@ class Settings:
         "JSON fields masked in dead letters, separated by commas",
         many=True,
     )
+    core: str = _option(
+        "core", "compiled", "python: decide in Python also where the compiled core is installed "
+        "(docs/native-core.md)", choices=("compiled", "python"),
+    )  # fmt: skip
     trace_endpoint: str = _option(
         "trace.endpoint", "", "where traces of batches go, as OTLP over HTTP: "
         "http://HOST:4318/v1/traces; empty: nowhere (docs/debug.md)",

@@ -1,5 +1,6 @@
 """The images of the Dockerfile, built and run as docs/on-containers.md says; manifests."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -43,8 +44,33 @@ def test_both_images_are_built_and_decide_without_rights(tmp_path: Path) -> None
     assert "ready" in call(*RUN, "localhost/stormwatch-worker:test")
     said = call(*RUN, "localhost/stormwatch-operator:test", "demo", "--seconds", "8")
     assert "unaccounted 0" in said
-    inspect = ["podman", "--storage-driver", "overlay", "image", "inspect", "--format", "{{.Size}}"]
-    assert int(call(*inspect, "localhost/stormwatch-worker:test")) < 450 * MB
+    sizes = {}
+    for target in ("worker", "operator"):
+        image = f"localhost/stormwatch-{target}:test"
+        [about] = json.loads(call("podman", "--storage-driver", "overlay", "inspect", image))
+        sizes[target] = about["Size"]
+        assert about["Config"]["User"] == "10001"
+        assert not any(each.startswith("PYTHONPATH=") for each in about["Config"]["Env"])
+        labels = about["Labels"]
+        assert labels["org.opencontainers.image.title"].startswith("stormwatch")
+        assert {"org.opencontainers.image.version", "org.opencontainers.image.description"} <= {
+            *labels
+        }
+        contents = call(*RUN, "--entrypoint", "cat", image, "/opt/stormwatch/sbom.cdx.json")
+        named = {each["name"] for each in json.loads(contents)["components"]}
+        assert {"msgspec", "numpy", "cassandra-driver", "libc6"} <= named
+        assert problem(contents) is None
+    assert sizes["worker"] < 450 * MB
+
+
+def problem(bill: str) -> object:
+    """What CycloneDX's schema says against it, where its package is here."""
+    try:
+        from cyclonedx.schema import SchemaVersion
+        from cyclonedx.validation.json import JsonStrictValidator
+    except ImportError:  # `pip install "cyclonedx-python-lib[json-validation]"`
+        return None
+    return JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill)
 
 
 @pytest.mark.slow

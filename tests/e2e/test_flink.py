@@ -12,8 +12,14 @@ import pytest
 
 from apps.data.kinds import BY_TOPOLOGY
 from apps.local.flink import virtualenv
+from apps.local.run import prepare
 from apps.local.services.home import Home, silent
+from apps.prove.chaos.run import Run
+from apps.prove.verdict.tables import of_cassandra
+from stormwatch.domains.fraud import terminals
+from stormwatch.domains.fraud.features import FEATURE_NAMES
 from stormwatch.settings import Settings, to_environ
+from stormwatch.state.recorded import read
 from tests.conftest import Unique
 from tests.e2e.ground import Ground
 from tests.e2e.project import ROOT
@@ -83,3 +89,39 @@ def test_after_kill_9_it_goes_on_from_the_checkpoint(
     assert started[1].wait(400) == 0, started[1].text
     assert "Flink decides fraud from /" in started[1].text
     on.passes()
+
+
+def test_as_recorded_it_decides_what_storm_has_decided_with_terminals(
+    services: Settings, services_home: Home, unique: Unique, run_dir: Path, started: list[Started],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    count = 10_000
+    on = Ground(services, BY_TOPOLOGY["fraud"], unique("storm"))
+    on.settings = replace(on.settings, topic_labels="")
+    storm = Run(tmp_path_factory.mktemp("storm"), services_home.jars, services)
+    storm.settings = replace(on.settings, run_dir=".stormwatch")
+    try:
+        storm.start("fraud")
+        on.publish(count)
+        with on.looking() as look:
+            storm.until(lambda: look() == (count, count), "all payments decided", 300.0)
+        storm.stop()
+    finally:
+        storm.project.end()
+    name = unique("flink")
+    own = replace(on.settings, kafka_group=name, cassandra_keyspace=name, run_dir=str(run_dir))
+    prepare.topics_and_tables(own, ROOT, silent)
+    recorded = on.settings.cassandra_keyspace
+    command = ("run", "fraud", "--once", "--recorded", recorded)
+    started.append(Started(run_dir, *command, command="flink", **to_environ(own)))
+    assert started[0].wait(300) == 0, started[0].text
+    by_storm, by_flink = (_bodies(settings) for settings in (on.settings, own))
+    assert by_flink == by_storm and len(by_storm) > 0.9 * count
+    at = FEATURE_NAMES.index(terminals.NAMES[0])
+    told = (read(body) for body in by_storm.values())
+    known = {one.features[at : at + len(terminals.NAMES)] for one in told if one}
+    assert len(known) > 100, "terminals were told nothing of"
+
+
+def _bodies(settings: Settings) -> dict[object, bytes]:
+    return {key: bytes(row[2]) for key, row in of_cassandra(settings).decisions.items()}

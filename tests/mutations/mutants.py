@@ -461,7 +461,7 @@ MUTANTS = (
         "            raise\n", REKEY,
     ),
     Mutant(
-        "secondary keys say nothing of an offset", "stormwatch.state.processor:_Batch.run",
+        "secondary keys say nothing of an offset", "stormwatch.state.processor:_Batch._take_all",
         "            self._accounts = position not in self._secondary\n", "", REKEY,
     ),
     Mutant(

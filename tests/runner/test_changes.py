@@ -10,7 +10,7 @@ import pytest
 from apps.prove.chaos import oracle, versions
 from apps.prove.chaos.traffic import mixed
 from apps.prove.verdict import judge, tables
-from apps.prove.verdict.recorded import AsRecorded, Stored
+from apps.prove.verdict.recorded import Stored
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
@@ -18,6 +18,7 @@ from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.fraud.parse import parse
 from stormwatch.ports import Committed
 from stormwatch.runner.faults import Faults
+from stormwatch.state.recorded import AsRecorded
 from tests.runner.drive import Stage, stage
 
 RECORDS = 1_200

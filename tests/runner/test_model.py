@@ -14,7 +14,7 @@ import pytest
 from apps.prove.chaos import oracle
 from apps.prove.chaos.traffic import mixed
 from apps.prove.verdict import degraded, judge, tables
-from apps.prove.verdict.recorded import AsRecorded, Stored
+from apps.prove.verdict.recorded import Stored
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.memory.store import Fault as StoreFault
 from stormwatch.adapters.threads.deadline import Helper, Late
@@ -27,6 +27,7 @@ from stormwatch.records import Decision
 from stormwatch.runner.events import Died, Logged
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
+from stormwatch.state.recorded import AsRecorded
 from tests.runner.drive import Stage, stage, store_faults
 
 RECORDS = 1_500

@@ -20,7 +20,7 @@ from apps.prove.chaos import oracle
 from apps.prove.chaos.traffic import mixed
 from apps.prove.verdict import degraded, judge, tables
 from apps.prove.verdict.named import Named
-from apps.prove.verdict.recorded import AsRecorded, Stored
+from apps.prove.verdict.recorded import Stored
 from stormwatch.adapters import connect
 from stormwatch.adapters.memory.kafka import MemorySource
 from stormwatch.adapters.threads import follower
@@ -36,6 +36,7 @@ from stormwatch.runner.events import Died, Logged
 from stormwatch.runner.faults import Act, Fault, Faults, Point
 from stormwatch.runner.plan import Plan
 from stormwatch.settings import Settings
+from stormwatch.state.recorded import AsRecorded
 from tests.runner.drive import Stage, stage
 
 RECORDS = 1_500

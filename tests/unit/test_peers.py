@@ -2,11 +2,18 @@
 
 from itertools import islice
 
+import pytest
+
+from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
 from benchmarks.contenders.core import Core, Taken, differing, reference
-from benchmarks.peers import Run, chart, table
+from benchmarks.side_by_side import report
+from benchmarks.side_by_side.catalogue import Contender, contenders
+from benchmarks.side_by_side.measures import Latency, Paced, Run
+from benchmarks.side_by_side.meter import label_of, until
 from stormwatch.codec import Parsed
 from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.maintenance import Maintenance
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
@@ -39,16 +46,87 @@ def test_wrong_decisions_are_told() -> None:
     assert differing(want, [right[0].replace(b"approve", b"decline"), *right[1:]]) == "1 differ"
 
 
+def test_a_lean_loop_of_machines_makes_the_same_bytes_too() -> None:
+    values = [one.value for one in islice(readings(1, units=5), 150)]
+    records = [Taken("t", 0, nth, MS, value) for nth, value in enumerate(values)]
+    domain = Maintenance.load()
+    events = [(one.offset, MS, domain.parse(one.value, MS)) for one in records]
+    contract = Contract(domain, Policy.of(Settings()), "decide")
+    states = {event.entity: Entry(0, b"") for _, _, event in events}
+    fragment = Fragment("t", 0, 2048, 0, len(records) - 1, 1, 0)
+    rows = contract.apply(fragment, Parsed(events, [], []), states, MS).decisions
+    found = Core("maintenance").rows(records)
+    assert [bytes(row.body) for row in rows] == [row.body for _, row in found]
+    assert [row.alert for row in rows] == [row.alert for _, row in found]
+    assert [at for at, _ in found] == records
+
+
+def test_of_who_was_asked_for_a_part_no_more_is_missed() -> None:
+    want = reference(taken())
+    assert differing(want, list(want.values())[:40], 40) == ""
+    assert differing(want, list(want.values())[:40], 50) == "10 missing"
+
+
 def test_a_contender_that_failed_is_a_row_and_ratios_are_of_the_same_round() -> None:
-    found = {
-        "lean loop": [Run(100, 10, 50), Run(200, 10, 60)],
-        "other": [Run(50, 20, 70), Run(50, 20, 70)],
-        "broken": [Run(0, 0, 0, "cannot be installed: no such package")] * 2,
-        "wrong": [Run(999, 1, 1, "3 differ"), Run(80, 30, 10)],
+    def run(rate: float, us: float, mb: float, wrong: str = "") -> Run:
+        return Run(rate, {"JVM": us / 2, "Kafka": us / 2}, mb, 1.5, wrong)
+
+    made = {
+        "lean": [run(100, 10, 50), run(200, 10, 60)],
+        "other": [run(50, 20, 70), run(50, 20, 70)],
+        "broken": [Run(wrong="cannot be installed: no such package")] * 2,
+        "wrong": [run(999, 1, 1, "3 differ"), run(80, 30, 10)],
     }
-    rows = table(found)[2:]
-    assert rows[0] == "| lean loop | 150 | 100 to 200 | 1.00 | 10 | 60 | equal |"
-    assert rows[1] == "| other | 50 | 50 to 50 | 0.38 | 20 | 70 | equal |"
-    assert rows[2] == "| broken | – | – | – | – | – | cannot be installed: no such package |"
-    assert rows[3] == "| wrong | 80 | 80 to 80 | 0.40 | 30 | 10 | equal, 1 of 2 runs: 3 differ |"
-    assert chart(found).count("<rect") == 4  # the ground and a bar for each that was right once
+    found = {name: [run._replace(turn=f"{nth}") for nth, run in enumerate(runs)]
+             for name, runs in made.items()}  # fmt: skip
+    rows = report.rates([Contender(name, "lean") for name in found], found)[2:]
+    assert rows == [
+        "| lean | 150 | 100 to 200 | 1.00 | 1.00 | 10 | 60 | 1.5 | equal |",
+        "| other | 50 | 50 to 50 | 0.38 | 0.50 | 20 | 70 | 1.5 | equal |",
+        "| broken | – | – | – | – | – | – | – | cannot be installed: no such package |",
+        "| wrong | 80 | 80 to 80 | 0.40 | 0.33 | 30 | 10 | 1.5 | equal, 1 of 2 runs: 3 differ |",
+    ]
+    shown = report.processes([Contender("other", "lean")], found)[-1]
+    assert shown == "| other | JVM 10.0, Kafka 10.0 |"
+
+
+def test_latencies_are_a_row_a_level_and_the_restart_stands_in_the_last() -> None:
+    at = Paced(0.1, 100, 5, 7, 9, 20, 300)
+    told = Latency([at, at._replace(level=0.5)], 3.25)
+    rows = report.latencies([Contender("a", "lean"), Contender("b", "lean")], {"a": told})[2:]
+    assert rows == [
+        "| a | 10% | 100 | 5 | 7 | 9 | 20 | 300 |  |",
+        "|  | 50% | 100 | 5 | 7 | 9 | 20 | 300 | 3.2 |",
+    ]
+
+
+def test_each_contender_has_its_name_and_a_lean_loop_to_be_held_against() -> None:
+    everyone = contenders(2)
+    assert len({one.name for one in everyone}) == len(everyone)
+    firsts: dict[str, Contender] = {}
+    for one in everyone:
+        firsts.setdefault(one.group, one)
+    assert {one.script for one in firsts.values()} == {"lean"}
+    short = [one for one in everyone if one.brief]
+    assert {one.script for one in short} >= {"lean", "topology", "tutorial", "bytewax_flow"}
+
+
+def test_processor_time_between_two_looks_is_on_a_straight_line() -> None:
+    moments, values = [1000.0, 2000.0, 3000.0], [1.0, 3.0, 3.5]
+    assert [until(moments, values, at) for at in (500, 1500, 2000, 2500, 9000)] == [
+        0.0, 2.0, 3.0, 3.25, 3.5,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [
+        (["/usr/lib/jvm/bin/java", "-Xmx1g"], "JVM"),
+        (["python", "/x/streamparse_run", "bolts.fraud.FraudBolt"], "FraudBolt"),
+        (["python", "-m", "benchmarks.contenders.lean", "h:1"], "lean"),
+        (["/x/bin/sparse", "run", "-n", "fraud"], "sparse"),
+        ([], "other/"),
+    ],
+)
+def test_processes_are_called_by_what_they_run(command: list[str], label: str) -> None:
+    assert label_of(command) == label

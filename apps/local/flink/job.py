@@ -30,6 +30,8 @@ class Options(NamedTuple):
     parallelism: int
     interval_s: float
     heap_mb: int
+    recorded: str = ""
+    """The keyspace whose decisions say what was known of terminals; "" for none."""
 
 
 def run(
@@ -45,7 +47,7 @@ def run(
     `running` is told where the job begins. Raises ServiceError, SettingsError.
     """
     home = Home.of(settings, root)
-    topic = use_case.check(settings, options.name)
+    topic = use_case.check(settings, options.name, options.recorded)
     found = java.java(FLINK)
     python = virtualenv.python(home, progress)
     jar = jars.flink_connector(home, progress)
@@ -54,6 +56,7 @@ def run(
         str(python), "-m", "stormwatch.engines.flink.job", options.name,
         "--checkpoints", str(checkpoints(home, settings, options.name)), "--jar", str(jar),
         "--parallelism", str(options.parallelism), "--interval", str(options.interval_s),
+        "--recorded", options.recorded,
     ]  # fmt: skip
     environ = _environ(settings, root, python, Path(found.path), home, options.heap_mb)
     started = process.spawn(command, log, environ, root, with_parent=True)

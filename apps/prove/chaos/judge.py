@@ -9,7 +9,7 @@ from apps.operate.domains import own_domains_of_all
 from apps.prove.chaos import oracle, traffic
 from apps.prove.chaos.errors import expect
 from apps.prove.verdict import degraded, judge, tables
-from apps.prove.verdict.recorded import AsRecorded, Stored
+from apps.prove.verdict.recorded import Stored
 from apps.prove.verdict.second import Learned, differences
 from apps.prove.verdict.tables import Tables
 from stormwatch.adapters import connect
@@ -20,6 +20,7 @@ from stormwatch.domains.fraud.second import TERMINALS
 from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.records import Record
 from stormwatch.settings import Settings
+from stormwatch.state.recorded import AsRecorded
 
 Kills = Callable[[Record], bool]
 """Whether a record kills the process that reads it."""

@@ -8,7 +8,6 @@ from apps.prove.chaos.errors import ChaosFailed
 from apps.prove.verdict import oracle
 from apps.prove.verdict.beside import merged, placed
 from apps.prove.verdict.oracle import Batch, Span
-from apps.prove.verdict.recorded import Find
 from stormwatch.adapters import log_reader
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.codec import Parsed
@@ -17,6 +16,7 @@ from stormwatch.ports import Source
 from stormwatch.records import Record
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
+from stormwatch.state.recorded import Find
 
 Labels = tuple[Source, Find]
 """Of the topic of labels; and what was decided, for it tells where they stand."""

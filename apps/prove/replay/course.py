@@ -11,7 +11,6 @@ from apps.operate.rollout.versions import Resolve
 from apps.prove.verdict import oracle
 from apps.prove.verdict.named import Named
 from apps.prove.verdict.oracle import Batch
-from apps.prove.verdict.recorded import AsRecorded, Find, Recorded, read
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.archive import Archive
 from stormwatch.codec import Parsed
@@ -19,6 +18,7 @@ from stormwatch.ledger.bitmap import offsets
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Decision, DecisionKey, DecisionRow, EndState
 from stormwatch.settings import Settings
+from stormwatch.state.recorded import AsRecorded, Find, Recorded, read
 
 _AT_ONCE = 500
 """Decisions that are asked for together."""

@@ -12,8 +12,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from apps.prove.verdict.oracle import Batch
-from apps.prove.verdict.recorded import Find, Recorded
 from stormwatch.records import Rejection
+from stormwatch.state.recorded import Find, Recorded
 
 Place = tuple[int, int, int]
 """Partition, epoch and offset of a record."""

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.operate.rollout.versions import Names, Resolve
-from apps.prove.verdict.recorded import Find
 from stormwatch.models import NONE
 from stormwatch.records import Shadow
 from stormwatch.state.judge import Verdict
+from stormwatch.state.recorded import Find
 
 
 class Named:

@@ -69,7 +69,7 @@ class Core:
         self._look = look
         self._masked = names(settings.mask_fields)
         policy = Policy.of(settings, domain.name)
-        self._contract = Contract(domain, policy, "oracle", marks(settings))
+        self._contract = Contract(domain, policy, "oracle", marks(settings), by_reference=True)
 
     def apply(self, batch: Batch) -> Parsed[Any] | None:
         """Store all that one batch leads to; its events, or None of a record that kills."""

@@ -21,13 +21,14 @@ from apps.prove.verdict.kafka import TopicReader
 from apps.prove.verdict.named import Named
 from apps.prove.verdict.oracle import Batch, Span
 from apps.prove.verdict.preconditions import Times
-from apps.prove.verdict.recorded import AsRecorded, Stored
+from apps.prove.verdict.recorded import Stored
 from apps.prove.verdict.second import Learned, differences
 from apps.prove.verdict.tables import Tables, of_memory, stored
 from stormwatch.adapters import connect
 from stormwatch.records import EndState, Record
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Domain
+from stormwatch.state.recorded import AsRecorded
 from stormwatch.state.second_key import second_of
 
 CUT_MAX = 700

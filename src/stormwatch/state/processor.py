@@ -12,11 +12,11 @@ remembers of its verdicts (`judge.Settles`: which alarms are open) may differ wi
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -47,7 +47,7 @@ from stormwatch.state import envelope as known
 from stormwatch.state.cache import Entry
 from stormwatch.state.envelope import Envelope, EnvelopeCodec
 from stormwatch.state.judge import LEARNED, UNSCORED, Advanced, Event, Judge, Verdict
-from stormwatch.state.second_key import Told, advance_of
+from stormwatch.state.second_key import Told, advance_of, tell_of
 from stormwatch.state.write_timestamps import outcome_stamp, state_stamp
 
 E = TypeVar("E", bound=Event)
@@ -93,6 +93,26 @@ class Policy(NamedTuple):
 
 _After = tuple[tuple[int, int, int], ...] | None
 
+_SCORED, _REPLAYED = 0, 1
+_LEFT = {2: "duplicate", 3: "conflict", 4: "late", 5: "id_forgotten"}
+"""As the compiled core says how a record ended."""
+
+
+Taken = tuple[bytes, list[bool], list[int], list[Any], list[Any], list[Any], int]
+
+
+class Compiled(Protocol):
+    """What a domain's `compiled(policy)` gives where the compiled core is installed: the same as
+    `_Batch._take` and the domain's `advance`, a batch at a time."""
+
+    def take(
+        self, events: Sequence[Any], states: Mapping[str, Entry], tell: Told,
+        partition: int, epoch: int, believed: list[tuple[int, int, int]],
+    ) -> "Taken | None":  # fmt: skip
+        """How each record ended; of those scored which are misplaced; of those left the newest
+        event time then; of those scored features and carries; states that were touched, with
+        their stamps; how many ids were given up. None where something is unusual."""
+
 
 class _Broken(NamedTuple):
     """A record whose processing raised, and how."""
@@ -110,8 +130,10 @@ class Contract(Generic[E, S]):
         policy: Policy,
         component: str,
         mappings: Mapping[str, str] = MappingProxyType({}),
+        by_reference: bool = False,
     ) -> None:
-        """`mappings`: topic -> what decisions name the mapping by that its events came of."""
+        """`mappings`: topic -> what decisions name the mapping by that its events came of.
+        `by_reference`: without the compiled core, whatever the domain has."""
         self.domain = domain
         self._mappings = mappings
         self._policy = policy
@@ -121,6 +143,9 @@ class Contract(Generic[E, S]):
         self._may_be_beside = hasattr(domain.event, "is_beside")
         self._settle = getattr(domain, "settle", None)
         self._advance_all = getattr(domain, "advance_all", None)
+        self.compiled: Compiled | None = None
+        if not by_reference and self._settle is None and policy.live_from_ms == _EVER:
+            self.compiled = getattr(domain, "compiled", lambda _: None)(policy)
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
@@ -143,6 +168,7 @@ class Contract(Generic[E, S]):
         """As `apply`; also the carry of each decision (`Judge.advance`)."""
         advance = advance_of(self.domain, told)
         batch = _Batch(self, fragment, parsed, states, {}, advance)
+        batch.compiled, batch.tell = self.compiled, tell_of(self.domain, told)
         try:
             return batch.run(now), batch.carries
         except FatalError:
@@ -196,17 +222,13 @@ class _Batch(Generic[E, S]):
         self.carries: list[Any] = []
         self._learned: set[int] = set()
         self._noted: Counter[str] = Counter()
+        self.compiled: Compiled | None = None
+        self.tell: Told | None = None
+        self._written: list[tuple[str, bytes, int]] | None = None
 
     def run(self, now: int) -> Outcomes:
-        waiting: list[tuple[S, E]] = []
-        if self._advance_all is not None:
-            self._advance = _kept_in(waiting)
-        for position, (offset, timestamp, event) in enumerate(self._parsed.events):
-            self._accounts = position not in self._secondary
-            self._take(offset, timestamp, event)
-        if self._advance_all is not None and waiting:
-            made = self._advance_all(*zip(*waiting, strict=True))
-            self._features, self.carries = map(list, zip(*made, strict=True))
+        if not self._take_at_once():
+            self._take_all()
         verdicts = self._verdicts()
         self._noted.update(verdict.noted for verdict in verdicts if verdict.noted)
         fragment = self._fragment
@@ -227,10 +249,8 @@ class _Batch(Generic[E, S]):
                 )
             ],
             states=[
-                StateRow(
-                    self._states[name].stripe, name, self._codec.encode(envelope), envelope.stamp
-                )
-                for name, envelope in self._touched.items()
+                StateRow(self._states[name].stripe, name, blob, stamp)
+                for name, blob, stamp in self._blobs()
             ],
             aside=self._aside,
             ledger=LedgerRow(
@@ -255,6 +275,51 @@ class _Batch(Generic[E, S]):
     def _model(self) -> str:
         """Likewise: of what gave the scores of this batch, so asked when it has."""
         return self._domain.model_version
+
+    def _take_all(self) -> None:
+        """All records, one by one; their features together where the domain does so."""
+        waiting: list[tuple[S, E]] = []
+        if self._advance_all is not None:
+            self._advance = _kept_in(waiting)
+        for position, (offset, timestamp, event) in enumerate(self._parsed.events):
+            self._accounts = position not in self._secondary
+            self._take(offset, timestamp, event)
+        if self._advance_all is not None and waiting:
+            made = self._advance_all(*zip(*waiting, strict=True))
+            self._features, self.carries = map(list, zip(*made, strict=True))
+
+    def _blobs(self) -> Iterable[tuple[str, bytes, int]]:
+        """The states that were touched, and their stamps."""
+        if self._written is not None:
+            return self._written
+        encode = self._codec.encode
+        return ((name, encode(one), one.stamp) for name, one in self._touched.items())
+
+    def _take_at_once(self) -> bool:
+        """All records as `_take` does, by the compiled core; False where there is none, or where it
+        finds something that it leaves to `_take`: then nothing is done."""
+        fragment, compiled, tell = self._fragment, self.compiled, self.tell
+        if compiled is None or tell is None or self._share is not None or self._broken:
+            return False
+        taken = compiled.take(
+            self._parsed.events, self._states, tell, fragment.partition, fragment.epoch,
+            list(fragment.believed),
+        )  # fmt: skip
+        if taken is None:
+            return False
+        ends, misplaced, newest, self._features, self.carries, self._written, given_up = taken
+        is_misplaced, then = iter(misplaced), iter(newest)
+        for end, (offset, timestamp, event) in zip(ends, self._parsed.events, strict=True):
+            if end == _SCORED:
+                self._scored.append((offset, timestamp, event, next(is_misplaced), None))
+                self._end(EndState.SCORED, offset)
+            elif end == _REPLAYED:
+                self._replay(event)
+            else:
+                self._leave(_LEFT[end], offset, timestamp, event, next(then))
+        if given_up:
+            self._noted[IDS_FORGOTTEN] += given_up
+        return True
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
         """Which records raise, each tried alone after those before it."""
@@ -326,8 +391,7 @@ class _Batch(Generic[E, S]):
         misplaced = False
         if not known.is_next(marks, partition, epoch, offset):
             if known.is_decided(marks, partition, epoch, offset, fragment.believed):
-                key = DecisionKey(self._states[name].stripe, name, event.time, event.id)
-                self._replayed.append(key)
+                self._replay(event)
                 return
             misplaced = self._share is None and known.is_misplaced(marks, partition, epoch)
         is_beside = self._may_be_beside and event.is_beside  # type: ignore[attr-defined]
@@ -349,28 +413,14 @@ class _Batch(Generic[E, S]):
         # Of the same time it is known as long as it is not late: decided again, it would get the
         # row that the first one has.
         if found is not None and (is_beside or found[1] >= oldest or found[1] == seconds):
-            if found[0] == checksum:
-                self._end(EndState.DUPLICATE, offset)
-            else:
-                self._set_aside(
-                    offset, timestamp, event, EndState.CONFLICT, "conflict",
-                    f"id {event.id!r} was decided before with another content: the first stands",
-                )  # fmt: skip
+            left = "duplicate" if found[0] == checksum else "conflict"
+            self._leave(left, offset, timestamp, event, newest)
             return
         if time < newest - policy.lateness_ms and not is_beside:
-            self._set_aside(
-                offset, timestamp, event, EndState.LATE, "late",
-                f"{(newest - time) / 1000:.0f} s older than the newest event of "
-                f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s",
-            )  # fmt: skip
+            self._leave("late", offset, timestamp, event, newest)
             return
         if seconds < copy.floor and time <= newest and not is_beside:
-            self._set_aside(
-                offset, timestamp, event, EndState.LATE, "id_forgotten",
-                f"{name!r} had more than {policy.max_ids} events since then, whose ids fill its "
-                f"memory: whether {event.id!r} was decided before is not known. Raise "
-                "dedup.max_ids.",
-            )  # fmt: skip
+            self._leave("id_forgotten", offset, timestamp, event, newest)
             return
         features, carry = self._advance(copy.body, event)
         if time > newest and not is_beside:
@@ -390,6 +440,33 @@ class _Batch(Generic[E, S]):
         self._features.append(features)
         self.carries.append(carry)
         self._end(EndState.SCORED, offset)
+
+    def _replay(self, event: E) -> None:
+        name = event.entity
+        key = DecisionKey(self._states[name].stripe, name, event.time, event.id)
+        self._replayed.append(key)
+
+    def _leave(self, code: str, offset: int, timestamp: int, event: E, newest: int) -> None:
+        """What is neither decided nor learned, and why."""
+        name, policy, state = event.entity, self._policy, EndState.LATE
+        if code == "duplicate":
+            self._end(EndState.DUPLICATE, offset)
+            return
+        if code == "conflict":
+            state = EndState.CONFLICT
+            why = f"id {event.id!r} was decided before with another content: the first stands"
+        elif code == "late":
+            why = (
+                f"{(newest - event.time) / 1000:.0f} s older than the newest event of "
+                f"{name!r}; allowed are {policy.lateness_ms / 1000:.0f} s"
+            )
+        else:
+            why = (
+                f"{name!r} had more than {policy.max_ids} events since then, whose ids fill its "
+                f"memory: whether {event.id!r} was decided before is not known. Raise "
+                "dedup.max_ids."
+            )
+        self._set_aside(offset, timestamp, event, state, code, why)
 
     def _end(self, state: EndState, offset: int) -> None:
         """For the ledger; of an offset that another writer accounts for nothing is said."""

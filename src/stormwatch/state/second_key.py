@@ -87,12 +87,17 @@ def second_of(domain: Any) -> SecondKey[Any, Any, Any] | None:
 def advance_of(domain: Any, told: Told | None = None) -> Callable[[Any, Any], Advanced]:
     """The domain's `advance`, with what each event is `told` of its second key, where it has one;
     without, what is told of a key never seen."""
-    second = second_of(domain)
-    if second is None:
+    tell = tell_of(domain, told)
+    if tell is None:
         plain: Callable[[Any, Any], Advanced] = domain.advance
         return plain
-    tell = told or partial(second.values, None)
     return lambda state, event: domain.advance(state, event, tell(event))
+
+
+def tell_of(domain: Any, told: Told | None = None) -> Told | None:
+    """What tells an event of its second key; None of a domain without one."""
+    second = second_of(domain)
+    return None if second is None else told or partial(second.values, None)
 
 
 def place_in(domain: Domain[Any, Any], second: SecondKey[Any, Any, Any]) -> slice:

@@ -1,9 +1,10 @@
 """What runs inside Flink, without it: the oracle's tables, whatever is cut or lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,8 @@ from stormwatch.ingest.start import Subscription
 from stormwatch.ledger.reconcile import reconcile
 from stormwatch.ports import Committed
 from stormwatch.settings import Settings
+from stormwatch.state.recorded import Recall
+from stormwatch.state.second_key import Told, Values, second_of
 
 PARTITIONS = 2
 
@@ -48,6 +51,7 @@ class Job:
         self.states: dict[int, dict[str, bytes]] = {p: {} for p in range(PARTITIONS)}
         self.kept = self.copied()
         self.has_checkpoint = False
+        self.recall: Callable[[Sequence[Any]], Told] | None = None
         for nth, one in enumerate(islice(self.kind.feed(FeedOptions(3, "j", None, 40, 6)), count)):
             self.send(one.key, one.value)
             if nth % 97 == 0:
@@ -80,7 +84,7 @@ class Job:
             self.settings, use_case.of(self.settings, self.name), self.log,
             Connections(self.settings, Meter(self.name, "flink", 0)),
             lambda partition: source.watermarks(partition).low, self.slept.append,
-            self.told.append,
+            self.told.append, self.recall,
         )  # fmt: skip
         return self.log
 
@@ -255,3 +259,35 @@ def test_what_this_engine_does_not_do_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=said):
         use_case.check(Settings(**chosen), name)  # type: ignore[arg-type]
+
+
+def test_with_what_another_run_recorded_of_terminals_it_decides_as_that_run() -> None:
+    def told(events: Sequence[Any]) -> Told:
+        """Stands for the bolt of terminals, which no log tells of."""
+
+        def tell(event: Any) -> Values:
+            random = Random(event.id)
+            return tuple(round(random.uniform(0, 3), 3) for _ in second.feature_names)
+
+        return tell
+
+    with playing("fraud", 400) as job:
+        domain = use_case.of(job.settings, "fraud").domain
+        second = second_of(domain)
+        assert second is not None
+        bodies: list[list[bytes]] = []
+        of_storm = job.world.store
+        for recall, most in (
+            (told, 300),
+            (Recall(of_storm, domain, job.settings.layout_stripes), 77),
+            (None, 77),
+        ):
+            job.recall = recall
+            job.start()
+            job.to_end(most)
+            rows = job.world.store.tables["decisions"].values()
+            bodies.append(sorted(bytes(row["body"][1]) for row in rows))
+            job.world = World(job.world.broker, MemoryStore())
+            connect.use(doubles(job.world))
+    assert len(bodies[0]) > 380
+    assert bodies[1] == bodies[0] != bodies[2]

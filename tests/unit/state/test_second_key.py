@@ -11,7 +11,6 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.prove.verdict.recorded import AsRecorded, read
 from stormwatch.adapters.memory.store import Fault, MemoryStore
 from stormwatch.codec import Parsed
 from stormwatch.errors import StoreUnavailable
@@ -23,6 +22,7 @@ from stormwatch.state.judge import Advanced, Verdict
 from stormwatch.state.learn import LearnStep
 from stormwatch.state.news import MOST, NewsReader, NewsWriter, is_news
 from stormwatch.state.processor import Contract, Policy
+from stormwatch.state.recorded import AsRecorded, read
 from stormwatch.state.second_key import HOUR, SecondStates, visits_of
 
 T0 = 400_000 * HOUR

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from stormwatch.compiled import core
 from stormwatch.domains.fraud import capping, labels, sequence, terminals
 from stormwatch.domains.fraud import features as measured
 from stormwatch.domains.fraud.details import Carry, takes_back
@@ -72,13 +73,14 @@ class Fraud:
         rates: Rates | None = None,
         own: OwnFeatures | None = None,
         supply: Supply = now,
+        core: str = "compiled",
     ) -> None:
         """Of payments with details those within `retry_ms` of the same one are its retries. `own`:
-        features of the user's, after those of this domain."""
+        features of the user's, after those of this domain. `core`: see `compiled`."""
         self._folder = model_folder or SHIPPED
         self._rule_set = rule_set
         self._future_skew_ms, self._retry_ms = future_skew_ms, retry_ms
-        self._supply = supply
+        self._supply, self._core = supply, core
         self.rates = rates or shipped()
         self.second = Terminals(self.rates)
         self._own = own
@@ -98,12 +100,13 @@ class Fraud:
         rates: Rates | None = None,
         own: OwnFeatures | None = None,
         supply: Supply = now,
+        core: str = "compiled",
     ) -> "Fraud":
         """With the model in `folder`, or the shipped one, loaded now. Raises ModelError."""
         path = Path(folder) if folder else None
         fraud = cls(
             path, rule_set=rule_set, future_skew_ms=future_skew_ms, retry_ms=retry_ms, rates=rates,
-            own=own, supply=supply,
+            own=own, supply=supply, core=core,
         )  # fmt: skip
         fraud._scorer  # noqa: B018
         return fraud
@@ -121,6 +124,7 @@ class Fraud:
             rates=rates.chosen(settings),
             own=own.chosen(settings),
             supply=supply,
+            core=settings.core,
         )
 
     def by_rules(self) -> "Fraud":
@@ -128,6 +132,7 @@ class Fraud:
         return type(self)(
             Path(NONE), rule_set=self._rule_set, future_skew_ms=self._future_skew_ms,
             retry_ms=self._retry_ms, rates=self.rates, own=self._own,
+            core=self._core,
         )  # fmt: skip
 
     def with_rules(self, settings: Settings) -> "Fraud":
@@ -139,6 +144,7 @@ class Fraud:
         other = type(self)(
             self._folder, rule_set=chosen, future_skew_ms=self._future_skew_ms,
             retry_ms=self._retry_ms, rates=self.rates, own=self._own, supply=lambda load: model,
+            core=self._core,
         )  # fmt: skip
         other._scorer  # noqa: B018
         return other
@@ -256,6 +262,22 @@ class Fraud:
             row = (*row, *mine)
         card = self._at_once
         return row, carry if card.window == 1 else sequence.learn(state, row, carry, card)
+
+    def compiled(self, policy: Any) -> Any:
+        """See `stormwatch.state.processor.Compiled`; None where features are a user's own, a model
+        takes sequences, or the compiled core is not installed or not wanted (`core`)."""
+        as_shipped = type(self).advance is Fraud.advance and "advance" not in vars(self)
+        if self._core == "python" or not as_shipped:
+            return None
+        if self._own is not None or self._at_once.window != 1:
+            return None
+        found, rates = core(), self.rates
+        if found is None:
+            return None
+        return found.FraudCore(
+            Transaction, dict(rates.euro), list(rates.common), policy.lateness_ms,
+            policy.horizon_ms, policy.memory_ms, policy.max_ids,
+        )  # fmt: skip
 
     def decide(
         self,

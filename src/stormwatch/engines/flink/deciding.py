@@ -32,6 +32,7 @@ from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
 from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
+from stormwatch.state.second_key import Told
 from stormwatch.state.set_aside import set_aside
 
 PARSE, DECIDE = "parse", "decide"
@@ -60,11 +61,16 @@ class Decider:
         low: Callable[[int], int],
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], None] = lambda sentence: None,
+        recall: Callable[[Sequence[Any]], Told] | None = None,
     ) -> None:
-        """`low`: the oldest offset that Kafka has of a partition. Raises BrokerUnavailable."""
+        """`low`: the oldest offset that Kafka has of a partition. Raises BrokerUnavailable.
+
+        `recall`: what events are told of their second keys; without, as of keys never seen.
+        """
         self._settings, self._case, self._log = settings, case, log
         self._ask_low = low
         self._connections, self._sleep, self._tell = connections, sleep, tell
+        self._recall = recall
         self._masked = redaction.names(settings.mask_fields)
         policy = Policy.of(settings, case.name)
         self._contract: Contract[Any, Any] = Contract(case.domain, policy, DECIDE, marks(settings))
@@ -153,7 +159,8 @@ class Decider:
             self._reject(fragment, rejected)
         names = {event.entity for _, _, event in parsed.events}
         entries = {name: Entry(self._stripe(name), states.get(name) or b"") for name in names}
-        outcomes = self._contract.apply(fragment, parsed, entries, now_ms())
+        told = self._recall([event for _, _, event in parsed.events]) if self._recall else None
+        outcomes = self._contract.apply(fragment, parsed, entries, now_ms(), told)
         self._step.work_all([(fragment, outcomes)])
         for row in outcomes.states:
             states.put(row.entity, row.blob)

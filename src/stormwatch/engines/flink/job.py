@@ -48,12 +48,15 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--jar", required=True, help="of Flink's Kafka connector")
     parser.add_argument("--parallelism", type=int, default=1)
+    parser.add_argument("--recorded", default="", help="keyspace of decisions to be told by")
     parser.add_argument("--interval", type=float, default=10.0, help="s between checkpoints")
     return parser.parse_args(arguments)
 
 
 def _run(settings: Settings, asked: argparse.Namespace) -> int:
     case = use_case.of(settings, asked.name)  # what is wrong with the model is said here, once
+    if others := use_case.recording(settings, asked.recorded):  # and what is with that keyspace
+        others.close()
     with (
         closing(connect.source(settings, case.topic)) as source,
         closing(connect.store(settings)) as store,
@@ -101,7 +104,9 @@ def _built(
     tables.execute_sql(plan.table(settings, log.topic))
     batches = tables.to_data_stream(tables.sql_query(plan.BATCHES))
     keyed = batches.key_by(lambda batch: batch[0], key_type=Types.INT())
-    decided = keyed.process(Decide(settings, asked.name, log), output_type=Types.STRING())
+    decided = keyed.process(
+        Decide(settings, asked.name, log, asked.recorded), output_type=Types.STRING()
+    )
     decided.name("decide").uid("decide")
     return environment
 

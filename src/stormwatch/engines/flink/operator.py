@@ -13,6 +13,7 @@ from stormwatch.engines.flink.log import Log
 from stormwatch.errors import PackageMissing
 from stormwatch.records import Record
 from stormwatch.settings import Settings
+from stormwatch.state.recorded import Recall
 
 try:
     from pyflink.common import Time, Types
@@ -38,8 +39,9 @@ class Decide(KeyedProcessFunction):  # type: ignore[misc]
     """(partition, offsets, times, keys, values) of a micro-batch -> nothing: what follows is
     stored and published by `Decider`, and what is remembered lies in Flink's state."""
 
-    def __init__(self, settings: Settings, name: str, log: Log) -> None:
-        self._settings, self._name, self._log = settings, name, log
+    def __init__(self, settings: Settings, name: str, log: Log, recorded: str) -> None:
+        """`recorded`: the keyspace whose decisions say what was known of second keys, or ""."""
+        self._settings, self._name, self._log, self._recorded = settings, name, log, recorded
 
     def open(self, context: RuntimeContext) -> None:
         """Once a subtask: the model, the connections, the state. Raises ModelError."""
@@ -48,10 +50,12 @@ class Decide(KeyedProcessFunction):  # type: ignore[misc]
         task = secrets.randbits(16)
         source = connect.source(settings, self._log.topic)
         self._source = source
+        case = use_case.of(settings, name)
+        self._others = other = use_case.recording(settings, self._recorded)
         self._decider = Decider(
-            settings, use_case.of(settings, name), self._log,
-            Connections(settings, Meter(name, COMPONENT, task)),
+            settings, case, self._log, Connections(settings, Meter(name, COMPONENT, task)),
             lambda partition: source.watermarks(partition).low, tell=logger.warning,
+            recall=Recall(other, case.domain, settings.layout_stripes) if other else None,
         )  # fmt: skip
         states = MapStateDescriptor("states", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         days = StateTtlConfig.new_builder(Time.days(settings.ttl_states_d)).build()
@@ -78,4 +82,6 @@ class Decide(KeyedProcessFunction):  # type: ignore[misc]
     def close(self) -> None:
         """Leave Kafka and Cassandra."""
         self._decider.close()
+        if self._others:
+            self._others.close()
         self._source.close()

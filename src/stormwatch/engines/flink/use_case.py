@@ -1,6 +1,7 @@
 """What this engine can decide: the use cases whose records are decided once, under Kafka's key."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from stormwatch.domains.maintenance.equipment import chosen as chosen_equipment
 from stormwatch.domains.maintenance.parse import Readings
 from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping import chosen, is_rekeyed, label_topic, topics
+from stormwatch.ports import Store
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Judge
 
@@ -32,10 +34,17 @@ NAMES = ("fraud", "maintenance")
 _EVENTS = {"fraud": "transactions", "maintenance": "readings"}
 
 
-def check(settings: Settings, name: str) -> str:
+def check(settings: Settings, name: str, recorded: str = "") -> str:
     """The topic that is read. Raises SettingsError for what this engine does not do."""
     if name not in NAMES:
         raise SettingsError(f"Flink decides {' and '.join(NAMES)}, not {name!r}: use Storm for it.")
+    if recorded and name != "fraud":
+        raise SettingsError(f"--recorded is for fraud: nothing of {name} has a second key.")
+    if recorded == settings.cassandra_keyspace:
+        raise SettingsError(
+            f"--recorded names {recorded!r}, the keyspace that Flink writes to. Name the one that "
+            "the decisions were recorded in, and give Flink its own (cassandra.keyspace)."
+        )
     events = _EVENTS[name]
     if settings.source != "kafka":
         raise SettingsError(
@@ -50,6 +59,11 @@ def check(settings: Settings, name: str) -> str:
             f"keyed by its entity. Name one mapping, or use Storm: `sparse run -n {name}`."
         )
     return first
+
+
+def recording(settings: Settings, keyspace: str) -> Store | None:
+    """The store of another keyspace, where one is named. Raises StoreUnavailable, SchemaError."""
+    return connect.store(replace(settings, cassandra_keyspace=keyspace)) if keyspace else None
 
 
 def of(settings: Settings, name: str) -> UseCase:

@@ -4,15 +4,18 @@ import csv
 import io
 import json
 import tracemalloc
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from threading import Lock
 
 import pytest
 
-from apps.serve.export import _WRITERS as WRITERS
-from apps.serve.export import cell
+from apps.serve.export import Export, cell, exported
+from apps.serve.reader import Reader
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.records import DecisionKey, DecisionRow
+from stormwatch.state.decided import SLOT_MS, Entry
 from tests.models.asked import Api, asked
-from tests.models.decided_payments import CARD, CUSTOMERS
+from tests.models.decided_payments import CARD, CUSTOMERS, SETTINGS, T0
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +66,57 @@ def test_no_cell_is_a_formula_or_moves_a_cursor(text: str, shown: str) -> None:
     assert cell(text) == shown and cell(-1.5) == -1.5 and cell(None) == ""
 
 
-def test_many_rows_stream_with_flat_memory() -> None:
-    def many() -> Iterator[dict[str, Any]]:
-        for i in range(60_000):
-            yield {"id": f"t{i}", "text": "x" * 50, "score": i / 7}
+class Endless(MemoryStore):
+    """Decides 100 payments a second, for as long as it is asked."""
 
-    for form in ("csv", "jsonl"):
+    def decided(self, domain: str, since: int, until: int) -> Iterator[list[Entry]]:
+        for slot in range((until - 1) // SLOT_MS, since // SLOT_MS - 1, -1):
+            at = slot * SLOT_MS
+            some = (
+                Entry(0, f"C{i}", at, f"{slot}-{i:02}", at, "approve", "m", (), 0.5)
+                for i in range(100)
+            )
+            yield [e for e in some if since <= e.timestamp < until]
+
+    def find_decisions(self, domain: str, keys: Sequence[DecisionKey]) -> list[DecisionRow]:
+        body = b'{"not": "of this version"}'
+        return [
+            DecisionRow(k.stripe, k.entity, k.time, k.id, "approve", 0.5, body, k.time, False)
+            for k in keys
+        ]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_an_export_holds_no_more_than_a_page_however_long_it_is(form: str) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+
+    def peak(rows: int) -> int:
+        reader = Reader(Endless(), SETTINGS, lambda _: pytest.fail("Kafka is not asked"), Lock())
+        chunks = exported(reader, Export("fraud", what="decided", format=form, rows=rows)).chunks
         tracemalloc.start()
-        total = sum(map(len, WRITERS[form](many())))
-        peak = tracemalloc.get_traced_memory()[1]
+        held, total = 0, 0
+        for chunk in chunks:
+            total += len(chunk)
+            held = max(held, tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()
-        assert total > 3_000_000 and peak < 1_000_000, form
+        assert total > (2 if form == "parquet" else 100) * rows
+        return held
+
+    peak(600)  # what is imported and cached once
+    assert peak(3_200) < peak(1_200) + 200_000
+
+
+def test_decided_and_fleet(api: Api) -> None:
+    since = {"since": T0, "until": T0 + 60_000}
+    found = rows(api, what="decided", **since)
+    assert len(found) == 30 and found[0]["id"] == "t29"
+    assert [row["id"] for row in rows(api, what="decided", outcome="decline", **since)] == [
+        "t27", "t18", "t9", "t0",
+    ]  # fmt: skip
+    fleet = rows(api, what="fleet")
+    assert sorted(row["id"] for row in fleet) == ["t27", "t28", "t29"]
+    assert {row["pace_ms"] for row in fleet} == {"3000"}
 
 
 def test_parquet_says_what_is_missing_or_reads_back(api: Api) -> None:
