@@ -20,7 +20,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,6 @@ def main() -> None:
 
 def measure(settings: Settings, records: int, rounds: int, mqtt: int) -> None:
     """Prints the medians."""
-    settings = replace(settings, kafka_request_timeout_s=60.0)
     rates = Rates(records)
     values = [payment(n) for n in range(records)]
     bodies = [b"\n".join(values[n : n + AT_ONCE]) for n in range(0, records, AT_ONCE)]
