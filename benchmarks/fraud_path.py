@@ -24,7 +24,7 @@ from pathlib import Path
 
 from apps.data.generate.transactions import Transactions
 from apps.local.run.prepare import ensure_tables, ensure_topics
-from apps.local.storm.sparse import CHECKED
+from apps.local.storm.words import CHECKED
 from benchmarks import engine_project
 from benchmarks.engine_sink import TOPIC as DECISIONS
 from benchmarks.side_by_side.own_services import own_services

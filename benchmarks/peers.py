@@ -51,7 +51,6 @@ from benchmarks.side_by_side.measures import (
 from benchmarks.side_by_side.own_services import ROOT, RUN_DIR, own_services
 from benchmarks.side_by_side.running import NotInstalledError, installed
 from stormwatch.adapters import connect
-from stormwatch.errors import InfrastructureError
 from stormwatch.ports import Watermarks
 
 WARM = 200
@@ -102,8 +101,8 @@ def rounds(
             given = taken[one.domain], want[one.domain]
             try:
                 run = backlog(bench, one, f"{nth}_{place}", topics[one.domain], *given)
-            except InfrastructureError as error:
-                run = Run(wrong=str(error))
+            except Exception as error:  # one that breaks or lies is a row, not an end
+                run = Run(wrong=f"{type(error).__name__}: {error}")
             found[one.name].append(run._replace(turn=f"{bench.stamp} {nth}"))
             say(f"{one.name}: {run.wrong or f'{run.rate:,.0f} records/s, {run.all_us:.0f} µs'}")
             figures(options, found, told)
@@ -125,8 +124,8 @@ def paced(
         given = events(one.domain, count, options)
         try:
             told[one.name] = latency(bench, one, f"p{place}", given, rate, options.seconds)
-        except InfrastructureError as error:
-            told[one.name] = Latency(wrong=str(error))
+        except Exception as error:  # likewise
+            told[one.name] = Latency(wrong=f"{type(error).__name__}: {error}")
         shown = ", ".join(
             f"{at.level:.0%} {at.p50:.0f}/{at.p99:.0f}" for at in told[one.name].paced
         )
@@ -209,7 +208,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=5_000)
     parser.add_argument("--units", type=int, default=50, help="machines")
     parser.add_argument("--uniform", action="store_true", help="all customers equally often")
-    parser.add_argument("--runs", type=int, help="rounds: 1; with --full 5")
+    parser.add_argument("--runs", type=int, help="rounds: 1; with --full 5; 0: latencies alone")
     parser.add_argument("--full", action="store_true", help="all contenders, and latencies")
     parser.add_argument("--latency", action="store_true", help="at 10, 50 and 80 %% of each rate")
     parser.add_argument("--more", action="store_true", help="add to the figures that are there")
@@ -223,7 +222,8 @@ def main() -> None:
     options.records = options.records or (100_000 if options.full else 10_000)
     shortly = ROOT / RUN_DIR / "reports"
     options.out = options.out or (ROOT / "docs" / "reports" if options.full else shortly)
-    options.runs = options.runs or (5 if options.full else 1)
+    if options.runs is None:
+        options.runs = 5 if options.full else 1
     everyone = contenders(os.cpu_count() or 1)
     chosen = [one for one in everyone if options.full or one.brief]
     if options.only:

@@ -1,8 +1,15 @@
 """`python -m apps.cli`: what ./stormwatch hands over to."""
+# ruff: noqa: E402
 
 import logging
 import signal
 import sys
+
+_CAN_BE_ASKED = __name__ == "__main__" and signal.getsignal(signal.SIGINT) is (
+    signal.default_int_handler
+)
+if _CAN_BE_ASKED:  # Ctrl-C while imports run ends the process at once, without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import typer
 
@@ -129,6 +136,8 @@ def _terminated(number: int, frame: object) -> None:
 
 
 if __name__ == "__main__":
+    if _CAN_BE_ASKED:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # else: nohup
             signal.signal(number, _terminated)

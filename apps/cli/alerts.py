@@ -7,7 +7,9 @@ import typer
 from apps.cli import app as shared
 
 if TYPE_CHECKING:
+    from stormwatch.archive import Archive
     from stormwatch.records import DecisionRow
+    from stormwatch.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,19 +62,23 @@ def alerts(
 
 def journey(
     record: Annotated[str, typer.Argument(help="topic/partition/offset, as in `alerts`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Trace one record: its ledger rows, decisions with reasons, dead letters."""
-    from apps.cli.connect import stored
+    from apps.cli.connect import reader, stored
     from apps.local.dev.load import topology
     from apps.operate.domains import of_topic
     from apps.operate.journey import Place
     from apps.operate.journey import journey as lines
+    from apps.serve.records import became
     from stormwatch.adapters import connect
 
     place = Place.of(record)
     settings = shared.answered("kafka", "store")
     name = of_topic(settings, place.topic).topology
     with stored(settings) as archive:
+        if as_json:
+            return shared.print_json(became(reader(settings, archive), shared.ROOT, record))
         source = connect.source(settings, place.topic)
         for line in lines(settings, topology(shared.ROOT, name), name, source, archive, place):
             print(line)
@@ -82,6 +88,7 @@ def explain(
     record: Annotated[
         str, typer.Argument(help="topic/partition/offset, or the id of one of the newest alerts.")
     ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Explain one decision: the record, why in sentences, what adds up to the score, what would
     have cleared it, versions and ledger rows."""
@@ -121,9 +128,25 @@ def explain(
             decided += [(domain, row, event) for row in archive.find_decisions(domain, [key])]
         if known and not decided:
             decided = [(*known, None)]
+        if as_json:
+            return shared.print_json(_wholes(settings, archive, decided))
         read = partial(operate.before, source, place)
         for line in operate.lines(settings, archive, place, found, decided, read):
             print(line)
+
+
+def _wholes(
+    settings: "Settings", archive: "Archive", decided: "list[tuple[str, DecisionRow, Any]]"
+) -> list[Any]:
+    """As the API answers /v1/decision and /v1/cleared."""
+    from apps.cli.connect import reader
+    from apps.serve.reader import OneDecision
+
+    asked, found = reader(settings, archive), []
+    for domain, row, _ in decided:
+        one = OneDecision(domain, row.entity, row.time, row.id)
+        found.append({"decision": asked.decision(one), "cleared": asked.cleared(one)})
+    return found
 
 
 def _place(row: "DecisionRow") -> str:

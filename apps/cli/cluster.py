@@ -1,5 +1,7 @@
 """`cluster`: a real Nimbus, ZooKeeper and supervisor on this machine."""
 
+from typing import Annotated
+
 import typer
 
 from apps.cli import app as shared
@@ -38,9 +40,16 @@ def down() -> None:
 
 
 @app.command(epilog=shared.example("cluster status"))
-def status() -> None:
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Show the cluster and its topologies."""
     from apps.local.services import cluster
 
+    if as_json:
+        return shared.print_json(
+            [dict(zip(("what", "state"), line.split(": ", 1), strict=False))
+             for line in cluster.status(shared.ROOT)]
+        )  # fmt: skip
     for line in cluster.status(shared.ROOT):
         print(line)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from apps.cli import app as shared
 
 if TYPE_CHECKING:
+    from apps.serve.reader import Reader
     from stormwatch.archive import Archive
     from stormwatch.ports import Admin
     from stormwatch.settings import Settings
@@ -44,3 +45,13 @@ def stored(settings: "Settings") -> "Iterator[Archive]":
         yield archive
     finally:
         archive.close()
+
+
+def reader(settings: "Settings", archive: "Archive") -> "Reader":
+    """The one that answers the API, too."""
+    from threading import Lock
+
+    from apps.serve.reader import Reader
+    from stormwatch.adapters import connect
+
+    return Reader(archive, settings, lambda topic: connect.source(settings, topic), Lock())

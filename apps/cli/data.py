@@ -230,14 +230,16 @@ def config(as_json: Json = False) -> None:
 
 
 @schema.command("status", epilog=shared.example("schema status"))
-def schema_status() -> None:
+def schema_status(as_json: Json = False) -> None:
     """Show which migrations are applied. Exit code 1 if one is missing."""
     from stormwatch.adapters import connect
 
     settings = shared.answered("store")
     tables = connect.tables(settings)
     rows = tables.status(settings, shared.ROOT / tables.files)
-    for name, state in rows:
+    if as_json:
+        shared.print_json([{"migration": name, "state": state} for name, state in rows])
+    for name, state in () if as_json else rows:
         print(f"{name:<32} {state}")
     if any(state != "applied" for _, state in rows):
         raise typer.Exit(1)

@@ -25,10 +25,11 @@ def demo(
     seconds: Annotated[float, typer.Option(min=1, help="End after so long.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Seed of the events and of all chance.")] = 7,
 ) -> None:
-    """Run both topologies on generated events in this process, and show their alerts.
+    """Run all topologies on generated events in this process, and show their alerts.
 
-    The generator plants frauds and failing machines, so each alert is shown beside the truth. At
-    the end the ledger shows that every record was decided once. Nothing is stored.
+    The generators plant frauds, failing machines and brands that everybody speaks of, so each alert
+    is shown beside the truth. At the end the ledger shows that every record was decided once.
+    Nothing is stored.
     Exit code: 0, 130 after Ctrl-C, 1 if a record stayed undecided.
     """
     from apps.local.dev.colours import wrapped

@@ -16,7 +16,9 @@ app = typer.Typer(
 
 
 @app.command("list", epilog=shared.example("equipment list"))
-def list_() -> None:
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Show the equipment types that the settings and this version know.
 
     A file of the setting maintenance.equipment that is wrong is refused with its line and key.
@@ -24,6 +26,12 @@ def list_() -> None:
     from stormwatch.domains.maintenance.equipment import chosen
 
     types = chosen(shared.settings())
+    if as_json:
+        return shared.print_json([
+            {"name": name, "version": kind.version, "words": kind.words,
+             "sensors": len(kind.sensors), "default": kind is types.default}
+            for name, kind in sorted(types.by_name.items())
+        ])  # fmt: skip
     for name, kind in sorted(types.by_name.items()):
         sensors = "any sensors" if not kind.sensors else f"{len(kind.sensors)} sensors"
         default = ", the default" if kind is types.default else ""

@@ -112,8 +112,11 @@ def features(
     equipment: Annotated[
         str, typer.Option(metavar="FILE", help="maintenance: the type of your machines.")
     ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the features that a model of a domain takes, one a line, in their order."""
+    if as_json:
+        return shared.print_json(list(_target(domain, equipment).feature_names))
     for name in _target(domain, equipment).feature_names:
         print(name)
 

@@ -1,5 +1,7 @@
 """`native`: the optional compiled core."""
 
+from typing import Annotated
+
 import typer
 
 from apps.cli import app as shared
@@ -27,11 +29,19 @@ def build() -> None:
     print(f"{wheel} is built and installed. For workers: docs/native-core.md.")
 
 
-def status() -> None:
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Say whether the compiled core is installed here, of this code and allowed by the settings."""
     from stormwatch import compiled
 
     found, wrong = compiled.look()
+    if as_json:
+        allowed = shared.settings().core != "python"
+        usable = found is not None and not wrong
+        return shared.print_json(
+            {"installed": found is not None, "in_use": usable and allowed, "wrong": wrong or ""}
+        )
     if wrong:
         print(wrong[0].upper() + wrong[1:] + ".")
     elif found is None:

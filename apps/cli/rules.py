@@ -80,13 +80,27 @@ def _labelled(true: int, false: int) -> str:
 
 
 @app.command("show", epilog=shared.example("rules show"))
-def show() -> None:
+def show(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """The rules that the settings name, and what conditions may ask of."""
     from stormwatch.domains.fraud import own, rules
 
     settings = shared.settings()
     names = own.feature_names(settings)
     found = rules.chosen(settings, names)
+    kinds = rules.names(names).kinds
+    if as_json:
+        return shared.print_json({
+            "version": found.version, "review_from": found.review_from,
+            "decline_from": found.decline_from, "names": kinds,
+            "rules": [
+                {"id": rule.id, "state": rule.state, "outcome": rule.outcome,
+                 "weight": rule.weight, "severity": rule.severity, "owner": rule.owner,
+                 "when": rule.predicate.text, "reason": rule.reason}
+                for rule in found.rules
+            ],
+        })  # fmt: skip
     print(f"{found.version}: {settings.fraud_rules or 'the shipped rules'}")
     for rule in found.rules:
         decides = rule.outcome or f"weight {rule.weight:g}"
@@ -95,6 +109,5 @@ def show() -> None:
         print(f"  when    {shown(rule.predicate.text)}")
         print(f"  reason  {shown(rule.reason)}")
     print(f"\nreviewed from {found.review_from:g}, declined from {found.decline_from:g}")
-    kinds = rules.names(names).kinds
     for kind in ("number", "text"):
         print(f"{kind}s: {', '.join(name for name, one in kinds.items() if one == kind)}")

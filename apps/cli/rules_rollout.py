@@ -149,14 +149,20 @@ def snooze(
 
 
 @lists.command("show", epilog=shared.example("rules list show stolen"))
-def show_list(name: Name) -> None:
+def show_list(
+    name: Name,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """What stands in a list, one a line."""
     from apps.operate.rollout import rules as ours
     from stormwatch.rules import runtime
 
     with opened() as (settings, archive):
         text = ours.current(settings, archive).text
-    for value in runtime.listed(text, name):
+    values = runtime.listed(text, name)
+    if as_json:
+        return shared.print_json(values)
+    for value in values:
         print(shown(value))
 
 

@@ -48,7 +48,6 @@ def run(
     """
     from rich.console import Console
 
-    from apps.build.lint import check
     from apps.data.streams import streams
     from apps.local.run.engine import Options, execute
     from apps.local.run.present import Presenter
@@ -61,6 +60,11 @@ def run(
     settings = shared.settings()
     shared.log_to(settings, "run")
     names = [stream.topology for stream in streams(settings, topology)]
-    check(shared.ROOT, names, lambda finding: print(finding, file=sys.stderr))
     options = Options(seconds, rate, topology, report and report.resolve(), seed, labels)
-    raise typer.Exit(execute(options, settings, shared.ROOT, Presenter(console)))
+
+    def lint() -> None:  # takes as long as a JVM needs to start
+        from apps.build.lint import check
+
+        check(shared.ROOT, names, lambda finding: print(finding, file=sys.stderr))
+
+    raise typer.Exit(execute(options, settings, shared.ROOT, Presenter(console), lint))

@@ -34,23 +34,21 @@ def decisions(
     Exit code 1 where nothing is known of it.
     """
     from datetime import UTC, datetime
-    from threading import Lock
 
-    from apps.cli.connect import stored
+    from apps.cli.connect import reader, stored
     from apps.data.kinds import BY_TOPOLOGY
     from apps.data.printable import shown
-    from apps.serve.reader import ListDecisions, Reader
+    from apps.serve.reader import ListDecisions
     from apps.serve.screen import score, why
-    from stormwatch.adapters import connect
     from stormwatch.errors import StormwatchError
 
     settings = shared.settings()
     found, unknown = [], []
     with stored(settings) as archive:
-        reader = Reader(archive, settings, lambda topic: connect.source(settings, topic), Lock())
+        asked = reader(settings, archive)
         for name in [domain] if domain else BY_TOPOLOGY:
             try:
-                page = reader.decisions(ListDecisions(name, entity, limit, days))
+                page = asked.decisions(ListDecisions(name, entity, limit, days))
             except StormwatchError as error:  # of this domain nothing
                 unknown.append(error)
                 continue

@@ -33,14 +33,16 @@ def by_weight(reasons: Iterable[Reason]) -> list[Reason]:
     return sorted(reasons, key=lambda reason: -abs(reason.weight))
 
 
-def in_words(row: DecisionRow) -> str:
-    """An alert's reasons, most weighty first, as one line."""
+def in_words(row: DecisionRow, most: int | None = None) -> str:
+    """An alert's reasons, most weighty first, as one line; of more than `most` the first ones."""
     try:
         decision = _decision(bytes(row.body))
     except msgspec.MsgspecError:
         return ""  # written by another version: the outcome alone is shown
     alone = ["by rules alone"] if decision.degraded else []
-    return shown("; ".join([*alone, *(reason.text for reason in by_weight(decision.reasons))]))
+    return shown(
+        "; ".join([*alone, *(reason.text for reason in by_weight(decision.reasons)[:most])])
+    )
 
 
 _MACHINES = {

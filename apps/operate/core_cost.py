@@ -137,6 +137,7 @@ class _Timed(NamedTuple):
     """A compiled core whose work is timed."""
 
     take: Callable[..., Any]
+    decisions: Callable[..., Any]
 
 
 def _once(domain: Any, records: Sequence[Record], batch: int) -> list[dict[str, float]]:
@@ -144,7 +145,10 @@ def _once(domain: Any, records: Sequence[Record], batch: int) -> list[dict[str, 
     clock = Clock()
     contract = Contract(domain, Policy.of(Settings()), "bench")
     if contract.compiled is not None:
-        contract.compiled = _Timed(clock.over("features", contract.compiled.take))
+        contract.compiled = _Timed(
+            clock.over("features", contract.compiled.take),
+            clock.over("decision", contract.compiled.decisions),
+        )
     domain.decide = clock.over("model and rules", domain.decide)
     advance = "advance_all" if hasattr(domain, "advance_all") else "advance"
     setattr(domain, advance, clock.over("features", getattr(domain, advance)))

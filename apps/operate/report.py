@@ -90,7 +90,7 @@ def report(
             scores[round(row.score * 100) if domain != "maintenance" else round(row.score)] += 1
         if row.alert:
             alerts[hour] += 1
-            bad = -row.score if domain == "maintenance" else row.score
+            bad = -row.score if _is_worse_below(domain, row) else row.score
             heapq.heappush(worst, (bad, next(order), row))
             if len(worst) > WORST:
                 heapq.heappop(worst)
@@ -102,6 +102,11 @@ def report(
         [row for _, _, row in sorted(worst, key=lambda one: -one[0])],
         _set_aside(archive.asides(domain), day), topics(settings, admin, archive, there),
     )  # fmt: skip
+
+
+def _is_worse_below(domain: str, row: DecisionRow) -> bool:
+    """Whether a lesser score is worse: cycles left, and the mood of a post that wants an answer."""
+    return domain == "maintenance" or row.outcome == "needs_answer"
 
 
 def _of(row: DecisionRow) -> _Versions:

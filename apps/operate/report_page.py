@@ -13,10 +13,10 @@ from apps.operate.report import DAY_MS, Report
 from stormwatch.ledger.reconcile import PartitionLedger, TopicLedger
 from stormwatch.records import DecisionRow
 
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'"
-    """Its own style, and nothing from elsewhere."""
-)
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""Its own style, and nothing from elsewhere."""
+_REASONS = 3
+"""Of an alert, the weightiest: a report is read, and the decision has them all."""
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b2126; --quiet: #57626c; --line: #d9dde1;
 --curve: #2f6fb3; --person: #8a5a00; --broken: #b3261e; --ground: #fff; }
@@ -29,7 +29,9 @@ p { margin: 4px 0; } .quiet { color: var(--quiet); } .large { font-size: 22px; m
 .bad { color: var(--broken); font-weight: 600; } .person { color: var(--person); font-weight: 600; }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 400;
 color: var(--quiet); font-size: 12px; } th, td { padding: 4px 12px 4px 0; vertical-align: top;
-border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } .n { text-align: right; }
+border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+.f { display: inline-block; margin-right: 28px; } td:last-child { overflow-wrap: anywhere; }
+.n { text-align: right; }
 td.n, td.w { white-space: nowrap; } svg { display: block; width: 100%; height: auto; }
 .bar { fill: var(--curve); } .alert { fill: var(--person); } .gap { fill: var(--broken); }
 .rest { fill: var(--line); } text { fill: var(--quiet); font-size: 11px; }
@@ -45,7 +47,7 @@ def page(of: Report, made: int) -> str:
         *_figures(of),
         "<h2>Decisions by hour (UTC); the lower part: alerts</h2>", _hours(of.by_hour),
         *_scores(of),
-        f"<h2>The worst {len(of.worst)} alerts</h2>", _worst(of),
+        f"<h2>{f'The worst {len(of.worst)} alerts' if of.worst else 'Alerts'}</h2>", _worst(of),
         "<h2>Data quality: set aside, with the reason</h2>", _aside(of),
         "<h2>The ledger's proof: each offset has exactly one end state, as of now</h2>",
         *map(_ledger, of.ledgers),
@@ -70,16 +72,17 @@ def _figures(of: Report) -> list[str]:
     sound = all(ledger.sound for ledger in of.ledgers)
     proof = "sound" if sound else '<span class="bad">not sound</span>'
     share = f" ({100 * alerts / of.decided:.2f} %)" if of.decided else ""
+    aside = sum(one.count for one in of.aside)
     found = [
-        f'<p><span class="large">{of.decided:,}</span> decided</p>',
-        f'<p><span class="large">{alerts:,}</span> alerts{share}</p>',
-        f'<p><span class="large">{sum(one.count for one in of.aside):,}</span> set aside</p>',
-        f'<p><span class="large">{proof}</span> ledger</p>',
+        f'<p class="f"><span class="large">{of.decided:,}</span> decided</p>',
+        f'<p class="f"><span class="large">{alerts:,}</span> alerts{share}</p>',
+        f'<p class="f"><span class="large">{aside:,}</span> set aside</p>',
+        f'<p class="f">ledger <span class="large">{proof}</span></p>',
     ]
     if of.degraded:
         found.append(f'<p class="person">{of.degraded:,} decided by rules alone</p>')
     if of.outcomes:
-        words = ", ".join(f"{_text(word)} {n:,}" for word, n in of.outcomes.items())
+        words = ", ".join(f"{_text(_plain(word))} {n:,}" for word, n in of.outcomes.items())
         found.append(f'<p class="quiet">{words}</p>')
     if not of.decided:
         found.append("<p>Nothing was decided on this day.</p>")
@@ -100,7 +103,9 @@ def _hours(by_hour: Sequence[tuple[int, int]]) -> str:
         )
         if hour % 3 == 0:
             parts.append(f'<text x="{hour * 30 + 2}" y="150">{hour:02}:00</text>')
-    told = f"{top:,} decided in the fullest hour, {most:,} alerts in the worst"
+    worst = max(n for _, n in by_hour)
+    alarms = f"{worst:,} alert{'' if worst == 1 else 's'} in the worst" if worst else "no alert"
+    told = f"{top:,} decided in the fullest hour, {alarms}"
     return (
         f'<svg viewBox="0 0 720 154" role="img" aria-label="{told}">{"".join(parts)}</svg>'
         f'<p class="quiet">{told}.</p>'
@@ -146,9 +151,13 @@ def _worst(of: Report) -> str:
 
 def _row(domain: str, row: DecisionRow) -> tuple[str, ...]:
     return (
-        _moment(row.timestamp)[11:], row.outcome, score_in_words(domain, row), row.entity,
-        in_words(row),
+        _moment(row.timestamp)[11:], _plain(row.outcome), score_in_words(domain, row), row.entity,
+        in_words(row, _REASONS),
     )  # fmt: skip
+
+
+def _plain(outcome: str) -> str:
+    return outcome.replace("_", " ")
 
 
 def _aside(of: Report) -> str:

@@ -442,6 +442,13 @@ class RuleList(msgspec.Struct):
     values: list[str]
 
 
+class RulesText(msgspec.Struct):
+    """The rules in force as a file, to change and push again."""
+
+    revision: int  # 0: those of the settings
+    text: str
+
+
 class Changed(msgspec.Struct):
     """A change of the rules that is kept."""
 

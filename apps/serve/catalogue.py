@@ -20,6 +20,7 @@ from stormwatch.domains.maintenance import equipment
 from stormwatch.errors import InfrastructureError, SettingsError
 from stormwatch.parsing.mapping import PRESET, marks, presets, read, text_of
 from stormwatch.people import OPERATOR
+from stormwatch.rollout.changes import Change
 from stormwatch.rules import runtime
 from stormwatch.settings import Settings
 
@@ -27,6 +28,8 @@ NIMBUS_MS = 2_000
 """How long Nimbus may take to answer."""
 VALUES, CHANGED = 10_000, 200
 """Of one list: that are shown, and that one change adds, and takes out, at most."""
+RULES = 200_000
+"""Characters of a file of rules."""
 _Value = Annotated[str, Meta(min_length=1, max_length=1_000)]
 
 
@@ -43,6 +46,13 @@ class ChangeList(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(min_length=1, max_length=1_000)]
     add: Annotated[list[_Value], Meta(max_length=CHANGED)] = []
     remove: Annotated[list[_Value], Meta(max_length=CHANGED)] = []
+
+
+class PushRules(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole file of rules, made of the one in force; and why."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=RULES)]
+    reason: Annotated[str, Meta(min_length=1, max_length=1_000)]
 
 
 def routes(reader: Reader, root: Path, clock: Callable[[], int]) -> list[Route]:
@@ -69,11 +79,24 @@ def routes(reader: Reader, root: Path, clock: Callable[[], int]) -> list[Route]:
             made = rules.change_list(
                 settings, archive, body.name, who, add=body.add, remove=body.remove
             )
+        return told(made)
+
+    def told(made: Change) -> answers.Changed:
         try:
             changing.announce(settings, made)
         except InfrastructureError:  # it is kept, and tasks look by themselves, too
             return answers.Changed(made.revision, told=False)
         return answers.Changed(made.revision, told=True)
+
+    def text(_: Nothing) -> answers.RulesText:
+        now = rules.current(settings, archive)
+        return answers.RulesText(now.revision, rules.pulled(now))
+
+    def push(_: Nothing, body: PushRules, by: Asker) -> answers.Changed:
+        who = changing.Who(by.who.name, body.reason, clock())
+        with audited(archive, by.who, "rules.push", "fraud", body.reason, clock()):
+            made = rules.push(settings, archive, body.text, "the rules", who)
+        return told(made)
 
     return [
         Route("/v1/mappings", Nothing, answers.Mappings,
@@ -93,6 +116,11 @@ def routes(reader: Reader, root: Path, clock: Callable[[], int]) -> list[Route]:
         Route("/v1/list", Nothing, answers.Changed,
               "Add to a list of the rules in force, and take from it, while records flow.", change,
               method="POST", body=ChangeList, role=OPERATOR),
+        Route("/v1/rules", Nothing, answers.RulesText,
+              "The rules of fraud in force, as the file that a push is made of.", text),
+        Route("/v1/rules", Nothing, answers.Changed,
+              "Have rules in force on all running tasks; refused where somebody pushed in between.",
+              push, method="POST", body=PushRules, role=OPERATOR),
         Route("/v1/cluster", Nothing, answers.Cluster,
               "Topologies that run on the Storm cluster, as Nimbus says.",
               lambda _: _cluster(root)),

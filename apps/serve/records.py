@@ -43,20 +43,19 @@ def records(reader: Reader, root: Path, clock: Callable[[], int]) -> list[Route]
 
         return of
 
-    def became(asked: OneRecord) -> answers.Became:
-        return _became(reader, root, asked.at)
-
     says = "as any producer would; what it is is told by /v1/record."
     return [
         Route("/v1/payments", Nothing, answers.Sent, f"Write a payment to its topic, {says}",
               sending(settings.topic_transactions), method="POST", body=Raw, role=ANALYST),
         Route("/v1/readings", Nothing, answers.Sent, f"Write a reading to its topic, {says}",
               sending(settings.topic_readings), method="POST", body=Raw, role=ANALYST),
-        Route("/v1/record", OneRecord, answers.Became, "What became of one record.", became),
+        Route("/v1/record", OneRecord, answers.Became, "What became of one record.",
+              lambda asked: became(reader, root, asked.at)),
     ]  # fmt: skip
 
 
-def _became(reader: Reader, root: Path, at: str) -> answers.Became:
+def became(reader: Reader, root: Path, at: str) -> answers.Became:
+    """The record's end states, decisions and dead letters. Raises NotFound, InfrastructureError."""
     settings, archive = reader.settings, reader.archive
     try:
         place = Place.of(at)

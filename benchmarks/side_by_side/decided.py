@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -86,7 +86,8 @@ class Output:
                 for at in (_placed(one.value),)
             }
             return Made([one.value for one in found], done)
-        with closing(connect.archive(self._settings)) as store:
+        with closing(connect.store(self._settings)) as kept:
+            store = cast(Archive, kept)  # every adapter is one
             bodies = [bytes(one.row.body) for one in store.all_decisions(self._contender.domain)]
             if self._contender.script == "lean":
                 return Made(bodies, dict(_told(self.out)))

@@ -162,6 +162,8 @@ def backlog(
     except NotInstalledError as error:
         return Run(wrong=str(error))
     wrong = "" if want is None else differing(want, made.bodies, asked)
+    if not made.done:
+        return Run(wrong=wrong or "decided nothing that can be read")
     ends = sorted(made.done.values())[:asked]
     first, last = ends[0], max(ends[-1], ends[0] + 1)
     spent = meter.between(first, last)

@@ -14,7 +14,7 @@ from apps.local.flink import virtualenv
 from apps.local.services import jars
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home
-from apps.local.storm.sparse import CHECKED
+from apps.local.storm.words import CHECKED
 from benchmarks import engine_project
 from benchmarks.contenders import tutorial
 from benchmarks.side_by_side.catalogue import CASSANDRA, FLINK, Contender
@@ -87,6 +87,10 @@ class Running:
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """All of them, with what they started."""
         tree = [each for pid in self.pids for each in _tree(pid)]
+        if how is signal.SIGKILL:
+            for process in tree:
+                with suppress(psutil.Error):
+                    process.kill()
         for child in self.children:
             if child.poll() is None:
                 with suppress(ProcessLookupError):

@@ -13,7 +13,6 @@ from stormwatch import codec, settings
 from stormwatch.adapters import connect
 from stormwatch.adapters.storm.collector import Collector
 from stormwatch.adapters.storm.component import StrictComponent
-from stormwatch.adapters.storm.config import TICK_EVERY_SECOND
 from stormwatch.adapters.storm.resources import Connections, Meter
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.adapters.threads.follower import Follower
@@ -88,7 +87,7 @@ class BatchBolt(StrictComponent, Bolt):
     """
 
     auto_ack = auto_anchor = auto_fail = False
-    config: ClassVar[dict[str, Any]] = TICK_EVERY_SECOND
+    config: ClassVar[dict[str, Any]] = {"topology.tick.tuple.freq.secs": 1}
     payload: ClassVar[Any]
     """What arrives: the type that `codec.decoder` takes."""
     writes: ClassVar[tuple[str, ...]] = ()

@@ -20,12 +20,12 @@ from stormwatch.adapters.storm.component import StrictComponent
 from stormwatch.adapters.storm.resources import Meter, note, now_ms
 from stormwatch.adapters.threads.background import Lazy
 from stormwatch.codec import BATCH_FIELDS, to_values
-from stormwatch.errors import PackageMissing, TopicError
+from stormwatch.errors import PackageMissing, StoreUnavailable, TopicError
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.dating import Dating
 from stormwatch.ingest.in_flight import BATCHES, NOTICES
 from stormwatch.ingest.partition import Rules
-from stormwatch.ingest.reader import IDLE_POLL_S, Reader
+from stormwatch.ingest.reader import IDLE_POLL_S, SHARED_POLL_S, Reader
 from stormwatch.ingest.start import Subscription
 from stormwatch.parsing.mapping import is_rekeyed, label_topic, topics
 from stormwatch.ports import Source, Store
@@ -76,15 +76,17 @@ class KafkaBatchSpout(StrictComponent, Spout):
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
         self._traces = connect.traces(values, str(self.topology_name), str(self.component_name))
-        self._store = store = Lazy(lambda: self.store(values), "Cassandra")
+        self._store = store = Lazy(lambda: self.store(values), "Cassandra", StoreUnavailable)
+        named = topics(values, events)
+        idle_poll_s = IDLE_POLL_S if len({*named} - {labels}) == 1 else SHARED_POLL_S
         self.readers = {
             topic if nth else "": Reader(
                 partial(self.source, values, topic), partial(store.get, STORE_WAIT_S),
                 Subscription(topic, values.kafka_group, values.expired, self.topic_setting),
                 rules, task, tasks, time.monotonic, Random(),
-                0.0 if topic == labels else IDLE_POLL_S,
+                0.0 if topic == labels else idle_poll_s,
             )
-            for nth, topic in enumerate(topics(values, events))
+            for nth, topic in enumerate(named)
         }  # fmt: skip
         """The first topic's under "", the others' under their names, which begin their tuples' ids.
         """
@@ -102,7 +104,7 @@ class KafkaBatchSpout(StrictComponent, Spout):
         return connect.store(values)
 
     def next_tuple(self) -> None:
-        """One turn of each reader; returns within milliseconds while Kafka answers.
+        """One turn of each reader; returns within IDLE_POLL_S and some ms while Kafka answers.
 
         After a SIGTERM it commits instead, leaves Kafka and ends the process: Storm's local mode
         stops without a `deactivate`, and what is in flight then would be suspected of having killed

@@ -77,6 +77,10 @@ class ModelError(FatalError):
     """A model artefact cannot be used; the sentence names the file and the mend."""
 
 
+SUSPECTED = "was alone in work when its process died"
+"""Said at a start after a death that is counted on one record: `storm` knows it by these words."""
+
+
 def lasting(told: str) -> str:
     """The sentence of the SettingsError or TopicError in a traceback; "" where there is none.
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import threading
 import time
 from typing import Any, ClassVar
 
@@ -116,6 +117,29 @@ def test_kafka_down_is_no_reason_to_die(broker):
     said = [m["msg"] for m in storm.sent if m.get("command") == "log"]
     assert sum("Kafka does not answer" in line for line in said) == 1
     assert sum("Kafka answers again" in line for line in said) == 1
+    assert len(storm.emits) == 1
+
+
+def test_a_store_that_takes_longer_to_connect_than_a_turn_waits_is_no_reason_to_die(
+    broker, monkeypatch
+):
+    """As on a machine that is busy starting everything at once."""
+    monkeypatch.setattr("spouts.kafka_batch.STORE_WAIT_S", 0.01)
+    there = threading.Event()
+    connect = MemorySpout.store
+    monkeypatch.setattr(MemorySpout, "store", lambda *given: there.wait(5) and connect(*given))
+    broker.append("transactions", b"c", b"v", 0)
+
+    def script(storm: Conversation) -> Any:
+        yield from storm.turns(3)
+        assert storm.emits == []
+        there.set()
+        time.sleep(0.5)
+        yield from storm.turns(50)
+
+    storm = run(script)
+    said = [m["msg"] for m in storm.sent if m.get("command") == "log"]
+    assert sum("The store does not answer" in line for line in said) == 1
     assert len(storm.emits) == 1
 
 

@@ -12,6 +12,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from apps.local.services import ports
+
 ROOT = Path(__file__).parents[2]
 NEEDED = ("buildah", "podman", "podman-compose", "runc", "mmdebstrap")
 STORE = ("--storage-driver", "overlay")
@@ -50,10 +52,13 @@ class Compose:
         (folder / "containers.conf").write_text(CONTAINERS)
         (folder / "storage.conf").write_text(STORAGE)
         self._name = f"sw{os.getpid()}"
+        self.page = ports.free(8765)
+        self.prometheus = ports.free(9090)
         self._environ = os.environ | {
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
             "BASE": "localhost/stormwatch-base:test", "PROMETHEUS": "localhost/prometheus:test",
+            "PAGE_PORT": str(self.page), "PROMETHEUS_PORT": str(self.prometheus),
         }  # fmt: skip
 
     def __call__(self, *command: str) -> str:
@@ -118,16 +123,20 @@ def test_payments_are_decided_in_containers(compose: Compose) -> None:
     while sum(ended.values()) < 2000:
         assert time.monotonic() < until, f"of 2000 payments these have ended: {ended}"
         time.sleep(3)
-        ended = _ended()
+        ended = _ended(compose.page)
     assert ended["scored"] > 1900
-    with urlopen("http://127.0.0.1:9090/api/v1/query?query=up", timeout=30) as answer:
+    asked = f"http://127.0.0.1:{compose.prometheus}/api/v1/query?query=up"
+    with urlopen(asked, timeout=30) as answer:
         [target] = json.load(answer)["data"]["result"]
     assert target["value"][1] == "1"
 
 
-def _ended() -> dict[str, float]:
+def _ended(page: int) -> dict[str, float]:
     """How many payments have come to which end, as the page's metrics say."""
-    with urlopen("http://127.0.0.1:8765/metrics", timeout=30) as answer:
-        text = answer.read().decode()
+    try:
+        with urlopen(f"http://127.0.0.1:{page}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+    except OSError:  # it waits for Kafka and Cassandra before it listens
+        return {}
     found = re.findall(r'stormwatch_records_total{domain="fraud",state="(\w+)"} (\S+)', text)
     return {state: float(count) for state, count in found}

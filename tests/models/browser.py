@@ -65,9 +65,23 @@ class Browser:
             "params": {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
         })  # fmt: skip
 
-    def scheme(self, name: str) -> None:
-        """`light` or `dark`, as the reader's system asks for."""
-        features = [{"name": "prefers-color-scheme", "value": name}]
+    def keys(self, *pressed: str) -> None:
+        """Keys as of a keyboard, one after the other; W3C's code points for those without a letter:
+        Tab, Enter and Escape."""
+        codes = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c"}
+        actions = [
+            {"type": kind, "value": codes.get(key, key)}
+            for key in pressed for kind in ("keyDown", "keyUp")
+        ]  # fmt: skip
+        body = {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}
+        self._ask("POST", f"{self._session}/actions", body)
+
+    def scheme(self, name: str, motion: str = "no-preference") -> None:
+        """`light` or `dark`, and `reduce` for less motion, as the reader's system asks for."""
+        features = [
+            {"name": "prefers-color-scheme", "value": name},
+            {"name": "prefers-reduced-motion", "value": motion},
+        ]
         self._ask("POST", f"{self._session}/goog/cdp/execute", {
             "cmd": "Emulation.setEmulatedMedia", "params": {"features": features},
         })  # fmt: skip

@@ -8,7 +8,7 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight
 from stormwatch.ingest.partition import Rules
-from stormwatch.ingest.reader import PACE_S, Reader
+from stormwatch.ingest.reader import IDLE_POLL_S, PACE_S, Reader
 from stormwatch.ingest.start import Subscription
 
 LIMITS = BufferLimits(records=10, bytes=10_000, record_bytes=100)
@@ -23,7 +23,7 @@ class Counting(MemorySource):
     waits: list[float]
 
     def poll(self, max_records: int, timeout: float) -> Any:
-        assert 0 <= timeout <= 0.01
+        assert 0 <= timeout <= IDLE_POLL_S
         self.waits.append(timeout)
         return super().poll(max_records, 0)
 

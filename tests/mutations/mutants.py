@@ -263,10 +263,10 @@ MUTANTS = (
     # The bolts
     Mutant(
         "a batch is acked after its work, not before", "bolts.base:BatchBolt._work_on",
-        "        try:\n            with self.timed(\"process\"):\n"
+        "        try:\n            with self._traced(group), self.timed(\"process\"):\n"
         "                self.handle_all(group)\n",
         "        for _, _, each in group:\n            self.ack(each)\n"
-        "        try:\n            with self.timed(\"process\"):\n"
+        "        try:\n            with self._traced(group), self.timed(\"process\"):\n"
         "                self.handle_all(group)\n",
         BOLTS,
     ),

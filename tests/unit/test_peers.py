@@ -1,13 +1,15 @@
 """What `bench peers` makes of its runs, and that its contenders are held to the right answer."""
 
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
+from apps.local.services import registry
 from benchmarks.contenders.core import Core, Taken, differing, reference
-from benchmarks.side_by_side import report
+from benchmarks.side_by_side import own_services, report
 from benchmarks.side_by_side.catalogue import Contender, contenders
 from benchmarks.side_by_side.measures import Latency, Paced, Run
 from benchmarks.side_by_side.meter import label_of, until
@@ -15,7 +17,7 @@ from stormwatch.codec import Parsed
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.maintenance import Maintenance
 from stormwatch.records import Fragment
-from stormwatch.settings import Settings
+from stormwatch.settings import Settings, load
 from stormwatch.state.cache import Entry
 from stormwatch.state.processor import Contract, Policy
 
@@ -130,3 +132,26 @@ def test_processor_time_between_two_looks_is_on_a_straight_line() -> None:
 )
 def test_processes_are_called_by_what_they_run(command: list[str], label: str) -> None:
     assert label_of(command) == label
+
+
+def test_a_benchmark_goes_to_services_of_its_own_whatever_the_settings_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started = [
+        registry.Entry("kafka", 11, 0.0, {}, "", {"kafka.bootstrap": "127.0.0.1:1"}),
+        registry.Entry("cassandra", 12, 0.0, {}, "", {"cassandra.port": 2}),
+    ]
+    ended: list[list[str]] = []
+    monkeypatch.setattr(own_services, "ROOT", tmp_path)
+    monkeypatch.setattr(own_services, "ensure", lambda *_: started)
+    monkeypatch.setattr(own_services, "halt", lambda home, names, told: ended.append(names))
+    monkeypatch.setenv("STORMWATCH_KAFKA_BOOTSTRAP", "production:9092")
+    monkeypatch.setenv("STORMWATCH_STORE", "spanner")
+    (tmp_path / "stormwatch.toml").write_text("[cassandra]\nport = 9999\n")
+    with own_services.own_services(lambda *_: None) as found:
+        assert found == {"kafka": 11, "cassandra": 12}
+        settings = load(root=tmp_path)
+        assert settings.kafka_bootstrap == "127.0.0.1:1"
+        assert (settings.cassandra_port, settings.store) == (2, "cassandra")
+    assert load(root=tmp_path).kafka_bootstrap == "production:9092"
+    assert ended == [["kafka", "cassandra"]]

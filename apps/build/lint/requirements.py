@@ -29,11 +29,13 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
     waiting = sorted(modules)
     while waiting:
         module = waiting.pop()
-        path = _file(root, module)
-        if path is None or module in seen:
+        if module in seen:
             continue
         seen.add(module)
-        statements = list(_statements(ast.parse(path.read_text()), False))
+        path = _file(root, module)
+        if path is None:
+            continue
+        statements = _imports(path, path.stat().st_mtime_ns)
         left_out = {package for node, is_out in statements if is_out for package in roots(node)}
         for node, is_out in statements:
             for package in roots(node):
@@ -42,6 +44,16 @@ def imported(root: Path, modules: set[str]) -> dict[str, str]:
                 elif package not in {*sys.stdlib_module_names, *left_out}:
                     found.setdefault(package, str(path.relative_to(root)))
     return found
+
+
+@cache
+def _imports(path: Path, changed: int) -> list[tuple[ast.AST, bool]]:
+    """Its imports as `_statements` gives them. Topologies share most files: each is read once."""
+    return [
+        (node, is_out)
+        for node, is_out in _statements(ast.parse(path.read_text()), False)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
 
 
 def _statements(node: ast.AST, is_left_out: bool) -> Iterator[tuple[ast.AST, bool]]:

@@ -22,9 +22,7 @@ from apps.data.kinds import FeedOptions
 START = 1_325_376_000_000
 """2012-01-01T00:00Z, ms. Simulated time runs faster than the wall's: start far in the past."""
 STEP_MS = 2_000
-"""Mean time between two posts."""
 QUIET_MS = 4 * 3_600_000
-"""Before the first spike, and on average between two."""
 SPIKE_MS = 900_000
 ANGRY_SHARE = 0.004
 BRANDS = (
@@ -70,19 +68,23 @@ class Generated(NamedTuple):
     brand: str  # the first it names, "" if none
 
 
-def posts(seed: int, *, run: str, authors: int = 5_000, start: int = START) -> Iterator[Generated]:
-    """Posts of a run in order of event time, from `start` (ms) on. `run` makes the ids new."""
+def posts(
+    seed: int, *, run: str, authors: int = 5_000, start: int = START, step: int = STEP_MS,
+    quiet: int = QUIET_MS,
+) -> Iterator[Generated]:  # fmt: skip
+    """Posts of a run in order of event time, from `start` on; `run` makes the ids new. `step`:
+    between two posts on average; `quiet`: before the first spike, and between two. Times in ms."""
     rng = Random(seed)
     time, number = start, 0
-    spike_at, spiking = time + QUIET_MS, ""
+    spike_at, spiking = time + quiet, ""
     popular = [1.0 / (1 + rank) for rank in range(len(BRANDS))]
     while True:
         rate = 2 if spiking else 1
-        time += max(1, int(rng.expovariate(rate / STEP_MS)))
+        time += max(1, int(rng.expovariate(rate / step)))
         number += 1
         if time >= spike_at:
             spiking = "" if spiking else rng.choice(BRANDS[len(BRANDS) // 2 :])
-            spike_at = time + (SPIKE_MS if spiking else int(QUIET_MS * rng.uniform(0.5, 1.5)))
+            spike_at = time + (SPIKE_MS if spiking else int(quiet * rng.uniform(0.5, 1.5)))
         label, named, text = _write(rng, popular, spiking)
         author = f"u{rng.randrange(authors):05}"
         value = {

@@ -1,10 +1,15 @@
-"""`demo`: both topologies on generated events in one process: no Java, no Kafka, no Cassandra."""
+"""`demo`: all topologies on generated events in one process: no Java, no Kafka, no Cassandra."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from apps.data.generate import behaviour as shoppers
+from apps.data.generate import posts as talk
 from apps.data.generate import readings as machines
 from apps.data.generate import transactions
 from apps.data.generate.labels import with_labels
@@ -16,7 +21,7 @@ from apps.local.dev import world
 from apps.local.dev.feed import TopicFeed
 from apps.local.dev.narrator import LINE_EVERY_S, Narrator
 from apps.local.dev.session import Session
-from apps.local.dev.truth import Frauds, Machines
+from apps.local.dev.truth import Frauds, Machines, Spikes
 from apps.local.run.signals import Signals
 from apps.operate import ledger
 from apps.serve.server import Outside, served
@@ -27,12 +32,21 @@ from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.settings import Settings, load
 
 RUN = "demo"
-TOPOLOGIES = ("fraud", "maintenance")
+TOPOLOGIES = ("fraud", "maintenance", "social", "recommend")
 CUSTOMERS, A_DAY, TRANSACTIONS_S = 2_000, 2.0, 800.0
+TOLD = 2 * DAY
+"""After so long a fraud is told of; in life it takes a week, which are most of a demo's minute."""
 UNITS, READINGS_S = 12, 180.0
+POSTS_S, POST_EVERY_MS, CALM_MS = 100.0, 6_000, 11_000_000
+"""Three hours are learned before a spike can be told: so the first comes after some 20 s."""
+USERS, BEHAVIOUR_S = 200, 50.0
+A_SESSION = 5.0
+"""Events of a user's session on average."""
 DRAIN_S = 20.0
 """So long the topologies may take to decide what is there at the end."""
 UNDECIDED = 1
+KILL_EVERY_S = 25.0
+"""A topology whose tasks die more often than that ends."""
 WEEK = 7 * DAY
 
 
@@ -49,22 +63,25 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
         settings = load(root=root)
         for topology in TOPOLOGIES:
             BY_TOPOLOGY[topology].make(settings)  # a bad file is told before anything starts
-        narrator = Narrator(say, Frauds(RUN), Machines(RUN))
-        say("Two topologies on generated events, all in this process; Ctrl-C stops it.")
+        narrator = Narrator(say, Frauds(RUN), Machines(RUN), Spikes())
+        say("Four topologies on generated events, all in this process; Ctrl-C stops it.")
         say(f"fraud: card transactions of {CUSTOMERS:,} customers; some frauds are planted.")
         say(f"maintenance: readings of {UNITS} turbofans that wear and fail.")
+        say("social: posts about brands; now and then one is spoken of more than usual.")
+        say(f"recommend: what {USERS} users look at, buy and rate.")
         with world.opened(settings, narrator.outcomes) as made, Signals() as signals:
             signals.only_ask()
             session = Session(root, list(TOPOLOGIES), settings, options.seed, narrator.event)
             outside = Outside(settings, MemoryAdmin(made.broker), made.store)
             session.start()
-            with served(root, outside, say):
+            with served(root, outside, say), _killing(session, say) as kill:
                 feeds = _feeds(settings, made, options, narrator)
                 end = time.monotonic() + options.seconds
                 while time.monotonic() < end and not signals.asked:
                     for feed in feeds:
                         feed.pump(time.monotonic())
                     session.step()
+                    kill()
                     narrator.tick()
                 drained = time.monotonic() + DRAIN_S
                 while time.monotonic() < drained and not signals.again and _lag(settings, made):
@@ -74,6 +91,30 @@ def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
     _conclude(say, narrator, ledgers)
     sound = all(each.sound and not each.in_flight for each in ledgers)
     return (signals.code if signals.asked else 0) if sound else UNDECIDED
+
+
+@contextmanager
+def _killing(session: Session, say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+    """What ends a bolt of fraud where somebody has asked for it by SIGUSR2."""
+    asked, last = list[int](), 0.0
+
+    def kill() -> None:
+        nonlocal last
+        if not asked:
+            return
+        asked.clear()
+        if last and time.monotonic() - last < KILL_EVERY_S:
+            return say(f"A bolt was killed a moment ago; again in {KILL_EVERY_S:g} s.")
+        last = time.monotonic()
+        session.kill("fraud", "decide", "killed by hand")
+        say("Its batch in hand is read again; the ledger counts each offset once.")
+
+    before = signal.signal(signal.SIGUSR2, lambda number, frame: asked.append(number))
+    say(f"Kill a bolt and watch nothing be lost: kill -USR2 {os.getpid()}")
+    try:
+        yield kill
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def _feeds(
@@ -87,17 +128,23 @@ def _feeds(
                      start=dated(transactions.START, today, paid))
     )  # fmt: skip
     if settings.topic_labels:
-        payments = with_labels(payments, settings.topic_labels)
+        payments = with_labels(payments, settings.topic_labels, TOLD)
     units = readings(seed, run=RUN, units=UNITS, start=dated(machines.START, today, worn))
+    written = options.seconds * POSTS_S * POST_EVERY_MS
+    posts = talk.posts(seed, run=RUN, start=dated(talk.START, today, written), step=POST_EVERY_MS,
+                       quiet=CALM_MS)  # fmt: skip
+    shopped = DAY * options.seconds * BEHAVIOUR_S / (USERS * shoppers.SESSIONS_A_DAY * A_SESSION)
+    behaviour = shoppers.behaviour(seed, run=RUN, users=USERS, items=USERS,
+                                   start=dated(shoppers.START, today, shopped))  # fmt: skip
     return [
-        TopicFeed(
-            made.broker, settings.topic_transactions, payments, TRANSACTIONS_S, now,
-            narrator.frauds.sent,
-        ),
-        TopicFeed(
-            made.broker, settings.topic_readings, units, READINGS_S, now, narrator.machines.sent
-        ),
-    ]  # fmt: skip
+        TopicFeed(made.broker, topic, events, rate, now, told, settings.kafka_group)
+        for topic, events, rate, told in (
+            (settings.topic_transactions, payments, TRANSACTIONS_S, narrator.frauds.sent),
+            (settings.topic_readings, units, READINGS_S, narrator.machines.sent),
+            (settings.topic_posts, posts, POSTS_S, narrator.spikes.sent),
+            (settings.topic_behaviour, behaviour, BEHAVIOUR_S, lambda event: None),
+        )
+    ]
 
 
 def dated(start: int, today: int, length: float) -> int:
@@ -107,7 +154,10 @@ def dated(start: int, today: int, length: float) -> int:
 
 
 def _topics(settings: Settings) -> list[str]:
-    topics = (settings.topic_transactions, settings.topic_labels, settings.topic_readings)
+    topics = (
+        settings.topic_transactions, settings.topic_labels, settings.topic_readings,
+        settings.topic_posts, settings.topic_behaviour,
+    )  # fmt: skip
     return [topic for topic in topics if topic]
 
 
@@ -132,6 +182,9 @@ def _conclude(say: Callable[[str], None], narrator: Narrator, ledgers: list[Topi
     say(f"             {frauds.by_kind()}; of all transactions {frauds.share()} are frauds")
     say(f"maintenance  {narrator.decided('maintenance')}")
     say(f"             {machines.summary()}")
+    say(f"social       {narrator.decided('social')}")
+    say(f"             {narrator.spikes.summary()}")
+    say(f"recommend    {narrator.decided('recommend')}")
     for each in ledgers:
         states = ", ".join(f"{state} {n:,}" for state, n in each.states.items())
         say(
@@ -143,7 +196,8 @@ def _conclude(say: Callable[[str], None], narrator: Narrator, ledgers: list[Topi
         say(
             f"Shown were {narrator.shown:,} of {narrator.shown + hidden:,} alerts: a decline every "
             f"{LINE_EVERY_S['decline']:g} s and a review every {LINE_EVERY_S['review']:g} s at "
-            "most, and of each machine its first call to service. All were decided and stored."
+            "most, of each machine its first call to service, of posts the spikes. All were "
+            "decided and stored."
         )
     say("")
     say("Next: `./stormwatch run` does the same with a real Kafka, Cassandra and Storm.")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from apps.data.in_words import in_words, score_in_words
 from apps.data.printable import lines_shown, shown
-from apps.local.dev.truth import Frauds, Machines
+from apps.local.dev.truth import Frauds, Machines, Spikes
 from apps.local.run.view import clock
 from stormwatch.records import DecisionRow, Outcomes
 from stormwatch.runner.events import Died, Event, Faulted, Logged
@@ -28,8 +28,10 @@ _WARNING = 3
 class Narrator:
     """Prints by `say`. `outcomes` and `event` are its ears."""
 
-    def __init__(self, say: Callable[[str], None], frauds: Frauds, machines: Machines) -> None:
-        self._say, self.frauds, self.machines = say, frauds, machines
+    def __init__(
+        self, say: Callable[[str], None], frauds: Frauds, machines: Machines, spikes: Spikes
+    ) -> None:
+        self._say, self.frauds, self.machines, self.spikes = say, frauds, machines, spikes
         self._start = self._summed = time.monotonic()
         self._quiet: dict[str, float] = {}
         self._decided: Counter[tuple[str, str]] = Counter()
@@ -81,6 +83,8 @@ class Narrator:
         what = score_in_words(domain, row)
         if domain == "fraud":
             truth = self.frauds.alert(row.id)
+        elif domain == "social":
+            truth = self.spikes.alert(row.entity) if row.outcome == "spike" else ""
         else:
             truth = self.machines.alert(row.entity, row.id) if row.outcome == "service" else ""
         if self.first_alert is None and truth.startswith(("planted", "in truth")):

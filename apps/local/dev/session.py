@@ -27,7 +27,8 @@ class Session:
     ) -> None:  # fmt: skip
         self._root, self._settings, self._seed, self._watch = root, settings, seed, watch
         self._processes = processes
-        self._engines = [self._engine(name) for name in names]
+        self._by_name = {name: self._engine(name) for name in names}
+        self._engines = list(self._by_name.values())
 
     def start(self) -> None:
         """Start all tasks."""
@@ -43,6 +44,11 @@ class Session:
         """End all tasks in order."""
         for engine in self._engines:
             engine.stop()
+
+    def kill(self, topology: str, component: str, why: str) -> None:
+        """End a component's first task, as a `kill -9` would; its topology starts it again."""
+        engine = self._by_name[topology]
+        engine.die(engine.plan.parts[component].tasks[0], why)
 
     def _engine(self, name: str) -> Engine:
         read = plan.read(topology(self._root, name), name, to_conf(self._settings))

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import NamedTuple
 
+from apps.data.generate.posts import Generated as Post
+from apps.data.generate.posts import Planted
 from apps.data.generate.readings import Generated as Reading
 from apps.data.generate.transactions import Fraud
 from apps.data.generate.transactions import Generated as Transaction
@@ -99,6 +101,30 @@ class Machines:
         ahead = sorted(self._called[unit] for unit in self._failed if unit in self._called)
         middle = f", half of them {ahead[len(ahead) // 2]} cycles or more ahead" if ahead else ""
         return f"{len(self._failed)} machines failed, {len(ahead)} called to service before{middle}"
+
+
+class Spikes:
+    """Which brands were spoken of more than usual, and told."""
+
+    def __init__(self) -> None:
+        self._planted: set[str] = set()
+        self._told: set[str] = set()
+
+    def sent(self, event: Post) -> None:
+        """Each post, in the generator's order."""
+        if event.label == Planted.SPIKE:
+            self._planted.add(event.brand)
+
+    def alert(self, brand: str) -> str:
+        """Whether one was planted, in words."""
+        self._told.add(brand)
+        planted = brand in self._planted
+        return "planted: everybody speaks of it" if planted else "not planted: a false alarm"
+
+    def summary(self) -> str:
+        """Brands that were told of those that had a spike."""
+        found = len(self._told & self._planted)
+        return f"brands with a planted spike: {len(self._planted)}, of which {found} were told"
 
 
 def _share(part: int, whole: int) -> str:

@@ -2,9 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from apps.data import mappings
@@ -17,7 +18,7 @@ from apps.local.run.publisher import Order
 from apps.local.run.services import RunServices
 from apps.local.run.signals import Interrupted, Signals
 from apps.local.run.watch import Watcher
-from apps.serve.server import Outside, served
+from apps.local.services.lifecycle import nothing
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.parsing.mapping import label_topic
 from stormwatch.settings import Settings
@@ -34,8 +35,15 @@ class Options(NamedTuple):
     labels: bool = True  # of generated payments, to their own topic
 
 
-def execute(options: Options, settings: Settings, root: Path, shown: Presenter) -> int:
-    """Run until the end of `seconds` or a signal; the exit code.
+def execute(
+    options: Options,
+    settings: Settings,
+    root: Path,
+    shown: Presenter,
+    meanwhile: Callable[[], None] = nothing,
+) -> int:
+    """Run until the end of `seconds` or a signal; the exit code. `meanwhile` is called while the
+    services start, and so is what a start of the topologies brings into memory.
 
     0: ended well. 1: a topology gave up, or records stayed open. 130: Ctrl-C. Raises
     StormwatchError when it cannot start. Whatever it started is stopped when it returns.
@@ -43,9 +51,14 @@ def execute(options: Options, settings: Settings, root: Path, shown: Presenter) 
     chosen = streams(settings, options.topology)
     for stream in chosen:
         mappings.expect_none(settings, stream.events, stream.topic)
+
+    def prepare() -> None:
+        meanwhile()
+        _page()
+
     with Signals() as signals:
         try:
-            with RunServices(settings, root, shown.step) as outside:
+            with RunServices(settings, root, shown.step, prepare) as outside:
                 made = _run(options, chosen, outside, root, shown, signals)
         except Interrupted:
             return signals.code
@@ -94,8 +107,9 @@ def _run(
         processes.start()
         watcher.start()
         try:
-            looked = Outside(outside.settings, outside.admin, outside.store)
-            with served(root, looked, shown.page, watcher.by_topic):
+            server = _page()
+            looked = server.Outside(outside.settings, outside.admin, outside.store)
+            with server.served(root, looked, shown.page, watcher.by_topic):
                 trouble = course.lead(options.seconds)
                 published = proof.ranges(before, proof.highs(outside.admin, chosen))
                 trouble = trouble or course.drain() or " ".join(watcher.alarms)
@@ -119,6 +133,13 @@ def _run(
             ],
             watcher.peak,
         )
+
+
+def _page() -> ModuleType:
+    """Imported late: the services need not wait for it."""
+    from apps.serve import server
+
+    return server
 
 
 def _order(stream: Stream, options: Options, settings: Settings, run: str, root: Path) -> Order:

@@ -20,28 +20,38 @@ _CLOSE_S = 1.0
 class RunServices:
     """Kafka and Cassandra, ready to use while entered.
 
-    Services that were up before stay up afterwards. Raises StormwatchError.
+    Services that were up before stay up afterwards. Raises StormwatchError, and what `meanwhile`
+    raises, which is called while they start.
     """
 
     settings: Settings
     admin: Admin
     store: Archive
 
-    def __init__(self, settings: Settings, root: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        root: Path,
+        progress: Progress,
+        meanwhile: Callable[[], None] = lifecycle.nothing,
+    ) -> None:
         self.settings = settings
         self._root = root
         self._progress = progress
+        self._meanwhile = meanwhile
         self._home = services.Home.of(settings, root)
         self._started: list[str] = []
         self._open: list[Admin | Store] = []
         self._stopping: threading.Thread | None = None
 
     def __enter__(self) -> "RunServices":
-        from stormwatch.adapters import connect
-
         java.java(java.storm(self._home.root))  # before anything is fetched or started
         before = set(self.pids())
-        self.settings = services.up(self.settings, self._root, self._progress)
+        self.settings = services.up(
+            self.settings, self._root, self._progress, meanwhile=self._meanwhile
+        )
+        from stormwatch.adapters import connect
+
         self._started = [name for name in self.pids() if name not in before]
         try:
             jars.classpath(self._home, jars.STORM, self._progress)

@@ -13,8 +13,7 @@ from pathlib import Path
 import psutil
 
 from apps.local.memory import tree
-from apps.local.storm.sparse import CHECKED
-from apps.local.storm.supervise import STARTED
+from apps.local.storm.words import CHECKED, STARTED
 
 _BIN = Path(sys.executable).parent
 _TAIL_LINES = 40

@@ -12,7 +12,7 @@ from apps.local.services.plan import ServicePlan
 from stormwatch.settings import load
 
 NAME = "cassandra"
-_HEAP_MB = 512
+_HEAP_MB = 384
 _LIMIT_S = 300.0
 _RESOURCES = Path(__file__).parent / "resources"
 

@@ -72,7 +72,7 @@ def plan(
     )
     jvm = [its_java, C1_ALONE, *FRUGAL, f"-Djava.io.tmpdir={tmp}", "-cp", classpath]
     _format(jvm, config, base / "data", progress)
-    flags = ["-Xms128m", f"-Xmx{_HEAP_MB}m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
+    flags = ["-Xms64m", f"-Xmx{_HEAP_MB}m", "-XX:+UseSerialGC"]
     flags += ["-XX:+ExitOnOutOfMemoryError", f"-XX:ErrorFile={base}/hs_err_%p.log"]
     return ServicePlan(
         name=NAME,

@@ -17,10 +17,21 @@ _ANSWER_S = 10.0
 """For what runs already; one that is only just starting is waited for by its starter."""
 
 
+def nothing() -> None:
+    """What is done meanwhile, by default."""
+
+
 def ensure(
-    home: Home, plans: Mapping[str, Callable[[Home, Progress], ServicePlan]], progress: Progress
+    home: Home,
+    plans: Mapping[str, Callable[[Home, Progress], ServicePlan]],
+    progress: Progress,
+    meanwhile: Callable[[], None] = nothing,
 ) -> list[Entry]:
-    """Running and answering services, started where they are not. The caller holds the lock."""
+    """Running and answering services, started where they are not. The caller holds the lock.
+
+    `meanwhile` is called once what was missing is under way, and before it is waited for: if it
+    raises, what was started ends.
+    """
     known = registry.read(home)
     running = {n: known[n] for n in plans if n in known and process.find(known[n].identity)}
     for name in plans:
@@ -35,6 +46,7 @@ def ensure(
             plan = plans[name](home, progress)
             progress(name, "starting")
             started.append((plan, start(home, plan)))
+        meanwhile()
         wait(home, started, progress)
     except BaseException:  # also at Ctrl-C: what runs half ends
         process.stop([entry.identity for _, entry in started])

@@ -9,7 +9,7 @@ from apps.local.services import cassandra, kafka, process, registry, storm, work
 from apps.local.services.errors import ServiceError
 from apps.local.services.health import listens
 from apps.local.services.home import Home, Progress, silent
-from apps.local.services.lifecycle import ensure, halt, with_entries
+from apps.local.services.lifecycle import ensure, halt, nothing, with_entries
 from apps.local.services.plan import ServicePlan
 from apps.local.services.registry import Entry
 from stormwatch.addresses import KAFKA_PORT, Address, parse
@@ -49,16 +49,18 @@ def up(
     root: Path,
     progress: Progress = silent,
     environ: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], None] = nothing,
 ) -> Settings:
     """Kafka and Cassandra answer when this returns; the settings then lead to them.
 
     What the settings name is used; the rest is started, unless it runs already. What this call
-    started is stopped again if it cannot finish. Raises ServiceError.
+    started is stopped again if it cannot finish. Raises ServiceError, and what `meanwhile` raises:
+    it is called while the services start.
     """
     home = Home.of(settings, root)
     ours = [name for name in _used(settings) if not _named(name, settings, root, environ)]
     with registry.locked(home):
-        entries = ensure(home, {name: _PLANS[name] for name in ours}, progress)
+        entries = ensure(home, {name: _PLANS[name] for name in ours}, progress, meanwhile)
     return with_entries(settings, entries)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stormwatch.ingest.poller import SUSPECTED
+from stormwatch.errors import SUSPECTED
 
 _START = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z]+) +(?P<rest>.*)$")
 _LAUNCHED = re.compile(

@@ -7,6 +7,7 @@ first: two `sparse run` at once would take the jar from under each other. Here e
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -23,15 +24,13 @@ from apps.local.services.home import private
 from apps.local.services.jars import storm_version
 from apps.local.storm import passed_through
 from apps.local.storm.jar import builder
-from apps.local.storm.supervise import SPARSE_PID
+from apps.local.storm.words import CHECKED, SCRATCH
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load, to_environ
 
 _ROOT = Path(__file__).resolve().parents[3]
 _STARTING = ("run", "submit")
 _HELP = {"-h", "--help"}
-CHECKED = "STORMWATCH_SPARSE_CHECKED"
-"""Environment variable: who starts this has linted the topology just now."""
 _CHILDREN_S = 10.0
 _SCRATCH = re.compile(r"([0-9]{1,9})-.+", re.ASCII)
 
@@ -56,7 +55,6 @@ def main() -> int:
     os.environ["LEIN_ROOT"] = (
         "1"  # as root, Leiningen (see apps.local.storm.jar) else waits for a key
     )
-    os.environ[SPARSE_PID] = str(os.getpid())
     warnings.filterwarnings("ignore")  # paramiko and pkg_resources announce their old age
     environments = passed_through.environments(Path.cwd())
     sys.argv[1:] = passed_through.with_environment(sys.argv[1:], environments)
@@ -86,11 +84,23 @@ def main() -> int:
         run.local_storm_version = run.storm_lib_version = lambda: storm_version(Path.cwd())
         for module in (stats, slot_usage, worker_uptime):
             module.storm_lib_version = lambda: stats.parse_version(storm_version(Path.cwd()))
+        run.local = become_storm
         listing.list_topologies = passed_through.list_topologies
         try:
             return handed_over(sparse.main, sys.argv[1] if sys.argv[1:] else "")
         finally:
             psutil.wait_procs(psutil.Process().children(recursive=True), timeout=_CHILDREN_S)
+
+
+def become_storm(command: str) -> None:
+    """In place of this process, with its pid: all that streamparse brought into memory goes.
+
+    What was built for the run stays in the folder that is named by this pid; `storm` removes it.
+    """
+    sys.stdout.flush()
+    os.environ[SCRATCH] = tempfile.gettempdir()
+    program, *arguments = shlex.split(command)
+    os.execvp(program, [program, *arguments])
 
 
 def of_another(project: Path) -> str:

@@ -16,6 +16,7 @@ from apps.local.services.home import Home, private, set_aside
 from apps.local.services.prctl import adopt_orphans
 from apps.local.storm import flux, local
 from apps.local.storm.supervise import Supervisor
+from apps.local.storm.words import SCRATCH
 from stormwatch.errors import StormwatchError
 from stormwatch.settings import load
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     """Exit code of `storm version` and `storm jar JAR org.apache.storm.flux.Flux --local …`."""
     print_in_any_encoding()
     arguments = _parse(argv)
-    root = Path.cwd()
+    root, scratch = Path.cwd(), os.environ.pop(SCRATCH, "")
     try:
         if arguments.command == "version":
             print(f"Storm {jars.storm_version(root)}")
@@ -37,6 +38,9 @@ def main(argv: Sequence[str]) -> int:
     except StormwatchError as error:
         print(f"storm: {error}", file=sys.stderr)
         return 1
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -5,7 +5,6 @@ ever. So we watch the component processes ourselves, show why one died, and rest
 place: a new JVM, the same command.
 """
 
-import os
 import signal
 import sys
 import time
@@ -19,13 +18,9 @@ from apps.local.storm.flux import Topology
 from apps.local.storm.journal import Follower, Journal
 from apps.local.storm.local import LocalCluster, alive
 from apps.local.storm.restarts import LIMIT, WINDOW_S, Restarts
+from apps.local.storm.words import STARTED
 from stormwatch.errors import lasting
 
-SPARSE_PID = "STORMWATCH_SPARSE_PID"
-"""Environment variable: who wants this run, as the parent is a shell that survives a kill -9."""
-
-STARTED = "components started"
-"""Said with how many of how many; `run` knows it by these words."""
 _POLL_S = 0.25
 _START_LIMIT_S = 120.0
 """From the JVM's start to the last component's process; 6 s on two idle cores."""
@@ -54,8 +49,6 @@ class Supervisor:
         self._log = log
         self._out = out
         self._signal = 0
-        self._parent = os.getppid()
-        self._sparse = int(os.environ.pop(SPARSE_PID, self._parent))
 
     def run(self, seconds: float) -> int:
         """Exit code: 0 at the end of the time, 128 + signal when ended by one, else 1."""
@@ -70,9 +63,9 @@ class Supervisor:
             try:
                 incident = None
                 while incident is None:
-                    if self._signal or self._left_alone():
+                    if self._signal:
                         cluster.rest(self._spouts(journal))
-                        return 128 + (self._signal or signal.SIGHUP)
+                        return 128 + self._signal
                     if end is not None and time.monotonic() >= end:
                         cluster.rest(self._spouts(journal))
                         return 0
@@ -117,9 +110,6 @@ class Supervisor:
 
     def _spouts(self, journal: Journal) -> list[int]:
         return [pid for pid, name in journal.components.items() if name in self._topology.spouts]
-
-    def _left_alone(self) -> bool:
-        return os.getppid() != self._parent or not alive(self._sparse)
 
     def _look(self, cluster: LocalCluster, journal: Journal, age_s: float) -> Incident | None:
         code = cluster.exit_code()

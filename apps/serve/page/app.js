@@ -2,7 +2,7 @@
 import { ask, follow } from "./api.js";
 import { release } from "./charts.js";
 import { h, put } from "./dom.js";
-import { age, at } from "./format.js";
+import { at, behindBy, delay } from "./format.js";
 import { decisionView } from "./views/decision.js";
 import { fraud } from "./views/fraud.js";
 import { machines } from "./views/machines.js";
@@ -30,7 +30,7 @@ const VIEWS = {
 };
 const NAMED = Object.keys(VIEWS).filter((name) => VIEWS[name][0]);
 const HELP = [["j k", "next and last in a list"], ["Enter", "the chosen one alone"], ["Esc", "close it"], ["/", "search"],
-  ["f c", "confirm as fraud, clear"], ["s", "snooze for 24 h"], ["n", "note"], ["a", "hand over"], ["r", "a machine is repaired"],
+  ["f c", "confirm as fraud, clear"], ["l", "look into it"], ["s", "snooze for 24 h"], ["n", "note"], ["a", "hand over"], ["r", "a machine is repaired"],
   ["u", "undo"], ["o", "order of the list"], ["?", "this help"]];
 const main = document.getElementById("main");
 const state = document.getElementById("state");
@@ -38,16 +38,23 @@ const page = { parts: {}, streams: [], alerting: new Set(), last: "#now" };
 let shown = {}, turn = 0;
 
 async function show() {
-  const [name, ...rest] = (location.hash.slice(1) || "now").split("/").map(decodeURIComponent);
+  const [name, ...rest] = (location.hash.slice(1) || "now").split("/").map(decoded);
   const [title, make] = VIEWS[name] ?? VIEWS.now;
   put(document.getElementById("nav"), NAMED.map((key) =>
     h("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, VIEWS[key][0])));
+  document.querySelector("#nav [aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   document.title = `${title ?? "Decision"} · Stormwatch`;
   if (title) page.last = `#${name}`;
   const mine = ++turn;
   shown.leave?.();
   shown = {};
   const root = h("div");
+  main.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => { // the last view stays, greyed; the first has nothing to keep
+    if (mine !== turn) return;
+    main.classList.add("loading");
+    if (!main.firstChild) put(main, h("p", { class: "quiet", role: "status" }, `Loading ${title ?? "the decision"}`));
+  }, 200);
   try {
     const view = await make(...rest)(root, page);
     if (mine !== turn) return view.leave?.(); // another view was chosen meanwhile
@@ -57,10 +64,21 @@ async function show() {
   } catch (error) {
     if (mine !== turn) return;
     if (error.status === 401 && name !== "sign-in") return signedOut(error.message);
-    put(main, h("p", { class: "notice broken" }, error.message),
+    put(main, h("p", { class: "notice broken", role: "alert" }, error.message),
       h("p", {}, h("button", { onclick: show }, "Ask again"), " ", h("a", { href: "#now" }, "Back to Now")));
   }
+  clearTimeout(slow);
+  main.classList.remove("loading");
+  main.removeAttribute("aria-busy");
   release();
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // somebody's own "%"
+  }
 }
 
 function signedOut(why) {
@@ -69,7 +87,6 @@ function signedOut(why) {
 }
 
 const BEHIND = 1_000, BEHIND_MS = 10_000; // records, and how long they take at the rate of now
-const delay = (f) => (1000 * f.waiting) / Math.max(f.outgoing, 0.1);
 
 function well() {
   const { trouble, rates } = page.parts;
@@ -79,7 +96,7 @@ function well() {
   state.classList.toggle("bad", Boolean(trouble?.said || lost.length));
   if (trouble?.said) put(state, `Since ${at(trouble.since)}: ${trouble.said}`);
   else if (lost.length) put(state, h("a", { href: "#quality" }, `The ledger of ${lost.map((l) => l.topic).join(", ")} is not sound`));
-  else if (behind.length) put(state, h("a", { href: "#operations" }, `${behind.map((f) => f.domain).join(" and ")}: behind by ${age(Math.max(...behind.map(delay)))}`));
+  else if (behind.length) put(state, h("a", { href: "#operations" }, `${behind.map((f) => f.domain).join(", ")}: ${behindBy(behind)}`));
   else if (rates?.at) put(state, `${at(rates.at)} all is well`);
 }
 
@@ -115,13 +132,22 @@ async function start() {
     page.alerting = new Set(page.streams.flatMap((s) => s.alert_outcomes));
   } catch (error) {
     if (error.status === 401) signedOut(error.message);
-    else put(main, h("p", { class: "notice broken" }, error.message));
+    else put(main, h("p", { class: "notice broken", role: "alert" }, error.message));
   }
   await show();
-  follow((part, told) => {
-    page.parts[part] = told;
-    well();
-    shown.part?.(part, told);
+  // A page that nobody sees keeps what is newest, unread.
+  const news = new Map();
+  function take() {
+    const parts = [...news.keys()];
+    for (const part of parts) page.parts[part] = JSON.parse(news.get(part));
+    news.clear();
+    if (parts.length) well();
+    for (const part of parts) shown.part?.(part, page.parts[part]);
+  }
+  document.addEventListener("visibilitychange", () => document.hidden || take());
+  follow((part, text) => {
+    news.set(part, text);
+    if (!document.hidden) take();
   }, (since) => {
     main.classList.add("stale");
     state.classList.add("bad");

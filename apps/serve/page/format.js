@@ -15,7 +15,8 @@ export const clockShort = (time) => hm.format(time);
 export const dayShort = (time) => dm.format(time);
 export const count = (n) => whole.format(n);
 export const rate = (n) => `${n < 10 ? short.format(n) : whole.format(n)}/s`;
-export const ms = (n) => (n === null || n === undefined ? "–" : `${whole.format(n)} ms`);
+/** A duration in ms: 0.4 ms, 12 ms, 14 s. */
+export const ms = (n) => (n === null || n === undefined ? "–" : n >= 10_000 ? age(n) : `${n > 0 && n < 10 ? short.format(n) : whole.format(n)} ms`);
 export const at = (time) => clock.format(time);
 
 /** How long ago, or how long it took, in one unit: 45 s, 14 min, 3 h, 2 days. */
@@ -25,6 +26,12 @@ export function age(ms) {
   if (s < 5400) return `${Math.round(s / 60)} min`;
   return s < 129_600 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
 }
+
+/** How long what waits in a stream takes at the rate of now, ms. */
+export const delay = (f) => (1000 * f.waiting) / Math.max(f.outgoing, 0.1);
+
+/** Of streams that are behind; at a rate of next to nothing a time would be of days, and says nothing. */
+export const behindBy = (some) => (some.some((f) => f.outgoing < 1) ? `${whole.format(some.reduce((n, f) => n + f.waiting, 0))} records wait` : `behind by ${age(Math.max(...some.map(delay)))}`);
 
 /** "1 payment", "3 payments". */
 export const many = (n, one, more = `${one}s`) => `${whole.format(n)} ${n === 1 ? one : more}`;
@@ -73,6 +80,7 @@ export function isProbability(decision) {
 
 /** A score in its domain's unit. */
 export function score(decision) {
+  if (decision.domain === "social") return `mood ${decision.score.toFixed(2)}`;
   if (decision.degraded || decision.score < 0) return "–";
   if (decision.outcome === "noted") return "–";
   if (isOddity(decision)) return `${decision.score.toFixed(1)} surprise`;

@@ -13,6 +13,8 @@ const label = (key, kind, seen) => tell("POST", `alerts/${key}/label`, { label: 
 export const ACTS = {
   fraud: { said: "confirmed as fraud", waits: true, likely: () => ({ label: "fraud" }), write: (key, seen) => label(key, "fraud", seen) },
   clear: { said: "cleared", waits: true, likely: () => ({ label: "cleared" }), write: (key, seen) => label(key, "cleared", seen) },
+  acknowledge: { said: "taken up", likely: () => ({ status: "acknowledged" }), write: (key, seen) => tell("POST", `alerts/${key}/acknowledge`, {}, seen),
+    back: (key, before, seen) => tell("POST", `alerts/${key}/reopen`, {}, seen) },
   snooze: { said: "snoozed for 24 h", likely: () => ({ snoozed_until: Date.now() + DAY }),
     write: (key, seen) => snooze(key, Date.now() + DAY, seen), back: (key, before, seen) => snooze(key, before.snoozed_until, seen) },
   repaired: { said: "closed", likely: () => ({ status: "closed" }), write: (key, seen) => tell("POST", `alerts/${key}/close`, {}, seen),

@@ -7,7 +7,7 @@ from random import Random
 from msgspec.structs import replace
 
 from stormwatch.epochs import epoch_of
-from stormwatch.errors import BrokerRefused
+from stormwatch.errors import SUSPECTED, BrokerRefused
 from stormwatch.ingest.partition import FEW, Partition, Rules
 from stormwatch.ingest.retry import FETCH, Retry
 from stormwatch.ingest.start import Known, Subscription, check_position, open_log, open_partitions
@@ -19,8 +19,6 @@ from stormwatch.stretches import Stretch, with_fingerprint
 DISCOVER_S = 30.0
 ABSENT_S = 3.0
 """How often the topic is looked at, and looked for."""
-SUSPECTED = "was alone in work when its process died"
-"""Said at a start after a death that is counted on one record: `storm` knows it by these words."""
 
 logger = logging.getLogger(__name__)
 

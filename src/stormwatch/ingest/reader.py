@@ -21,8 +21,11 @@ from stormwatch.ports import Committed, Source, Store
 COMMIT_S = 1.0
 RECOMMIT_S = 86_400.0
 """Commits: at most so often; all of them at least so often, or Kafka forgets an idle group's."""
-IDLE_POLL_S, BUSY_POLL_S = 0.010, 0.001
-"""How long a poll may wait with nothing in flight, and else."""
+IDLE_POLL_S, BUSY_POLL_S = 0.050, 0.001
+"""How long a poll may wait with nothing in flight, and else. A record ends it at once, and of an
+idle stream nobody waits for an ack: each look costs Storm and us a message."""
+SHARED_POLL_S = 0.010
+"""With nothing in flight where a task reads several topics, one after the other."""
 PACE_S, SLOWEST_PACE_S = 0.010, 0.050
 """Between two rounds of sending: as long as a batch takes from here to its ack, within these. A
 record on an idle stream goes out at once; under load, what came in the meantime goes out together:
@@ -30,6 +33,8 @@ components that wake for every few records cost several times the CPU a record. 
 full, rounds are so rarer, each larger and cheaper."""
 _NEWS = 1 / 8
 """How much of that time the newest batch says."""
+_LATE = 1 / 4
+"""How much longer a round may get, where its acks are late, for not looking every millisecond."""
 WAIT_S = 0.010
 """The longest `pause_s`."""
 STAGGER_S = 2.0
@@ -67,10 +72,16 @@ class Reader:
 
     @property
     def pause_s(self) -> float:
-        """For how long `step` would have nothing to send, s."""
-        if not self._poller.partitions or self._retry.troubled:
+        """For how long `step` would have nothing to send, s. Where every partition waits for an
+        ack that is late, a part of how late it is: each look costs Storm and us a message, and
+        Kafka two requests, and acks are late where the machine is full."""
+        partitions = self._poller.partitions.values()
+        if not partitions or self._retry.troubled:
             return WAIT_S
-        return min(WAIT_S, max(BUSY_POLL_S, self._round_at - self._clock()))
+        left = self._round_at - self._clock()
+        if left < 0 and all(p.item and p.item.sent_at is not None for p in partitions):
+            left *= -_LATE
+        return min(WAIT_S, max(BUSY_POLL_S, left))
 
     @property
     def is_idle(self) -> bool:

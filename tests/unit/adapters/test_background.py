@@ -34,6 +34,15 @@ def test_waiting_ends_with_the_timeout_and_says_for_what():
     assert made.get(5) == "late"
 
 
+def test_what_is_lacking_before_the_first_attempt_ends_is_of_the_kind_that_was_said():
+    gate = threading.Event()
+    made = Lazy(lambda: gate.wait(5) and "late", "Cassandra", StoreUnavailable)
+    with pytest.raises(StoreUnavailable, match="Cassandra is not ready yet: the first attempt"):
+        made.get(0)
+    gate.set()
+    assert made.get(5) == "late"
+
+
 def test_infrastructure_is_tried_again_and_its_cause_told():
     failures = [StoreUnavailable("no answer from 127.0.0.1")] * 3
     gate = threading.Event()

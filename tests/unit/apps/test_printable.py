@@ -24,7 +24,7 @@ from apps.cli.app import complain
 from apps.data.printable import lines_shown, shown
 from apps.local.dev.narrator import Narrator
 from apps.local.dev.once import Watch
-from apps.local.dev.truth import Frauds, Machines
+from apps.local.dev.truth import Frauds, Machines, Spikes
 from apps.local.run.present import Presenter
 from apps.local.run.view import RUNNING, Panel, Screen, live
 from apps.local.services import manage
@@ -164,7 +164,7 @@ def _watch(say: Callable[[str], None]) -> None:
 
 
 def _narrator(say: Callable[[str], None]) -> None:
-    narrator = Narrator(say, Frauds("r"), Machines("r"))
+    narrator = Narrator(say, Frauds("r"), Machines("r"), Spikes())
     narrator.event("fraud", Logged("parse", 1, 4, NASTY))
     narrator.event("fraud", Died("parse", 1, NASTY, True))
 

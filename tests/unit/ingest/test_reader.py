@@ -15,7 +15,7 @@ from stormwatch.errors import BrokerRefused, StateError, TopicError
 from stormwatch.ingest.commit_metadata import read_mark
 from stormwatch.ingest.in_flight import BATCHES, NOTICES, InFlight
 from stormwatch.ingest.partition import FEW, PIECES
-from stormwatch.ingest.reader import PACE_S, SLOWEST_PACE_S, WAIT_S, Reader
+from stormwatch.ingest.reader import BUSY_POLL_S, PACE_S, SLOWEST_PACE_S, WAIT_S, Reader
 from stormwatch.ingest.retry import REFUSED_MAX_S
 from stormwatch.ports import Committed, Held
 from stormwatch.stretches import OPEN
@@ -147,6 +147,26 @@ def test_rounds_are_as_far_apart_as_a_batch_takes_within_limits(took: float, pac
     began = world.now
     sent(0)
     assert world.now - began == pytest.approx(pace, abs=0.001)
+
+
+def test_acks_that_are_late_are_looked_for_less_often_and_a_free_partition_at_once() -> None:
+    world = World(partitions=2)
+    world.drain()
+    world.write(0, 1)
+    while not Reader.step(world.reader):
+        world.now += 0.0005
+    world.now += SLOWEST_PACE_S + 0.02
+    assert world.reader.pause_s == BUSY_POLL_S, "what comes for the other partition goes at once"
+    world.write(1, 1)
+    while not Reader.step(world.reader):
+        world.now += 0.0005
+    sent_at, looks = world.now, 0
+    while world.now < sent_at + 0.2:
+        assert Reader.step(world.reader) == []
+        assert BUSY_POLL_S <= world.reader.pause_s <= WAIT_S
+        world.now += world.reader.pause_s
+        looks += 1
+    assert looks < 60, "200, if it looked every millisecond"
 
 
 def test_an_absent_topic_is_waited_for_and_said_once(caplog):

@@ -2,6 +2,7 @@
 import { ask } from "../api.js";
 import { h, put } from "../dom.js";
 import { age, many, outcome, score } from "../format.js";
+import { KEEP, newsOf, same } from "../news.js";
 import { place, why } from "./alerts.js";
 import { cases, caseStanding, ORDERS, standing } from "./cases.js";
 import { deciding } from "./deciding.js";
@@ -10,10 +11,10 @@ import { paymentDetail } from "./payment.js";
 
 const FILTERS = ["open", "snoozed", "done"];
 const PAGE = 300;
-const KEEP = 5_000; // alerts; older ones leave
 
 export async function fraud(root, page) {
-  let shown = [], waiting = [], next = null, order = "worst", filter = "open", known = null, list = null;
+  let shown = [], waiting = [], next = null, order = "worst", filter = "open", known = null, list = null, gone = false;
+  const news = newsOf("fraud", { features: "amount" });
   const tools = h("span", { class: "tools" });
   const first = await ask("alerts", { domain: "fraud", limit: PAGE, features: "amount" });
   shown = first.decisions;
@@ -21,7 +22,7 @@ export async function fraud(root, page) {
 
   const all = () => (known ??= cases(shown));
   const decide = await deciding(root, () => list, {
-    acts: [["f", "fraud", "fraud"], ["c", "clear", "clear"], ["s", "snooze", "snooze 24 h"], ["n", "note", "note"], ["a", "assign", "hand over"]],
+    acts: [["f", "fraud", "fraud"], ["c", "clear", "clear"], ["l", "acknowledge", "look into"], ["s", "snooze", "snooze 24 h"], ["n", "note", "note"], ["a", "assign", "hand over"]],
     moves: ["fraud", "clear", "snooze"], what: "payment", name: (one) => one.entity,
     alerts: (one, act) => (act === "note" ? [one.worst] : one.alerts.filter((a) => standing(a, Date.now()) !== "done")).filter((a) => a.key),
     find: (alert) => all().find((one) => one.alerts.includes(alert)), changed: () => list.draw(),
@@ -57,7 +58,7 @@ export async function fraud(root, page) {
   }
   function row(one) {
     const a = one.worst, work = a.work;
-    const tag = work?.label || (work?.assignee ? `→ ${work.assignee}` : work?.acts.length ? "seen" : "");
+    const tag = work?.label || (work?.assignee ? `→ ${work.assignee}` : work?.status === "acknowledged" ? "looked into" : work?.acts.length ? "seen" : "");
     return [h("span", { class: "number score" }, score(a)), h("span", { class: "what" }, outcome(a.outcome, true), " ", h("b", {}, amount(a))),
       h("span", { class: "who" }, a.entity),
       h("span", { class: "number quiet age", title: `since ${new Date(one.oldest).toISOString()}` }, age(Date.now() - one.oldest)),
@@ -80,20 +81,17 @@ export async function fraud(root, page) {
   list.draw();
   setTimeout(() => list.openFirst());
   return {
-    part(name, state) {
+    async part(name, state) {
       if (name !== "alerts") return;
-      const same = (a) => `${a.entity}\n${a.time}\n${a.id}`;
       const have = new Map([...shown, ...waiting].map((a) => [same(a), a]));
-      const fresh = [];
       for (const a of state.alerts) {
-        if (a.domain !== "fraud") continue;
-        const there = have.get(same(a));
-        if (!there) fresh.push(a);
-        else {
-          there.said ||= a.said;
-          if (a.work && a.work.version > (there.work?.version ?? 0) && !decide.holds(there)) there.work = a.work;
-        }
+        const there = a.domain === "fraud" && have.get(same(a));
+        if (!there) continue;
+        there.said ||= a.said;
+        if (a.work && a.work.version > (there.work?.version ?? 0) && !decide.holds(there)) there.work = a.work;
       }
+      const fresh = await news(state.alerts, have);
+      if (gone) return;
       waiting = [...fresh, ...waiting].slice(0, KEEP);
       // Nothing jumps while somebody reads: the list holds still and says how many are newer.
       if (!list.held && !list.chosen) take();
@@ -104,12 +102,14 @@ export async function fraud(root, page) {
       if (pressed === "o") { turn(); return true; }
       return decide.keys(pressed) || list.keys(pressed);
     },
-    leave: () => decide.leave(),
+    leave() { gone = true; decide.leave(); },
   };
 }
 
 /** The amount in words: as the record says it, or as the model saw it. */
 function amount(alert) {
   if (alert.said) return alert.said;
-  return alert.features?.amount === undefined ? "" : (alert.features.amount / 100).toFixed(2);
+  if (alert.features?.amount === undefined) return "";
+  const number = (alert.features.amount / 100).toFixed(2); // the reasons have its currency
+  return why(alert).match(new RegExp(`(?<![0-9.])${number.replace(".", "\\.")} [A-Z]{3}\\b`))?.[0] ?? number;
 }

@@ -34,7 +34,7 @@ export async function machines(root, page) {
     h("button", { onclick: () => save("machines.ics", "text/calendar", calendar(events(), Date.now())) }, "calendar"));
 
   const decide = await deciding(root, () => list, {
-    acts: [["s", "snooze", "snooze 24 h"], ["r", "repaired", "repaired"], ["n", "note", "note"], ["a", "assign", "hand over"]],
+    acts: [["l", "acknowledge", "look into"], ["s", "snooze", "snooze 24 h"], ["r", "repaired", "repaired"], ["n", "note", "note"], ["a", "assign", "hand over"]],
     moves: ["snooze", "repaired"], what: "alert", name: (m) => m.decision.entity,
     alerts: (m) => [m.alert ?? m.decision].filter((a) => a.alert && a.key), changed: () => list.draw(),
     find: (alert) => fleet.machines.find((m) => (m.alert ?? m.decision) === alert),
@@ -127,7 +127,7 @@ export async function machines(root, page) {
 
   list.draw();
   setTimeout(() => list.openFirst());
-  timer = setInterval(again, EVERY_MS);
+  timer = setInterval(() => document.hidden || again(), EVERY_MS);
   return {
     keys: (pressed) => decide.keys(pressed) || list.keys(pressed),
     leave() { gone = true; clearInterval(timer); decide.leave(); },

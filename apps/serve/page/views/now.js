@@ -5,6 +5,7 @@ import { h, put, svg } from "../dom.js";
 import { count, ms, rate } from "../format.js";
 import { alertTable } from "./alerts.js";
 
+const VIEW = { fraud: "fraud", maintenance: "machines", social: "posts", recommend: "recommendations" };
 const WORDS = { fraud: "payments", maintenance: "readings", social: "posts", recommend: "behaviour" };
 
 export async function now(root, page) {
@@ -55,21 +56,18 @@ export async function now(root, page) {
   }
 
   function row(domain) {
-    const cells = [0, 1, 2, 3].map(() => h("div", { class: "figure" }));
+    const cells = [0, 1, 2, 3].map(() => h("div"));
     const chart = h("div", { class: "chart", title: "Decided, last hour" });
     spark(chart, points[domain] ?? [], (p) => p[2], 240, 40);
     const fill = (f) => {
-      put(cells[0], h("span", { class: "large" }, rate(f.incoming)),
-        h("span", { class: "quiet" }, `${WORDS[domain] ?? domain} in`));
-      put(cells[1], h("span", { class: "large" }, ms(f.latency.p50)),
-        h("span", { class: "quiet" }, `to a decision (p99 ${ms(f.latency.p99)})`));
-      put(cells[2], h("span", { class: "large" }, count(f.waiting)),
-        h("span", { class: "quiet" }, "waiting"));
-      put(cells[3], h("span", { class: "large" }, count(f.alerts)),
-        h("span", { class: "quiet" }, `alerts of ${count(f.decided)} decided`));
+      const figure = (cell, to, number, said) => put(cell, h("a", { class: "figure", href: to }, h("span", { class: "large" }, number), h("span", { class: "quiet" }, said)));
+      figure(cells[0], `#quality/${domain}`, rate(f.incoming), `${WORDS[domain] ?? domain} in`);
+      figure(cells[1], "#operations", ms(f.latency.p50), `to a decision (p99 ${ms(f.latency.p99)})`);
+      figure(cells[2], "#operations", count(f.waiting), "waiting");
+      figure(cells[3], `#${VIEW[domain] ?? "now"}`, count(f.alerts), `alerts of ${count(f.decided)} decided`);
     };
     const element = h("div", { class: "stream" },
-      h("span", { class: "name" }, domain), cells, chart);
+      h("a", { class: "name", href: `#${VIEW[domain] ?? "now"}` }, domain), cells, chart);
     return { element, chart, fill };
   }
 

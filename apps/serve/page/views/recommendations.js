@@ -11,11 +11,12 @@ const EVERY_MS = 5_000;
 export async function recommendations(root) {
   let told = await ask("fleet", { domain: "recommend" }), list = null, gone = false;
   const users = () => told.machines.map((m) => m.decision).sort((a, b) => b.timestamp - a.timestamp);
+  root.classList.add("named");
   list = pane(root, {
     title: "Users", key: (d) => d.entity, place, items: users, words: (d) => `${d.entity} ${d.outcome}`,
     head: () => [h("h1", {}, "Recommendations"), h("p", { class: "figures" }, h("span", { class: "large" }, many(told.machines.length, "user")), " ",
       h("span", { class: "quiet" }, told.whole ? "the newest list of each" : "the first that were found: search for another below"))],
-    empty: () => h("p", { class: "notice" }, "Nobody has a list yet. Start ", h("code", {}, "./stormwatch run recommend"), "."),
+    empty: () => h("p", { class: "notice" }, "Nobody has a list yet. Start ", h("code", {}, "./stormwatch demo"), " or ", h("code", {}, "./stormwatch run recommend"), "."),
     row: (d) => [h("span", { class: "who" }, d.entity), h("span", {}, d.outcome === "popular" ? "what is popular" : many(d.reasons.length, "item")), h("span", { class: "number quiet" }, age(Date.now() - d.timestamp)),
       h("span", { class: "why quiet" }, d.reasons.map((r) => r.code).join(", "))],
     newer: () => 0, take() {}, open: detail,
@@ -29,6 +30,7 @@ export async function recommendations(root) {
     recordOf(whole, provenance(whole)));
   }
   const timer = setInterval(async () => {
+    if (document.hidden) return;
     const fresh = await ask("fleet", { domain: "recommend" }).catch(() => null);
     if (!fresh || gone || list.held || list.chosen) return;
     told = fresh;

@@ -10,13 +10,20 @@ const code = (text) => h("code", {}, text);
 export async function tour(root, page) {
   root.classList.add("reading");
   const customer = (page.parts.alerts?.alerts ?? []).find((a) => a.domain === "fraud");
-  const payment = h("div"), broken = h("div"), proof = h("p", { class: "small" });
+  const payment = h("div"), broken = h("div"), pushed = h("div"), proof = h("p", { class: "small" });
+  const [settings, components, inForce] = await Promise.all(["settings", "components", "rules"].map((what) => ask(what).catch(() => null)));
+  const demo = settings?.some((s) => s.key === "kafka.client" && s.value === "memory");
+  const task = components?.find((c) => c.domain === "fraud" && c.component === "decide");
   put(root, h("h1", {}, "Try it"),
     h("p", {}, "Payments and machine readings come in by Kafka; each is decided once, with its reasons, and the ledger proves that none is lost. Try to break that:"),
     step(1, "Send a payment of your own", "An ordinary amount is approved; a large one, or many in a minute, is not.", form(customer), payment),
     step(2, "Send a broken one", "It is set aside with the reason, and kept whole: nothing disappears.", brokenForm(), broken),
-    step(3, "Kill a bolt, and watch nothing be lost", h("span", {}, "With ", code("./stormwatch run fraud"), " going, end one of its processes: ", code("kill -9 PID"), " with a process of ", h("a", { href: "#operations" }, "Operations"), ". Storm starts another; the batch in hand is read again, and the ledger counts each offset once:"), proof),
-    step(4, "Change a threshold", h("span", {}, "Copy the rules (", code("./stormwatch rules show > my-rules.toml"), "), make one stricter, and ask what it would have done: ", code("./stormwatch rules backtest my-rules.toml"), ". Then push it while all goes on: ", code("./stormwatch rules push my-rules.toml"), ". ", h("a", { href: "#rules" }, "Rules and models"), " shows what is in force.")));
+    step(3, "Kill a bolt, and watch nothing be lost", h("span", {}, demo ? ["In another terminal: ", code(`kill -USR2 ${task?.pid ?? "PID"}`), " ends the bolt that decides. Another is started"]
+      : ["With ", code("./stormwatch run fraud"), " going, end the process of a bolt: ", code(`kill -9 ${task?.pid ?? "PID"}`), task ? ` on ${task.host} is one that decides` : "", " (", h("a", { href: "#operations" }, "Operations"), " has them all). Storm starts another"],
+    "; the batch in hand is read again, and the ledger counts each offset once:"), proof),
+    step(4, "Change a threshold", h("span", {}, "Make a rule stricter and push it while all goes on; ", h("a", { href: "#rules" }, "Rules and models"), " shows what is in force.",
+      demo ? null : [" In a terminal: ", code("./stormwatch rules pull my-rules.toml"), ", ", code("./stormwatch rules backtest my-rules.toml"), " says what it would have done, ", code('./stormwatch rules push my-rules.toml --reason "trying it"'), "; ", code("./stormwatch rules history"), " says who changed them."]), inForce ? rulesForm(inForce.text) : null, pushed));
+
 
   function step(number, title, text, ...rest) {
     return h("section", { class: "step" }, h("h2", {}, `${number}  ${title}`), h("p", {}, text), rest);
@@ -42,11 +49,26 @@ export async function tour(root, page) {
       await follow(broken, "fraud", text.value);
     } }, text, h("button", {}, "Send it"));
   }
+  function rulesForm(rules) {
+    const text = h("textarea", { rows: 10, "aria-label": "The rules of fraud" }, rules);
+    return h("form", { class: "own", onsubmit: async (event) => {
+      event.preventDefault();
+      put(pushed, h("p", { class: "quiet" }, "Pushing"));
+      try {
+        const { revision } = await tell("POST", "rules", { text: text.value, reason: "tried on the page" });
+        put(pushed, h("p", { class: "notice" }, `In force as revision ${count(revision)}: running tasks take it within seconds. `, h("a", { href: "#rules/fraud" }, "Watch its hits")));
+        text.value = (await ask("rules")).text;
+      } catch (error) {
+        put(pushed, h("p", { class: "notice broken" }, error.message));
+      }
+    } }, text, h("button", {}, "Push it"));
+  }
   return {
     part(name, state) {
       if (name !== "ledgers") return;
-      put(proof, state.ledgers.length ? state.ledgers.map((l) => [h("b", {}, l.topic), `: ${count(Object.values(l.states).reduce((a, b) => a + b, 0))} decided, ${count(l.in_flight)} in flight, `,
-        h("span", { class: l.unaccounted ? "word broken" : "word" }, `${count(l.unaccounted)} lost`), "  "]) : "No topic exists yet.");
+      const known = state.ledgers.filter((l) => l.in_flight || Object.values(l.states).some(Boolean));
+      put(proof, known.length ? known.map((l) => h("span", { class: "proof" }, h("b", {}, l.topic), ` ${count(Object.values(l.states).reduce((a, b) => a + b, 0))} decided, ${count(l.in_flight)} in flight, `,
+        h("span", { class: l.unaccounted ? "word broken" : "word" }, `${count(l.unaccounted)} lost`))) : "Nothing came yet.");
     },
   };
 }

@@ -11,9 +11,6 @@ from stormwatch.settings import Settings, to_conf
 _PARK = "org.apache.storm.policy.WaitStrategyPark"
 _PARK_US = 1000
 
-TICK_EVERY_SECOND = {"topology.tick.tuple.freq.secs": 1}
-"""Component configuration of bolts that write their metrics."""
-
 
 def storm_config(settings: Settings) -> dict[str, Any]:
     """The `config` of a Topology class. Secrets stay out: workers read them from their environment.

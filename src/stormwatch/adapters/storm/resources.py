@@ -14,7 +14,7 @@ import msgspec
 
 from stormwatch.adapters import connect
 from stormwatch.adapters.threads.background import Lazy
-from stormwatch.errors import InfrastructureError
+from stormwatch.errors import BrokerUnavailable, InfrastructureError, StoreUnavailable
 from stormwatch.metrics import Metrics
 from stormwatch.ports import Sink, Store
 from stormwatch.settings import Settings
@@ -78,8 +78,8 @@ class Connections:
     def __init__(self, settings: Settings, meter: Meter) -> None:
         self.settings = settings
         self.meter = meter
-        self._store = Lazy(lambda: connect.store(settings), "Cassandra")
-        self._sink = Lazy(lambda: connect.sink(settings), "Kafka")
+        self._store = Lazy(lambda: connect.store(settings), "Cassandra", StoreUnavailable)
+        self._sink = Lazy(lambda: connect.sink(settings), "Kafka", BrokerUnavailable)
 
     @property
     def metrics(self) -> Metrics:

@@ -19,12 +19,19 @@ class Lazy(Generic[T]):
     """Makes one thing in a background thread, started at once, and tries again until it succeeds.
 
     A factory that raises InfrastructureError is called again after a pause that doubles up to
-    PAUSE_MAX_S; whatever else it raises is final. `name` begins a sentence: "Cassandra".
+    PAUSE_MAX_S; whatever else it raises is final. `name` begins a sentence: "Cassandra". `lacking`
+    is what `get` raises while the first attempt is under way.
     """
 
-    def __init__(self, factory: Callable[[], T], name: str) -> None:
+    def __init__(
+        self,
+        factory: Callable[[], T],
+        name: str,
+        lacking: type[InfrastructureError] = InfrastructureError,
+    ) -> None:
         self._factory = factory
         self._name = name
+        self._lacking = lacking
         self._made: list[T] = []
         self._final: BaseException | None = None
         self._cause: InfrastructureError | None = None
@@ -41,7 +48,7 @@ class Lazy(Generic[T]):
         and again what the factory raised if that was final.
         """
         if not self._settled.wait(timeout):
-            kind = InfrastructureError if self._cause is None else type(self._cause)
+            kind = self._lacking if self._cause is None else type(self._cause)
             why = self._cause or "the first attempt is still under way"
             raise kind(f"{self._name} is not ready yet: {why}") from self._cause
         if self._final is not None:

@@ -30,7 +30,7 @@ def test_the_demo_catches_what_is_planted_and_accounts_for_everything() -> None:
     text = "\n".join(said)
     assert "[planted: " in text
     assert "first planted event caught after " in text
-    for topic in ("transactions", "readings"):
+    for topic in ("transactions", "readings", "posts", "behaviour"):
         (line,) = [line for line in said if line.startswith(f"ledger of {topic}")]
         assert line.endswith("in flight 0, conflicting 0, unaccounted 0")
     (share,) = re.findall(r"of all transactions (\S+)% are frauds", text)

@@ -12,7 +12,7 @@ from apps.local.services.errors import ServiceError
 from apps.local.storm import flux, sparse, supervise
 from apps.local.storm.journal import Follower, Journal
 from apps.local.storm.restarts import EXCUSED, LIMIT, WINDOW_S, Restarts
-from stormwatch.ingest.poller import SUSPECTED
+from stormwatch.errors import SUSPECTED
 
 LAUNCHED = (
     "2026-11-21 09:02:04.234 INFO  ShellBolt [Thread-41-count-executor[2, 2]] "

@@ -66,6 +66,28 @@ def test_lists_of_rules_are_shown_and_changed_with_an_audit(api: Api) -> None:
     assert api.send("POST", "/v1/list", body | {"name": "nobody"}).status == 422
 
 
+def test_rules_are_pushed_of_what_was_seen_and_a_bad_file_changes_nothing(api: Api) -> None:
+    seen = api.json("/v1/rules")
+    assert seen["text"].startswith(f"# revision {seen['revision']} ")
+    stricter = seen["text"].replace("seen <= 2 AND amount >= 40000", "seen <= 2 AND amount >= 100")
+    assert stricter != seen["text"]
+    body = {"text": stricter, "reason": "trying it"}
+    answer = api.send("POST", "/v1/rules", body)
+    assert answer.status == 200, answer.body
+    now = api.json("/v1/rules")
+    assert json.loads(answer.body)["revision"] == now["revision"] == seen["revision"] + 1
+    assert "seen <= 2 AND amount >= 100" in now["text"]
+    row = api.json("/v1/audit")["rows"][0]
+    assert (row["act"], row["target"], row["detail"]) == ("rules.push", "fraud", "trying it")
+    late = api.send("POST", "/v1/rules", body | {"text": seen["text"] + "\n# of before\n"})
+    assert late.status in (409, 412, 422) and b"revision" in late.body
+    bad = api.send(
+        "POST", "/v1/rules", body | {"text": now["text"].replace("seen <= 2", "sen <= 2")}
+    )
+    assert bad.status == 422 and b"sen" in bad.body
+    assert api.json("/v1/rules")["revision"] == now["revision"]
+
+
 def test_the_cluster_says_what_runs_there(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     fraud = SimpleNamespace(name="fraud", status="ACTIVE", uptime_secs=7, num_workers=1,
                             num_executors=5, num_tasks=6)  # fmt: skip
