@@ -4,9 +4,9 @@
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyTuple};
 
-/// Rows, one after another: of tuples of numbers, or of an array of float64.
+/// Rows, one after another: of sequences of numbers, or of an array of float64.
 pub struct Rows {
     width: usize,
     pub numbers: Vec<f64>,
@@ -15,7 +15,7 @@ pub struct Rows {
 impl Rows {
     pub fn of(rows: &Bound<'_, PyAny>) -> PyResult<Rows> {
         let Ok(array) = PyBuffer::<f64>::get(rows) else {
-            return Rows::of_tuples(rows.cast::<PyList>()?);
+            return Rows::of_sequences(rows);
         };
         if array.dimensions() != 2 {
             return Err(PyValueError::new_err("rows are an array of two dimensions"));
@@ -24,18 +24,23 @@ impl Rows {
         Ok(Rows { width, numbers: array.to_vec(rows.py())? })
     }
 
-    fn of_tuples(rows: &Bound<'_, PyList>) -> PyResult<Rows> {
+    fn of_sequences(rows: &Bound<'_, PyAny>) -> PyResult<Rows> {
         let mut found = Rows { width: 0, numbers: Vec::new() };
-        for row in rows {
-            let row = row.cast::<PyTuple>()?;
-            if found.width == 0 {
-                found.width = row.len();
-                found.numbers.reserve_exact(rows.len() * row.len());
-            } else if found.width != row.len() {
-                return Err(PyValueError::new_err("rows differ in length"));
+        for row in rows.try_iter()? {
+            let (row, before) = (row?, found.numbers.len());
+            if let Ok(row) = row.cast::<PyTuple>() {
+                for value in row.iter_borrowed() {
+                    found.numbers.push(value.extract()?);
+                }
+            } else {
+                found.numbers.extend(row.extract::<Vec<f64>>()?);
             }
-            for value in row.iter_borrowed() {
-                found.numbers.push(value.extract()?);
+            let width = found.numbers.len() - before;
+            if before == 0 {
+                found.width = width;
+                found.numbers.reserve_exact((rows.len()? - 1) * width);
+            } else if found.width != width {
+                return Err(PyValueError::new_err("rows differ in length"));
             }
         }
         Ok(found)
@@ -48,8 +53,8 @@ impl Rows {
 
 /// The rows' numbers as the bytes of an array of float64, row by row.
 #[pyfunction]
-pub fn matrix<'py>(rows: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyBytes>> {
-    let found = Rows::of_tuples(rows)?;
+pub fn matrix<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    let found = Rows::of_sequences(rows)?;
     PyBytes::new_with(rows.py(), found.numbers.len() * 8, |bytes| {
         for (place, number) in bytes.chunks_exact_mut(8).zip(&found.numbers) {
             place.copy_from_slice(&number.to_ne_bytes());

@@ -142,7 +142,7 @@ class TreesModel:
             return []
         if len(rows[0]) != self._features:
             raise ValueError(f"rows have {len(rows[0])} values; the model takes {self._features}")
-        if self._compiled is not None and isinstance(rows, np.ndarray):
+        if self._compiled is not None:
             scores: list[float] = self._compiled.predict(rows)
             return scores
         alive = self._by_row(rows[0]) if count == 1 else self._by_column(rows)

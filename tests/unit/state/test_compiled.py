@@ -130,6 +130,10 @@ def test_trees_give_the_same_scores_and_contributions(rows: Any) -> None:
     plain, quick = (one.predict(rows) for one in both)
     assert plain == quick
     assert [both[1].predict(row[None])[0] for row in rows] == plain
+    for other in (rows.tolist(), [tuple(row) for row in rows], rows.astype(np.float32)):
+        assert both[1].predict(other) == both[0].predict(other)
+    wide = np.hstack([rows, rows])[:, : rows.shape[1]]
+    assert both[1].predict(wide) == plain
     for row in rows[:20]:
         one, other = (each.explain(row) for each in both)  # type: ignore[attr-defined]
         assert one.amounts.tolist() == other.amounts.tolist()

@@ -192,6 +192,9 @@ class Scorer:
         told = _Batch(events, rows, carries, back, limits.places)
         asked = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         fired = [(rule, hits) for rule, hits in asked if np.count_nonzero(hits)]
+        special = fired or detailed or np.count_nonzero(outside)
+        if not special and max(found) < limits.review:  # as nearly every small batch
+            return self._by_rates(verdicts, events, carries), fired
         for at in back:
             found[at], outside[at] = UNSCORED, False
         fired, quiet = self._awake(events, fired, above)
@@ -232,12 +235,18 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
+        return self._by_rates(verdicts, events, carries), fired
+
+    def _by_rates(
+        self, verdicts: list[Verdict], events: Sequence[Transaction], carries: Sequence[Carry]
+    ) -> list[Verdict]:
+        """In place: those of amounts that a reference rate compared say so."""
         common = self._rates.common
         for row, (event, carry) in enumerate(zip(events, carries, strict=True)):
             own = carry if isinstance(carry, str) else carry.currency
             if event.currency not in common or own not in common:
                 verdicts[row] = _by_rate(verdicts[row], event, self._rates)
-        return verdicts, fired
+        return verdicts
 
     def _awake(
         self,
