@@ -34,7 +34,7 @@ currency = { constant = "USD" }
 merchant = { path = "merchant" }
 """
 )
-AVRO = {
+AVRO: dict[str, Any] = {
     "type": "record", "name": "Payment",
     "fields": [{"name": name, "type": "string"} for name in (
         "trans_num", "card", "merchant", "amt", "category", "city_pop")]
