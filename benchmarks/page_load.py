@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -52,11 +52,15 @@ class Told(NamedTuple):
 
     p50: float
     p95: float
-    work: float  # processor time of the server's process, mean
+    server: float  # processor time of its process, mean
+    store: float  # of Cassandra's, where it is known
 
 
-Took = list[tuple[float, float]]
-"""Of each time that a question was asked: ms until the answer, and ms of the server's work."""
+Took = list[tuple[float, float, float]]
+"""Of each time that a question was asked: ms until the answer, of the server's and the store's
+processor time."""
+Pids = tuple[int, int]
+"""Of the server and of Cassandra; 0 where it is not known."""
 
 
 @contextmanager
@@ -171,29 +175,34 @@ class Writing:
 
 
 def quantiles(took: Took) -> Told:
-    ms, work = zip(*took, strict=True)
-    return Told(statistics.median(ms), statistics.quantiles(ms, n=20)[-1], statistics.mean(work))
+    ms, server, store = zip(*took, strict=True)
+    return Told(
+        statistics.median(ms), statistics.quantiles(ms, n=20)[-1], statistics.mean(server),
+        statistics.mean(store),
+    )  # fmt: skip
 
 
 def worked_ms(pid: int) -> float:
     """Processor time of a process so far."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat") if pid else ()
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
 
-def ask_all(port: int, pid: int, rounds: int) -> dict[str, Took]:
+def ask_all(port: int, pids: Pids, rounds: int) -> dict[str, Took]:
     """How long each took, in turns."""
     paths = {"(nothing)": "/healthz", "now": "/v1/now", **questions()}
     took: dict[str, Took] = {word: [] for word in paths}
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as link:
         for _ in range(rounds):
             for word, path in paths.items():
-                worked, began = worked_ms(pid), time.perf_counter()
+                worked = [worked_ms(pid) for pid in pids]
+                began = time.perf_counter()
                 link.request("GET", path)
                 answer = link.getresponse()
                 body = answer.read()
                 ms = (time.perf_counter() - began) * 1000
-                took[word].append((ms, worked_ms(pid) - worked))
+                server, store = (worked_ms(pid) for pid in pids)
+                took[word].append((ms, server - worked[0], store - worked[1]))
                 if answer.status == 429:
                     time.sleep(0.5)
                 assert answer.status in (200, 404), (path, body[:300])
@@ -202,31 +211,30 @@ def ask_all(port: int, pid: int, rounds: int) -> dict[str, Took]:
 
 
 def asked_by_turns(
-    port: int, pid: int, rounds: int, writing: Writing | None
-) -> tuple[dict[str, Told], dict[str, Told], dict[bool, list[float]]]:
-    """Of each question without and with writing; and what a batch written took meanwhile."""
+    port: int, pids: Pids, rounds: int, writing: Writing | None, tell: Callable[..., None]
+) -> None:
+    """Tells after each turn of the questions without and with writing; and what a batch written
+    took meanwhile, and while nobody asked."""
     quiet: dict[str, Took] = {}
     busy: dict[str, Took] = {}
-    wrote: dict[bool, list[float]] = {False: [], True: []}
-    for block in range(BLOCKS):
-        print(f"block {block + 1} of {BLOCKS}", file=sys.stderr)
-        for into in (quiet, busy):
-            if into is busy and writing is None:
-                continue
-            if into is busy and writing is not None:
-                writing.tell("on")
-            for word, ms in ask_all(port, pid, max(rounds // BLOCKS, 2)).items():
-                into.setdefault(word, []).extend(ms)
-            if into is busy and writing is not None:
-                wrote[True] += writing.off()
-                writing.tell("on")  # and what it takes while nobody asks
-                time.sleep(5)
-                wrote[False] += writing.off()
-    return (
-        {word: quantiles(ms) for word, ms in quiet.items()},
-        {word: quantiles(ms) for word, ms in busy.items()},
-        wrote,
-    )
+    wrote: dict[str, list[float]] = {"beside questions": [], "alone": []}
+
+    def asked(into: dict[str, Took]) -> dict[str, Told]:
+        for word, took in ask_all(port, pids, max(rounds // BLOCKS, 2)).items():
+            into.setdefault(word, []).extend(took)
+        return {word: quantiles(took) for word, took in into.items()}
+
+    for _ in range(BLOCKS):
+        tell(quiet=asked(quiet))
+        if writing is None:
+            continue
+        writing.tell("on")
+        told = asked(busy)
+        wrote["beside questions"] += writing.off()
+        writing.tell("on")
+        time.sleep(5)
+        wrote["alone"] += writing.off()
+        tell(busy=told, wrote={word: round(p99(ms) or 0) for word, ms in wrote.items()})
 
 
 def resident_mb(pid: int) -> float:
@@ -328,6 +336,7 @@ def main() -> None:
     given.add_argument("--rounds", type=int, default=60)
     given.add_argument("--clients", type=int, default=1_000)
     given.add_argument("--ingest", type=int, default=0, help="Decisions written a second.")
+    given.add_argument("--store-pid", type=int, default=0, help="Cassandra's, for its share.")
     given.add_argument("--json", action="store_true")
     given.add_argument("--serve", default="", help=argparse.SUPPRESS)
     options = given.parse_args()
@@ -341,24 +350,29 @@ def main() -> None:
     settings = replace(load(root=ROOT), cassandra_keyspace=keyspace)
     told: dict[str, Any] = {}
     keep = bool(options.keyspace)
+
+    def tell(**more: Any) -> None:
+        told.update(more)
+        if not options.json:
+            print("\n".join(lines(more)), flush=True)
+
     with (
-        filled(settings, options.records, options.fill_seconds, keep) as told["stored"],
+        filled(settings, options.records, options.fill_seconds, keep) as stored,
         server(settings) as (pid, port),
     ):
         writing = Writing(keyspace, options.ingest) if options.ingest else None
         time.sleep(8)
-        told["idle_mb"] = resident_mb(pid)
-        if options.rounds:
-            ask_all(port, pid, 2)
-            quiet, busy, wrote = asked_by_turns(port, pid, options.rounds, writing)
-            told |= {"quiet": quiet, "busy": busy, "asked_mb": resident_mb(pid)}
-            told |= {"wrote": {word: p99(ms) for word, ms in wrote.items()}}
+        tell(stored=stored, idle_mb=resident_mb(pid), page_kb=weight_kb(port))
         if options.clients:
-            told["readers"] = readers(port, pid, options.clients, writing)
-        told["page_kb"] = weight_kb(port)
+            tell(readers=readers(port, pid, options.clients, writing))
+        if options.rounds:
+            ask_all(port, (pid, options.store_pid), 2)
+            asked_by_turns(port, (pid, options.store_pid), options.rounds, writing, tell)
+            tell(asked_mb=resident_mb(pid))
         if writing:
             writing.end()
-    print(json.dumps(told) if options.json else "\n".join(lines(told)))
+    if options.json:
+        print(json.dumps(told))
 
 
 def p99(ms: list[float]) -> float | None:
@@ -367,8 +381,13 @@ def p99(ms: list[float]) -> float | None:
 
 def lines(told: dict[str, Any]) -> Iterator[str]:
     """What was measured, for people."""
-    yield f"{told['stored']:,} decisions stored. The server has {told['idle_mb']:.0f} MB idle"
-    yield f"and {told.get('asked_mb', 0):.0f} MB asked. The page weighs {told['page_kb']:.0f} kB."
+    if "stored" in told:
+        yield (
+            f"{told['stored']:,} decisions stored. The server has {told['idle_mb']:.0f} MB idle. "
+            f"The page weighs {told['page_kb']:.0f} kB."
+        )
+    if "asked_mb" in told:
+        yield f"The server has {told['asked_mb']:.0f} MB after all that was asked."
     if crowd := told.get("readers"):
         yield (
             f"Readers of the stream: {crowd.kb:.0f} kB each, all with the state after "
@@ -381,14 +400,20 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
                 f"and {statistics.median(crowd.without_ms):.0f})."
             )
     if wrote := told.get("wrote"):
-        yield f"p99 of a batch written: {wrote[True]} ms while questions are asked, {wrote[False]}"
+        yield f"p99 of a batch written, ms: {wrote}"
     for word in ("quiet", "busy"):
         some = told.get(word) or {}
         if some:
-            yield f"{word + ', ms':<22}{'p50':>8}{'p95':>8}{'p95 / nothing':>15}{'work':>8}"
+            yield (
+                f"{word + ', ms':<22}{'p50':>8}{'p95':>8}{'p95 / nothing':>15}"
+                f"{'server':>8}{'store':>8}"
+            )
         for name, one in some.items():
             ratio = one.p95 / some["(nothing)"].p95
-            yield f"{name:<22}{one.p50:>8.1f}{one.p95:>8.1f}{ratio:>15.1f}{one.work:>8.1f}"
+            yield (
+                f"{name:<22}{one.p50:>8.1f}{one.p95:>8.1f}{ratio:>15.1f}{one.server:>8.1f}"
+                f"{one.store:>8.1f}"
+            )
 
 
 if __name__ == "__main__":

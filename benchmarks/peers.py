@@ -31,6 +31,7 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
@@ -103,7 +104,7 @@ def rounds(
                 run = backlog(bench, one, f"{nth}_{place}", topics[one.domain], *given)
             except Exception as error:  # one that breaks or lies is a row, not an end
                 run = Run(wrong=f"{type(error).__name__}: {error}")
-            found[one.name].append(run._replace(turn=f"{bench.stamp} {nth}"))
+            found[one.name].append(replace(run, turn=f"{bench.stamp} {nth}"))
             say(f"{one.name}: {run.wrong or f'{run.rate:,.0f} records/s, {run.all_us:.0f} µs'}")
             figures(options, found, told)
     return found
@@ -213,7 +214,7 @@ def main() -> None:
     parser.add_argument("--latency", action="store_true", help="at 10, 50 and 80 %% of each rate")
     parser.add_argument("--more", action="store_true", help="add to the figures that are there")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each of these")
-    parser.add_argument("--only", nargs="+", help="contenders whose names begin so")
+    parser.add_argument("--only", nargs="+", help="these, or those whose names begin so")
     parser.add_argument(
         "--out", type=Path, help="folder: .stormwatch/bench/reports; with --full docs/reports"
     )
@@ -227,7 +228,9 @@ def main() -> None:
     everyone = contenders(os.cpu_count() or 1)
     chosen = [one for one in everyone if options.full or one.brief]
     if options.only:
-        chosen = [one for one in everyone if one.name.startswith(tuple(options.only))]
+        whole = {one.name for one in everyone} & set(options.only)
+        begins = tuple(set(options.only) - whole)
+        chosen = [one for one in everyone if one.name in whole or one.name.startswith(begins)]
     told: dict[str, Latency] = {}
     before: dict[str, list[Run]] = {}
     if options.more and (options.out / "peers.json").exists():

@@ -29,7 +29,9 @@ p { margin: 4px 0; } .quiet { color: var(--quiet); } .large { font-size: 22px; m
 .bad { color: var(--broken); font-weight: 600; } .person { color: var(--person); font-weight: 600; }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 400;
 color: var(--quiet); font-size: 12px; } th, td { padding: 4px 12px 4px 0; vertical-align: top;
-border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } .n { text-align: right; }
+border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+.f { display: inline-block; margin-right: 28px; } td:last-child { overflow-wrap: anywhere; }
+.n { text-align: right; }
 td.n, td.w { white-space: nowrap; } svg { display: block; width: 100%; height: auto; }
 .bar { fill: var(--curve); } .alert { fill: var(--person); } .gap { fill: var(--broken); }
 .rest { fill: var(--line); } text { fill: var(--quiet); font-size: 11px; }
@@ -70,11 +72,12 @@ def _figures(of: Report) -> list[str]:
     sound = all(ledger.sound for ledger in of.ledgers)
     proof = "sound" if sound else '<span class="bad">not sound</span>'
     share = f" ({100 * alerts / of.decided:.2f} %)" if of.decided else ""
+    aside = sum(one.count for one in of.aside)
     found = [
-        f'<p><span class="large">{of.decided:,}</span> decided</p>',
-        f'<p><span class="large">{alerts:,}</span> alerts{share}</p>',
-        f'<p><span class="large">{sum(one.count for one in of.aside):,}</span> set aside</p>',
-        f'<p><span class="large">{proof}</span> ledger</p>',
+        f'<p class="f"><span class="large">{of.decided:,}</span> decided</p>',
+        f'<p class="f"><span class="large">{alerts:,}</span> alerts{share}</p>',
+        f'<p class="f"><span class="large">{aside:,}</span> set aside</p>',
+        f'<p class="f">ledger <span class="large">{proof}</span></p>',
     ]
     if of.degraded:
         found.append(f'<p class="person">{of.degraded:,} decided by rules alone</p>')

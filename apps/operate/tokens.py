@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from apps.operate.casework import Who
 from stormwatch.errors import SettingsError, StoreUnavailable, StormwatchError
-from stormwatch.people import OPERATOR, ROLES, People, Token
+from stormwatch.people import OPERATOR, ROLES, Audit, People, Token
 
 PREFIX = "sw_"
 """So that a leaked token is found by a search for it."""
@@ -150,6 +150,13 @@ class Gate:
             _bound(self._buckets)
         if left < 1:
             raise NoEntry(429, f"More than {RATE:g} requests a second: wait a moment.", 1)
+
+    def turned_away(self, who: Who, act: str, why: str) -> None:
+        """Into the audit log: a write that the role has no right to. Raises StoreUnavailable."""
+        self._people.write_audit(Audit(
+            self._clock(), secrets.token_hex(8), who.name, who.role, who.origin, act, "", "",
+            f"refused: {why}",
+        ))  # fmt: skip
 
     def _locked_out(self, origin: str, now: int) -> None:
         failed = self._failures.get(origin)

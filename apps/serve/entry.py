@@ -20,6 +20,7 @@ from stormwatch.people import ROLES
 
 COOKIE = "stormwatch"
 """Holds the token of a browser, where scripts cannot read it."""
+_ACT = 300
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -48,11 +49,13 @@ class Entry:
         async def answer(request: Request) -> Response:
             try:
                 who = await self.who(request)
-                if ROLES.index(who.role) < least:
-                    raise NoEntry(
-                        403, f"{who.name!r} is a {who.role}; this is for the role {role!r}."
-                    )
                 self._gate.take(who)
+                if ROLES.index(who.role) < least:
+                    why = f"{who.name!r} is a {who.role}; this is for the role {role!r}."
+                    if request.method != "GET":
+                        act = f"{request.method} {request.url.path[:_ACT]}"
+                        await run_in_threadpool(self._gate.turned_away, who, act, why)
+                    raise NoEntry(403, why)
             except NoEntry as refused:
                 return _refusal(refused)
             except StoreUnavailable as error:

@@ -7,6 +7,7 @@ not answer; NotFound where there is no such thing.
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from functools import cache
 from threading import Lock
 from typing import Annotated, Any, NamedTuple
 
@@ -345,9 +346,13 @@ def known(domain: str) -> None:
         raise NotFound(f"There is no domain {domain!r}. There are: {', '.join(BY_TOPOLOGY)}.")
 
 
+@cache
 def _class_of(domain: str) -> Any:
+    """The domain's class, or one that a function makes by the default settings."""
     place = BY_TOPOLOGY[domain].domain
-    return named(place.rpartition(".")[0]) if "." in place.partition(":")[2] else None
+    if "." in place.partition(":")[2]:
+        return named(place.rpartition(".")[0])
+    return named(place)(Settings()) if place else None
 
 
 def _alerting(domain: str) -> frozenset[str]:

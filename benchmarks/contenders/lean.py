@@ -88,7 +88,10 @@ def main() -> None:
             if m.error() is None
         ])  # fmt: skip
         if into is into_cassandra:
-            consumer.commit(asynchronous=True)
+            # Named: by itself it would commit what is only just being worked on, too.
+            ends = {m.partition(): m.offset() + 1 for m in messages}
+            offsets = [TopicPartition(asked.topic, p, end) for p, end in ends.items()]
+            consumer.commit(offsets=offsets, asynchronous=True)
 
 
 if __name__ == "__main__":

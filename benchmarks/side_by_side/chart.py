@@ -66,7 +66,7 @@ def _draw(figures: str, out: str) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
 
-    matplotlib.rcParams["svg.hashsalt"] = "stormwatch"  # the same figures, the same file
+    matplotlib.rcParams |= {"svg.hashsalt": "stormwatch", "svg.fonttype": "none"}
     told = json.loads(Path(figures).read_text(encoding="utf-8"))
     figure = {"bars": _bars, "curves": _curves}[told["kind"]](plt, told)
     figure.tight_layout()

@@ -1,6 +1,6 @@
 """What a contender decided, and when: from the topic or the tables that it writes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -90,7 +90,7 @@ class Output:
             store = cast(Archive, kept)  # every adapter is one
             bodies = [bytes(one.row.body) for one in store.all_decisions(self._contender.domain)]
             if self._contender.script == "lean":
-                return Made(bodies, dict(_told(self.out)))
+                return Made(bodies, _told(self.out))
             return Made(bodies, self._by_ledger(store, times))
 
     def _by_ledger(self, store: Archive, times: Mapping[Place, int]) -> dict[Place, int]:
@@ -108,14 +108,16 @@ class Output:
         return done
 
 
-def _told(out: str) -> Iterator[tuple[Place, int]]:
-    """What the lean loop says of itself."""
+def _told(out: str) -> dict[Place, int]:
+    """What the lean loop says of itself; what it decides again counts when it was decided first."""
     path = Path(out)
+    found: dict[Place, int] = {}
     for file in sorted(path.parent.glob(f"{path.name}.*")):
         for line in file.read_text(encoding="utf-8").splitlines():
             partition, first, last, at = map(int, line.split())
             for offset in range(first, last + 1):
-                yield (partition, offset), at
+                found.setdefault((partition, offset), at)
+    return found
 
 
 def take(settings: Settings, topic: str, after: Mapping[int, Watermarks]) -> list[Taken]:

@@ -31,7 +31,7 @@ LEVELS = (0.1, 0.5, 0.8)
 DRAIN_S = 30.0
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, frozen=True):
     """What one run over a backlog gave."""
 
     rate: float = 0.0  # records/s
@@ -48,7 +48,7 @@ class Run(NamedTuple):
         return sum(self.cpu_us.values())
 
 
-class Paced(NamedTuple):
+class Paced(msgspec.Struct, frozen=True):
     """Latency at a share of its own capacity, ms."""
 
     level: float
@@ -60,7 +60,7 @@ class Paced(NamedTuple):
     cpu_us: float  # a record, of its own processes
 
 
-class Latency(NamedTuple):
+class Latency(msgspec.Struct, frozen=True):
     """What one run at several paces gave."""
 
     paced: Sequence[Paced] = ()

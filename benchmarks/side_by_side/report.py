@@ -11,15 +11,17 @@ _NONE = "–"
 
 
 def rates(contenders: Sequence[Contender], runs: Runs) -> list[str]:
-    """Rates, ratios to the first of a group in the same round, processor time, memory."""
+    """Rates, ratios to the lean loop of a group that has most processes, in the same round,
+    processor time, memory."""
     made = [
-        "| contender | records/s | least to most | ÷ lean loop | ÷ by processor time "
+        "| contender | records/s | least to most | ÷ lean loop, all cores | ÷ by processor time "
         "| CPU µs a record | MB | first result, s | decisions |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    bases: dict[str, str] = {}
+    lean = sorted((one for one in contenders if one.script == "lean"), key=lambda o: o.processes)
+    bases = {one.group: one.name for one in lean}
     for one in contenders:
-        base = runs.get(bases.setdefault(one.group, one.name), [])
+        base = runs.get(bases.get(one.group, ""), [])
         made.append(_row(one, runs.get(one.name, []), base))
     return made
 

@@ -1,13 +1,17 @@
 //! The optional compiled core: what the state contract and the features of plain payments are in
 //! Python, to the bit. What is unusual it leaves to the reference, a whole batch at a time.
 
+mod contributions;
+mod decisions;
 mod exact;
 mod fraud;
+mod model;
 mod msgpack;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use decisions::{Common, Scored};
 use fraud::{Payment, State, Value};
 use msgpack::{self as pack, Reader, Unusual, Usual};
 use pyo3::intern;
@@ -153,6 +157,7 @@ struct FraudCore {
     euro: HashMap<String, i64>,
     common: Vec<String>,
     event: Py<PyAny>,
+    row: Py<PyAny>,
     lateness: i64,
     horizon: i64,
     memory: i64,
@@ -184,6 +189,7 @@ impl FraudCore {
     #[new]
     fn new(
         event: Py<PyAny>,
+        row: Py<PyAny>,
         euro: HashMap<String, i64>,
         common: Vec<String>,
         lateness: i64,
@@ -191,7 +197,7 @@ impl FraudCore {
         memory: i64,
         max_ids: usize,
     ) -> Self {
-        FraudCore { euro, common, event, lateness, horizon, memory, max_ids }
+        FraudCore { euro, common, event, row, lateness, horizon, memory, max_ids }
     }
 
     /// A batch: `(ends, misplaced, details, rows, currencies, states, given_up)`, or None of one
@@ -215,9 +221,97 @@ impl FraudCore {
             Ok(Err(Failed::Unusual)) | Err(_) => Ok(None),
         }
     }
+
+    /// The rows of `decisions` of a batch; None in the place of one that is not plain. `before` and
+    /// `after`: JSON that the bodies have in common, see `decisions::Common`.
+    fn decisions<'py>(
+        &self,
+        scored: &Bound<'py, PyList>,
+        features: &Bound<'py, PyList>,
+        verdicts: &Bound<'py, PyList>,
+        states: &Bound<'py, PyDict>,
+        before: &[u8],
+        after: &[u8],
+    ) -> PyResult<Bound<'py, PyList>> {
+        let common = Common { before, after };
+        let (found, mut body) = (PyList::empty(scored.py()), Vec::with_capacity(2048));
+        for ((one, row), verdict) in scored.iter().zip(features).zip(verdicts) {
+            match self.decision(&one, &row, &verdict, states, &common, &mut body) {
+                Ok(row) => found.append(row)?,
+                Err(Failed::Unusual) => found.append(scored.py().None())?,
+                Err(Failed::Raised(error)) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
 }
 
+/// Where a `judge.Verdict` has what.
+const OUTCOME: usize = 0;
+const SCORE: usize = 1;
+const DEGRADED: usize = 3;
+const RATES: usize = 12;
+/// Of a plain one these say nothing: reasons, shadow, explanations; by, alert, learned, interval.
+const EMPTY: [usize; 3] = [2, 9, 11];
+const NONE: [usize; 4] = [5, 6, 7, 8];
+const APPROVED: &str = "approve";
+
 impl FraudCore {
+    fn decision<'py>(
+        &self,
+        one: &Bound<'py, PyAny>,
+        features: &Bound<'py, PyAny>,
+        verdict: &Bound<'py, PyAny>,
+        states: &Bound<'py, PyDict>,
+        common: &Common,
+        body: &mut Vec<u8>,
+    ) -> Result<Bound<'py, PyAny>, Failed> {
+        let py = one.py();
+        let (one, verdict) = (one.cast::<PyTuple>()?, verdict.cast::<PyTuple>()?);
+        let told = |at: usize| verdict.get_borrowed_item(at);
+        let (outcome, score) = (told(OUTCOME)?, told(SCORE)?);
+        if outcome.cast::<PyString>()?.to_str().ok() != Some(APPROVED) || told(DEGRADED)?.is_truthy()? {
+            return Err(Failed::Unusual);
+        }
+        for at in EMPTY {
+            if told(at)?.is_truthy()? {
+                return Err(Failed::Unusual);
+            }
+        }
+        for at in NONE {
+            if !told(at)?.is_none() {
+                return Err(Failed::Unusual);
+            }
+        }
+        let rates = told(RATES)?.to_owned().cast_into::<PyString>().map_err(|_| Failed::Unusual)?;
+        let event = one.get_item(2)?;
+        if !one.get_borrowed_item(4)?.is_none() {
+            return Err(Failed::Unusual);
+        }
+        let text = |name: &Bound<'py, PyString>| -> Result<Bound<'py, PyString>, Failed> {
+            event.getattr(name)?.cast_into::<PyString>().map_err(|_| Failed::Unusual)
+        };
+        let (id, entity) = (text(intern!(py, "id"))?, text(intern!(py, "customer"))?);
+        let (timestamp, time) = (one.get_item(1)?, event.getattr(intern!(py, "time"))?);
+        let scored = Scored {
+            id: utf8(&id)?,
+            entity: utf8(&entity)?,
+            time: time.extract()?,
+            offset: one.get_borrowed_item(0)?.extract()?,
+            timestamp: timestamp.extract()?,
+            misplaced: one.get_borrowed_item(3)?.is_truthy()?,
+            features: features.cast::<PyTuple>()?,
+            score: &score,
+            rates: utf8(&rates)?,
+        };
+        decisions::body(body, common, &scored).ok_or(Failed::Unusual)?;
+        let entry = states.get_item(&entity)?.ok_or(Failed::Unusual)?;
+        let stripe = entry.getattr(intern!(py, "stripe"))?;
+        let body = PyBytes::new(py, body);
+        let row = (stripe, &entity, time, &id, &outcome, &score, body, timestamp, false);
+        Ok(self.row.bind(py).call1(row)?)
+    }
+
     fn hundred(&self, currency: &str) -> i64 {
         if self.common.iter().any(|each| each == currency) {
             return 100;
@@ -398,5 +492,9 @@ fn open(blob: &[u8], floor: i64) -> Usual<Envelope> {
 fn stormwatch_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Of the reference that it was built beside: src/stormwatch/compiled.py.
     module.add("FINGERPRINT", option_env!("STORMWATCH_FINGERPRINT").unwrap_or(""))?;
-    module.add_class::<FraudCore>()
+    module.add_class::<FraudCore>()?;
+    module.add_class::<model::Trees>()?;
+    module.add_class::<model::Distribution>()?;
+    module.add_class::<contributions::Contributions>()?;
+    module.add_function(wrap_pyfunction!(model::matrix, module)?)
 }

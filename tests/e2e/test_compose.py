@@ -133,7 +133,10 @@ def test_payments_are_decided_in_containers(compose: Compose) -> None:
 
 def _ended(page: int) -> dict[str, float]:
     """How many payments have come to which end, as the page's metrics say."""
-    with urlopen(f"http://127.0.0.1:{page}/metrics", timeout=30) as answer:
-        text = answer.read().decode()
+    try:
+        with urlopen(f"http://127.0.0.1:{page}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+    except OSError:  # it waits for Kafka and Cassandra before it listens
+        return {}
     found = re.findall(r'stormwatch_records_total{domain="fraud",state="(\w+)"} (\S+)', text)
     return {state: float(count) for state, count in found}

@@ -15,6 +15,7 @@ from stormwatch.ledger.reconcile import TopicLedger
 from stormwatch.runner.events import Event
 from stormwatch.runner.faults import Faults
 from stormwatch.runner.plan import Plan
+from stormwatch.state.recorded import AsRecorded
 from tests.runner.drive import stage
 
 
@@ -51,7 +52,7 @@ def run(
             made.world.broker, topic, made.settings.kafka_group, made.settings.topic_control
         )
         found = tables.of_memory(made.world.store)
-        told = recorded.AsRecorded(Fraud.load(), recorded.Stored(Fraud.name, found))
+        told = AsRecorded(Fraud.load(), recorded.Stored(Fraud.name, found))
         expected = oracle.expected(made.settings, source, told, parse)
         return Ran(
             judge.differences(tables.of_memory(expected), found), account, made.events,

@@ -24,6 +24,7 @@ from stormwatch.domains.fraud.parse import parse
 from stormwatch.domains.fraud.second import TERMINALS
 from stormwatch.records import Decision, Rejection
 from stormwatch.runner.faults import Faults
+from stormwatch.state.recorded import AsRecorded
 from tests.runner.drive import Stage, stage
 
 RECORDS = 500
@@ -94,7 +95,7 @@ def check(made: Stage) -> tables.Tables:
         MemorySource(broker, topic, settings.kafka_group, settings.topic_control)
         for topic in (settings.topic_transactions, settings.topic_labels)
     ]
-    told = recorded.AsRecorded(Fraud.load(), find)
+    told = AsRecorded(Fraud.load(), find)
     want = oracle.expected(settings, sources[0], told, parse, labels=(sources[1], find))
     assert judge.differences(tables.of_memory(want), found) == [], made.happened
     events = []

@@ -46,7 +46,7 @@ def test_of_a_topology_into_the_store_decisions_and_their_times_are_found(tmp_pa
 
 
 def test_a_lean_loop_tells_in_a_file(tmp_path: Path) -> None:
-    (tmp_path / "told.0").write_text("0 0 1 500\n0 2 2 700\n")
+    (tmp_path / "told.0").write_text("0 0 1 500\n0 2 2 700\n0 0 2 900\n")
     (tmp_path / "told.1").write_text("1 5 5 600\n")
     lean = CONTENDER._replace(script="lean")
     with memory_ports() as ports:

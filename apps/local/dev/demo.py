@@ -34,6 +34,8 @@ from stormwatch.settings import Settings, load
 RUN = "demo"
 TOPOLOGIES = ("fraud", "maintenance", "social", "recommend")
 CUSTOMERS, A_DAY, TRANSACTIONS_S = 2_000, 2.0, 800.0
+TOLD = 2 * DAY
+"""After so long a fraud is told of; in life it takes a week, which are most of a demo's minute."""
 UNITS, READINGS_S = 12, 180.0
 POSTS_S, POST_EVERY_MS, CALM_MS = 100.0, 6_000, 11_000_000
 """Three hours are learned before a spike can be told: so the first comes after some 20 s."""
@@ -126,7 +128,7 @@ def _feeds(
                      start=dated(transactions.START, today, paid))
     )  # fmt: skip
     if settings.topic_labels:
-        payments = with_labels(payments, settings.topic_labels)
+        payments = with_labels(payments, settings.topic_labels, TOLD)
     units = readings(seed, run=RUN, units=UNITS, start=dated(machines.START, today, worn))
     written = options.seconds * POSTS_S * POST_EVERY_MS
     posts = talk.posts(seed, run=RUN, start=dated(talk.START, today, written), step=POST_EVERY_MS,

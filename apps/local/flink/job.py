@@ -20,6 +20,8 @@ FLINK = java.Need("Flink", 17)
 _RUNNING = "deciding from "
 _FAILED = "error: "
 _START_LIMIT_S = 600.0
+_MARKERS = 20
+"""Offsets without a record that are looked for at most at a partition's end; each takes seconds."""
 
 
 class Options(NamedTuple):
@@ -117,7 +119,7 @@ def _follow(
             _expect_alive(started, log)
         return
     with closing(connect.admin(settings)) as admin, closing(connect.store(settings)) as store:
-        ends = {p: (held.low, held.high) for p, held in admin.watermarks(topic).items()}
+        ends = _ends(settings, topic)
         total = sum(high - low for low, high in ends.values())
         while True:
             found = ledger.topic(settings, admin, store, topic, ends)
@@ -126,6 +128,27 @@ def _follow(
             if count >= total or pause(1.0):
                 return
             _expect_alive(started, log)
+
+
+def _ends(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """(oldest offset, that after the last record) by partition.
+
+    Behind the last record there may be offsets without one, as a transaction's marker: none of
+    these has an end state before a record follows.
+    """
+    with closing(connect.source(settings, topic)) as source:
+        info = source.describe()
+        marks = {p: source.watermarks(p) for p in range(info.partitions if info else 0)}
+        ends = {p: mark.high for p, mark in marks.items()}
+        open_ = {p for p, mark in marks.items() if mark.low < mark.high}
+        for _ in range(_MARKERS):
+            open_ -= set(source.peek({p: ends[p] - 1 for p in open_}))
+            for partition in open_:
+                ends[partition] -= 1
+            open_ = {p for p in open_ if ends[p] > marks[p].low}
+            if not open_:
+                break
+    return {p: (mark.low, ends[p]) for p, mark in marks.items()}
 
 
 def _expect_alive(started: process.Identity, log: Path) -> None:

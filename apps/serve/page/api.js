@@ -47,7 +47,7 @@ export function tell(method, path, body, seen) {
 
 const AGAIN_MS = 5_000;
 
-/** Call `newer(part, state)` for each part of the state that is new, `lost(since)` while unconnected,
+/** Call `newer(part, text)` with the JSON of each part of the state that is new, `lost(since)` while unconnected,
  * and `out(why)` once the token holds no more. */
 export function follow(newer, lost, out) {
   let source, since = null;
@@ -68,7 +68,7 @@ export function follow(newer, lost, out) {
     for (const part of ["rates", "alerts", "ledgers", "trouble"]) {
       source.addEventListener(part, (event) => {
         since = null;
-        newer(part, JSON.parse(event.data));
+        newer(part, event.data);
       });
     }
     source.addEventListener("signed-out", refused);

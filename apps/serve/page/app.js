@@ -42,6 +42,7 @@ async function show() {
   const [title, make] = VIEWS[name] ?? VIEWS.now;
   put(document.getElementById("nav"), NAMED.map((key) =>
     h("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, VIEWS[key][0])));
+  document.querySelector("#nav [aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   document.title = `${title ?? "Decision"} · Stormwatch`;
   if (title) page.last = `#${name}`;
   const mine = ++turn;
@@ -134,10 +135,19 @@ async function start() {
     else put(main, h("p", { class: "notice broken", role: "alert" }, error.message));
   }
   await show();
-  follow((part, told) => {
-    page.parts[part] = told;
-    well();
-    shown.part?.(part, told);
+  // A page that nobody sees keeps what is newest, unread.
+  const news = new Map();
+  function take() {
+    const parts = [...news.keys()];
+    for (const part of parts) page.parts[part] = JSON.parse(news.get(part));
+    news.clear();
+    if (parts.length) well();
+    for (const part of parts) shown.part?.(part, page.parts[part]);
+  }
+  document.addEventListener("visibilitychange", () => document.hidden || take());
+  follow((part, text) => {
+    news.set(part, text);
+    if (!document.hidden) take();
   }, (since) => {
     main.classList.add("stale");
     state.classList.add("bad");

@@ -18,7 +18,7 @@ Where a model was kept without the counts of its training rows, each leaf counts
 
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class TreeParts:
         each = zip(trees.trees, lacking, strict=True)
         paths = [path for tree, missing in each for path in _paths(tree, missing)]
         self._features, self._logistic = trees.features, trees.link == "logistic"
-        self._zero = trees.zero
+        self._compiled: Any = None
         by_depth: dict[int, list[_Path]] = {}
         for path in paths:
             depth = len(path.features)
@@ -62,12 +62,18 @@ class TreeParts:
         self._leaves = [_Leaves(own) for depth, own in sorted(by_depth.items()) if depth]
         self.base = trees.bias + sum(path.expected for path in paths)
 
+    def hasten(self, core: Any) -> None:
+        """Add up by the compiled core (`stormwatch.compiled`), to the same bits."""
+        self._compiled = core.Contributions([leaves.told for leaves in self._leaves])
+
     def of(self, row: Sequence[float] | Floats) -> Parts:
         """Of one row, as the ensemble reads it (see `TreesModel.predict`)."""
         x = np.asarray(row, dtype=np.float64)
         x = np.where(np.abs(x) <= self._zero, 0.0, x)  # NaN stays: the trees may say where it goes
         amounts = np.zeros(self._features)
-        for leaves in self._leaves:
+        if self._compiled is not None:
+            amounts[:] = self._compiled.of(x[None])
+        for leaves in self._leaves if self._compiled is None else ():
             amounts += np.bincount(leaves.feature.ravel(), leaves.amounts(x), self._features)
         total = self.base + float(amounts.sum())
         return Parts(self.base, amounts, total, is_log_odds=self._logistic)
@@ -90,6 +96,12 @@ class _Leaves:
         self._value = np.array([path.value for path in paths])
         points, weights = np.polynomial.legendre.leggauss(-(-depth // 2))
         self._points = list(zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))
+
+    @property
+    def told(self) -> tuple[Any, ...]:
+        """As the compiled core takes them."""
+        ways = (self.feature, self._low, self._high, self._share, self._lacking)
+        return (*(each.ravel().tolist() for each in ways), self._value.tolist(), self._points)
 
     def amounts(self, x: Floats) -> Floats:
         """What each leaf adds to each feature on its way, in the order of `feature`."""

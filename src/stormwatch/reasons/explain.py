@@ -35,11 +35,12 @@ def explanation(
     Amounts have 4 decimals; the rest takes up what that leaves, so that with `base` all add up to
     what the model gave within 1e-6.
     """
-    order = sorted(range(len(names)), key=lambda at: (-abs(parts.amounts[at]), at))
+    amounts = parts.amounts.tolist()
+    order = sorted(range(len(names)), key=lambda at: -abs(amounts[at]))  # stable
     base = round(parts.base, 4)
     kept: list[Contribution] = []
     for at in order[:MOST]:
-        amount = round(float(parts.amounts[at]), 4)
+        amount = round(amounts[at], 4)
         if amount:
             said = told(at)
             value = round(float(row[at]), 4)

@@ -409,7 +409,7 @@ def _broad(flags: Callable[[Columns], Any]) -> Callable[[Columns], Flags]:
     def broad(columns: Columns) -> Flags:
         found = flags(columns)
         size = len(next(iter(columns.values())))
-        return found if np.shape(found) == (size,) else np.broadcast_to(found, (size,))
+        return found if found.shape == (size,) else np.broadcast_to(found, (size,))
 
     return broad
 

@@ -12,7 +12,7 @@ remembers of its verdicts (`judge.Settles`: which alarms are open) may differ wi
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -112,6 +112,13 @@ class Compiled(Protocol):
         """How each record ended; of those scored which are misplaced; of those left the newest
         event time then; of those scored features and carries; states that were touched, with
         their stamps; how many ids were given up. None where something is unusual."""
+
+    def decisions(
+        self, scored: list[Any], features: list[Any], verdicts: list[Verdict],
+        states: Mapping[str, Entry], before: bytes, after: bytes,
+    ) -> list[DecisionRow | None]:  # fmt: skip
+        """As `_Batch._decision`; None for one that is no plain approval. `before` and `after`: what
+        is alike in all bodies, as JSON: from the feature set to the offset, and the mapping."""
 
 
 class _Broken(NamedTuple):
@@ -242,12 +249,7 @@ class _Batch(Generic[E, S]):
             fragment=fragment,
             domain=self._domain.name,
             stamp=outcome_stamp(fragment),
-            decisions=[
-                self._decision(*scored, features, verdict)
-                for scored, features, verdict in zip(
-                    self._scored, self._features, verdicts, strict=True
-                )
-            ],
+            decisions=self._decisions(verdicts),
             states=[
                 StateRow(self._states[name].stripe, name, blob, stamp)
                 for name, blob, stamp in self._blobs()
@@ -308,18 +310,27 @@ class _Batch(Generic[E, S]):
         if taken is None:
             return False
         ends, misplaced, newest, self._features, self.carries, self._written, given_up = taken
-        is_misplaced, then = iter(misplaced), iter(newest)
+        events = self._parsed.events
+        if ends and ends.count(_SCORED) == len(ends):
+            told = zip(events, misplaced, strict=True)
+            self._scored = [(*record, is_misplaced, None) for record, is_misplaced in told]
+            self._ends[EndState.SCORED] = [offset for offset, _, _ in events]
+        else:
+            self._end_each(ends, iter(misplaced), iter(newest))
+        if given_up:
+            self._noted[IDS_FORGOTTEN] += given_up
+        return True
+
+    def _end_each(self, ends: bytes, misplaced: Iterator[bool], newest: Iterator[int]) -> None:
+        """Of a batch that the compiled core took."""
         for end, (offset, timestamp, event) in zip(ends, self._parsed.events, strict=True):
             if end == _SCORED:
-                self._scored.append((offset, timestamp, event, next(is_misplaced), None))
+                self._scored.append((offset, timestamp, event, next(misplaced), None))
                 self._end(EndState.SCORED, offset)
             elif end == _REPLAYED:
                 self._replay(event)
             else:
-                self._leave(_LEFT[end], offset, timestamp, event, next(then))
-        if given_up:
-            self._noted[IDS_FORGOTTEN] += given_up
-        return True
+                self._leave(_LEFT[end], offset, timestamp, event, next(newest))
 
     def find_broken(self) -> dict[tuple[int, str], _Broken]:
         """Which records raise, each tried alone after those before it."""
@@ -494,6 +505,25 @@ class _Batch(Generic[E, S]):
             offset, timestamp, state, code, reason, self._component, event.entity.encode(), raw
         )
         self._aside.append(redacted(row, self._policy.max_bytes, self._policy.masked))
+
+    def _decisions(self, verdicts: list[Verdict]) -> list[DecisionRow]:
+        told = zip(self._scored, self._features, verdicts, strict=True)
+        if self.compiled is None or self._written is None or not self._scored:
+            return [self._decision(*scored, row, verdict) for scored, row, verdict in told]
+        (feature_set, rules), fragment = self._versions, self._fragment
+        common = {
+            "feature_set": feature_set, "model": self._model, "rules": rules,
+            "topic": fragment.topic, "partition": fragment.partition,
+        }  # fmt: skip
+        before = _json(common)[1:-1] + b',"offset":'
+        after = b"" if self._mapping is msgspec.UNSET else b',"mapping":' + _json(self._mapping)
+        made = self.compiled.decisions(
+            self._scored, self._features, verdicts, self._states, before, after
+        )
+        return [
+            self._decision(*scored, row, verdict) if decision is None else decision
+            for decision, (scored, row, verdict) in zip(made, told, strict=True)
+        ]
 
     def _decision(
         self,

@@ -65,7 +65,7 @@ def test_each_feature_has_its_texts_and_no_other_has() -> None:
 @pytest.mark.parametrize("value", [0.0, 1.0, -2.5, 1e9])
 def test_each_text_can_be_filled_whatever_the_values(value: float) -> None:
     row = tuple(value for _ in FEATURE_NAMES)
-    known = found_of(row)._words()
+    known = found_of(row).words
     for name, text in texts("fraud").items():
         for each in text.every():
             assert "{" not in each.format_map(known), name
@@ -125,7 +125,7 @@ def test_an_approved_payment_has_no_explanation_and_its_bytes_are_as_they_were()
 
 def test_a_sentence_has_the_value_and_what_is_usual_of_this_customer() -> None:
     row = row_of(usual_count=40.0, usual_mean=5_500.0, usual_std=3_500.0, usual_ratio=13.6)
-    known, values = found_of(row)._words(), dict(zip(FEATURE_NAMES, row, strict=True))
+    known, values = found_of(row).words, dict(zip(FEATURE_NAMES, row, strict=True))
 
     def said(name: str, **others: float) -> str:
         return texts("fraud")[name].of(values[name], values | others).format_map(known)

@@ -4,15 +4,22 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from stormwatch import compiled
+from stormwatch import compiled, models
 from stormwatch.codec import Parsed
 from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.fraud.domain import SHIPPED
 from stormwatch.domains.fraud.event import Details, Label, Transaction
-from stormwatch.records import Fragment
+from stormwatch.domains.fraud.features import FEATURE_NAMES
+from stormwatch.models import distribution
+from stormwatch.models.trees import Tree, Trees, TreesModel
+from stormwatch.records import Decision, DecisionRow, Fragment, Reason, Shadow
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
+from stormwatch.state.judge import Verdict
 from stormwatch.state.processor import Contract, Policy
 
 _FOUND, _WRONG = compiled.look()
@@ -102,6 +109,111 @@ def test_a_record_read_twice_is_known_by_both() -> None:
 def test_the_setting_leaves_it_out() -> None:
     assert Fraud.load(core="compiled").compiled(POLICY) is not None
     assert Fraud.load(core="python").compiled(POLICY) is None
+
+
+@pytest.fixture(scope="module")
+def rows() -> Any:
+    """Of the shipped model's features: near what it was trained on, at its thresholds, and far."""
+    draw, width = np.random.default_rng(3), len(FEATURE_NAMES)
+    usual = distribution.of(models.load(SHIPPED).card)
+    assert usual is not None
+    made = usual.medians * draw.lognormal(0.0, 1.0, (600, width)).round(draw.integers(0, 4))
+    made[draw.random(made.shape) < 0.05] = 0.0
+    made[draw.random(made.shape) < 0.02] *= -1e6
+    made[draw.random(made.shape) < 0.01] = np.nan
+    return made
+
+
+def test_trees_give_the_same_scores_and_contributions(rows: Any) -> None:
+    both = models.load(SHIPPED), models.load(SHIPPED)
+    both[1].hasten(compiled.core())  # type: ignore[attr-defined]
+    plain, quick = (one.predict(rows) for one in both)
+    assert plain == quick
+    assert [both[1].predict(row[None])[0] for row in rows] == plain
+    for other in (rows.tolist(), [tuple(row) for row in rows], rows.astype(np.float32)):
+        assert both[1].predict(other) == both[0].predict(other)
+    wide = np.hstack([rows, rows])[:, : rows.shape[1]]
+    assert both[1].predict(wide) == plain
+    for row in rows[:20]:
+        one, other = (each.explain(row) for each in both)  # type: ignore[attr-defined]
+        assert one.amounts.tolist() == other.amounts.tolist()
+        assert one.total == other.total
+
+
+@pytest.mark.parametrize("leaves", [2, 16, 17, 64])
+def test_trees_of_any_width(leaves: int) -> None:
+    """Chains, with all ways of NaN."""
+    draw = np.random.default_rng(leaves)
+    nodes = leaves - 1
+    tree = Tree(
+        draw.integers(0, 3, nodes).tolist(), draw.normal(size=nodes).tolist(),
+        [-1 - at for at in range(nodes)], [*range(1, nodes), -1 - nodes],
+        draw.normal(size=leaves).tolist(),
+    )  # fmt: skip
+    told = Trees("identity", 0.25, 3, [tree] * 3, [[at % 3] * nodes for at in range(3)])
+    card = models.NoModel.card
+    plain, quick = TreesModel(card, told), TreesModel(card, told)
+    quick.hasten(compiled.core())
+    rows = draw.normal(size=(300, 3))
+    rows[draw.random(rows.shape) < 0.2] = np.nan
+    assert plain.predict(rows) == quick.predict(rows)
+
+
+def test_both_find_the_same_rows_out_of_distribution(rows: Any) -> None:
+    usual = distribution.of(models.load(SHIPPED).card)
+    assert usual is not None
+    quick = usual.hastened(compiled.core())
+    found = usual.outside(rows)
+    assert 50 < found.sum() < 550
+    assert found.tolist() == quick(rows).tolist()
+    assert found.tolist() == [quick(row[None])[0] for row in rows]
+
+
+@pytest.mark.parametrize("name", ["plain", 'with "quotes"', "mårket", "line\nbreak", "\x7f"])
+def test_bodies_are_those_of_msgspec(name: str) -> None:
+    draw = random.Random(7)
+    numbers = [draw.uniform(-1, 1) * 10.0 ** draw.randint(-12, 20) for _ in range(300)]
+    numbers += [0.0, -0.0, 1e-5, 9.999e-6, 1e15, 1e16, 123456789012345678.0, 5e-324, 1.5e300]
+    features = (*numbers, 0, -5, 2**62)
+    core = compiled.core()
+    assert core is not None
+    made = core.FraudCore(Transaction, DecisionRow, {"EUR": 100}, ["EUR"], 1, 1, 1, 1)
+    event = Transaction(name, "c1", "t1", NOON, 5, "EUR")
+    row = Decision(
+        name, "c1", NOON, "approve", 0.000123, (), features, "f", "m", "r", "topic", 3, 17,
+        NOON + 5, True, mapping="m#1", rates="of a day",
+    )  # fmt: skip
+    before = b'"feature_set":"f","model":"m","rules":"r","topic":"topic","partition":3,"offset":'
+    (found,) = made.decisions(
+        [(17, NOON + 5, event, True, None)], [features],
+        [Verdict("approve", 0.000123, rates="of a day")], {"c1": Entry(4, b"")}, before,
+        b',"mapping":"m#1"',
+    )  # fmt: skip
+    if name in ('with "quotes"', "line\nbreak"):
+        assert found is None
+        return
+    body = msgspec.json.encode(row)
+    expected = DecisionRow(4, "c1", NOON, name, "approve", 0.000123, body, NOON + 5, False)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"outcome": "review"}, {"degraded": True}, {"alert": True}, {"by": ("a", "b", "c")},
+        {"interval": (0.1, 0.2)}, {"reasons": (Reason("r", "because"),)},
+        {"shadow": (Shadow("m", "r", "approve", 0.1),)},
+    ],
+    ids=lambda told: next(iter(told)),
+)  # fmt: skip
+def test_what_is_no_plain_approval_is_left(told: dict[str, Any]) -> None:
+    core = compiled.core()
+    assert core is not None
+    made = core.FraudCore(Transaction, DecisionRow, {"EUR": 100}, ["EUR"], 1, 1, 1, 1)
+    event = Transaction("p", "c1", "t1", NOON, 5, "EUR")
+    verdict = Verdict("approve", 0.5)._replace(**told)
+    scored = [(17, NOON, event, False, None)]
+    assert made.decisions(scored, [(1.0,)], [verdict], {"c1": Entry(4, b"")}, b"", b"") == [None]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 import { ask } from "../api.js";
 import { h, put } from "../dom.js";
 import { age, many, outcome, score } from "../format.js";
+import { KEEP, newsOf, same } from "../news.js";
 import { place, why } from "./alerts.js";
 import { cases, caseStanding, ORDERS, standing } from "./cases.js";
 import { deciding } from "./deciding.js";
@@ -10,10 +11,10 @@ import { paymentDetail } from "./payment.js";
 
 const FILTERS = ["open", "snoozed", "done"];
 const PAGE = 300;
-const KEEP = 5_000; // alerts; older ones leave
 
 export async function fraud(root, page) {
-  let shown = [], waiting = [], next = null, order = "worst", filter = "open", known = null, list = null;
+  let shown = [], waiting = [], next = null, order = "worst", filter = "open", known = null, list = null, gone = false;
+  const news = newsOf("fraud", { features: "amount" });
   const tools = h("span", { class: "tools" });
   const first = await ask("alerts", { domain: "fraud", limit: PAGE, features: "amount" });
   shown = first.decisions;
@@ -80,20 +81,17 @@ export async function fraud(root, page) {
   list.draw();
   setTimeout(() => list.openFirst());
   return {
-    part(name, state) {
+    async part(name, state) {
       if (name !== "alerts") return;
-      const same = (a) => `${a.entity}\n${a.time}\n${a.id}`;
       const have = new Map([...shown, ...waiting].map((a) => [same(a), a]));
-      const fresh = [];
       for (const a of state.alerts) {
-        if (a.domain !== "fraud") continue;
-        const there = have.get(same(a));
-        if (!there) fresh.push(a);
-        else {
-          there.said ||= a.said;
-          if (a.work && a.work.version > (there.work?.version ?? 0) && !decide.holds(there)) there.work = a.work;
-        }
+        const there = a.domain === "fraud" && have.get(same(a));
+        if (!there) continue;
+        there.said ||= a.said;
+        if (a.work && a.work.version > (there.work?.version ?? 0) && !decide.holds(there)) there.work = a.work;
       }
+      const fresh = await news(state.alerts, have);
+      if (gone) return;
       waiting = [...fresh, ...waiting].slice(0, KEEP);
       // Nothing jumps while somebody reads: the list holds still and says how many are newer.
       if (!list.held && !list.chosen) take();
@@ -104,7 +102,7 @@ export async function fraud(root, page) {
       if (pressed === "o") { turn(); return true; }
       return decide.keys(pressed) || list.keys(pressed);
     },
-    leave: () => decide.leave(),
+    leave() { gone = true; decide.leave(); },
   };
 }
 

@@ -127,7 +127,7 @@ export async function machines(root, page) {
 
   list.draw();
   setTimeout(() => list.openFirst());
-  timer = setInterval(again, EVERY_MS);
+  timer = setInterval(() => document.hidden || again(), EVERY_MS);
   return {
     keys: (pressed) => decide.keys(pressed) || list.keys(pressed),
     leave() { gone = true; clearInterval(timer); decide.leave(); },

@@ -19,10 +19,10 @@ export async function operations(root, page) {
     const trouble = page.parts.trouble;
     put(health,
       trouble?.said ? h("p", { class: "notice broken" }, `Since ${new Date(trouble.since).toLocaleTimeString()}: ${trouble.said}`) : null,
-      figures.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "domain"), ["in", "decided", "waiting", "to a decision", "p99", "by rules alone"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "state"))),
+      figures.length ? h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "domain"), ["in", "decided", "waiting", "to a decision", "p99", "by rules alone"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "state"))),
         h("tbody", {}, figures.map((f) => h("tr", {}, h("td", {}, f.domain), h("td", { class: "number" }, rate(f.incoming)), h("td", { class: "number" }, rate(f.outgoing)),
           h("td", { class: "number" }, count(f.waiting)), h("td", { class: "number" }, ms(f.latency.p50)), h("td", { class: "number" }, ms(f.latency.p99)), h("td", { class: "number" }, count(f.degraded)),
-          h("td", {}, where(f))))))
+          h("td", {}, where(f)))))))
         : h("p", { class: "notice" }, "No topology runs. Start one: ", h("code", {}, "./stormwatch run"), "."));
   }
   // Where records wait, in words.
@@ -38,7 +38,7 @@ export async function operations(root, page) {
       ["batches", "tried again", "busy", "a batch takes"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "of that"), ["states from memory", "memory"].map((t) => h("th", { class: "number" }, t)), h("th", {}, "figures"))),
     h("tbody", {}, told.map((t) => h("tr", {}, h("td", {}, h("span", { class: "quiet" }, `${t.domain} `), t.component), h("td", { title: t.instance }, `${t.host} ${t.pid}`), h("td", {}, t.started ? moment(t.started) : "–"),
       h("td", { class: "number" }, count(t.batches)), h("td", { class: "number" }, t.failed ? h("span", { class: "word person" }, count(t.failed)) : "0"),
-      h("td", { class: "number" }, busy(t)), h("td", { class: "number" }, t.batches && t.spent.process !== undefined ? ms(t.spent.process / 1000 / t.batches) : "–"), h("td", {}, stages(t)),
+      h("td", { class: "number" }, busy(t)), h("td", { class: "number" }, t.batches && t.spent.process !== undefined ? ms(t.spent.process / 1000 / t.batches) : "–"), h("td", { class: "stages" }, stages(t)),
       h("td", { class: "number" }, t.hits + t.misses ? share(t.hits / (t.hits + t.misses)) : "–"), h("td", { class: "number" }, t.resident ? `${count(t.resident / 1e6)} MB` : "–"),
       h("td", {}, t.silent > SILENT_MS ? h("span", { class: "word broken" }, `silent for ${age(t.silent)}`) : h("span", { class: "quiet" }, `${age(t.silent)} ago`))))))),
     h("p", { class: "small quiet" }, "Busy: of the time since it started, the share in which it worked on batches. A task that was started anew begins at zero: its start says when."));
@@ -58,7 +58,7 @@ export async function operations(root, page) {
     const changed = (s) => s.source !== "default";
     put(settings, found.length ? h("table", {}, h("thead", {}, h("tr", {}, ["setting", "value", "from", "what it is"].map((t) => h("th", {}, t)))),
       h("tbody", {}, [...found].sort((a, b) => changed(b) - changed(a)).map((s) => h("tr", {}, h("td", {}, h("code", {}, s.key)), h("td", { class: "value" }, changed(s) ? h("b", {}, s.value) : s.value),
-        h("td", { class: "quiet from" }, s.source.split(/(?<=_)/).map((part) => [part, h("wbr")])), h("td", { class: "quiet" }, s.help)))))
+        h("td", { class: "quiet from" }, s.source.split(/(?<=_)/).map((part) => [part, h("wbr")])), h("td", { class: "quiet help" }, s.help)))))
       : h("p", { class: "notice" }, `No setting has “${search}” in it.`));
   }
   async function again() {
@@ -70,7 +70,7 @@ export async function operations(root, page) {
   drawHealth();
   drawTasks();
   drawSettings();
-  const timer = setInterval(again, EVERY_MS);
+  const timer = setInterval(() => document.hidden || again(), EVERY_MS);
   return {
     part(name) { if (name === "rates" || name === "trouble") drawHealth(); },
     keys(pressed) { if (pressed === "/") { find.focus(); return true; } return false; },

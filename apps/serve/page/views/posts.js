@@ -2,7 +2,8 @@
 import { ask, decisionsOf } from "../api.js";
 import { curves } from "../charts.js";
 import { h, put } from "../dom.js";
-import { age, count, many, moment, outcome } from "../format.js";
+import { age, count, many, moment, outcome, score } from "../format.js";
+import { KEEP, newsOf, same } from "../news.js";
 import { place, provenance, why } from "./alerts.js";
 import { cases } from "./cases.js";
 import { pane } from "./pane.js";
@@ -12,7 +13,8 @@ const FEATURES = "mentions,usual,surprise,mood,sentiment";
 
 export async function posts(root) {
   const first = await ask("alerts", { domain: "social", limit: 300 });
-  let shown = first.decisions, waiting = [], next = first.next, list = null;
+  let shown = first.decisions, waiting = [], next = first.next, list = null, gone = false;
+  const news = newsOf("social", {});
   let only = shown.some((a) => a.outcome === "spike");
   const filter = h("button", { onclick: () => { only = !only; list.draw(); } }, "spikes only");
   root.classList.add("named");
@@ -28,14 +30,14 @@ export async function posts(root) {
       h("span", { class: "quiet" }, brands.length ? `${brands.slice(0, 4).map(([b, n]) => (n > 1 ? `${b} ${n}` : b)).join(", ")}${brands.length > 4 ? ", …" : ""} · ` : "", `${many(rest().length, "post")} that ask for an answer`))];
   };
   list = pane(root, {
-    title: "Brands", tools: filter, key: (a) => `${a.entity}\n${a.time}\n${a.id}`, place, items,
+    title: "Brands", tools: filter, key: same, place, items,
     words: (a) => `${a.entity} ${a.outcome} ${why(a)}`,
     head,
     empty: () => (shown.length ? h("p", { class: "notice" }, "No brand is spoken of more than usual.") : h("p", { class: "notice" }, "No post was decided as an alert yet. Start ", h("code", {}, "./stormwatch demo"), " or ", h("code", {}, "./stormwatch run social"), ".")),
     row: (a) => [h("span", { class: "who" }, a.entity), h("span", {}, outcome(a.outcome, true)), h("span", { class: "number quiet" }, age(Date.now() - a.timestamp)), h("span", { class: "why quiet" }, a.outcome === "spike" ? why(a).split(";")[0] : why(a).replace(/^.*?: /, ""))],
-    newer: () => waiting.length, take, more: () => (next ? older : null), open: detail,
+    newer: () => waiting.length, take, more: () => (next && shown.length < KEEP ? older : null), open: detail,
   });
-  function take() { shown = [...waiting, ...shown]; waiting = []; }
+  function take() { shown = [...waiting, ...shown].slice(0, KEEP); waiting = []; }
   async function older() {
     const more = await ask("alerts", { domain: "social", limit: 300, after: next });
     shown = [...shown, ...more.decisions];
@@ -50,9 +52,11 @@ export async function posts(root) {
     const mentions = h("div", { class: "chart" }), mood = h("div", { class: "chart" }), pointed = h("p", { class: "small quiet pointed" });
     const d = whole.decision;
     put(side, h("h1", {}, outcome(d.outcome, d.alert), " ", entity),
-      h("p", { class: "figures" }, h("span", { class: "large" }, many(whole.features.mentions ?? 0, "mention")), h("span", { class: "quiet" }, ` in five minutes; usual ${(whole.features.usual ?? 0).toFixed(1)} · `, moment(d.time))),
-      whyOf(whole), h("h2", {}, "Mentions in five minutes; grey: what is usual"), mentions, h("h2", {}, "Mood, from -1 to 1"), mood, pointed, recordOf(whole, provenance(whole)));
-    if (past.length < 2) return put(mentions, h("p", { class: "quiet" }, "It is the first post of this brand."));
+      h("p", { class: "figures" }, h("span", { class: "large" }, whole.features.mentions ? many(whole.features.mentions, "mention") : score(d)),
+        h("span", { class: "quiet" }, whole.features.mentions ? ` in five minutes; usual ${(whole.features.usual ?? 0).toFixed(1)} · ` : " of this post, from -1 to 1 · ", moment(d.time))),
+      whyOf(whole), past.length < 2 ? h("p", { class: "quiet" }, "Too few of its posts are known to draw what is usual.")
+        : [h("h2", {}, "Mentions in five minutes; grey: what is usual"), mentions, h("h2", {}, "Mood, from -1 to 1"), mood, pointed], recordOf(whole, provenance(whole)));
+    if (past.length < 2) return;
     const times = past.map((p) => p.time);
     const said = (i) => put(pointed, i === null ? `${many(past.length, "mention")} of ${entity}.` : [moment(times[i]), ` · ${count(past[i].features.mentions)} mentions, usual ${past[i].features.usual.toFixed(1)} · mood ${past[i].features.mood.toFixed(2)}`]);
     said(null);
@@ -62,14 +66,15 @@ export async function posts(root) {
   list.draw();
   setTimeout(() => list.openFirst());
   return {
-    part(name, state) {
+    async part(name, state) {
       if (name !== "alerts") return;
-      const same = (a) => `${a.entity}\n${a.time}\n${a.id}`;
-      const have = new Set([...shown, ...waiting].map(same));
-      waiting = [...state.alerts.filter((a) => a.domain === "social" && !have.has(same(a))), ...waiting];
+      const fresh = await news(state.alerts, new Set([...shown, ...waiting].map(same)));
+      if (gone) return;
+      waiting = [...fresh, ...waiting].slice(0, KEEP);
       if (!list.held && !list.chosen) take();
       list.draw();
     },
     keys: (pressed) => list.keys(pressed),
+    leave() { gone = true; },
   };
 }

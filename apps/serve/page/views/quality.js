@@ -26,6 +26,7 @@ export function quality(domain, code) {
         told.records.length === SHOWN ? h("p", { class: "small quiet" }, `The newest ${SHOWN}; `, h("code", {}, `./stormwatch dlq list ${shown}`), " has all.") : null);
     }
     const timer = setInterval(async () => {
+      if (document.hidden) return;
       if (root.matches(":hover") && aside.matches(":hover")) return;
       const fresh = await ask("set-aside", { domain: shown, limit: SHOWN }).catch(() => null);
       if (!fresh || gone || aside.querySelector("details[open]")) return;

@@ -30,6 +30,7 @@ export async function recommendations(root) {
     recordOf(whole, provenance(whole)));
   }
   const timer = setInterval(async () => {
+    if (document.hidden) return;
     const fresh = await ask("fleet", { domain: "recommend" }).catch(() => null);
     if (!fresh || gone || list.held || list.chosen) return;
     told = fresh;

@@ -4,6 +4,7 @@ import { zoned } from "../format.js";
 import { h, put, svg } from "../dom.js";
 
 const UNITS = { "log-odds": "", cycles: " cycles", decades: "", weight: "" };
+const SCORED = new Set(["fraud", "maintenance"]); // can be scored again for what would have cleared it
 const BY = { model: "the model", rules: "the rules", surprise: "how unusual it is" };
 
 /** Where a value stands beside its normal range. */
@@ -36,7 +37,7 @@ export function whyOf(whole) {
         h("td", {}, p.text || p.of), h("td", { class: "wide" }, range(p)))))),
     ]),
     single.map((r) => h("p", { class: "small quiet" }, zoned(r.text))),
-    d.alert && d.record ? clearedOf(d) : null,
+    d.alert && d.record && SCORED.has(d.domain) ? clearedOf(d) : null,
   ];
 }
 
@@ -44,7 +45,7 @@ export function whyOf(whole) {
 function clearedOf(d) {
   const found = h("div", { "aria-live": "polite" }, h("p", { class: "small quiet" }, "Looking for what would have cleared it …"));
   ask("cleared", { domain: d.domain, entity: d.entity, time: d.time, id: d.id }).then(
-    (told) => put(found, told.flips.length ? told.flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text))
+    (told) => put(found, told.flips.length ? told.flips.slice(0, 3).map((f) => h("p", { class: "notice" }, f.text.startsWith("had ") ? `Cleared, ${f.text}` : f.text))
       : told.why_none ? h("p", { class: "small quiet" }, told.why_none) : null),
     (error) => put(found, h("p", { class: "small quiet" }, `What would have cleared it is not known: ${error.message}`)));
   return found;

@@ -25,7 +25,7 @@ from stormwatch.errors import ModelError
 from stormwatch.features import names
 from stormwatch.models import NONE, Card, Model, NoModel, Supply, card_of, load, now
 from stormwatch.own_features import OwnFeatures
-from stormwatch.records import Rejection
+from stormwatch.records import DecisionRow, Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
 
@@ -168,12 +168,15 @@ class Fraud:
 
     def _load(self) -> Model:
         from stormwatch.domains.fraud.scoring import Thresholds
+        from stormwatch.models.trees import TreesModel
 
         kind, named = FEATURE_SET, FEATURE_NAMES
         if self._own and card_of(self._folder).feature_set != FEATURE_SET:
             kind, named = self.feature_set, self.feature_names
         model = load(self._folder, feature_set=kind, feature_names=named)
         Thresholds.of(model.card)
+        if self._native is not None and isinstance(model, TreesModel):
+            model.hasten(self._native)
         if model.card.window != self._at_once.window:
             raise ModelError(
                 f"{self._folder} takes sequences of {model.card.window} payments, and this process "
@@ -216,7 +219,7 @@ class Fraud:
     def _scorer(self) -> "Scorer":
         from stormwatch.domains.fraud.scoring import Scorer
 
-        return Scorer(self.model, self._rules, self.rates, self._features)
+        return Scorer(self.model, self._rules, self.rates, self._features, self._native)
 
     settle_capped = staticmethod(capping.settle)
     """For who decides by rules that may have caps, whether or not these have."""
@@ -263,19 +266,22 @@ class Fraud:
         card = self._at_once
         return row, carry if card.window == 1 else sequence.learn(state, row, carry, card)
 
+    @property
+    def _native(self) -> Any:
+        """The compiled core; None where it is not installed or not wanted."""
+        return None if self._core == "python" else core()
+
     def compiled(self, policy: Any) -> Any:
         """See `stormwatch.state.processor.Compiled`; None where features are a user's own, a model
-        takes sequences, or the compiled core is not installed or not wanted (`core`)."""
+        takes sequences, or there is no compiled core."""
         as_shipped = type(self).advance is Fraud.advance and "advance" not in vars(self)
-        if self._core == "python" or not as_shipped:
+        found, rates = self._native, self.rates
+        if found is None or not as_shipped:
             return None
         if self._own is not None or self._at_once.window != 1:
             return None
-        found, rates = core(), self.rates
-        if found is None:
-            return None
         return found.FraudCore(
-            Transaction, dict(rates.euro), list(rates.common), policy.lateness_ms,
+            Transaction, DecisionRow, dict(rates.euro), list(rates.common), policy.lateness_ms,
             policy.horizon_ms, policy.memory_ms, policy.max_ids,
         )  # fmt: skip
 

@@ -91,13 +91,15 @@ def words(
 ) -> dict[str, int | float | str]:
     """What texts are formatted with: money as text, fractions as floats, all else as integers; a
     user's own features as integers where they are whole."""
-    plain = {
-        name: float(value)
-        if name.startswith(FRACTIONS) or (name not in _SHIPPED and value != int(value))
-        else int(value)
-        for name, value in values.items()
-    }
+    plain = {name: word(name, value) for name, value in values.items()}
     return {**plain, **texts, ZONE: zone}
+
+
+def word(name: str, value: float) -> int | float:
+    """What a text is formatted with where it names a feature that is no money."""
+    if name.startswith(FRACTIONS) or (name not in _SHIPPED and value != int(value)):
+        return float(value)
+    return int(value)
 
 
 def _wrong_text(text: str, shown: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Model and rules over a batch: from feature rows to verdicts."""
 
-from collections.abc import Callable, Iterable, Sequence
-from math import inf, nan
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf, isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURES
 from stormwatch.domains.fraud.money import money
 from stormwatch.domains.fraud.rates import Rates, shipped
-from stormwatch.domains.fraud.rules import MONEY, words
+from stormwatch.domains.fraud.rules import MONEY, ZONE, word
 from stormwatch.errors import ModelError
 from stormwatch.features import Feature, names
 from stormwatch.models import NONE, Card, Model, distribution, scores
@@ -36,11 +36,16 @@ from stormwatch.rules.document import Rule, RuleSet
 from stormwatch.state.judge import UNSCORED, Capped, Verdict
 
 _COLUMN = {name: at for at, name in enumerate(FEATURE_NAMES)}
+_APPROVED = Verdict("approve")
 _UNSCORED = Verdict("approve", UNSCORED, (), degraded=True)
 COLD = 5
 """Usual payments of a customer below which the model alone declines nothing."""
 _TERMINALS = ("terminal_fraud_amount", "terminal_fraud_least")
 _MONEY = [name for name in FEATURE_NAMES if name.startswith(MONEY)]
+_IN_MONEY = frozenset({*_MONEY, *_TERMINALS})
+_ENDS = ("usual_low", "usual_high")
+_SPOKEN = frozenset({"clock", "since", "age", "a_day", "a_week"})
+"""What `why.more_words` makes."""
 
 
 class Thresholds(NamedTuple):
@@ -52,6 +57,8 @@ class Thresholds(NamedTuple):
     rates: Rates = shipped()
     features: tuple[Feature, ...] = FEATURES
     """The domain's, then a user's own."""
+    places: Mapping[str, int] = _COLUMN
+    """Of each of them in a row."""
 
     @classmethod
     def of(cls, card: Card) -> "Thresholds":
@@ -78,8 +85,10 @@ class Scorer:
         rules: RuleSet,
         rates: Rates,
         features: tuple[Feature, ...] = FEATURES,
+        native: Any = None,
     ) -> None:
-        self._model = model
+        """`native`: the compiled core, where there is one."""
+        self._model, self._native = model, native
         self._rules = rules
         self._rates, self._features = rates, features
         self._names = names(features)
@@ -88,8 +97,16 @@ class Scorer:
 
     def _read(self, card: Card) -> None:
         self._card, self._trained_on = card, distribution.of(card)
+        self._outside = None
+        if self._trained_on and self._native is not None:
+            self._outside = self._trained_on.hastened(self._native)
+        elif self._trained_on:
+            self._outside = self._trained_on.outside
         limits = Thresholds.of(card)
-        self._limits = limits._replace(rates=self._rates, features=self._features)
+        self._limits = limits._replace(
+            rates=self._rates, features=self._features,
+            places={name: at for at, name in enumerate(self._names)},
+        )  # fmt: skip
 
     def __call__(
         self,
@@ -109,7 +126,10 @@ class Scorer:
         Of one that is out of distribution it decides nothing alone, and the verdict says so.
         What takes a payment back is approved, unless a rule that asks for its kind fires.
         """
-        rows = np.array(features, dtype=np.float64)
+        if self._native is None:
+            rows = np.array(features, dtype=np.float64)
+        else:
+            rows = np.frombuffer(self._native.matrix(features)).reshape(len(features), -1)
         inputs = rows[:, : self._width] if sequences is None else sequences
         found = scores(self._model, inputs)
         if self._model.card is not self._card:  # of what gave these scores
@@ -161,13 +181,20 @@ class Scorer:
         found = list(scored)
         limits, trained_on = self._limits, self._trained_on
         outside = np.isfinite(found)  # without a score there is nothing to hold back
-        outside &= trained_on.outside(rows[:, : self._width]) if trained_on else False
-        verdicts = [Verdict("approve", s, ()) if s == s else _UNSCORED for s in found]  # noqa: PLR0124
+        outside &= self._outside(rows[:, : self._width]) if self._outside else False
+        new, rest = tuple.__new__, _APPROVED[2:]  # what `Verdict` does, in half the time
+        verdicts = [
+            _UNSCORED if isnan(score) else new(Verdict, ("approve", score, *rest))
+            for score in found
+        ]
         detailed = [at for at, event in enumerate(events) if event.more is not None]
         back = [at for at in detailed if takes_back(events[at])]
-        told = _Batch(events, rows, carries, back, self._names)
+        told = _Batch(events, rows, carries, back, limits.places)
         asked = [(rule, told.fires(rule)) for rule in self._rules.rules if rule.state != "off"]
         fired = [(rule, hits) for rule, hits in asked if np.count_nonzero(hits)]
+        special = fired or detailed or np.count_nonzero(outside)
+        if not special and max(found) < limits.review:  # as nearly every small batch
+            return self._by_rates(verdicts, events, carries), fired
         for at in back:
             found[at], outside[at] = UNSCORED, False
         fired, quiet = self._awake(events, fired, above)
@@ -208,11 +235,18 @@ class Scorer:
             verdicts[row] = verdicts[row]._replace(reasons=reasons, noted=OUT_OF_DISTRIBUTION)
         for row in detailed:
             verdicts[row] = _with_note(verdicts[row], events[row], carries[row])
+        return self._by_rates(verdicts, events, carries), fired
+
+    def _by_rates(
+        self, verdicts: list[Verdict], events: Sequence[Transaction], carries: Sequence[Carry]
+    ) -> list[Verdict]:
+        """In place: those of amounts that a reference rate compared say so."""
         common = self._rates.common
-        for row, event in enumerate(events):
-            if event.currency not in common or _currency(carries[row]) not in common:
+        for row, (event, carry) in enumerate(zip(events, carries, strict=True)):
+            own = carry if isinstance(carry, str) else carry.currency
+            if event.currency not in common or own not in common:
                 verdicts[row] = _by_rate(verdicts[row], event, self._rates)
-        return verdicts, fired
+        return verdicts
 
     def _awake(
         self,
@@ -281,8 +315,8 @@ def _by_rate(verdict: Verdict, event: Transaction, rates: Rates) -> Verdict:
 
 
 class _Batch(dict[str, NDArray[Any]]):
-    """Payments as the conditions of rules see them: a column for each feature, and for a detail
-    once it is asked for."""
+    """Payments as the conditions of rules see them: a column for each feature and detail, once it
+    is asked for."""
 
     def __init__(
         self,
@@ -290,10 +324,11 @@ class _Batch(dict[str, NDArray[Any]]):
         rows: NDArray[np.float64],
         carries: Sequence[Carry],
         back: list[int],
-        columns: tuple[str, ...] = FEATURE_NAMES,
+        places: Mapping[str, int] = _COLUMN,
     ) -> None:
-        """`back`: the rows that take a payment back."""
-        super().__init__(zip(columns, rows.T, strict=True))
+        """`back`: the rows that take a payment back. `places`: of the features in a row."""
+        super().__init__(amount=rows[:, 0])  # how many there are is asked of any column
+        self._rows, self._places = rows, places
         self._events, self._carries, self._back = events, carries, back
         self._size = len(events)
 
@@ -306,7 +341,10 @@ class _Batch(dict[str, NDArray[Any]]):
         return hits
 
     def __missing__(self, name: str) -> NDArray[Any]:
-        if name in TEXTS:
+        at = self._places.get(name)
+        if at is not None:
+            found = self._rows[:, at]
+        elif name in TEXTS:
             found = np.array([text_of(event, name) for event in self._events], dtype=object)
         else:
             found = np.full(self._size, nan)
@@ -315,6 +353,17 @@ class _Batch(dict[str, NDArray[Any]]):
                     found[row] = getattr(carry, name)
         self[name] = found
         return found
+
+
+class _Words(dict[str, int | float | str]):
+    """What sentences about a payment are filled with: each word made where one asks for it."""
+
+    def __init__(self, found: "Found") -> None:
+        self._found = found
+
+    def __missing__(self, name: str) -> int | float | str:
+        value = self[name] = self._found.word(name)
+        return value
 
 
 class Found(NamedTuple):
@@ -349,7 +398,7 @@ class Found(NamedTuple):
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
         """In words: of rules that fired."""
-        known = self._words()
+        known = self.words
         return tuple(Reason(rule.id, rule.reason.format_map(known), rule.weight) for rule in rules)
 
     def told(
@@ -366,7 +415,7 @@ class Found(NamedTuple):
         return reasons, tuple(explained)
 
     def _parts(self, parts: Parts) -> Explanation:
-        return why.by_model(parts, self.features, self._words(), self.limits.features)
+        return why.by_model(parts, self.features, self.words, self.limits.features)
 
     def _by_model(self, found: Explanation | None) -> str:
         score, limits = self.score, self.limits
@@ -379,22 +428,39 @@ class Found(NamedTuple):
             text += f"; not declined for that alone: {self.unsure}"
         return text
 
-    def _words(self) -> dict[str, int | float | str]:
+    @property
+    def words(self) -> _Words:
         """What sentences are filled with."""
-        event = self.event
-        values = dict(zip(names(self.limits.features), self.features, strict=True))
-        amounts = {name: self._money(values[name]) for name in _MONEY}
-        amounts["amount"] = money(event.amount, event.currency)
-        rates = self.limits.rates
+        return _Words(self)
+
+    def word(self, name: str) -> int | float | str:
+        """What a sentence is filled with where it says {name}. Raises KeyError."""
+        if name in _SPOKEN:
+            return why.more_words(self.event, self.features)[name]
+        if name in TEXTS:
+            return text_of(self.event, name)
+        if name in _ENDS:
+            low, high = (self._money(end) for end in why.usual_ends(self.features))
+            return low.split()[0] if name == _ENDS[0] else high  # beside the other end
+        if name in NUMBERS and isinstance(self.carry, Told):
+            number = getattr(self.carry, name)
+            if number == number:  # noqa: PLR0124
+                return int(number)
+        return _zone(self.event.utc_offset) if name == ZONE else self._feature(name)
+
+    def _feature(self, name: str) -> int | float | str:
+        value = self.features[self.limits.places[name]]
+        if name == "amount":
+            return self._amount()
+        return self._money(value) if name in _IN_MONEY else word(name, value)
+
+    def _amount(self) -> str:
+        event, rates = self.event, self.limits.rates
+        text = money(event.amount, event.currency)
         if event.currency != self.currency and rates.knows(event.currency):
             about = rates.points(event.amount, event.currency, self.currency)
-            amounts["amount"] += f" (about {self._money(about)})"
-        ends = zip(("usual_low", "usual_high"), why.usual_ends(self.features), strict=True)
-        amounts |= {name: self._money(end) for name, end in ends}
-        amounts["usual_low"] = amounts["usual_low"].split()[0]  # beside the other end
-        amounts |= {name: self._money(values[name]) for name in _TERMINALS}
-        known = words(values, amounts, _zone(event.utc_offset)) | self._details()
-        return known | why.more_words(event, self.features)
+            text += f" (about {self._money(about)})"
+        return text
 
     def unlike(self, trained_on: Distribution) -> Reason:
         """Why the model decides nothing of this one alone."""
@@ -407,14 +473,6 @@ class Found(NamedTuple):
             f"{shown(value)}, in training {low} to {high}; the model alone decides nothing"
         )
         return Reason(OUT_OF_DISTRIBUTION, text)
-
-    def _details(self) -> dict[str, int | float | str]:
-        """As texts of rules show them; numbers where they are known."""
-        told: dict[str, int | float | str] = {name: text_of(self.event, name) for name in TEXTS}
-        if isinstance(self.carry, Told):
-            numbers = {name: getattr(self.carry, name) for name in NUMBERS}
-            told |= {name: int(value) for name, value in numbers.items() if value == value}  # noqa: PLR0124
-        return told
 
     def _money(self, count: float) -> str:
         return money(self.limits.rates.of_points(int(count), self.currency), self.currency)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURES
-from stormwatch.features import Feature, names
+from stormwatch.features import Feature
 from stormwatch.models.contributions import Parts
 from stormwatch.reasons.catalogue import meaning, texts
 from stormwatch.reasons.explain import Told, explanation
@@ -24,8 +24,9 @@ def by_model(
     """What each feature adds to the log-odds of the model's probability. `features`: those of the
     row, the domain's first; the model takes as many as there are amounts."""
     row, features = row[: len(parts.amounts)], features[: len(parts.amounts)]
-    values = dict(zip(names(features), row, strict=True))
-    usual = _usual(values)
+    called = [feature.name for feature in features]
+    values = dict(zip(called, row, strict=True))
+    usual = _usual(row)
     catalogue = texts("fraud")
 
     def told(at: int) -> Told:
@@ -42,7 +43,7 @@ def by_model(
             normal = round(usual[0] / mean, 4), round(usual[1] / mean, 4)
         return Told(text.about, said, normal)
 
-    return explanation("log-odds", parts.in_log_odds(), names(features), row, told)
+    return explanation("log-odds", parts.in_log_odds(), called, row, told)
 
 
 def by_rules(rules: Sequence[Rule], reasons: Sequence[Reason]) -> Explanation:
@@ -90,8 +91,8 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _usual(values: Mapping[str, float]) -> tuple[float, float] | None:
-    if values["usual_count"] < 3:
+def _usual(row: Sequence[float]) -> tuple[float, float] | None:
+    if row[_COLUMN["usual_count"]] < 3:
         return None
-    low, high = usual_ends([values[name] for name in FEATURE_NAMES])
+    low, high = usual_ends(row)
     return round(low, 2), round(high, 2)

@@ -1,57 +1,38 @@
-"""Services for containers of their own, and what leads to the page of such a system."""
+"""What a container runs: one service, or a wait for those of others."""
 
-import asyncio
-import re
-from pathlib import Path
+import socket
+import threading
+import time
 
 import pytest
 
-from apps.local import forward
 from apps.local.services import alone, ports
 from apps.local.services.errors import ServiceError
-from apps.local.services.home import Home
-
-ROOT = Path(__file__).parents[4]
 
 
-def test_every_service_of_the_system_has_a_container(tmp_path: Path) -> None:
-    known = set(alone.plans(Home(ROOT, tmp_path, tmp_path)))
-    for file in ("compose.yaml", "ops/kubernetes/whole/whole.yaml"):
-        text = (ROOT / file).read_text()
-        assert known == set(re.findall(r"(?:command|args): \[(\w+)\]", text)) - {"serve"}, file
+def test_waiting_ends_when_all_listen_and_says_what_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alone, "_LOOK_S", 0.01)
+    monkeypatch.setattr(alone, "_TELL_S", 0.0)
+    late = ports.free()
+    with socket.create_server((ports.HOST, 0)) as there:
+        waiting = threading.Thread(
+            target=alone.main, args=("wait", str(there.getsockname()[1]), str(late)), daemon=True
+        )
+        waiting.start()
+        end = time.monotonic() + 30
+        said = ""
+        while f"port {late}" not in said and time.monotonic() < end:
+            said += capsys.readouterr().out
+            time.sleep(0.01)
+        assert f"for what listens on port {late}" in said
+        assert waiting.is_alive()
+        with socket.create_server((ports.HOST, late)):
+            waiting.join(30)
+        assert not waiting.is_alive()
 
 
-def test_a_service_that_there_is_not_is_named() -> None:
-    with pytest.raises(ServiceError, match=r"hbase is none of kafka, cassandra, .*jars"):
-        alone.main("hbase")
-
-
-def test_connections_are_passed_on_both_ways_and_refused_while_nobody_listens() -> None:
-    outer = ports.free()
-    inner = ports.free(taken=[outer])
-
-    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write((await reader.readline()).upper())
-        writer.close()
-
-    async def ask() -> bytes:
-        for _ in range(200):  # until it listens
-            try:
-                reader, writer = await asyncio.open_connection(forward.HOST, outer)
-                break
-            except OSError:
-                await asyncio.sleep(0.01)
-        writer.write(b"who is there\n")
-        said = await reader.read()
-        writer.close()
-        return said
-
-    async def scene() -> tuple[bytes, bytes]:
-        running = asyncio.create_task(forward.forward(outer, inner))
-        before = await ask()
-        async with await asyncio.start_server(echo, forward.HOST, inner):
-            after = await ask()
-        running.cancel()
-        return before, after
-
-    assert asyncio.run(scene()) == (b"", b"WHO IS THERE\n")
+def test_what_is_no_service_is_told_with_those_that_are() -> None:
+    with pytest.raises(ServiceError, match="redis is none of kafka, cassandra, zookeeper"):
+        alone.main("redis")

@@ -10,6 +10,11 @@ from apps.local.flink import job, virtualenv
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home, silent
 from apps.local.services.process import Identity
+from stormwatch.adapters import connect
+from stormwatch.adapters.memory.broker import MemoryBroker
+from stormwatch.adapters.memory.store import MemoryStore
+from stormwatch.adapters.memory.world import World as Memory
+from stormwatch.adapters.memory.world import doubles
 from stormwatch.settings import Settings
 
 PIP = """\
@@ -120,3 +125,19 @@ def test_a_job_begins_where_its_log_says_or_is_told_to_end(tmp_path: Path) -> No
     assert job._begun(DEAD, log, silent, lambda seconds: True) == ""
     log.write_text("NOTE: x\ndeciding from /cp/chk-3\n")
     assert job._begun(DEAD, log, silent, lambda seconds: False) == "/cp/chk-3"
+
+
+def test_once_waits_for_the_last_record_and_for_no_marker_behind_it() -> None:
+    settings = Settings(kafka_client="memory", store="memory")
+    kafka = Memory(MemoryBroker(default_partitions=3), MemoryStore())
+    topic = settings.topic_transactions
+    kafka.broker.create(topic, 3, {})
+    for partition in (0, 0, 0, 1, 1):
+        kafka.broker.append(topic, None, b"{}", partition)
+    kafka.broker.skip(topic, 0, 2)
+    kafka.broker.skip(topic, 2, 1)
+    before = connect.use(doubles(kafka))
+    try:
+        assert job._ends(settings, topic) == {0: (0, 3), 1: (0, 2), 2: (0, 0)}
+    finally:
+        connect.use(before)

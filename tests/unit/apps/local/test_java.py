@@ -1,5 +1,6 @@
 """Which Java runs what: by service, and a refusal that says what to do."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,3 +135,10 @@ def test_cassandra_is_refused_before_a_jar_is_fetched(
     monkeypatch.setenv("STORMWATCH_CASSANDRA_JAVA_HOME", str(fake("25.0.3")))
     with pytest.raises(ServiceError, match="Cassandra needs Java 17 to 23"):
         cassandra.plan(Home.of(Settings(), tmp_path), silent)
+
+
+def test_the_pattern_of_cassandras_log_has_no_comma_in_its_times() -> None:
+    """What follows one is taken for a time zone: logback then fails and logs nothing at all."""
+    text = (Path(cassandra.__file__).parent / "resources" / "logback.xml").read_text()
+    found = re.search(r"%d\{([^}]*)\}", text)
+    assert found and "," not in found[1]

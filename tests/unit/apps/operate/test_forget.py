@@ -22,6 +22,8 @@ def test_nothing_of_it_is_left_and_everything_of_others() -> None:
     assert store.find_state("fraud", stripe, "C1") is None
     assert store.decisions_of("fraud", stripe, "C1", 0, (NOW, ""), 50) == []
     assert store.alerts("fraud", 50) == [] and store.work("fraud", key).version == 0
+    indexed = {e.entity for slot in store.decided("fraud", T0, NOW) for e in slot}
+    assert indexed == set(CUSTOMERS[1:])
     left = {stored.row.entity for stored in store.all_decisions("fraud")}
     assert left == set(CUSTOMERS[1:]) and len(store.asides("fraud").__next__()) == 4
     rows = store.audit(day_of(NOW), 9)

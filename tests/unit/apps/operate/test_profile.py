@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from apps.data.generate.readings import readings
 from apps.data.generate.transactions import Transactions
 from apps.data.streams import Stream
 from apps.operate import core_cost
 from apps.operate.profile import Hop, advice, hops, lines
 from stormwatch.domains.fraud import Fraud
+from stormwatch.domains.maintenance import Maintenance
 from stormwatch.metrics import Snapshot
 from stormwatch.records import Record
 from stormwatch.settings import Settings
@@ -105,7 +107,17 @@ def test_a_core_is_measured_by_stage_and_left_as_it_was() -> None:
     domain = Fraud.load()
     found = core_cost.cost(domain, records, 100, 2)
     assert tuple(found) == core_cost.STAGES
-    assert all(found[stage] > 0 for stage in ("parse", "features", "model and rules", "decision"))
+    assert all(found[stage] > 0 for stage in ("parse", "features", "model", "rules", "decision"))
     assert "advance" not in vars(domain) and "decide" not in vars(domain)
+    assert "predict" not in vars(domain.model)
     table = core_cost.lines({100: found})
     assert "batches of 100" in table[1]
+
+
+def test_a_core_of_machines_is_measured_likewise() -> None:
+    made = islice(readings(1, units=10), 200)
+    records = [Record(nth, 1_950_000_000_000, None, one.value) for nth, one in enumerate(made)]
+    domain = Maintenance.load()
+    found = core_cost.cost(domain, records, 100, 1)
+    assert found["parse"] > 0 and found["features"] > 0 and found["rules"] > 0, found
+    assert "decide" not in vars(domain)

@@ -105,6 +105,8 @@ def test_every_view_fits_a_narrow_screen(api: Api, browser: Browser, page: str) 
             for view in open_all(browser, page):
                 wide = "return document.getElementById('main').scrollWidth - innerWidth"
                 assert browser.run(wide) <= 0, (view, width)
+                tall = "return [...document.querySelectorAll('main tr')].map((r) => r.offsetHeight)"
+                assert max(browser.run(tall), default=0) < 200, "words broken letter by letter"
     finally:
         browser.resize(1280)
 

@@ -102,3 +102,14 @@ def test_components_say_where_their_time_goes(api: Api) -> None:
     api.world.meter(T0, 5)
     (one,) = api.json("/v1/components")
     assert (one["domain"], one["component"], one["batches"]) == ("fraud", "decide", 1)
+
+
+def test_of_every_domain_features_have_names_and_alerts_are_known(api: Api) -> None:
+    """Of domains that a function makes, too: their curves are drawn by the names."""
+    from apps.data.kinds import KINDS
+    from apps.serve.reader import _features
+
+    named = {kind.topology: _features(kind.topology, "") for kind in KINDS}
+    assert "mentions" in named["social"] and all(named.values())
+    alerting = {each["domain"]: set(each["alert_outcomes"]) for each in api.json("/v1/streams")}
+    assert alerting["social"] == {"needs_answer", "spike"} and not alerting["recommend"]

@@ -15,6 +15,7 @@ from apps.serve.entry import Entry
 from apps.serve.routes import routes
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.people import ROLES
+from stormwatch.records import day_of
 from tests.models.asked import Answer, Api, asked, wait
 
 PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/v1/session", "/"}
@@ -58,6 +59,28 @@ def test_each_operation_is_for_its_role_and_those_above(guarded: Guarded) -> Non
             status = guarded.ask(method, where, guarded.tokens[role]).status
             assert (status == 403) == (ROLES.index(role) < ROLES.index(least)), (method, path, role)
             assert status != 401
+
+
+def test_a_write_without_the_right_stands_in_the_audit_log(guarded: Guarded) -> None:
+    day = day_of(now_ms())
+    known = len(guarded.api.world.store.audit(day, 1_000))
+    refused = [
+        (method, path)
+        for method, path, least in operations(guarded.api)
+        if method != "GET" and least != "viewer"
+    ]
+    assert len(refused) > 8
+    for method, path in refused:
+        where = path.replace("{key}", "k")
+        assert guarded.ask(method, where, guarded.tokens["viewer"]).status == 403
+    rows = guarded.api.world.store.audit(day, 1_000)
+    rows = sorted(rows, key=lambda row: row.at)[known:]
+    assert sorted(row.act for row in rows) == sorted(
+        f"{method} {path.replace('{key}', 'k')}" for method, path in refused
+    )
+    assert {(row.who, row.role, row.outcome[:8]) for row in rows} == {
+        ("a-viewer", "viewer", "refused:")
+    }
 
 
 def test_what_is_open_to_all_holds_no_data_and_all_else_is_not(guarded: Guarded) -> None:
