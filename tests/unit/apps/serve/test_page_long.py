@@ -58,7 +58,7 @@ def test_a_page_that_is_open_all_day_stays_small(
         "nodes": (nodes[0], nodes[-1]), "megabytes": (megabytes[10], megabytes[-1]),
         "frames a second": frames, "drawn a second": drawn,
     }.items():  # fmt: skip
-        record_property(what, value)  # for --junitxml: how quick a machine is is no behaviour
+        record_property(what, value)  # --junitxml F -o junit_family=xunit1 has them
     assert max(nodes[10:]) <= 1.2 * max(nodes[:10])
     assert min(megabytes[-10:]) - min(megabytes[5:15]) < 20
 
