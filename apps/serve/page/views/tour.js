@@ -7,16 +7,15 @@ import { place } from "./alerts.js";
 const LOOK_MS = 400, PATIENCE_MS = 60_000;
 const code = (text) => h("code", {}, text);
 
-export async function tour(root, page) {
+export async function tour(root) {
   root.classList.add("reading");
-  const customer = (page.parts.alerts?.alerts ?? []).find((a) => a.domain === "fraud");
   const payment = h("div"), broken = h("div"), pushed = h("div"), proof = h("p", { class: "small" });
   const [settings, components, inForce] = await Promise.all(["settings", "components", "rules"].map((what) => ask(what).catch(() => null)));
   const demo = settings?.some((s) => s.key === "kafka.client" && s.value === "memory");
   const task = components?.find((c) => c.domain === "fraud" && c.component === "decide");
   put(root, h("h1", {}, "Try it"),
     h("p", {}, "Payments and machine readings come in by Kafka; each is decided once, with its reasons, and the ledger proves that none is lost. Try to break that:"),
-    step(1, "Send a payment of your own", "An ordinary amount is approved; a large one, or many in a minute, is not.", form(customer), payment),
+    step(1, "Send a payment of your own", "A large first payment of somebody new is sent to review, 20.00 is approved; many within an hour are not.", form(), payment),
     step(2, "Send a broken one", "It is set aside with the reason, and kept whole: nothing disappears.", brokenForm(), broken),
     step(3, "Kill a bolt, and watch nothing be lost", h("span", {}, demo ? ["In another terminal: ", code(`kill -USR2 ${task?.pid ?? "PID"}`), " ends the bolt that decides. Another is started"]
       : ["With ", code("./stormwatch run fraud"), " going, end the process of a bolt: ", code(`kill -9 ${task?.pid ?? "PID"}`), task ? ` on ${task.host} is one that decides` : "", " (", h("a", { href: "#operations" }, "Operations"), " has them all). Storm starts another"],
@@ -31,15 +30,15 @@ export async function tour(root, page) {
   function field(name, label, value, attributes = {}) {
     return h("label", {}, `${label} `, h("input", { name, value, required: true, ...attributes }));
   }
-  function form(known) {
+  function form() {
     return h("form", { class: "own", onsubmit: async (event) => {
       event.preventDefault();
       const given = new FormData(event.target);
-      const time = await stamp(given.get("customer"), page);
+      const time = await stamp();
       const record = { type: "transaction", id: `own-${Date.now().toString(36)}`, customer: given.get("customer"), terminal: given.get("terminal"),
         time: new Date(time).toISOString(), amount: Math.round(100 * Number(given.get("amount"))), currency: given.get("currency"), merchant: given.get("merchant") };
       await follow(payment, "fraud", JSON.stringify(record));
-    } }, field("customer", "customer", known?.entity ?? "C0000001", { maxlength: 64 }), field("amount", "amount", "1499.00", { type: "number", step: "0.01", min: "0.01" }),
+    } }, field("customer", "customer", "me", { maxlength: 64 }), field("amount", "amount", "1499.00", { type: "number", step: "0.01", min: "0.01" }),
     field("currency", "currency", "EUR", { maxlength: 3, size: 4 }), field("merchant", "at", "Kiosk Süd", { maxlength: 100 }), field("terminal", "terminal", "T0000001", { maxlength: 64 }), h("button", {}, "Send it"));
   }
   function brokenForm() {
@@ -74,10 +73,9 @@ export async function tour(root, page) {
 }
 
 // The stream's own time: a demo's days pass in seconds, and what came out of its order would be late.
-async function stamp(customer, page) {
-  const stream = (page.parts.alerts?.alerts ?? []).find((a) => a.domain === "fraud")?.time;
-  const own = await ask("entity", { domain: "fraud", entity: customer, days: 1 }).catch(() => null);
-  const newest = own?.newest ?? stream ?? Date.now();
+async function stamp() {
+  const told = await ask("decided", { domain: "fraud", limit: 20 }).catch(() => null);
+  const newest = told?.decisions.length ? Math.max(...told.decisions.map((d) => d.time)) : Date.now();
   return Math.abs(Date.now() - newest) < 86_400_000 ? Date.now() : newest + 60_000;
 }
 
