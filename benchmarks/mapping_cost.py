@@ -1,12 +1,13 @@
 """What a mapping costs a record over the native format: `python -m benchmarks.mapping_cost`.
 
 The same payments (and readings) as rows of texts of another shape, as native JSON, and payments as
-Avro, in turns in one process. Each figure is the best of many short rounds, so that what else runs
-hardly counts.
+Avro and Protobuf, in turns in one process. Each figure is the best of many short rounds, so that
+what else runs hardly counts.
 """
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from time import perf_counter
@@ -33,7 +34,7 @@ currency = { constant = "USD" }
 merchant = { path = "merchant" }
 """
 )
-AVRO = {
+AVRO: dict[str, Any] = {
     "type": "record", "name": "Payment",
     "fields": [{"name": name, "type": "string"} for name in (
         "trans_num", "card", "merchant", "amt", "category", "city_pop")]
@@ -84,6 +85,32 @@ def as_avro(rows: Sequence[dict[str, str]]) -> tuple[Callable[..., Any], list[by
     return made(text, payments.TARGET).parse, values
 
 
+def as_protobuf(rows: Sequence[dict[str, str]]) -> tuple[Callable[..., Any], list[bytes]]:
+    """The mapping of payments for Protobuf, and the rows as such messages."""
+    from google.protobuf import descriptor_pb2, message_factory
+    from google.protobuf.descriptor_pool import DescriptorPool
+
+    found = descriptor_pb2.FileDescriptorSet()
+    file = found.file.add(name="p.proto", package="bank", syntax="proto3")
+    message = file.message_type.add(name="Payment")
+    kinds = {"string": 9, "long": 3, "double": 1}
+    for number, each in enumerate(AVRO["fields"], 1):
+        message.field.add(name=each["name"], number=number, type=kinds[each["type"]], label=1)
+    pool = DescriptorPool()
+    pool.Add(file)
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName("bank.Payment"))
+    values = []
+    for row in rows:
+        numbers = {name: float(row[name]) for name in ("lat", "long")}
+        texts = {each["name"]: row[each["name"]] for each in AVRO["fields"]}
+        one = texts | numbers | {"unix_time": int(row["unix_time"])}
+        values.append(bytes(kind(**one).SerializeToString()))
+    head = 'format = "protobuf"\n[schema]\nfile = "p.desc"\nmessage = "bank.Payment"\n'
+    text = b64encode(found.SerializeToString()).decode()
+    whole = f'{EVENT}{head}{PAYMENTS.replace(EVENT, "")}[schema_texts]\n"p.desc" = "{text}"\n'
+    return made(whole, payments.TARGET).parse, values
+
+
 def best(parses: Sequence[tuple[Callable[..., Any], Sequence[bytes]]]) -> list[float]:
     """Microseconds a record of each, in turns."""
     found = [float("inf")] * len(parses)
@@ -110,9 +137,11 @@ def main() -> int:
         )
     texts = [payment(nth) for nth in range(RECORDS)]
     mapped = made(PAYMENTS, payments.TARGET).parse
-    usual, avro = best([(mapped, [msgspec.json.encode(one) for one in texts]), as_avro(texts)])
+    rows = [msgspec.json.encode(one) for one in texts]
+    usual, avro, proto = best([(mapped, rows), as_avro(texts), as_protobuf(texts)])
     print(
-        f"payments: mapped JSON {usual:.2f} µs, mapped Avro {avro:.2f} µs: {avro / usual:.2f} times"
+        f"payments: mapped JSON {usual:.2f} µs, Avro {avro:.2f} µs: {avro / usual:.2f} times; "
+        f"Protobuf {proto:.2f} µs: {proto / usual:.2f} times"
     )
     return 0
 

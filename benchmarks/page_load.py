@@ -43,8 +43,8 @@ from stormwatch.settings import Settings, load
 ROOT = Path(__file__).parents[1]
 BLOCKS = 3
 """Times that seconds with writing take turns with seconds without."""
-WATCHED_S = 30.0
-"""How long readers stay."""
+WATCHED_S = 45.0
+"""How long readers stay: longer than one that never reads is kept."""
 
 
 class Told(NamedTuple):
@@ -248,6 +248,7 @@ class Crowd(NamedTuple):
 
     kb: float  # of the server, each
     ms: float  # until all had their first state
+    unserved: int  # that had none
     dropped: int  # of those that never read
     with_ms: list[float]  # a batch written took
     without_ms: list[float]
@@ -281,7 +282,6 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
                 assert told.startswith(b"HTTP/1.1 200"), "a reader was refused"
                 waiting.discard(key.fileobj)
                 first = (time.monotonic() - began) * 1000
-    assert not waiting, f"{len(waiting)} readers had no state"
     if writing:
         taken = writing.off()
     after = resident_mb(pid)
@@ -295,7 +295,7 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
         writing.tell("on")
         time.sleep(WATCHED_S / 2)
         without = writing.off()
-    return Crowd((after - before) * 1000 / count, first, dropped, taken, without)
+    return Crowd((after - before) * 1000 / count, first, len(waiting), dropped, taken, without)
 
 
 def gone(one: socket.socket) -> bool:
@@ -391,7 +391,8 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     if crowd := told.get("readers"):
         yield (
             f"Readers of the stream: {crowd.kb:.0f} kB each, all with the state after "
-            f"{crowd.ms:,.0f} ms; of those that never read {crowd.dropped} were dropped."
+            f"{crowd.ms:,.0f} ms but {crowd.unserved}; of those that never read {crowd.dropped} "
+            "were dropped."
         )
         if crowd.with_ms:
             yield (

@@ -46,8 +46,11 @@ Unique = Callable[[str], str]
 def pytest_configure(config: pytest.Config) -> None:
     """A terminated test run ends its services as a finished one does.
 
-    JVMs that live for a minute start with half the work when they only compile quickly.
+    JVMs that live for a minute start with half the work when they only compile quickly, and the
+    many commands that tests start need not compile all modules each time, which they do where the
+    environment forbids to keep byte code.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
 

@@ -21,12 +21,15 @@ _PLACE = re.compile(r"`([\w/]+\.\w+)`:\s*\Z")
 
 
 def copy_of_the_project(to: Path) -> Path:
-    """The project without its tests, but for what new ones need."""
-    ignored = shutil.ignore_patterns("__pycache__")
+    """The project without its tests, but for what new ones need.
+
+    Byte code goes along, for each command would compile all of it again: it is valid while its
+    source has the time that the copy keeps.
+    """
     for name in _COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, to / name, ignore=ignored)
+            shutil.copytree(source, to / name)
         else:
             shutil.copy(source, to / name)
     for name in ("tests/components", "tests/topologies"):
@@ -39,7 +42,7 @@ def copy_of_the_project(to: Path) -> Path:
 def python(copy: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
     """`python -m …` in a copy, without settings from outside."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("STORMWATCH_")}
-    environ |= {"PYTHONPATH": f"{copy}{os.pathsep}{copy / 'src'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environ["PYTHONPATH"] = f"{copy}{os.pathsep}{copy / 'src'}"
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-m", *arguments], cwd=copy, env=environ, check=False,
         input=answer, capture_output=True, text=True, timeout=120,

@@ -449,8 +449,15 @@ class RulesText(msgspec.Struct):
     text: str
 
 
+class RulesDifference(msgspec.Struct):
+    """What a file would change of the rules in force."""
+
+    revision: int  # of those in force
+    said: str
+
+
 class Changed(msgspec.Struct):
-    """A change of the rules that is kept."""
+    """A change of rules or model that is kept."""
 
     revision: int
     told: bool  # whether running tasks were told; else they take it within a minute

@@ -14,13 +14,13 @@ from apps.operate.missing import NotFound
 from apps.operate.rollout import changing, rules
 from apps.serve import answers
 from apps.serve.reader import Reader
+from apps.serve.rolling import RULES, told
 from apps.serve.route import Asker, Nothing, Route
 from stormwatch import named_texts
 from stormwatch.domains.maintenance import equipment
-from stormwatch.errors import InfrastructureError, SettingsError
+from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping import PRESET, marks, presets, read, text_of
 from stormwatch.people import OPERATOR
-from stormwatch.rollout.changes import Change
 from stormwatch.rules import runtime
 from stormwatch.settings import Settings
 
@@ -28,8 +28,6 @@ NIMBUS_MS = 2_000
 """How long Nimbus may take to answer."""
 VALUES, CHANGED = 10_000, 200
 """Of one list: that are shown, and that one change adds, and takes out, at most."""
-RULES = 200_000
-"""Characters of a file of rules."""
 _Value = Annotated[str, Meta(min_length=1, max_length=1_000)]
 
 
@@ -79,14 +77,7 @@ def routes(reader: Reader, root: Path, clock: Callable[[], int]) -> list[Route]:
             made = rules.change_list(
                 settings, archive, body.name, who, add=body.add, remove=body.remove
             )
-        return told(made)
-
-    def told(made: Change) -> answers.Changed:
-        try:
-            changing.announce(settings, made)
-        except InfrastructureError:  # it is kept, and tasks look by themselves, too
-            return answers.Changed(made.revision, told=False)
-        return answers.Changed(made.revision, told=True)
+        return told(settings, made)
 
     def text(_: Nothing) -> answers.RulesText:
         now = rules.current(settings, archive)
@@ -96,7 +87,7 @@ def routes(reader: Reader, root: Path, clock: Callable[[], int]) -> list[Route]:
         who = changing.Who(by.who.name, body.reason, clock())
         with audited(archive, by.who, "rules.push", "fraud", body.reason, clock()):
             made = rules.push(settings, archive, body.text, "the rules", who)
-        return told(made)
+        return told(settings, made)
 
     return [
         Route("/v1/mappings", Nothing, answers.Mappings,

@@ -37,8 +37,8 @@ LIMIT = 500
 """Rows of an answer at most."""
 DAYS = 92
 """Days of event time that one question looks back at most."""
-LOOKED = 5_000
-"""Alerts that one filtered list looks at; `next` goes on from there."""
+LOOKED = 500
+"""Alerts that one filtered list looks at, at once; `next` goes on from there."""
 _LAST = chr(0x10FFFF)  # after any entity
 _AHEAD_MS = 1  # a cursor is exclusive, the newest event is not
 
@@ -128,8 +128,9 @@ class Reader(NamedTuple):
             place = AlertPlace(asked.until, _LAST, "")
         found: list[answers.Summary] = []
         looked = 0
+        filtered = asked.outcome or asked.rule or asked.model or asked.status
         while len(found) < asked.limit and looked < LOOKED:
-            rows = self._alerts(asked.domain, place, asked.limit)
+            rows = self._alerts(asked.domain, place, LOOKED if filtered else asked.limit)
             if not rows:
                 return answers.Page(found, None)
             for each in self._worked(asked.domain, rows, asked.features):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from apps.operate.casework import Desk
-from apps.serve import answers, catalogue, curves, decided
+from apps.serve import answers, catalogue, curves, decided, rolling
 from apps.serve.export import FORMATS, exports
 from apps.serve.fleet import FleetReader, ListFleet
 from apps.serve.letters import letters
@@ -67,6 +67,7 @@ def routes(
         *profiles(reader, desk.clock),
         *exports(reader),
         *catalogue.routes(reader, root, desk.clock),
+        *rolling.routes(reader, desk.clock),
     ]  # fmt: skip
 
 

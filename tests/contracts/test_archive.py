@@ -17,6 +17,7 @@ from stormwatch.archive import (
 )
 from stormwatch.errors import StoreUnavailable
 from stormwatch.records import Fragment, StateRow
+from stormwatch.state.decided import QUARTER_MS
 from stormwatch.state.envelope import VERSION, Envelope
 from stormwatch.state.write_timestamps import outcome_stamp
 from tests.contracts.store_rows import (
@@ -135,6 +136,21 @@ def test_what_was_decided_by_time_of_all_entities(archive: Archive, name: str) -
     some = archive.decided(name, rows[2].timestamp, rows[5].timestamp)
     assert [e.id for slot in some for e in slot] == ["id-4", "id-3", "id-2"]
     assert not any(archive.decided(name, NOW - DAY, NOW))
+
+
+def test_what_was_decided_in_many_works_within_a_quarter_of_an_hour(
+    archive: Archive, name: str
+) -> None:
+    """More rows of the index than a first page has, from two partitions."""
+    begin = NOW - NOW % QUARTER_MS
+    rows = [decision(i, timestamp=begin + i * 1_500) for i in range(60)]
+    for i, row in enumerate(rows):
+        of = fragment(name, i, i, partition=i % 2)
+        archive.write_outcomes(outcomes(name, [row], of=of, stamp=i + 1))
+    slots = archive.decided(name, begin, begin + QUARTER_MS)
+    assert [e.id for slot in slots for e in slot] == [row.id for row in reversed(rows)]
+    newest = next(archive.decided(name, begin, begin + QUARTER_MS))
+    assert [e.id for e in newest] == [rows[-1].id]
 
 
 def test_the_newest_decisions_of_one_entity(archive: Archive, name: str) -> None:

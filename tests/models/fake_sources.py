@@ -1,9 +1,11 @@
-"""Servers in the place of MQTT brokers, Pub/Sub and Kinesis: started here, or skipped aloud.
+"""Servers in the place of MQTT brokers, Pub/Sub, Kinesis and a schema registry: started here, or
+skipped aloud.
 
 - mosquitto: on PATH or in /usr/sbin (Debian: `apt-get install mosquitto`);
 - Pub/Sub: TESTS_PUBSUB_SERVER, a program that takes a port (pstest, a Go module), else
   `cloud-pubsub-emulator` of the Google Cloud SDK;
-- kinesalite: TESTS_NODE_MODULES, where `npm install kinesalite` was run.
+- kinesalite: TESTS_NODE_MODULES, where `npm install kinesalite` was run;
+- Apicurio: TESTS_APICURIO, the jar of its registry.
 """
 
 import os
@@ -113,3 +115,21 @@ def _me() -> str:
     import getpass
 
     return getpass.getuser()
+
+
+@contextmanager
+def apicurio(folder: Path) -> Iterator[str]:
+    """A schema registry with Confluent's interface; its URL. All it holds is in memory."""
+    jar = Path(os.environ.get("TESTS_APICURIO", ""))
+    if jar.suffix != ".jar" or shutil.which("java") is None:
+        pytest.skip(
+            "no Apicurio: unpack io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all of "
+            "Maven Central, then set TESTS_APICURIO to its …-runner.jar"
+        )
+    port = ports.free()
+    command = [
+        "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1",
+        f"-Dquarkus.http.port={port}", "-jar", str(jar),
+    ]  # fmt: skip
+    with server(command, port, folder / "apicurio.log"):
+        yield f"http://127.0.0.1:{port}/apis/ccompat/v7"

@@ -15,6 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
+
 from stormwatch.adapters import connect
 from stormwatch.adapters.control_topic import Control
 from stormwatch.adapters.memory.broker import MemoryBroker
@@ -36,8 +38,9 @@ from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Outcome
 from tests.models.kinesis_cluster import FAST
-from tests.models.toy import Toy
+from tests.models.toy import Ping, Toy
 
+decoded = msgspec.json.Decoder(Ping).decode
 GROUP, TASKS, STRIPES = "stormwatch", 2, 4
 RULES = Rules(BufferLimits(500, 1_000_000, 100_000), 1_000, 180.0, "spout", 60.0)
 READ, DECIDED, HALF, COMMITTED, ACKED, NOTED = (
@@ -49,17 +52,16 @@ STEPS = (READ, DECIDED, HALF, COMMITTED, ACKED, NOTED)
 
 @dataclass
 class Death:
-    """Comes after a step was taken so many times; never with an empty step."""
+    """Comes after a step, once so many records are committed; never with an empty step."""
 
     step: str = ""
-    times: int = 0
+    due: int = 0
+    done: int = 0
 
     def meet(self, step: str) -> None:
         """A step was taken."""
-        if step == self.step:
-            self.times -= 1
-            if self.times <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if step == self.step and self.done >= self.due:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass
@@ -89,6 +91,8 @@ class Nowhere:
 
     def flush(self, timeout: float) -> None: ...
 
+    def close(self) -> None: ...
+
 
 def settings_of(store: Settings, url: str) -> Settings:
     """The store's, with the stream's."""
@@ -115,16 +119,15 @@ def decide(settings: Settings, stream: str, total: int, notes: Notes, death: Dea
     )  # fmt: skip
     store = connect.store(settings)
     if not isinstance(store, AtomicStore):
-        store = _Halved(store, death)  # type: ignore[assignment]
-    toy = Toy()
-    contract = Contract(toy, Policy(10**12, 10**12, 64), "toy")
+        store = _Halved(store, death)
+    contract = Contract(Toy(), Policy(10**12, 10**12, 64), "toy")
     score = ScoreStep(
         lambda: contract, StateCache(1 << 24), lambda name: stripe_of(name, STRIPES),
         lambda: store, lambda: 0,
     )  # fmt: skip
     sink = Nowhere()
     commit = StoreStep(
-        lambda: store, lambda: sink, Topics("alerts", "aside"), Toy.alert_outcomes, 5.0,
+        lambda: store, lambda: sink, Topics("alerts", "aside"), 5.0,
         lambda _: None,
     )  # fmt: skip
 
@@ -140,7 +143,7 @@ def decide(settings: Settings, stream: str, total: int, notes: Notes, death: Dea
 
     def work(item: InFlight) -> None:
         records: Sequence[Record] = item.payload  # type: ignore[assignment]
-        events = [(r.offset, r.timestamp, toy.parse(r.value or b"", r.timestamp)) for r in records]
+        events = [(r.offset, r.timestamp, decoded(r.value or b"")) for r in records]
         [outcomes] = score.work_all([(item.fragment, Parsed(events, [], []))])
         death.meet(DECIDED)
         commit.work_all([(item.fragment, outcomes)])
@@ -148,7 +151,8 @@ def decide(settings: Settings, stream: str, total: int, notes: Notes, death: Dea
         score.finish(item.fragment, Outcome.DONE)
         notes.write(item.fragment)
 
-    while notes.read() < total:
+    while (done := notes.read()) < total:
+        death.done = done
         for reader in tasks:
             for item in reader.step():
                 death.meet(READ)
@@ -176,7 +180,7 @@ class _Halved:
 
 
 def main(told: str, url: str, stream: str, total: str, folder: str) -> None:
-    """Fork a process for each line of the standard input, "step times"; print its pid, and later
+    """Fork a process for each line of the standard input, "step due"; print its pid, and later
     its exit code. All is imported before, and no connection made: a start costs a fork."""
     import ast
 
@@ -187,10 +191,13 @@ def main(told: str, url: str, stream: str, total: str, folder: str) -> None:
         import stormwatch.adapters.spanner.store
     else:
         import stormwatch.adapters.cassandra.store  # noqa: F401
+    import boto3
+
+    boto3.client("kinesis", region_name="us-east-1")  # reads what all clients are made of
     for line in sys.stdin:
-        step, _, times = line.strip().rpartition(" ")
+        step, _, due = line.strip().rpartition(" ")
         if (pid := os.fork()) == 0:
-            death = Death(step, int(times or 0))
+            death = Death(step, int(due or 0))
             decide(settings, stream, int(total), Notes(Path(folder)), death)
             os._exit(0)
         sys.stdout.write(f"{pid}\n")

@@ -65,6 +65,12 @@ class World:
     def committed(self) -> dict[int, int]:
         return {p: c.offset for p, c in self.admin.committed("g", "t").items()}
 
+    def sent(self) -> list[InFlight]:
+        """What the next round sends, not acked."""
+        while not (items := self.reader.step()):
+            self.now += PACE_S / 10
+        return items
+
     def drain(self, turns: int = 50, seconds: float = 0.1) -> list[InFlight]:
         """Ack everything at once; until `turns` in a row brought nothing."""
         out, quiet = [], 0

@@ -96,6 +96,11 @@ class Partition:
 
     # Storm's side
 
+    @property
+    def in_flight(self) -> bool:
+        """Whether it waits for an ack."""
+        return self.item is not None and self.item.sent_at is not None
+
     def prepare(self) -> InFlight | None:
         """The item in hand; cuts the next one if there is none."""
         if self.item is None:

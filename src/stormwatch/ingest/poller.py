@@ -73,11 +73,8 @@ class Poller:
         if not self.retry.may(FETCH):
             return
         with self.retry.attempt(FETCH, proves=False):
-            if not self._fetched:
-                self._fetched = self.source.poll(self._rules.limits.records, timeout)
-                if self._fetched:
-                    self.retry.well(FETCH)
-            if self._fetched and not self._proven(self.source):
+            held = self._poll(self.source, timeout)
+            if held and (self._can_wait(held) or not self._proven(self.source)):
                 return
             fetched, self._fetched = self._fetched, {}
             for index, records in fetched.items():
@@ -107,6 +104,23 @@ class Poller:
     @property
     def _log_name(self) -> str:
         return self._info.topic_id if self._info else ""
+
+    def _poll(self, source: Source, timeout: float) -> int:
+        """Take what came, to what is held already; how many records that are."""
+        held, most = sum(map(len, self._fetched.values())), self._rules.limits.records
+        if held < most and (came := source.poll(most - held, 0.0 if held else timeout)):
+            self.retry.well(FETCH)
+            for index, records in came.items():
+                self._fetched.setdefault(index, []).extend(records)
+                held += len(records)
+        return held
+
+    def _can_wait(self, held: int) -> bool:
+        """Whether the proof of what is held can wait for more, so that one request proves all: no
+        partition may send before its ack, and what came is no backlog, of which buffers are kept
+        full."""
+        in_flight = all(partition.in_flight for partition in self.partitions.values())
+        return in_flight and held < self._rules.limits.records
 
     def _proven(self, source: Source) -> bool:
         """Whether what was fetched is of the log that is read: Kafka still has it, after that."""

@@ -79,7 +79,7 @@ class Reader:
         if not partitions or self._retry.troubled:
             return WAIT_S
         left = self._round_at - self._clock()
-        if left < 0 and all(p.item and p.item.sent_at is not None for p in partitions):
+        if left < 0 and all(partition.in_flight for partition in partitions):
             left *= -_LATE
         return min(WAIT_S, max(BUSY_POLL_S, left))
 
@@ -167,7 +167,7 @@ class Reader:
             item = partition.item
             if len(partition.buffer) if item is None else item.due(now):
                 return 0.0
-            busy |= item is not None and item.sent_at is not None
+            busy |= partition.in_flight
         return BUSY_POLL_S if busy else self._idle_poll_s
 
     def _send(self) -> list[InFlight]:

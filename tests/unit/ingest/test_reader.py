@@ -423,6 +423,58 @@ def test_a_topic_recreated_between_two_polls_is_known_before_anything_of_it_is_s
     assert {i.fragment.epoch for i in items} == {SECOND}
 
 
+def test_one_look_at_the_topic_proves_all_that_came_while_acks_were_waited_for():
+    world = World(partitions=1)
+    world.drain()
+    world.write(0, 1)
+    (first,) = world.sent()
+    source, looks = world.reader._poller.source, []
+    asked = source.describe
+    source.describe = lambda: looks.append(world.now) or asked()
+    for _ in range(8):
+        world.write(0, 1)
+        world.now += PACE_S
+        assert world.reader.step() == []
+    assert looks == []
+    world.reader.ack(first.tup_id)
+    world.write(0, 1)
+    (rest,) = world.sent()
+    assert spans([first, rest]) == [(0, 0, 0), (0, 1, 9)], "and what came last goes along"
+    assert len(looks) == 1
+
+
+def test_a_backlog_is_proven_and_kept_at_hand_while_acks_are_waited_for():
+    world = World(partitions=1)
+    world.drain()
+    world.write(0, 4 * LIMITS.records)
+    (first,) = world.sent()
+    for _ in range(4):
+        world.now += PACE_S
+        assert world.reader.step() == []
+    source = world.reader._poller.source
+    source.poll = lambda *given: {}
+    world.reader.ack(first.tup_id)
+    (rest,) = world.sent()
+    assert spans([rest]) == [(0, LIMITS.records, 2 * LIMITS.records - 1)]
+
+
+def test_a_topic_made_again_while_acks_were_waited_for_is_known_before_anything_of_it_is_sent():
+    world = World(partitions=1)
+    world.drain()
+    world.write(0, 1)
+    (first,) = world.sent()
+    world.write(0, 1)
+    world.now += PACE_S
+    assert world.reader.step() == []
+    world.admin.delete_topic("t")
+    world.admin.ensure_topic("t", 1, {})
+    world.write(0, 3)
+    world.reader.ack(first.tup_id)
+    items = world.drain(turns=400)
+    assert spans(items) == [(0, 0, 2)]
+    assert {i.fragment.epoch for i in items} == {SECOND}
+
+
 def test_what_was_fetched_when_the_topic_could_not_be_asked_is_not_lost():
     world = World(partitions=1)
     world.write(0, 5)

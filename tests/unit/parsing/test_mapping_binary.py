@@ -222,8 +222,8 @@ def described() -> descriptor_pb2.FileDescriptorSet:
     return found
 
 
-def by_protobuf(framing: str = "none", message: str = "bank.Payment") -> Mapped:
-    text = b64encode(described().SerializeToString()).decode()
+def by_protobuf(framing: str = "none", message: str = "bank.Payment", of: Any = None) -> Mapped:
+    text = b64encode((of or described()).SerializeToString()).decode()
     head = f'format = "protobuf"\n[schema]\nfile = "p.desc"\nmessage = "{message}"\n'
     quoted = f'framing = "{framing}"\n{FIELDS}\n[schema_texts]\n"p.desc" = "{text}"\n'
     whole = 'event = "transactions"\n' + head + quoted
@@ -231,13 +231,14 @@ def by_protobuf(framing: str = "none", message: str = "bank.Payment") -> Mapped:
     return compiled(read(whole, "m.toml"), TARGET, "m.toml", whole)
 
 
-def payment(**changed: Any) -> bytes:
+def payment(of: Any = None, **changed: Any) -> bytes:
     pool = DescriptorPool()
-    for one in described().file:
+    for one in (of or described()).file:
         pool.Add(one)
     kind = message_factory.GetMessageClass(pool.FindMessageTypeByName("bank.Payment"))
-    made = kind(**{"id": "p1", "card": "C1", "shop": "K", "amount": 1_234_567_891, "currency": 1,
-                   "tags": ["a", "b"]} | changed)  # fmt: skip
+    fields = {"id": "p1", "card": "C1", "shop": "K", "amount": 1_234_567_891, "currency": 1,
+              "tags": ["a", "b"]} | changed  # fmt: skip
+    made = kind(**{name: value for name, value in fields.items() if value is not None})
     made.at.seconds, made.at.nanos = NOW // 1000, 123_000_000
     return bytes(made.SerializeToString())
 
@@ -249,6 +250,30 @@ def test_protobuf_is_read_whole_numbers_moments_and_enums_exactly() -> None:
 
 def test_a_field_that_the_descriptor_does_not_know_is_passed_over() -> None:
     assert parsed(by_protobuf(), payment() + b"\xa2\x06\x01x").id == "p1"
+
+
+def evolved(of: str, **changed: Any) -> Any:
+    """The descriptors with a field of the payment changed, or without it."""
+    found = described()
+    fields = found.file[1].message_type[1].field
+    (at,) = [n for n, each in enumerate(fields) if each.name == of]
+    if not changed:
+        del fields[at]
+    for key, value in changed.items():
+        setattr(fields[at], key, value)
+    return found
+
+
+def test_protobuf_by_a_descriptor_that_changed_since() -> None:
+    """A field added, one removed, one renamed, a number widened: as Protobuf has it, by numbers."""
+    older = evolved("tags")
+    assert parsed(by_protobuf(of=older), payment()).id == "p1", "one that was added is passed over"
+    assert parsed(by_protobuf(), payment(of=older, tags=None)).id == "p1"
+    assert parsed(by_protobuf(), payment(of=evolved("shop"), shop=None)).field == "shop"
+    renamed = payment(of=evolved("card", name="pan"), card=None, pan="C9")
+    assert parsed(by_protobuf(), renamed).entity == "C9"
+    narrow = payment(of=evolved("amount", type=13), amount=1_234_567_890)
+    assert parsed(by_protobuf(), narrow).amount == 1_234_567_890
 
 
 def test_a_protobuf_message_that_was_cut_or_is_another_is_refused() -> None:

@@ -26,7 +26,7 @@ export async function recommendations(root) {
     const whole = await ask("decision", { domain, entity, time, id });
     put(side, h("h1", {}, entity), h("p", { class: "figures" }, h("span", { class: "large" }, many(whole.decision.reasons.length, "item")), " ",
       h("span", { class: "quiet" }, whole.decision.outcome === "popular" ? "what is popular: nothing is known of this user's taste · " : "from what this user looked at and bought · ", "as of ", moment(d.time))),
-    h("ol", { class: "items" }, whole.decision.reasons.map((r) => h("li", {}, h("b", {}, r.code), " ", h("span", { class: "quiet" }, r.text)))),
+    h("ol", { class: "items", "aria-label": `What ${entity} is shown` }, whole.decision.reasons.map((r) => h("li", {}, h("b", {}, r.code), " ", h("span", { class: "quiet" }, r.text)))),
     recordOf(whole, provenance(whole)));
   }
   const timer = setInterval(async () => {

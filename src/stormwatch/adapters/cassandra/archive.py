@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cached_property
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, starmap
 from typing import Any
 
 from cassandra.cluster import Session
@@ -22,7 +22,7 @@ from stormwatch.state.write_timestamps import epoch_of
 
 _SCAN_TIMEOUT_S = 60.0
 _PAGE = 2_000
-_SLOTS_PAGE = 200
+_SLOTS_FIRST, _SLOTS_PAGE = 5, 320
 _AT_ONCE = 250
 """Entities whose decisions one call reads."""
 _ASIDE = "epoch, offset, ktime, state, code, reason, component, key, raw"
@@ -72,7 +72,6 @@ class _Statements:
             f"SELECT slot, body FROM {keyspace}.decided WHERE domain = ? AND quarter = ? "
             "AND topic = ? AND partition = ? AND slot >= ? AND slot <= ?"
         )
-        self.decided.fetch_size = _SLOTS_PAGE
         self.of_entity = prepare(
             "SELECT stripe, entity, time, id, outcome, score, body, ktime, alert "
             f"FROM {keyspace}.decisions WHERE domain = ? AND stripe = ? AND period = ? "
@@ -169,13 +168,26 @@ class CassandraArchive(CassandraReads):
                 self._archive.quarters, (domain, quarter_of(since), quarter_of(until - 1))
             )
             for _, places in groupby(known, key=lambda row: row[0]):
-                reads = (
+                reads = [
                     self._archive.decided.bind((domain, *place, first, last)) for place in places
-                )
-                rows = merge(*self._run(reads), key=lambda row: -row[0])
+                ]
+                for read in reads:
+                    read.fetch_size = _SLOTS_FIRST
+                pages = zip(reads, self._run(reads), strict=True)
+                rows = merge(*starmap(self._read_on, pages), key=lambda row: -row[0])
                 for _, some in groupby(rows, key=lambda row: row[0]):
                     entries = in_order(bytes(blob) for _, blob in some)
                     yield [e for e in entries if since <= e.timestamp < until]
+
+    def _read_on(self, read: Any, page: Any) -> Iterator[Any]:
+        """Rows of the first page, and of those after it as they are asked for: larger and larger
+        ones, as a row holds one decision or a thousand."""
+        while True:
+            yield from page.current_rows
+            if page.paging_state is None:
+                return
+            read.fetch_size = min(4 * read.fetch_size, _SLOTS_PAGE)
+            page = self._session.execute(read, paging_state=page.paging_state)
 
     def decisions_of(
         self, domain: str, stripe: int, entity: str, since: int, before: tuple[int, str], limit: int

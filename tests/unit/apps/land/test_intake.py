@@ -149,6 +149,29 @@ def test_while_kafka_is_away_messages_are_held_and_then_appended(
     assert "stormwatch_land_failed_appends_total" in figures.text().decode()
 
 
+def test_what_is_no_event_is_landed_all_the_same_and_cut_where_it_is_too_large(
+    stream: Stream,
+) -> None:
+    """Nobody hears of a refusal: the topology will say it, and keep the record."""
+    odd = [b"", b"no JSON", b"\xff\xfe", b"[]", b"{}", b"x" * 1_000_000, payment(1), payment(1)]
+    broker = MemoryBroker(default_partitions=2)
+    source = Queue(odd, iter(()), 3)
+    source.log = broker
+    landed = [stream.bounded(value) for value in odd]
+    source.left = [Message(value, "", b"key", n) for n, value in enumerate(landed)]
+    appender = Appender(lambda: MemorySink(broker), 1.0)
+    carry(source, stream, appender, Figures(), source.stop)
+    appender.close()
+    topic = broker.topic("transactions")
+    assert topic is not None
+    there = [record.value for log in topic.logs for record in log.records]
+    assert sorted(there) == sorted(landed)
+    assert max(map(len, there)) == SETTINGS.record_max_bytes + 1
+    looked = {value: stream.look(value, 1_800_000_000_000) for value in there}
+    codes = {getattr(found, "code", "event") for found in looked.values()}
+    assert codes == {"empty", "not_json", "wrong_type", "missing_field", "too_large", "event"}
+
+
 def test_a_message_without_an_id_gets_that_of_the_message(stream: Stream) -> None:
     assert with_id(b' {"a": 1}', "77") == b'{"id":"77","a": 1}'
     assert with_id(b"{}", "77") == b'{"id":"77"}'

@@ -107,7 +107,7 @@ def many() -> Iterator[Api]:
 @pytest.mark.parametrize(
     ("view", "name", "said"),
     [
-        ("fraud", "Payments to decide", "The first 300 of"),
+        ("fraud", "Payments to decide", "of the newest 300 alerts"),
         ("machines", "Machines", "The first 300 of"),
         ("posts", "Brands", "spike"),
         ("recommendations", "Users", "The first 300 of"),

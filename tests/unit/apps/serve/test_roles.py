@@ -14,7 +14,7 @@ from apps.serve import events, web
 from apps.serve.entry import Entry
 from apps.serve.routes import routes
 from stormwatch.adapters.storm.resources import now_ms
-from stormwatch.people import ROLES
+from stormwatch.people import ROLES, Token
 from stormwatch.records import day_of
 from tests.models.asked import Answer, Api, asked, wait
 
@@ -111,17 +111,24 @@ def test_a_browser_signs_in_by_a_cookie_that_scripts_cannot_read(guarded: Guarde
     assert guarded.ask("POST", "/v1/session", body={"token": "sw_no"}).status == 401
 
 
-def test_a_stream_ends_when_its_token_is_revoked(
-    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("why", ["revoked", "expired"])
+def test_a_stream_ends_when_its_token_holds_no_more(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
+    """And who comes again with it is told why: 401."""
     monkeypatch.setattr(tokens, "KNOWN_MS", 20)
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
     store = guarded.api.world.store
-    text = tokens.add(store, "short", "viewer", 1, now_ms())
+    text = tokens.add(store, f"short-{why}", "viewer", 1, now_ms())
     wait(lambda: guarded.api.get("/v1/now", token=text).status == 200)
     with closing(HTTPConnection("127.0.0.1", guarded.api.port, timeout=10)) as link:
         link.request("GET", "/v1/events", headers={"Authorization": f"Bearer {text}"})
         answer = link.getresponse()
         assert answer.readline().startswith(b"event: ")
-        store.revoke_token("short", now_ms())
+        if why == "revoked":
+            store.revoke_token("short-revoked", now_ms())
+        else:
+            monkeypatch.setattr(Token, "holds", lambda token, now: token.name != "short-expired")
         assert answer.read().endswith(b"event: signed-out\ndata: {}\n\n")
+    again = guarded.ask("GET", "/v1/events", text)
+    assert again.status == 401 and why in json.loads(again.body)["error"]
