@@ -21,7 +21,7 @@ export async function tour(root) {
       : ["With ", code("./stormwatch run fraud"), " going, end the process of a bolt: ", code(`kill -9 ${task?.pid ?? "PID"}`), task ? ` on ${task.host} is one that decides` : "", " (", h("a", { href: "#operations" }, "Operations"), " has them all). Storm starts another"],
     "; the batch in hand is read again, and the ledger counts each offset once:"), proof),
     step(4, "Change a threshold", h("span", {}, "Make a rule stricter and push it while all goes on; ", h("a", { href: "#rules" }, "Rules and models"), " shows what is in force.",
-      demo ? null : [" In a terminal: ", code("./stormwatch rules pull my-rules.toml"), ", ", code("./stormwatch rules backtest my-rules.toml"), " says what it would have done, ", code('./stormwatch rules push my-rules.toml --reason "trying it"'), "; ", code("./stormwatch rules history"), " says who changed them."]), inForce ? rulesForm(inForce.text) : null, pushed));
+      demo ? null : [" In a terminal: ", code("./stormwatch rules pull my-rules.toml"), ", ", code('./stormwatch rules push my-rules.toml --reason "trying it"'), "; ", code("./stormwatch rules history"), " says who changed them."]), inForce ? rulesForm(inForce.text) : null, pushed));
 
 
   function step(number, title, text, ...rest) {
