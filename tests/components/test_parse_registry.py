@@ -222,4 +222,4 @@ def test_a_schema_that_would_break_readers_is_refused_by_the_registry(registry: 
     asked = Request(f"{registry.url}/config/strict-value", body, head, method="PUT")
     urlopen(asked, timeout=60).close()
     with pytest.raises(HTTPError, match="409"):
-        registry.register(schema({"name": "amount", "type": "string"}), "strict-value")
+        registry.register(schema({"name": "amount", "type": "boolean"}), "strict-value")
