@@ -25,7 +25,7 @@ _POLL_S = 0.25
 _START_LIMIT_S = 120.0
 """From the JVM's start to the last component's process; 6 s on two idle cores."""
 _BY_SIGNAL = 128
-_SETTLE_S, _SETTLE_LIMIT_S = 0.5, 2.0
+_SETTLE_S, _SETTLE_LIMIT_S = 0.5, 6.0
 """After a death: until Storm has written why, and on a busy machine the exit code."""
 
 
