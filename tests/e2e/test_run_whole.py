@@ -1,6 +1,7 @@
 """`./stormwatch run` as a person uses it, from nothing: it starts Kafka, Cassandra and Storm."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def test_both_topologies_decide_all_and_a_killed_bolt_changes_nothing(
         assert found["latency_ms"]["p50"] is not None
         assert found["memory_mb"]["storm"] > 50
     assert made["topologies"]["fraud"]["restarts"] == 1
-    assert "died: killed by signal 9" in run.text
+    # Which of the two is Storm's race: tests/e2e/test_services_storm.py holds it to Storm's log.
+    assert re.search(r"died: (killed by signal 9|Storm did not learn its exit code)", run.text)
     assert "\x1b" not in run.text
     assert not run.left()
     assert not (own_dir / "services.json").exists()

@@ -25,6 +25,7 @@ _POLL_S = 0.25
 _START_LIMIT_S = 120.0
 """From the JVM's start to the last component's process; 6 s on two idle cores."""
 _BY_SIGNAL = 128
+UNLEARNED = ": Storm did not learn its exit code"
 _SETTLE_S, _SETTLE_LIMIT_S = 0.5, 6.0
 """After a death: until Storm has written why, and on a busy machine the exit code."""
 
@@ -127,7 +128,7 @@ class Supervisor:
             pid = journal.blame(dead)
             name = journal.components[pid]
             return Incident(
-                f"component {name} (pid {pid}) died{_how(journal.exit_codes.get(pid))}",
+                f"component {name} (pid {pid}) died{_died(journal, pid)}",
                 journal.traceback(name)
                 or cluster.stderr(pid)
                 or journal.traceback("")
@@ -163,8 +164,14 @@ class Supervisor:
         self._signal = number
 
 
-def _how(code: int | None) -> str:
-    if code is None:
-        return ""
+def _died(journal: Journal, pid: int) -> str:
+    """How it ended, as Storm says. On a busy machine Storm may tell of the death, and end, before
+    its JVM has the exit code: nobody has it then."""
+    if pid in journal.exit_codes:
+        return _how(journal.exit_codes[pid])
+    return UNLEARNED if pid in journal.mourned else ""
+
+
+def _how(code: int) -> str:
     by_signal = code > _BY_SIGNAL
     return f": killed by signal {code - _BY_SIGNAL}" if by_signal else f" with code {code}"

@@ -265,6 +265,11 @@ class Ended:
         (Ended(1), UNBORN, "component count ended before it had told Storm its pid"),
         (Ended(1), (LAUNCHED.replace("count", "ticks"), *UNBORN), "component count ended before"),
         (Ended(137), (LAUNCHED, DIED.format(code=137)), "component count (pid 77) died: killed by"),
+        (
+            Ended(137),
+            (LAUNCHED, DIED.format(code=-1)),
+            "component count (pid 77) died: Storm did not learn its exit code",
+        ),
     ],
 )
 def test_the_one_that_died_is_named(
