@@ -20,7 +20,7 @@ class NativeError(StormwatchError):
 def sources(root: Path) -> list[Path]:
     """What the compiled core is built of: `compiled.SOURCES` is their digest."""
     folder = root / FOLDER
-    names = ("Cargo.toml", "Cargo.lock", "pyproject.toml")
+    names = ("Cargo.toml", "pyproject.toml")
     return [*(folder / name for name in names), *sorted((folder / "src").glob("*.rs"))]
 
 

@@ -3,7 +3,6 @@ of Confluent's HTTP interface that is used."""
 
 import io
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -26,6 +25,7 @@ from stormwatch.domains.fraud.event import Transaction
 from stormwatch.records import Record
 from stormwatch.testing import batch, drive, fragment
 from tests.models import fake_sources
+from tests.models.serving import serving
 
 NOW = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 HERE = structs.replace(fragment(0, 0), topic="transactions")
@@ -90,13 +90,8 @@ class _Double(BaseHTTPRequestHandler):
 @contextmanager
 def double() -> Iterator[str]:
     handler = type("Handler", (_Double,), {"texts": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 class Registry(NamedTuple):

@@ -37,6 +37,7 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Outcome
+from tests.models.forks import serve
 from tests.models.kinesis_cluster import FAST
 from tests.models.toy import Ping, Toy
 
@@ -194,17 +195,12 @@ def main(told: str, url: str, stream: str, total: str, folder: str) -> None:
     import boto3
 
     boto3.client("kinesis", region_name="us-east-1")  # reads what all clients are made of
-    for line in sys.stdin:
+
+    def run(_: int, line: str) -> None:
         step, _, due = line.strip().rpartition(" ")
-        if (pid := os.fork()) == 0:
-            death = Death(step, int(due or 0))
-            decide(settings, stream, int(total), Notes(Path(folder)), death)
-            os._exit(0)
-        sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        sys.stdout.write(f"{code}\n")
-        sys.stdout.flush()
+        decide(settings, stream, int(total), Notes(Path(folder)), Death(step, int(due or 0)))
+
+    serve(run)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 What they are given as their position lags behind what is committed, as Kafka's does.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from stormwatch.state.commit import StoreStep, Topics
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Outcome
+from tests.models.forks import serve
 from tests.models.toy import Ping, Toy
 
 BATCH, KEYS, STRIPES = 250, 400, 4
@@ -78,15 +78,7 @@ def main(emulator: str, database: str, end: str, note: str) -> None:
         store="spanner", spanner_project="test", spanner_instance="test",
         spanner_database=database, spanner_emulator=emulator, layout_stripes=STRIPES,
     )  # fmt: skip
-    for generation, _ in enumerate(sys.stdin, 1):
-        if (pid := os.fork()) == 0:
-            write(settings, int(end), generation, Path(note))
-            os._exit(0)
-        sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        sys.stdout.write(f"{code}\n")
-        sys.stdout.flush()
+    serve(lambda generation, _: write(settings, int(end), generation, Path(note)))
 
 
 if __name__ == "__main__":

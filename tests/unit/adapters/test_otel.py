@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
@@ -17,6 +16,7 @@ from stormwatch.settings import Settings
 from stormwatch.testing import fragment
 from stormwatch.traces import is_chosen, span_id, trace_id
 from tests.models.asked import ROOT
+from tests.models.serving import serving
 
 ABSENT = "pip install -r requirements/otel.txt"
 
@@ -94,12 +94,8 @@ class _Taking(BaseHTTPRequestHandler):
 def receiver() -> Iterator[Receiver]:
     pytest.importorskip("opentelemetry.proto", reason=ABSENT)
     made = Receiver()
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
-    thread.join()
+    with serving(made):
+        yield made
 
 
 def test_one_batch_is_one_tree_through_spout_parse_score_and_store(

@@ -1,7 +1,6 @@
 """The registry's client against a server of its HTTP interface."""
 
 import json
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,6 +12,7 @@ from stormwatch.adapters.connect import schemas
 from stormwatch.adapters.schema_registry import SchemaRegistry
 from stormwatch.errors import RegistryUnavailable, SettingsError
 from stormwatch.settings import Settings
+from tests.models.serving import serving
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -36,13 +36,8 @@ class Registry(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Registry)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/base/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(HTTPServer(("127.0.0.1", 0), Registry)) as server:
+        yield f"http://127.0.0.1:{server.server_port}/base/"
 
 
 def test_a_schema_none_and_answers_that_are_none(url: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySo
 from stormwatch.errors import SettingsError
 from stormwatch.records import Decision, Reason
 from stormwatch.settings import Settings
+from tests.models.serving import serving
 
 SECRET = "canary-5f1c"
 NOW = 1_700_000_000_000
@@ -50,15 +50,9 @@ def hooked() -> Iterator[Hook]:
         def log_message(self, *_: Any) -> None:
             """Nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as server:
         hook.port = server.server_port
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield hook
-        finally:
-            server.shutdown()
-            thread.join()
+        yield hook
 
 
 @pytest.fixture
