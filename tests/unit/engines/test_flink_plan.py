@@ -29,6 +29,14 @@ def test_a_job_goes_on_from_the_last_whole_checkpoint_of_whichever_start(tmp_pat
     assert "execution.state-recovery.path" not in plan.options(tmp_path, None, "x", 1)
 
 
+def test_a_cluster_is_told_where_python_is_on_its_machines() -> None:
+    told = plan.on_cluster("flink.example:8081", "/venv/bin/python", "/venv/site-packages:/src")
+    assert (told["execution.target"], told["rest.address"], told["rest.port"]) == (
+        "remote", "flink.example", "8081"
+    )  # fmt: skip
+    assert told["python.pythonpath"] == "/venv/site-packages:/src"
+
+
 def test_names_and_passwords_are_quoted() -> None:
     settings = Settings(
         kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_mechanism="SCRAM-SHA-256",

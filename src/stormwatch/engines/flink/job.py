@@ -4,6 +4,7 @@ Started by `./stormwatch flink run` in the virtualenv that has apache-flink.
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -49,6 +50,7 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jar", required=True, help="of Flink's Kafka connector")
     parser.add_argument("--parallelism", type=int, default=1)
     parser.add_argument("--recorded", default="", help="keyspace of decisions to be told by")
+    parser.add_argument("--jobmanager", default="", help="HOST:PORT of a cluster's REST")
     parser.add_argument("--interval", type=float, default=10.0, help="s between checkpoints")
     return parser.parse_args(arguments)
 
@@ -66,7 +68,7 @@ def _run(settings: Settings, asked: argparse.Namespace) -> int:
         resumed = plan.newest(folder)
         subscription = Subscription(case.topic, settings.kafka_group, settings.expired)
         log = register(source, store, subscription, case.name, resumes=resumed is not None)
-    job = _built(settings, asked, log, folder, resumed).execute_async(f"stormwatch {case.name}")
+    built = _built(settings, asked, log, folder, resumed)
     ended = False
 
     def end(number: int, frame: object) -> None:
@@ -75,6 +77,8 @@ def _run(settings: Settings, asked: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    # After that: a cluster would go on with a job that nobody waits for.
+    job = built.execute_async(use_case.job_name(settings, case.name))
     _say(f"{RUNNING} from {resumed or 'the oldest record on'}")
     outcome = job.get_job_execution_result()
     while not ended and not outcome.done():
@@ -96,6 +100,8 @@ def _built(
     """The job, not started."""
     configuration = Configuration()
     told = plan.options(folder, resumed, asked.jar, asked.interval)
+    if asked.jobmanager:
+        told |= plan.on_cluster(asked.jobmanager, sys.executable, os.environ["PYTHONPATH"])
     for key, value in told.items():
         configuration.set_string(key, value)
     environment = StreamExecutionEnvironment.get_execution_environment(configuration)

@@ -64,6 +64,22 @@ def options(folder: Path, resumed: Path | None, jar: str, interval_s: float) -> 
     return found
 
 
+def on_cluster(address: str, python: str, packages: str) -> dict[str, str]:
+    """Further options of a job that is submitted to a cluster.
+
+    `address`: HOST:PORT of the JobManager's REST. `python`, `packages`: the interpreter and the
+    module path on each TaskManager.
+    """
+    host, _, port = address.rpartition(":")
+    return {
+        "execution.target": "remote",
+        "rest.address": host,
+        "rest.port": port,
+        "python.executable": python,
+        "python.pythonpath": packages,
+    }
+
+
 def newest(folder: Path) -> Path | None:
     """The last whole checkpoint under a folder; None where there is none."""
     whole = folder.glob("*/chk-*/_metadata")
