@@ -55,3 +55,5 @@ def test_the_sentence_of_our_own_error_is_found_in_javas() -> None:
     )
     assert plan.cause(text) == "a state of version 9. Start that version."
     assert plan.cause("no space left") == "Flink ended the job: no space left"
+    java = "FlinkException: Could not x.\nCaused by: y.\nCaused by: BindException: no port\n\tat z"
+    assert plan.cause(java) == "Flink ended the job: BindException: no port"

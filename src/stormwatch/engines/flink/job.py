@@ -22,8 +22,10 @@ from stormwatch.ingest.start import Subscription
 from stormwatch.settings import Settings, load
 
 try:
+    from py4j.protocol import Py4JJavaError
     from pyflink.common import Configuration, Types
     from pyflink.datastream import StreamExecutionEnvironment
+    from pyflink.java_gateway import get_gateway
     from pyflink.table import StreamTableEnvironment
 except ImportError as error:
     raise PackageMissing(f"apache-flink is not installed here: {error}") from error
@@ -78,7 +80,10 @@ def _run(settings: Settings, asked: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     # After that: a cluster would go on with a job that nobody waits for.
-    job = built.execute_async(use_case.job_name(settings, case.name))
+    try:
+        job = built.execute_async(use_case.job_name(settings, case.name))
+    except Py4JJavaError as error:
+        raise FatalError(plan.cause(error)) from error
     _say(f"{RUNNING} from {resumed or 'the oldest record on'}")
     outcome = job.get_job_execution_result()
     while not ended and not outcome.done():
@@ -104,7 +109,7 @@ def _built(
         told |= plan.on_cluster(asked.jobmanager, sys.executable, os.environ["PYTHONPATH"])
     for key, value in told.items():
         configuration.set_string(key, value)
-    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    environment = _environment(configuration, on_cluster=bool(asked.jobmanager))
     environment.set_parallelism(asked.parallelism)
     tables = StreamTableEnvironment.create(environment)
     tables.execute_sql(plan.table(settings, log.topic))
@@ -115,6 +120,16 @@ def _built(
     )
     decided.name("decide").uid("decide")
     return environment
+
+
+def _environment(configuration: Any, *, on_cluster: bool) -> Any:
+    if not on_cluster:
+        return StreamExecutionEnvironment.get_execution_environment(configuration)
+    # That would be the mini cluster's in any case, whatever `execution.target` says.
+    java = get_gateway().jvm.org.apache.flink.streaming.api.environment
+    return StreamExecutionEnvironment(
+        java.StreamExecutionEnvironment(configuration._j_configuration)
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ MAX_PARALLELISM = 128
 """Fixed, for a state is found again under it only."""
 
 _RAISED = re.compile(r"<class 'stormwatch\.errors\.\w+'>: (.+)")
+_CAUSED = re.compile(r"^Caused by: (.+)", re.MULTILINE)
 _TABLE = """CREATE TABLE log (
   p INT METADATA FROM 'partition' VIRTUAL, o BIGINT METADATA FROM 'offset' VIRTUAL,
   ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
@@ -88,9 +89,12 @@ def newest(folder: Path) -> Path | None:
 
 
 def cause(failure: object) -> str:
-    """The sentence of an error of ours, which Python inside of Flink raised; else all there is."""
-    found = _RAISED.findall(str(failure))
-    return found[-1] if found else f"Flink ended the job: {failure}"
+    """The sentence of our own error, raised by Python inside of Flink; else Java's innermost."""
+    text = str(failure)
+    if found := _RAISED.findall(text):
+        return found[-1]
+    causes = _CAUSED.findall(text)
+    return f"Flink ended the job: {causes[-1] if causes else text}"
 
 
 def _of_kafka(settings: Settings, topic: str) -> dict[str, str]:
