@@ -38,9 +38,12 @@ def children():
 
 
 class Ask(KeyedProcessFunction):
+    def __init__(self, cleaning):
+        self.cleaning = cleaning
+
     def open(self, context):
         kept = StateTtlConfig.new_builder(Time.days(1))
-        if sys.argv[1] == "named":
+        if self.cleaning == "named":
             kept = kept.disable_cleanup_in_background()
             kept = kept.cleanup_in_rocksdb_compact_filter(1000, Duration(None))
         described = ValueStateDescriptor("x", Types.STRING())
@@ -57,7 +60,7 @@ configuration.set_string("python.execution-mode", "thread")
 environment = StreamExecutionEnvironment.get_execution_environment(configuration)
 environment.set_parallelism(1)
 stream = environment.from_collection([1], type_info=Types.INT())
-asked = stream.key_by(lambda v: v).process(Ask(), output_type=Types.STRING())
+asked = stream.key_by(lambda v: v).process(Ask(sys.argv[1]), output_type=Types.STRING())
 with asked.execute_and_collect() as found:
     print(sys.argv[1], "cleaning up:", *found)
 EOF
