@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -249,6 +250,7 @@ class Crowd(NamedTuple):
     kb: float  # of the server, each
     ms: float  # until all had their first state
     unserved: int  # that had none
+    refused: dict[str, int]  # by what the server said: "" where it closed at once
     dropped: int  # of those that never read
     with_ms: list[float]  # a batch written took
     without_ms: list[float]
@@ -268,20 +270,7 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
         if i % 10:
             one.setblocking(False)
             reading.register(one, selectors.EVENT_READ)
-    waiting = {key.fileobj for key in reading.get_map().values()}
-    first = 0.0
-    without: list[float] = []
-    taken: list[float] = []
-    if writing:
-        writing.tell("on")
-    until = time.monotonic() + WATCHED_S
-    while time.monotonic() < until:
-        for key, _ in reading.select(0.2):
-            told = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
-            if key.fileobj in waiting:
-                assert told.startswith(b"HTTP/1.1 200"), "a reader was refused"
-                waiting.discard(key.fileobj)
-                first = (time.monotonic() - began) * 1000
+    waiting, first, refused = attended(reading, writing, began)
     if writing:
         taken = writing.off()
     after = resident_mb(pid)
@@ -295,7 +284,41 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
         writing.tell("on")
         time.sleep(WATCHED_S / 2)
         without = writing.off()
-    return Crowd((after - before) * 1000 / count, first, len(waiting), dropped, taken, without)
+    return Crowd((after - before) * 1000 / count, first, waiting, refused, dropped, taken, without)
+
+
+def attended(
+    reading: selectors.BaseSelector, writing: Writing | None, began: float
+) -> tuple[int, float, dict[str, int]]:
+    """All that come are read for a while: who had nothing, ms until the last had its first state,
+    and who was refused."""
+    waiting = {key.fileobj for key in reading.get_map().values()}
+    first = 0.0
+    refused: Counter[str] = Counter()
+    if writing:
+        writing.tell("on")
+    until = time.monotonic() + WATCHED_S
+    while time.monotonic() < until:
+        for key, _ in reading.select(0.2):
+            told = read(key.fileobj)  # type: ignore[arg-type]
+            if key.fileobj in waiting:
+                waiting.discard(key.fileobj)
+                if told.startswith(b"HTTP/1.1 200"):
+                    first = (time.monotonic() - began) * 1000
+                else:
+                    refused[told.split(b"\r\n")[0].decode()] += 1
+            if not told:
+                reading.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
+    return len(waiting), first, dict(refused)
+
+
+def read(one: socket.socket) -> bytes:
+    """What came; nothing where the server has left it."""
+    try:
+        return one.recv(1 << 18)
+    except ConnectionError:
+        return b""
 
 
 def gone(one: socket.socket) -> bool:
@@ -391,8 +414,9 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     if crowd := told.get("readers"):
         yield (
             f"Readers of the stream: {crowd.kb:.0f} kB each, all with the state after "
-            f"{crowd.ms:,.0f} ms but {crowd.unserved}; of those that never read {crowd.dropped} "
-            "were dropped."
+            f"{crowd.ms:,.0f} ms but {crowd.unserved + sum(crowd.refused.values())}; of those that "
+            f"never read {crowd.dropped} were dropped."
+            + "".join(f" Refused: {n}, {said!r}." for said, n in crowd.refused.items())
         )
         if crowd.with_ms:
             yield (
