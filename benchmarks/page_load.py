@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from apps.operate.tokens import RATE
 from apps.serve.front import HERE
 from apps.serve.server import Outside, serving
 from benchmarks.stored_decisions import PARTITIONS, TOPIC, fill
@@ -257,7 +258,8 @@ class Crowd(NamedTuple):
 
 
 def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
-    """Readers of the stream, every tenth of whom never reads, while decisions are written."""
+    """Readers of the stream, every tenth of whom never reads, while decisions are written. They
+    come as slowly as one asker may."""
     before, began = resident_mb(pid), time.monotonic()
     never, reading = [], selectors.DefaultSelector()
     for i in range(count):
@@ -265,14 +267,15 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
         if i % 10 == 0:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             never.append(one)
+        time.sleep(max(0.0, began + i / (RATE / 2) - time.monotonic()))
         one.connect(("127.0.0.1", port))
         one.sendall(f"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         if i % 10:
             one.setblocking(False)
             reading.register(one, selectors.EVENT_READ)
-    waiting, first, refused = attended(reading, writing, began)
-    if writing:
-        taken = writing.off()
+    waiting, first, refused = attended(reading, writing)
+    taken = writing.off() if writing else []
+    without: list[float] = []
     after = resident_mb(pid)
     dropped = sum(gone(one) for one in never)
     for key in list(reading.get_map().values()):
@@ -288,17 +291,18 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
 
 
 def attended(
-    reading: selectors.BaseSelector, writing: Writing | None, began: float
+    reading: selectors.BaseSelector, writing: Writing | None
 ) -> tuple[int, float, dict[str, int]]:
-    """All that come are read for a while: who had nothing, ms until the last had its first state,
+    """All that come are read for a while: who had nothing, ms from the last's
+    coming until all had their first state,
     and who was refused."""
     waiting = {key.fileobj for key in reading.get_map().values()}
     first = 0.0
     refused: Counter[str] = Counter()
     if writing:
         writing.tell("on")
-    until = time.monotonic() + WATCHED_S
-    while time.monotonic() < until:
+    began = time.monotonic()
+    while time.monotonic() < began + WATCHED_S:
         for key, _ in reading.select(0.2):
             told = read(key.fileobj)  # type: ignore[arg-type]
             if key.fileobj in waiting:
