@@ -210,7 +210,7 @@ def main(told: str, url: str, stream: str, total: str, folder: str) -> None:
     boto3.client("kinesis", region_name="us-east-1")  # reads what all clients are made of
 
     def run(_: int, line: str) -> None:
-        step, _, due = line.strip().rpartition(" ")
+        step, due = line.strip().rpartition(" ")[::2]
         death = Death(step, int(due or 0))
         try:
             decide(
