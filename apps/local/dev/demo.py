@@ -40,8 +40,8 @@ UNITS, READINGS_S = 12, 180.0
 POSTS_S, POST_EVERY_MS, CALM_MS = 100.0, 6_000, 11_000_000
 """Three hours are learned before a spike can be told: so the first comes after some 20 s."""
 IDS = 16_384
-"""Of an entity that are remembered (`dedup.max_ids`): here ten minutes pass in a second, and all posts
-of a day have room, so that none is told of as forgotten."""
+"""Of an entity that are remembered (`dedup.max_ids`): here ten minutes pass in a second, and all
+posts of a day have room, so that none is told of as forgotten."""
 USERS, BEHAVIOUR_S = 200, 50.0
 A_SESSION = 5.0
 """Events of a user's session on average."""
