@@ -4,7 +4,7 @@ import socket
 import time
 from contextlib import closing
 from http.client import HTTPConnection
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -100,6 +100,25 @@ def test_an_alerts_record_rings_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
         world.alerts_of(["came-later"])
         world.broker.append(SETTINGS.topic_alerts, None, b"{}", partition=0)
         until(stream, "t100")
+
+
+def test_a_look_that_fails_is_not_the_last(often: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, failed = newest.newest_alerts, []
+
+    def once(*asked: Any) -> Any:
+        if not failed:
+            failed.append(asked)
+            raise RuntimeError("a fault of one look")
+        return looks(*asked)
+
+    monkeypatch.setattr(newest, "newest_alerts", once)
+    with (
+        asked() as api,
+        closing(reading(api.port)) as one,
+        closing(one.makefile("rb")) as stream,
+    ):
+        until(stream, "t27")
+    assert failed
 
 
 def until(stream: BinaryIO, name: str) -> None:
