@@ -55,6 +55,23 @@ def test_who_never_reads_costs_one_slot_and_is_dropped(
             raise ConnectionResetError  # closed in order: as good
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_who_never_reads_what_little_there_is_gives_its_slot_back(
+    often: None, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """What is sent finds room in the system's buffers for hours: nothing else would end it."""
+    monkeypatch.setattr(events, "STREAMS", 1)
+    monkeypatch.setattr(events, "STREAM_S", 0.5 if is_told else 3_600.0)
+    monkeypatch.setattr(events, "GRACE_S", 60.0 if is_told else 0.5 - 3_600.0)
+    with asked() as api, closing(reading(api.port)) as one:
+        wait(lambda: opened(api.port) == 503)
+        wait(lambda: opened(api.port) == 200)
+        held = b""
+        while part := one.recv(1 << 16):
+            held += part
+        assert b"event: rates" in held and (b"event: again" in held) == is_told
+
+
 def test_a_reader_that_leaves_gives_its_slot_back(
     often: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
