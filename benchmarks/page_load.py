@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from apps.operate.tokens import RATE
 from apps.serve.front import HERE
 from apps.serve.server import Outside, serving
 from benchmarks.stored_decisions import PARTITIONS, TOPIC, fill
@@ -249,13 +251,15 @@ class Crowd(NamedTuple):
     kb: float  # of the server, each
     ms: float  # until all had their first state
     unserved: int  # that had none
+    refused: dict[str, int]  # by what the server said: "" where it closed at once
     dropped: int  # of those that never read
     with_ms: list[float]  # a batch written took
     without_ms: list[float]
 
 
 def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
-    """Readers of the stream, every tenth of whom never reads, while decisions are written."""
+    """Readers of the stream, every tenth of whom never reads, while decisions are written. They
+    come as slowly as one asker may."""
     before, began = resident_mb(pid), time.monotonic()
     never, reading = [], selectors.DefaultSelector()
     for i in range(count):
@@ -263,27 +267,15 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
         if i % 10 == 0:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             never.append(one)
+        time.sleep(max(0.0, began + i / (RATE / 2) - time.monotonic()))
         one.connect(("127.0.0.1", port))
         one.sendall(f"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         if i % 10:
             one.setblocking(False)
             reading.register(one, selectors.EVENT_READ)
-    waiting = {key.fileobj for key in reading.get_map().values()}
-    first = 0.0
+    waiting, first, refused = attended(reading, writing)
+    taken = writing.off() if writing else []
     without: list[float] = []
-    taken: list[float] = []
-    if writing:
-        writing.tell("on")
-    until = time.monotonic() + WATCHED_S
-    while time.monotonic() < until:
-        for key, _ in reading.select(0.2):
-            told = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
-            if key.fileobj in waiting:
-                assert told.startswith(b"HTTP/1.1 200"), "a reader was refused"
-                waiting.discard(key.fileobj)
-                first = (time.monotonic() - began) * 1000
-    if writing:
-        taken = writing.off()
     after = resident_mb(pid)
     dropped = sum(gone(one) for one in never)
     for key in list(reading.get_map().values()):
@@ -295,7 +287,42 @@ def readers(port: int, pid: int, count: int, writing: Writing | None) -> Crowd:
         writing.tell("on")
         time.sleep(WATCHED_S / 2)
         without = writing.off()
-    return Crowd((after - before) * 1000 / count, first, len(waiting), dropped, taken, without)
+    return Crowd((after - before) * 1000 / count, first, waiting, refused, dropped, taken, without)
+
+
+def attended(
+    reading: selectors.BaseSelector, writing: Writing | None
+) -> tuple[int, float, dict[str, int]]:
+    """All that come are read for a while: who had nothing, ms from the last's
+    coming until all had their first state,
+    and who was refused."""
+    waiting = {key.fileobj for key in reading.get_map().values()}
+    first = 0.0
+    refused: Counter[str] = Counter()
+    if writing:
+        writing.tell("on")
+    began = time.monotonic()
+    while time.monotonic() < began + WATCHED_S:
+        for key, _ in reading.select(0.2):
+            told = read(key.fileobj)  # type: ignore[arg-type]
+            if key.fileobj in waiting:
+                waiting.discard(key.fileobj)
+                if told.startswith(b"HTTP/1.1 200"):
+                    first = (time.monotonic() - began) * 1000
+                else:
+                    refused[told.split(b"\r\n")[0].decode()] += 1
+            if not told:
+                reading.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
+    return len(waiting), first, dict(refused)
+
+
+def read(one: socket.socket) -> bytes:
+    """What came; nothing where the server has left it."""
+    try:
+        return one.recv(1 << 18)
+    except ConnectionError:
+        return b""
 
 
 def gone(one: socket.socket) -> bool:
@@ -391,8 +418,9 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     if crowd := told.get("readers"):
         yield (
             f"Readers of the stream: {crowd.kb:.0f} kB each, all with the state after "
-            f"{crowd.ms:,.0f} ms but {crowd.unserved}; of those that never read {crowd.dropped} "
-            "were dropped."
+            f"{crowd.ms:,.0f} ms but {crowd.unserved + sum(crowd.refused.values())}; of those that "
+            f"never read {crowd.dropped} were dropped."
+            + "".join(f" Refused: {n}, {said!r}." for said, n in crowd.refused.items())
         )
         if crowd.with_ms:
             yield (

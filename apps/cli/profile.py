@@ -28,12 +28,9 @@ def profile(
     model and rules, …), measured here, in batches like the topology's and in full ones. The last
     line says what to change first.
     """
-    import socket
     import time
-    from contextlib import suppress
 
     import msgspec
-    import psutil
 
     from apps.cli.connect import connected
     from apps.data.streams import streams
@@ -45,20 +42,13 @@ def profile(
     (stream,) = streams(settings, topology)
     with connected(settings) as (_, archive):
 
-        def look() -> tuple[operate.Meters, dict[tuple[str, str], float]]:
-            meters, cpu = dict(measured(archive.meters(stream.topology))), {}
-            for name, one in meters.items():
-                with suppress(psutil.Error):
-                    if one.host == socket.gethostname():
-                        times = psutil.Process(one.pid).cpu_times()
-                        cpu[name] = times.user + times.system
-            return meters, cpu
+        def look() -> operate.Meters:
+            return dict(measured(archive.meters(stream.topology)))
 
-        before, cpu_before = look()
+        before = look()
         time.sleep(seconds)
-        after, cpu_after = look()
-    spent = {name: cpu_after[name] - cpu_before[name] for name in cpu_before if name in cpu_after}
-    found = operate.hops(before, after, spent)
+        after = look()
+    found = operate.hops(before, after)
     batch = max(1, round(max((hop.batch for hop in found), default=1)))
     core = core_cost.measured(settings, stream, _SAMPLE, (batch, settings.batch_max_records))
     said = operate.advice(found)

@@ -48,7 +48,8 @@ class Look(NamedTuple):
     """What is wrong with the predictions now -> a sentence: `drift`, `precision` or `recall` by
     labels, …; of several tasks the one asked last."""
     unread: int = 0  # tasks whose meter was written by another version: not counted
-    processes: Sequence[tuple[str, Snapshot]] = ()  # component, what it says of itself
+    processes: Sequence[tuple[tuple[str, str], Snapshot]] = ()
+    """Component and instance, what it says of itself."""
     starts: Mapping[str, int] = MappingProxyType({})
     """Component -> processes of it that wrote within a day: more than its tasks are restarts."""
 
@@ -110,8 +111,8 @@ def look(
     skew: Counter[str] = Counter()
     alarms: dict[str, str] = {}
     at = alerts = failed = tasks = degraded = unread = 0
-    processes: list[tuple[str, Snapshot]] = []
-    for (component, _), body in meters.items():
+    processes: list[tuple[tuple[str, str], Snapshot]] = []
+    for name, body in meters.items():
         try:
             if _moment(body).at < began:
                 continue
@@ -126,7 +127,7 @@ def look(
         drift |= {k: max(v, drift.get(k, 0.0)) for k, v in reading.drift.items()}
         skew.update(reading.skew)
         alarms |= reading.alarms
-        processes.append((component, reading))
+        processes.append((name, reading))
         if reading.passes_on:
             continue
         tasks += 1

@@ -1,7 +1,8 @@
 """What a record costs in a running topology, hop by hop, from two readings of its meters. Pure.
 
 Times of a task are by its own clock; `cpu_us` is the processor time of its process, which alone
-tells how much more it could do: a task that waits for Cassandra is busy and costs nothing.
+tells how much more it could do: a task that waits for Cassandra is busy and costs nothing. Nothing
+else makes costs of meters: `./stormwatch profile` and the server (`/v1/costs`, the page) ask here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,21 @@ from stormwatch.metrics import Snapshot
 Meters = Mapping[tuple[str, str], Snapshot]
 """(component, instance) -> what it says of itself."""
 
-PARTS = ("wait", "read", "poll", "decode", "score", "store", "encode", "other", "emit")
+PARTS = (
+    "wait", "read", "poll", "decode", "states", "features", "model", "rules", "encode", "store",
+    "other", "emit",
+)  # fmt: skip
 """Of a batch on its way through a component: waiting for Storm, reading Storm's message, polling
-the log (a spout), decoding the payload, deciding, writing (Cassandra and Kafka, with the waiting
-for them), encoding what goes on, all else, and emitting."""
+the log (a spout), decoding the payload; of a decision looking its states up (in Cassandra, where
+they are not in memory), features, model, rules and reasons; encoding what goes on or is stored,
+writing (Cassandra and Kafka, with the waiting for them), all else, and emitting. With the compiled
+core `features` has the reading and writing of states in it, which else are there and in `encode`.
+"""
+_DECIDING = ("features", "model", "rules", "encode")
 BUSY = 0.85
 """Share of the time from which a task is as good as full."""
+MOST = 0.5
+"""Share of a task's work from which one part is told of as what it goes into."""
 SMALL = 20
 """Records of a batch, below which what a batch costs outweighs what its records do."""
 
@@ -32,7 +42,7 @@ class Hop(NamedTuple):
     batches: int
     us: Mapping[str, float]  # of PARTS: microseconds a record
     busy: float  # share of the time that its busiest task did not wait for Storm
-    cpu_us: float | None  # of processor time a record; None where its processes are elsewhere
+    cpu_us: float | None  # of processor time a record; None where a version before does not tell
     missed: float  # share of states that were not in the cache
 
     @property
@@ -46,22 +56,15 @@ class Hop(NamedTuple):
         return self.tasks * 1e6 / self.cpu_us if self.cpu_us else None
 
 
-def hops(
-    before: Meters, after: Meters, cpu_s: Mapping[tuple[str, str], float] | None = None
-) -> list[Hop]:
-    """Of the tasks that both readings have and that did something between, by component.
-
-    `cpu_s`: seconds of processor time that a task's process took between them.
-    """
+def hops(before: Meters, after: Meters) -> list[Hop]:
+    """Of the tasks that both readings have and that did something between, by component."""
     pairs: dict[str, list[tuple[tuple[str, str], Snapshot, Snapshot]]] = {}
     for name, now in after.items():
         then = before.get(name)
         if then is not None and _batches(now) > _batches(then):
             pairs.setdefault(name[0], []).append((name, then, now))
     decided = max((sum(map(_decided, tasks)) for tasks in pairs.values()), default=0)
-    return [
-        _hop(component, tasks, cpu_s or {}, decided) for component, tasks in sorted(pairs.items())
-    ]
+    return [_hop(component, tasks, decided) for component, tasks in sorted(pairs.items())]
 
 
 _Task = tuple[tuple[str, str], Snapshot, Snapshot]
@@ -76,16 +79,11 @@ def _decided(task: _Task) -> int:
     return sum(now.latency.values()) - sum(then.latency.values())
 
 
-def _hop(
-    component: str,
-    tasks: Sequence[_Task],
-    cpu_s: Mapping[tuple[str, str], float],
-    decided: int,
-) -> Hop:
+def _hop(component: str, tasks: Sequence[_Task], decided: int) -> Hop:
     """`decided`: records that passed a component which decides none itself."""
     records = sum(map(_decided, tasks)) or decided
     batches = hits = misses = 0
-    spent = dict.fromkeys((*PARTS, "process"), 0)
+    spent = dict.fromkeys((*PARTS, "process", "score"), 0)
     busy = 0.0
     for _, then, now in tasks:
         batches += _batches(now) - _batches(then)
@@ -94,13 +92,15 @@ def _hop(
             spent[part] += now.spent.get(part, 0) - then.spent.get(part, 0)
         waited = now.spent.get("wait", 0) - then.spent.get("wait", 0)
         busy = max(busy, 1.0 - waited / max(1, (now.at - then.at) * 1000))
-    inside = spent["score"] + spent["store"] + spent["encode"]
+    made = sum(spent[part] for part in _DECIDING)
+    spent["states"] = max(0, spent.pop("score") - made)  # of what decides nothing: nothing
+    inside = made + spent["states"] + spent["store"]
     spent["other"] = max(0, spent.pop("process") - inside)  # of a spout, which has none: nothing
     each = max(1, records)
-    cpu = [cpu_s[name] for name, _, _ in tasks if name in cpu_s]
+    cpu = [now.cpu - then.cpu for _, then, now in tasks if now.cpu]
     return Hop(
         component, len(tasks), records, batches, {part: spent[part] / each for part in PARTS},
-        min(max(busy, 0.0), 1.0), sum(cpu) / each * 1e6 if len(cpu) == len(tasks) else None,
+        min(max(busy, 0.0), 1.0), sum(cpu) / each if len(cpu) == len(tasks) else None,
         misses / (hits + misses) if hits + misses else 0.0,
     )  # fmt: skip
 
@@ -119,25 +119,48 @@ def advice(found: Sequence[Hop]) -> str:
             f"{fullest.component} reads {fullest.missed:.0%} of its states from Cassandra: raise "
             "cache_mb, as far as there is memory."
         )
-    worked = sum(us.values()) - us["wait"]
-    if fullest.busy >= BUSY and us["store"] > worked / 2:
-        return (
-            f"{fullest.component} is full and {us['store'] / worked:.0%} of it is "
-            "writing: Cassandra sets the pace. Give it more cores or a faster disk, or raise "
-            "batch.max_records; more tasks help only while Cassandra has cores to spare."
-        )
+    part, share = _most(us)
+    mostly = f" {share:.0%} of its work is {_WORDS[part]}." if share > MOST else ""
+    if fullest.busy >= BUSY and mostly and part in _MENDS:
+        return f"{fullest.component} is full.{mostly} {_MENDS[part]}"
     if fullest.busy >= BUSY:
         return (
             f"{fullest.component} is full: raise {_tasks(fullest.component)}, as long as the "
-            "machine has a core to spare and the topic has more partitions than that."
+            f"machine has a core to spare and the topic has more partitions than that.{mostly}"
         )
     if fullest.batch < SMALL:
         return (
             f"There is room: {fullest.component} is busy {fullest.busy:.0%} of the time. Batches "
             f"are of {fullest.batch:.1f} records, so most of a record's cost is its batch's; they "
-            "grow by themselves as more comes."
+            f"grow by themselves as more comes.{mostly}"
         )
-    return f"There is room: the fullest, {fullest.component}, is busy {fullest.busy:.0%}."
+    return f"There is room: the fullest, {fullest.component}, is busy {fullest.busy:.0%}.{mostly}"
+
+
+_WORDS = {
+    "read": "reading Storm's messages", "poll": "polling the log", "decode": "decoding batches",
+    "states": "looking states up", "features": "features", "model": "the model",
+    "rules": "rules and reasons", "encode": "encoding", "store": "writing",
+    "other": "outside of what is told apart", "emit": "emitting",
+}  # fmt: skip
+_MENDS = {
+    "store": "Cassandra sets the pace: give it more cores or a faster disk, or raise "
+    "batch.max_records; more tasks help only while Cassandra has cores to spare.",
+    "model": "Train one with fewer trees, install the compiled core (docs/native-core.md), or "
+    "raise topology.scorers while the machine has a core to spare.",
+    "features": "Install the compiled core (docs/native-core.md), or raise topology.scorers while "
+    "the machine has a core to spare.",
+    "rules": "See which fire most (the page, Rules), or raise topology.scorers while the machine "
+    "has a core to spare.",
+}
+"""What helps where one part is most of a full task's work."""
+
+
+def _most(us: Mapping[str, float]) -> tuple[str, float]:
+    """The part that most of the work goes into, and its share."""
+    worked = {part: us[part] for part in _WORDS}
+    part = max(worked, key=lambda name: worked[name])
+    return part, worked[part] / (sum(worked.values()) or 1.0)
 
 
 def _tasks(component: str) -> str:

@@ -365,6 +365,28 @@ class Measured(msgspec.Struct):
     sizes: dict[int, int]  # at most so many records -> batches
 
 
+class Hop(msgspec.Struct):
+    """What a record costs in one component, all of its tasks together."""
+
+    component: str
+    tasks: int
+    records: int
+    batches: int
+    us: dict[str, float]  # microseconds a record, by what they go into
+    busy: float  # share of the time that its busiest task did not wait for Storm
+    cpu_us: float | None  # of processor time a record
+    most: float | None  # records/s that its tasks could do, each with a core of its own
+
+
+class Costs(msgspec.Struct):
+    """What a record costs in a running topology, as `./stormwatch profile` tells it."""
+
+    domain: str
+    ms: int  # that were looked at
+    hops: list[Hop]
+    advice: str  # what to change first
+
+
 class Threshold(msgspec.Struct, array_like=True):
     """What alerting from a score on would do: [score, precision, recall, alerts a day]."""
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from apps.data.streams import Stream
-from apps.operate import ledger
+from apps.operate import ledger, profile
 from apps.operate.figures import Look, rates, rejected_by_code
 from apps.operate.looks import figures
 from apps.serve import answers
@@ -108,6 +108,28 @@ class Live(Thread):
     def history(self) -> answers.History:
         """The points of the last hour."""
         return answers.History({name: list(points) for name, points in self._points.items()})
+
+    @property
+    def costs(self) -> list[answers.Costs]:
+        """Of what runs, over the last seconds."""
+        told = []
+        for domain, some in list(self._looks.items()):
+            looks = list(some)
+            if looks and looks[-1].processes:
+                first, last = looks[0], looks[-1]
+                before = dict(each for look in reversed(looks) for each in look.processes)
+                found = profile.hops(before, dict(last.processes))
+                told.append(answers.Costs(
+                    domain, last.taken - first.taken, [
+                        answers.Hop(
+                            hop.component, hop.tasks, hop.records, hop.batches,
+                            {part: round(us, 2) for part, us in hop.us.items()},
+                            round(hop.busy, 3), hop.cpu_us and round(hop.cpu_us, 2),
+                            hop.capacity and round(hop.capacity),
+                        ) for hop in found
+                    ], profile.advice(found),
+                ))  # fmt: skip
+        return told
 
     @property
     def there(self) -> list[Stream]:

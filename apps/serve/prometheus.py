@@ -146,7 +146,7 @@ def _of_processes(looks: Mapping[str, Look]) -> Iterator[Metric]:
     some = [
         (domain, component, snapshot)
         for domain, look in looks.items()
-        for component, snapshot in look.processes
+        for (component, _), snapshot in look.processes
     ]
     for name, says in _OF_PROCESS:
         family = CounterMetricFamily(f"stormwatch_component_{name}", says, labels=by)
@@ -155,7 +155,8 @@ def _of_processes(looks: Mapping[str, Look]) -> Iterator[Metric]:
         yield family
     seconds = CounterMetricFamily(
         "stormwatch_component_seconds",
-        "Seconds by what they went into: wait, read, decode, process, emit; and a chain's steps",
+        "Seconds by what they went into: wait, read, decode, process, emit; parts of process are a "
+        "chain's steps, score and store; of score features, model, rules, encode",
         labels=[*by, "stage"],
     )
     spent: Counter[tuple[str, str, str]] = Counter()
@@ -165,6 +166,12 @@ def _of_processes(looks: Mapping[str, Look]) -> Iterator[Metric]:
     for where, us in sorted(spent.items()):
         seconds.add_metric(where, us / 1e6)
     yield seconds
+    cpu = CounterMetricFamily(
+        "stormwatch_component_cpu_seconds", "Seconds of processor time of its processes", labels=by
+    )
+    for place, value in _summed((d, c, s.cpu / 1e6) for d, c, s in some):
+        cpu.add_metric(place, value)
+    yield cpu
     yield _sizes(some)
     for name, says in (("resident", "Bytes in memory"), ("cached", "States in the cache")):
         unit = "_bytes" if name == "resident" else "_states"

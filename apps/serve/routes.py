@@ -42,6 +42,9 @@ def routes(
         Route("/v1/history", Nothing, answers.History,
               "The last hour's figures, a point every five seconds.",
               lambda _: live.history, True),
+        Route("/v1/costs", Nothing, list[answers.Costs],
+              "What a record costs in each running topology, hop by hop, over the last seconds; "
+              "and what to change first.", lambda _: live.costs, True),
         Route("/v1/alerts", ListAlerts, answers.Page,
               "A domain's alerts, newest first.", reader.alerts),
         Route("/v1/decisions", ListDecisions, answers.Page,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bolts.base import BatchBolt
@@ -9,6 +10,8 @@ from bolts.observer import Observer, tell_of_skew
 from stormwatch.adapters import connect
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.adapters.threads.follower import Follower, Ports
+from stormwatch.adapters.threads.model_guard import watched
+from stormwatch.metrics import Stopwatch
 from stormwatch.parsing.mapping import marks
 from stormwatch.partitioner import stripe_of
 from stormwatch.records import Outcomes
@@ -52,12 +55,15 @@ def score(
     def build(bolt: BatchBolt) -> Step:
         settings = bolt.settings
         name = bolt.component_name
+        watch = Stopwatch(perf_counter_ns, bolt.meter.metrics.spent)
 
         def used(domain: Judge[Any, Any]) -> _Used:
             from stormwatch.models import fleet_drift  # with numpy: where there is a model
 
             policy = Policy.of(settings, domain.name)
-            return _Used(Contract(domain, policy, name, marks(settings)), fleet_drift.of(domain))
+            watched(getattr(domain, "models", ()), watch)
+            contract = Contract(domain, policy, name, marks(settings), watch=watch)
+            return _Used(contract, fleet_drift.of(domain))
 
         ports = Ports(
             bolt.connections.store, lambda: connect.source(settings, settings.topic_control)

@@ -5,7 +5,7 @@ millisecond below 128 ms and to 1/64 above (log-linear buckets, as HdrHistogram 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -94,6 +94,32 @@ class Snapshot(msgspec.Struct):
     started: int = 0  # ms, when the process began
     skew: dict[str, int] = {}  # "compared", "differing": feature vectors computed again
     passes_on: bool = False  # a spout or a parse bolt: it decides nothing
+    cpu: int = 0  # microseconds of processor time that the process took
+
+
+class Stopwatch:
+    """Where the time of a batch goes, by stage: from one `lap` to the next.
+
+    Not for two threads at once. Without a clock it stands still: then nothing is measured.
+    """
+
+    def __init__(
+        self, clock: Callable[[], int] = lambda: 0, spent: Counter[str] | None = None
+    ) -> None:
+        """`clock`: nanoseconds, that never go back. They are added to `spent`."""
+        self._clock = clock
+        self.spent: Counter[str] = Counter() if spent is None else spent
+        self._at = 0
+
+    def start(self) -> None:
+        """The first stage begins now."""
+        self._at = self._clock()
+
+    def lap(self, stage: str) -> None:
+        """What has passed since the last look at the clock was this stage; the next begins."""
+        now = self._clock()
+        self.spent[stage] += now - self._at
+        self._at = now
 
 
 class Metrics:
@@ -115,8 +141,10 @@ class Metrics:
         self.spent: Counter[str] = Counter()
         """What on -> nanoseconds. `wait` for Storm's next message, `read` of messages, `decode` of
         payloads, `emit` of serialising and writing, `process` all else of a batch; a chain's
-        steps (`score`, `store`) and `encode` of payloads are parts of `process`. Of a spout:
-        `poll` of the log, `encode`."""
+        steps (`score`, `store`) and `encode` of payloads are parts of `process`. Parts of `score`
+        are `features` (states read, what is measured, states learned), `model`, `rules` (with
+        thresholds, reasons and explanations) and `encode` of decisions and states; what is left
+        of it is for states that are looked up. Of a spout: `poll` of the log, `encode`."""
         self.sizes: Counter[int] = Counter()
 
     def batch(
@@ -146,16 +174,16 @@ class Metrics:
 
     def snapshot(
         self, now: int, pid: int, host: str, cached: int, seen: tuple[int, int] = (0, 0),
-        resident: int = 0, started: int = 0, passes_on: bool = False,
+        resident: int = 0, started: int = 0, passes_on: bool = False, cpu: int = 0,
     ) -> Snapshot:  # fmt: skip
-        """`seen`: states that were in the cache, and that were not."""
+        """`seen`: states that were in the cache, and that were not. `cpu`: microseconds."""
         return Snapshot(
             now, pid, host, dict(self.ends), self.alerts, self.batches, self.failed,
             dict(self.latency), cached, self.degraded, dict(self.noted),
             dict(self.labelled), dict(self.drift), dict(self.alarms), dict(self.revisions),
             self.follows, self.refused, dict(self.fired),
             {what: ns // 1000 for what, ns in self.spent.items()}, dict(self.sizes), *seen,
-            resident, started, dict(self.skew), passes_on,
+            resident, started, dict(self.skew), passes_on, cpu,
         )  # fmt: skip
 
 

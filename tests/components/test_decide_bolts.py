@@ -206,7 +206,16 @@ def test_the_meter_is_written_on_a_tick(store, broker):
     assert reading.hits + reading.misses >= 3 and reading.resident > 1 << 20
     assert {"wait", "read", "decode", "emit", "process", "score", "store"} <= set(reading.spent)
     assert reading.spent["score"] + reading.spent["store"] <= reading.spent["process"]
-    assert 0 < reading.started <= reading.at
+    assert 0 < reading.started <= reading.at and reading.cpu > 0
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_features_model_rules_and_encoding_are_told_apart(name, store, broker):
+    drive(DOMAINS[name][0], *messages(name), TICK)
+    [body] = store.meters("test").values()
+    spent = msgspec.json.decode(body, type=Snapshot).spent
+    parts = [spent[stage] for stage in ("features", "model", "rules", "encode")]
+    assert all(part > 0 for part in parts) and sum(parts) <= spent["score"] + 4  # each cut to 1 us
 
 
 def test_a_broken_model_ends_the_process_with_the_file_and_the_mend(store, broker, tmp_path):

@@ -40,7 +40,7 @@ def test_a_parse_bolt_hands_its_figures_to_the_reject_bolt_that_stores_them(stor
     assert found[1] == told["tuple"][1] and one.resident > 1_000_000
     seen = look(store.meters(topology), 0, 1, 0, 0)
     assert (seen.tasks, seen.failed, seen.decided) == (0, 0, 0)  # it decides nothing
-    assert [name for name, _ in seen.processes] == [component]
+    assert [name for (name, _), _ in seen.processes] == [component]
 
 
 class Metered(TransactionSpout):

@@ -101,11 +101,13 @@ class Decided:
         )
         self.store.write_states("fraud", states)
 
-    def meter(self, at: int, decided: int) -> None:
-        """What a bolt writes of itself."""
+    def meter(self, at: int, decided: int, batches: int = 1, cpu: int = 0, **spent: int) -> None:
+        """What a bolt writes of itself. `cpu`, `spent`: microseconds; these by stage."""
         metrics = Metrics()
         metrics.batch({"scored": decided}, 1, [at - 20] * decided, at)
-        body = msgspec.json.encode(metrics.snapshot(at, 1, "h", 3))
+        metrics.batches = batches
+        metrics.spent.update({stage: us * 1_000 for stage, us in spent.items()})
+        body = msgspec.json.encode(metrics.snapshot(at, 1, "h", 3, cpu=cpu))
         self.store.write_meter("fraud", "decide", "0", body)
 
     def doubles(self) -> Doubles:

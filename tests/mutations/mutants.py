@@ -77,12 +77,12 @@ MUTANTS = (
     ),
     Mutant(
         "no call is made while a late one is under way",
-        "stormwatch.adapters.threads.model_guard:Guard.predict",
+        "stormwatch.adapters.threads.model_guard:Guard._predicted",
         "        if self._helper.busy:\n", "        if False:\n", GUARD,
     ),
     Mutant(
         "a model that failed is left alone for a while",
-        "stormwatch.adapters.threads.model_guard:Guard.predict",
+        "stormwatch.adapters.threads.model_guard:Guard._predicted",
         "        if not self._breaker.ready(now):\n", "        if False:\n", GUARD,
     ),
     Mutant(

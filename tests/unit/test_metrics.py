@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormwatch.metrics import Metrics, bucket_of, quantiles, since, upper_edge
+from stormwatch.metrics import Metrics, Stopwatch, bucket_of, quantiles, since, upper_edge
 
 
 @given(st.integers(0, 1 << 40))
@@ -46,3 +46,19 @@ def test_batch_sizes_are_counted_by_powers_of_two() -> None:
     assert snapshot.sizes == {1: 2, 2: 1, 4: 2, 8: 1, 1_024: 1}
     assert (snapshot.spent, snapshot.hits, snapshot.misses) == ({"decode": 2}, 3, 1)
     assert (snapshot.resident, snapshot.started) == (1 << 20, 2)
+
+
+def test_a_stopwatch_gives_each_stage_what_passed_since_the_last_look() -> None:
+    metrics, times = Metrics(), iter((100, 103, 110, 111))
+    watch = Stopwatch(lambda: next(times), metrics.spent)
+    watch.start()
+    for stage in ("rules", "model", "rules"):
+        watch.lap(stage)
+    assert metrics.spent == {"rules": 4, "model": 7}
+
+
+def test_without_a_clock_it_stands_still() -> None:
+    watch = Stopwatch()
+    watch.start()
+    watch.lap("rules")
+    assert watch.spent["rules"] == 0

@@ -87,7 +87,9 @@ class BlendModel:
         """
         if not len(rows):
             return []
-        found = np.nan_to_num(np.asarray(rows, dtype=np.float64))
+        found = np.asarray(rows, dtype=np.float64)
+        if not np.isfinite(found).all():
+            found = np.nan_to_num(found)
         grown = np.clip(self._trees.predict(found), self._low, self._high)
         found = self._share * grown + (1.0 - self._share) * self._mean(found) - self._early
         scores: list[float] = np.maximum(found, self._low).tolist()

@@ -78,6 +78,12 @@ class Rolled:
         return next((each for each in every if each is not None), None)
 
     @property
+    def models(self) -> tuple[Any, ...]:
+        """Of the live one, and of what is on trial."""
+        judges = (self._judge, *(arm.judge for arm in self._arms))
+        return tuple(model for judge in judges for model in getattr(judge, "models", ()))
+
+    @property
     def other_versions(self) -> frozenset[tuple[str, str, str]]:
         """Of the live one's, and of what is on trial."""
         found = frozenset(getattr(self._judge, "other_versions", ()))

@@ -162,6 +162,15 @@ class Settles(Protocol):
         """
 
 
+class AsksModels(Protocol):
+    """What a judge may have besides: its models, so that their time is told apart from that of its
+    rules."""
+
+    @property
+    def models(self) -> Sequence[Any]:
+        """Those that `decide` asks (`stormwatch.models.Model`)."""
+
+
 class AdvancesAll(Protocol):
     """What a judge without a second key may have besides: a batch is advanced at once."""
 

@@ -25,6 +25,7 @@ from stormwatch.dead_letters import redaction
 from stormwatch.dead_letters.rows import raw_of, redacted, trace
 from stormwatch.errors import FatalError, StormwatchError
 from stormwatch.ledger.bitmap import bitmap_of
+from stormwatch.metrics import Stopwatch
 from stormwatch.models import NONE
 from stormwatch.parsing.fields import to_ms
 from stormwatch.records import (
@@ -138,10 +139,13 @@ class Contract(Generic[E, S]):
         component: str,
         mappings: Mapping[str, str] = MappingProxyType({}),
         by_reference: bool = False,
+        watch: Stopwatch | None = None,
     ) -> None:
         """`mappings`: topic -> what decisions name the mapping by that its events came of.
-        `by_reference`: without the compiled core, whatever the domain has."""
+        `by_reference`: without the compiled core, whatever the domain has. `watch` is told the
+        stages of each batch: `metrics.Metrics.spent`."""
         self.domain = domain
+        self._watch = watch or Stopwatch()
         self._mappings = mappings
         self._policy = policy
         self._component = component
@@ -173,6 +177,7 @@ class Contract(Generic[E, S]):
         told: Told | None = None,
     ) -> tuple[Outcomes, list[Any]]:  # fmt: skip
         """As `apply`; also the carry of each decision (`Judge.advance`)."""
+        self._watch.start()
         advance = advance_of(self.domain, told)
         batch = _Batch(self, fragment, parsed, states, {}, advance)
         batch.compiled, batch.tell = self.compiled, tell_of(self.domain, told)
@@ -212,6 +217,7 @@ class _Batch(Generic[E, S]):
         self._settle = contract._settle
         self._advance_all = contract._advance_all
         self._fragment = fragment
+        self._watch = contract._watch
         self._mapping = contract._mappings.get(fragment.topic, msgspec.UNSET)
         self._parsed = parsed
         self._share = parsed.share
@@ -236,7 +242,9 @@ class _Batch(Generic[E, S]):
     def run(self, now: int) -> Outcomes:
         if not self._take_at_once():
             self._take_all()
+        self._watch.lap("features")
         verdicts = self._verdicts()
+        self._watch.lap("rules")
         self._noted.update(verdict.noted for verdict in verdicts if verdict.noted)
         fragment = self._fragment
         if self._parsed.absent:
@@ -245,7 +253,7 @@ class _Batch(Generic[E, S]):
         bitmaps = {
             state: bitmap_of(offsets, fragment.first) for state, offsets in self._ends.items()
         }
-        return Outcomes(
+        outcomes = Outcomes(
             fragment=fragment,
             domain=self._domain.name,
             stamp=outcome_stamp(fragment),
@@ -267,6 +275,8 @@ class _Batch(Generic[E, S]):
             noted=dict(self._noted),
             fired=dict(Counter(why.code for verdict in verdicts for why in verdict.reasons)),
         )
+        self._watch.lap("encode")
+        return outcomes
 
     @cached_property
     def _versions(self) -> tuple[str, str]:

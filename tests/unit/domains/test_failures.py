@@ -150,7 +150,7 @@ class Sure:
 
 
 def test_out_of_distribution_the_model_alone_warns_of_nothing() -> None:
-    judge = Failures(MILLING, Sure(DOMAIN._failures["milling"]._model.card))
+    judge = Failures(MILLING, Sure(DOMAIN._failures["milling"].model.card))
     rows = [(50.0, 0.0, 0.0, 0.0), (9000.0, 0.0, 0.0, 0.0), (9000.0, 0.0, 0.0, 0.1)]
     base = [Verdict("healthy")] * 3
     near, far, limit = judge.judge(rows, [HEALTHY] * 3, base)
@@ -175,7 +175,7 @@ class Once(Sure):
 def test_where_the_model_has_no_time_to_name_the_mode_the_rules_alone_decide() -> None:
     """So that another try, or a proof, finds the very same decision under its mark."""
     row, base = (50.0, 0.0, 0.2, 0.0), [Verdict("healthy")]
-    judge = Failures(MILLING, Once(DOMAIN._failures["milling"]._model.card))
+    judge = Failures(MILLING, Once(DOMAIN._failures["milling"].model.card))
     (late,) = judge.judge([row], [HEALTHY], base)
     assert late.degraded
     assert [late] == judge.by_rules().judge([row], [HEALTHY], base)

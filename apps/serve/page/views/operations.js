@@ -8,10 +8,10 @@ const SILENT_MS = 30_000;
 
 export async function operations(root, page) {
   root.classList.add("reading");
-  const health = h("div"), tasks = h("div"), settings = h("div");
-  let [told, set] = await Promise.all([ask("components"), ask("settings")]), search = "", gone = false;
+  const health = h("div"), hops = h("div"), tasks = h("div"), settings = h("div");
+  let [told, costs, set] = await Promise.all([ask("components"), ask("costs"), ask("settings")]), search = "", gone = false;
   const find = h("input", { type: "search", placeholder: "Search ( / )", "aria-label": "Search in the settings", oninput: () => { search = find.value.toLowerCase(); drawSettings(); } });
-  put(root, h("h1", {}, "Operations"), health, h("h2", {}, "Components, since each of them started"), tasks,
+  put(root, h("h1", {}, "Operations"), health, h("h2", {}, "What a record costs, hop by hop"), hops, h("h2", {}, "Components, since each of them started"), tasks,
     h("h2", {}, "Settings in force for this server"), h("p", {}, find), settings);
 
   function drawHealth() {
@@ -32,6 +32,18 @@ export async function operations(root, page) {
     if (f.degraded) return h("span", { class: "word person" }, "the model was away");
     return "keeps up";
   }
+  // Microseconds a record, of the last seconds; as ./stormwatch profile tells it.
+  function drawCosts() {
+    const some = costs.filter((c) => c.hops.length);
+    if (!some.length) return put(hops, h("p", { class: "notice" }, costs[0]?.advice ?? "Nothing runs: nothing costs."));
+    const all = some.flatMap((c) => c.hops), parts = Object.keys(all[0].us).filter((part) => part !== "wait" && all.some((hop) => hop.us[part] >= 0.05));
+    const us = (n) => (n === null ? "–" : n < 10 ? n.toFixed(1) : count(n));
+    put(hops, some.map((c) => h("p", { class: "notice" }, h("b", {}, `${c.domain}: `), c.advice)),
+      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "component"), ["records", "a batch", "busy", ...parts.map((part) => `${part} µs`), "processor µs", "at most"].map((t) => h("th", { class: "number" }, t)))),
+        h("tbody", {}, some.flatMap((c) => c.hops.map((hop) => h("tr", {}, h("td", {}, h("span", { class: "quiet" }, `${c.domain} `), hop.component, hop.tasks > 1 ? ` × ${hop.tasks}` : ""),
+          [count(hop.records), us(hop.records / Math.max(hop.batches, 1)), share(hop.busy), ...parts.map((part) => us(hop.us[part])), us(hop.cpu_us), hop.most === null ? "–" : rate(hop.most)].map((t) => h("td", { class: "number" }, t)))))))),
+      h("p", { class: "small quiet" }, `Microseconds a record over the last ${age(Math.max(...some.map((c) => c.ms)))}, by what they went into. At most: what its tasks could do with a core each, by the processor time of their processes.`));
+  }
   function drawTasks() {
     if (!told.length) return put(tasks, h("p", { class: "notice" }, "No component has written figures. Start a topology: ", h("code", {}, "./stormwatch run"), "."));
     put(tasks, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["component", "process", "since"].map((t) => h("th", {}, t)),
@@ -50,7 +62,7 @@ export async function operations(root, page) {
   }
   // What a batch costs, stage by stage: the longest first.
   function stages(t) {
-    const parts = Object.entries(t.spent).filter(([name]) => !["wait", "process"].includes(name)).sort((a, b) => b[1] - a[1]).slice(0, 3);
+    const parts = Object.entries(t.spent).filter(([name]) => !["wait", "process", "score"].includes(name)).sort((a, b) => b[1] - a[1]).slice(0, 3);
     return h("span", { class: "quiet" }, parts.map(([name, us]) => `${name} ${ms(us / 1000 / Math.max(t.batches, 1))}`).join(", "));
   }
   function drawSettings() {
@@ -62,12 +74,15 @@ export async function operations(root, page) {
       : h("p", { class: "notice" }, `No setting has “${search}” in it.`));
   }
   async function again() {
-    const fresh = await ask("components").catch(() => null);
+    const [fresh, cost] = await Promise.all([ask("components"), ask("costs")]).catch(() => []);
     if (!fresh || gone) return;
     told = fresh;
+    costs = cost;
+    drawCosts();
     drawTasks();
   }
   drawHealth();
+  drawCosts();
   drawTasks();
   drawSettings();
   const timer = setInterval(() => document.hidden || again(), EVERY_MS);

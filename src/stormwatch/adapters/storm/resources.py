@@ -68,7 +68,7 @@ class Meter:
         seen = (cache.hits, cache.misses) if cache is not None else (0, 0)
         return msgspec.json.encode(self.metrics.snapshot(
             now_ms(), os.getpid(), socket.gethostname(), len(cache or ()), seen, resident(),
-            self._started, self._passes_on,
+            self._started, self._passes_on, time.process_time_ns() // 1000,
         ))  # fmt: skip
 
 

@@ -166,6 +166,11 @@ class Fraud:
         """The model in use. Raises ModelError."""
         return self._supply(self._load)
 
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """See `stormwatch.state.judge.AsksModels`. Raises ModelError."""
+        return (self.model,)
+
     def _load(self) -> Model:
         from stormwatch.domains.fraud.scoring import Thresholds
         from stormwatch.models.trees import TreesModel

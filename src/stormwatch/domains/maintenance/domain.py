@@ -211,6 +211,11 @@ class Maintenance:
         return self._model.card
 
     @property
+    def models(self) -> tuple[Model, ...]:
+        """See `stormwatch.state.judge.AsksModels`."""
+        return (self._model, *(one.model for one in self._failures.values()))
+
+    @property
     def model_version(self) -> str:
         """Of the model in use."""
         return self._model.card.version

@@ -79,7 +79,7 @@ class Failures:
         """`window`: readings that the model takes at once. Raises ModelError for a card without the
         thresholds `service` and `watch`."""
         assert kind.failure is not None
-        self._kind, self._model, self._label = kind, model, kind.label
+        self._kind, self.model, self._label = kind, model, kind.label
         self._window = window
         self._names = tuple(kind.failure.features)
         self.look = Inputs(kind, window).look
@@ -130,7 +130,7 @@ class Failures:
     @property
     def model_version(self) -> str:
         """Of the model in use."""
-        return self._model.card.version
+        return self.model.card.version
 
     def judge(
         self, rows: Sequence[Row], sensors: Sequence[dict[str, float]], base: Sequence[Verdict],
@@ -140,8 +140,8 @@ class Failures:
         the last readings of each, which a model of sequences takes."""
         asked = self._asked(rows, kept)
         found = [round6(min(max(p, 0.0), 1.0)) if isfinite(p) else p
-                 for p in self._model.predict(asked)]  # fmt: skip
-        card = self._model.card
+                 for p in self.model.predict(asked)]  # fmt: skip
+        card = self.model.card
         limits, trained_on = Limits.of(card), distribution.of(card)
         outside = trained_on.outside(np.array(rows)).tolist() if trained_on else [False] * len(rows)
         alone = [is_out and not self._exceeds(row)
@@ -216,7 +216,7 @@ class Failures:
         said = tuple(map(self._said, self._kind.failure_features, row))
         features = tuple(self._kind.failure_features)
         about = {one.name: self._names[at] for one, at in zip(features, self._bases, strict=False)}
-        return OfFailure(self._model, features, row, asked, said, {} if self._modes else about)
+        return OfFailure(self.model, features, row, asked, said, {} if self._modes else about)
 
     def _explained(self, rows: Sequence[Row]) -> list[list[tuple[int, float]]]:
         """Of each row its modes, the likeliest first: at what place, and the probability that is
@@ -233,9 +233,9 @@ class Failures:
             for row in rows
             for _, _, own in self._modes
         ]
-        alone = [round6(p) if isfinite(p) else p for p in self._model.predict(asked)]
+        alone = [round6(p) if isfinite(p) else p for p in self.model.predict(asked)]
         size, out = len(self._modes), []
-        enough = Limits.of(self._model.card).service
+        enough = Limits.of(self.model.card).service
         for start in range(0, len(alone), size):
             own = list(enumerate(alone[start : start + size]))
             if all(isfinite(p) for _, p in own):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stormwatch.domains.maintenance.event import Reading
 from stormwatch.domains.maintenance.health.suspects import START
-from stormwatch.domains.maintenance.health.wearing import DRIFTED, Expected
+from stormwatch.domains.maintenance.health.wearing import Expected, drifter
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.errors import StateError
 from stormwatch.models.conditions import UNKNOWN, Condition, Conditions, find
@@ -153,7 +153,7 @@ def expected(
     if is_calm and None not in (told := [*map(reading.sensors.get, NAMES)]):
         values = np.array(told)
         far = np.abs((values - slow) / noise).max() >= START or (values == rows[LAST]).any()
-        if not far and np.abs(drift).max() < DRIFTED:
+        if not far and drifter(drift.tolist()) < 0:
             return None  # nothing to look at
     return Expected(
         slow.tolist(), (centre + base / scale).tolist(), noise.tolist(), rows[LAST].tolist(),

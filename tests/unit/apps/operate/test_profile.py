@@ -26,14 +26,14 @@ def snapshot(at: int, records: int, batches: int, **more: Any) -> Snapshot:
 
 def test_costs_are_of_what_came_between_two_readings_of_the_same_process() -> None:
     spent = {"wait": 3_000_000, "read": 100, "decode": 50, "emit": 20, "process": 900, "score": 500,
-             "store": 300}  # fmt: skip
+             "store": 300, "features": 200, "model": 150, "rules": 50, "encode": 70}  # fmt: skip
     before = {DECIDE: snapshot(0, 100, 10), ("decide", "of a run before"): snapshot(0, 5, 5)}
-    now = snapshot(4_000, 110, 12, spent=spent, hits=3, misses=1)
-    (hop,) = hops(before, {DECIDE: now, OTHER: now}, {DECIDE: 0.002})
+    now = snapshot(4_000, 110, 12, spent=spent, hits=3, misses=1, cpu=2_000)
+    (hop,) = hops(before, {DECIDE: now, OTHER: now})
     assert (hop.records, hop.batches, hop.batch, hop.tasks) == (10, 2, 5.0, 1)
     assert hop.us == {
-        "wait": 300_000, "read": 10, "poll": 0, "decode": 5, "score": 50, "store": 30, "encode": 0,
-        "other": 10, "emit": 2,
+        "wait": 300_000, "read": 10, "poll": 0, "decode": 5, "states": 3, "features": 20,
+        "model": 15, "rules": 5, "encode": 7, "store": 30, "other": 10, "emit": 2,
     }  # fmt: skip
     assert hop.busy == pytest.approx(0.25) and hop.missed == 0.25
     assert hop.cpu_us == pytest.approx(200) and hop.capacity == pytest.approx(5_000)
@@ -55,17 +55,29 @@ def test_what_decides_nothing_is_told_by_the_records_that_passed_it() -> None:
     assert (first.us["poll"], first.us["encode"], first.us["other"]) == (20, 10, 0)
 
 
-def test_of_processes_elsewhere_the_capacity_is_not_known() -> None:
+def test_where_a_process_of_a_version_before_runs_the_capacity_is_not_known() -> None:
     before = {DECIDE: snapshot(0, 0, 0), OTHER: snapshot(0, 0, 0)}
-    after = {DECIDE: snapshot(1, 1, 1), OTHER: snapshot(1, 1, 1)}
-    (hop,) = hops(before, after, {DECIDE: 1.0})
+    after = {DECIDE: snapshot(1, 1, 1, cpu=9), OTHER: snapshot(1, 1, 1)}
+    (hop,) = hops(before, after)
     assert hop.tasks == 2 and hop.cpu_us is None and hop.capacity is None
     assert lines([hop])[1].startswith("decide × 2")
 
 
 def hop(**more: Any) -> Hop:
-    us = {"wait": 5.0, "read": 1.0, "poll": 0.0, "decode": 1.0, "score": 20.0, "store": 10.0,
-          "encode": 0.0, "other": 1.0, "emit": 1.0}  # fmt: skip
+    us = {
+        "wait": 5.0,
+        "read": 1.0,
+        "poll": 0.0,
+        "decode": 1.0,
+        "states": 2.0,
+        "features": 8.0,
+        "model": 6.0,
+        "rules": 2.0,
+        "encode": 2.0,
+        "store": 10.0,
+        "other": 1.0,
+        "emit": 1.0,
+    }
     base = Hop("decide", 2, 10_000, 20, us, 0.9, 40.0, 0.0)
     return base._replace(**more)
 
@@ -79,6 +91,14 @@ def hop(**more: Any) -> Hop:
         ([hop(component="parse")], "topology.parsers"),
         ([hop(component="transactions")], "topology.spouts"),
         ([hop(us={**hop().us, "store": 90.0})], "Cassandra sets the pace"),
+        ([hop(us={**hop().us, "model": 90.0})], "76% of its work is the model. Train one with"),
+        ([hop(us={**hop().us, "features": 90.0})], "compiled core"),
+        ([hop(us={**hop().us, "rules": 90.0})], "which fire most"),
+        ([hop(us={**hop().us, "other": 90.0})], "topology.scorers"),
+        (
+            [hop(us={**hop().us, "model": 90.0}, busy=0.2)],
+            "There is room: the fullest, decide, is busy 20%. 76% of its work is the model.",
+        ),
         ([hop(missed=0.5)], "cache_mb"),
         ([hop(busy=0.2, batches=5_000)], "Batches"),
         ([hop(busy=0.2)], "There is room"),

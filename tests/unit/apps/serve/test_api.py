@@ -204,6 +204,27 @@ def test_the_document_names_all_paths_and_only_what_is_answered(api: Api) -> Non
             assert answer.status in (200, 404, 422, 428), (path, method)
 
 
+def test_costs_are_what_came_between_two_looks_and_say_what_to_change(api: Api) -> None:
+    now = now_ms()
+    api.world.meter(now, 100)
+    wait(lambda: api.json("/v1/costs"))
+    (before,) = api.json("/v1/costs")
+    assert before["hops"] == [] and "Nothing was decided meanwhile" in before["advice"]
+    parts = {"features": 400, "model": 3_000, "rules": 300, "encode": 200}
+    api.world.meter(
+        now + 4_000, 300, 3, cpu=10_000, score=4_000, store=1_000, process=5_000, **parts
+    )
+    wait(lambda: api.json("/v1/costs")[0]["hops"])
+    (told,) = api.json("/v1/costs")
+    (hop,) = told["hops"]
+    assert (hop["component"], hop["tasks"], hop["records"], hop["batches"]) == ("decide", 1, 200, 2)
+    some = {part: us for part, us in hop["us"].items() if us}
+    assert some == {"states": 0.5, "features": 2.0, "model": 15.0, "rules": 1.5, "encode": 1.0,
+                    "store": 5.0}  # fmt: skip
+    assert (hop["busy"], hop["cpu_us"], hop["most"]) == (1.0, 50.0, 20_000)
+    assert told["domain"] == "fraud" and "60% of its work is the model" in told["advice"]
+
+
 def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
     """asyncio turns Nagle's algorithm off only where the socket names its protocol."""
     with closing(Front().listen(0)) as listening:

@@ -8,6 +8,7 @@ import pytest
 
 from apps.land.figures import Figures
 from apps.operate.figures import look
+from apps.operate.profile import PARTS
 from apps.serve import answers, prometheus
 from stormwatch.metrics import Metrics
 from tests.models.asked import ROOT
@@ -15,6 +16,7 @@ from tests.models.asked import ROOT
 OPS = ROOT / "ops"
 BOARDS = sorted((OPS / "grafana").glob("*.json"))
 RULES = (OPS / "prometheus" / "rules.yml").read_text()
+_STAGES = re.compile(r'stage=~?\\"([a-z|]+)')
 _NAME = re.compile(r"\bstormwatch_[a-z_]+\b")
 
 
@@ -29,8 +31,8 @@ def text() -> str:
     metrics.skew = {"compared": 9, "differing": 1}
     metrics.sized(3)
     metrics.sized(900)
-    metrics.spent.update({"store": 2_500_000_000, "wait": 1_000})
-    body = msgspec.json.encode(metrics.snapshot(9, 1, "h", 4, (3, 1), 5_000, 1))
+    metrics.spent.update({"store": 2_500_000_000, "model": 40_000, "wait": 1_000})
+    body = msgspec.json.encode(metrics.snapshot(9, 1, "h", 4, (3, 1), 5_000, 1, cpu=1_500_000))
     meters = {("decide", "1"): body, ("decide", "2"): body, ("decide", "old"): b"{}"}
     ledger = answers.Ledger("fraud", "t", {}, 0, 0, 0, True)
     lander = Figures()
@@ -46,6 +48,8 @@ def test_what_components_measure_is_exposed_and_summed(text: str) -> None:
     lines = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines()
              if not line.startswith("#")}  # fmt: skip
     assert lines[f'stormwatch_component_seconds_total{of},stage="store"}}'] == 5.0
+    assert lines[f'stormwatch_component_seconds_total{of},stage="model"}}'] == 80e-6
+    assert lines[f"stormwatch_component_cpu_seconds_total{of}}}"] == 3.0
     assert lines[f"stormwatch_component_resident_bytes{of}}}"] == 10_000
     assert lines[f"stormwatch_component_hits_total{of}}}"] == 6
     assert lines[f"stormwatch_component_tasks{of}}}"] == 2
@@ -66,6 +70,12 @@ def test_every_metric_of_a_board_or_rule_exists(text: str) -> None:
         assert panels and named and named <= there, named - there
     expressions = " ".join(re.findall(r"^ +expr: (.*)$", RULES, re.M))
     assert set(_NAME.findall(expressions)) <= there
+
+
+def test_every_stage_of_a_board_is_one_that_a_component_measures() -> None:
+    told = [stage for board in BOARDS for stage in _STAGES.findall(board.read_text())]
+    stages = {stage for one in told for stage in one.split("|")}
+    assert {"store", "features", "model", "rules"} <= stages <= {*PARTS, "process", "score"}
 
 
 def test_everything_that_is_measured_is_on_a_board_or_in_a_rule(text: str) -> None:

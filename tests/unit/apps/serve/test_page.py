@@ -3,14 +3,15 @@
 The browser is driven by its own driver over HTTP (the W3C's WebDriver), so no package is needed.
 """
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from apps.serve import live
+from apps.serve import events, live
 from stormwatch.adapters.storm.resources import now_ms
 from tests.models import decided_machines
-from tests.models.asked import Api
+from tests.models.asked import Api, wait
 from tests.models.browser import DRIVER, WITHOUT, Browser
 from tests.models.decided_payments import T0
 
@@ -55,6 +56,24 @@ def test_what_is_wrong_is_said_and_goes_by_itself(
     browser.until(lambda text: "all is well" in text)
 
 
+def test_a_stream_that_ends_in_its_time_is_taken_up_again_and_nobody_sees_it(
+    api: Api, browser: Browser, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "STREAM_S", 0.3)
+    browser.open(page)
+    browser.until(lambda text: "10.27 EUR" in text)
+    browser.run("""
+        window.stale = 0;
+        new MutationObserver(() => { window.stale += document.querySelectorAll('.stale').length; })
+          .observe(document.body, {subtree: true, attributes: true, childList: true});""")
+    api.world.alerts_of(["came-later"])
+    browser.until(lambda text: "came-later" in text)
+    time.sleep(1.0)  # three more streams
+    api.world.alerts_of(["came-last"])
+    browser.until(lambda text: "came-last" in text)
+    assert browser.run("return window.stale") == 0 and browser.complaints() == []
+
+
 def test_a_page_that_was_left_frees_its_connection(browser: Browser, page: str) -> None:
     """A browser has six for a server, and keeps pages that were left."""
     for _ in range(8):
@@ -92,6 +111,34 @@ def test_every_view_asks_this_server_alone_and_complains_of_nothing(
         assert elsewhere == [], view
         odd = "return document.querySelectorAll('img, iframe, [onclick]').length"
         assert browser.run(odd) == 0, view
+    assert browser.complaints() == []
+
+
+def test_operations_says_what_a_record_costs_and_what_to_change(
+    api: Api, browser: Browser, page: str
+) -> None:
+    now = now_ms() + 60_000
+    api.world.meter(now, 100)
+    wait(lambda: api.json("/v1/costs"))
+    api.world.meter(now + 4_000, 300, 3, cpu=10_000, score=4_000, model=3_000, process=5_000)
+    wait(lambda: api.json("/v1/costs")[0]["hops"])
+    browser.open(f"{page}#operations")
+    shown = browser.until(lambda text: "hop by hop" in text and "model µs" in text)
+    (told,) = api.json("/v1/costs")
+    assert told["advice"] in shown
+    rows = "return [...document.querySelectorAll('tbody tr')].map((row) => row.innerText)"
+    row = next(row for row in browser.run(rows) if row.startswith("fraud decide\t200"))
+    assert row.split("\t") == [
+        "fraud decide",
+        "200",
+        "100",
+        "100 %",
+        "5.0",
+        "15",
+        "5.0",
+        "50",
+        "20,000/s",
+    ]  # of states, the model, all else; then processor time, and at most
     assert browser.complaints() == []
 
 

@@ -84,12 +84,12 @@ def look(body: bytes, sensors: dict[str, float], expected: Expected) -> Found:
             or (value == expected.last[place] and is_fine(value, sigma))
         ):
             looks[place] = Look(place, z, value, centre, sigma, 0.0)
-    drifter = _drifter(expected.drift)
-    if drifter >= 0 and _NAMES[drifter] in sensors and drifter not in suspects.by_place:
-        value, centre = sensors[_NAMES[drifter]], expected.baseline[drifter]
-        sigma = expected.sigma[drifter]
-        looks[drifter] = Look(drifter, (value - centre) / sigma, value, centre, sigma, 0.0)
-        suspects.drifts(looks[drifter])
+    place = drifter(expected.drift)
+    if place >= 0 and _NAMES[place] in sensors and place not in suspects.by_place:
+        value, centre = sensors[_NAMES[place]], expected.baseline[place]
+        sigma = expected.sigma[place]
+        looks[place] = Look(place, (value - centre) / sigma, value, centre, sigma, 0.0)
+        suspects.drifts(looks[place])
     named, _, _ = suspects.look(list(looks.values()), _N, off)
     out = {place for place, each in looks.items() if place in suspects.by_place
            and not -OUT < each.z < OUT}  # fmt: skip
@@ -104,7 +104,7 @@ def look(body: bytes, sensors: dict[str, float], expected: Expected) -> Found:
     )  # fmt: skip
 
 
-def _drifter(drift: Sequence[float]) -> int:
+def drifter(drift: Sequence[float]) -> int:
     """Place of a sensor that drifts alone; -1 for none."""
     sizes = [each if each > 0.0 else -each for each in drift]
     most = max(sizes)

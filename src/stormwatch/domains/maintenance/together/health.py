@@ -6,8 +6,16 @@ import numpy as np
 
 from stormwatch.domains.maintenance.health import wearing
 from stormwatch.domains.maintenance.health.suspects import MOST, OUT, START
-from stormwatch.domains.maintenance.health.wearing import DRIFTED, WORN, Expected, Found, is_fine
-from stormwatch.domains.maintenance.memory import NAMES, Floats
+from stormwatch.domains.maintenance.health.wearing import (
+    DRIFTED,
+    OTHERS,
+    SECOND,
+    WORN,
+    Expected,
+    Found,
+    is_fine,
+)
+from stormwatch.domains.maintenance.memory import NAMES, Flags, Floats
 from stormwatch.domains.maintenance.sensors import WEARING
 from stormwatch.domains.maintenance.together import calm
 from stormwatch.domains.maintenance.together.units import Expectation
@@ -31,8 +39,7 @@ def look(
     again = np.nonzero((values == expected.last) & ~is_odd)
     for row, place in zip(*(each.tolist() for each in again), strict=True):
         is_odd[row, place] = is_fine(values.item(row, place), expected.sigma.item(row, place))
-    drifts = np.abs(expected.drift).max(axis=1) >= DRIFTED
-    is_new = (is_odd | np.isnan(values)).any(axis=1) | drifts
+    is_new = (is_odd | np.isnan(values)).any(axis=1) | _drifts(expected.drift)
     may_be_calm = (~is_new & ((size >= OUT).sum(axis=1) <= MOST)).tolist()
     rows = np.flatnonzero((is_new | [*map(bool, bodies)]) & expected.is_known).tolist()
     watched = [row for row in rows if may_be_calm[row] and bodies[row].startswith(_NONE_GONE)]
@@ -49,3 +56,11 @@ def look(
     for row in alone:
         known = Expected(*(column[row].tolist() for column in columns))
         yield row, wearing.look(bodies[row], sensors[row], known)
+
+
+def _drifts(drift: Floats) -> Flags:
+    """Of each unit whether a sensor drifts alone: `wearing.drifter` finds one."""
+    sizes = np.sort(np.abs(drift), axis=1)
+    most, next_, middle = sizes[:, -1], sizes[:, -2], sizes[:, (len(NAMES) - 1) // 2]
+    found: Flags = (most >= DRIFTED) & (middle <= OTHERS) & (next_ <= SECOND * most)
+    return found
