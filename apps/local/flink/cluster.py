@@ -6,7 +6,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from apps.local.services.errors import ServiceError
-from stormwatch.settings import SettingsError
+from stormwatch.errors import SettingsError
 
 _LIMIT_S = 10.0
 _ENDED = {"FAILED", "CANCELED", "FINISHED"}

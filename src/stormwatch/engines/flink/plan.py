@@ -91,9 +91,10 @@ def newest(folder: Path) -> Path | None:
 def cause(failure: object) -> str:
     """The sentence of our own error, raised by Python inside of Flink; else Java's innermost."""
     text = str(failure)
-    if found := _RAISED.findall(text):
+    found: list[str] = _RAISED.findall(text)
+    if found:
         return found[-1]
-    causes = _CAUSED.findall(text)
+    causes: list[str] = _CAUSED.findall(text)
     return f"Flink ended the job: {causes[-1] if causes else text}"
 
 

@@ -19,7 +19,8 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.memory.world import World as Memory
 from stormwatch.adapters.memory.world import doubles
 from stormwatch.engines.flink import use_case
-from stormwatch.settings import Settings, SettingsError
+from stormwatch.errors import SettingsError
+from stormwatch.settings import Settings
 from tests.models.serving import serving
 
 PIP = """\
