@@ -38,6 +38,17 @@ LABEL org.opencontainers.image.vendor="Stormwatch" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.documentation="docs/on-containers.md"
 
+# All of ours, with its byte code: of the images below.
+FROM base AS program
+WORKDIR /app
+COPY config.json project.clj constraints.txt requirements.txt ./
+COPY virtualenvs virtualenvs
+COPY schema schema
+COPY src src
+COPY topologies topologies
+COPY apps apps
+RUN python3 -m compileall -q src topologies apps
+
 FROM base AS worker
 LABEL org.opencontainers.image.title="stormwatch-worker" \
       org.opencontainers.image.description="Python side of a Storm worker"
@@ -82,15 +93,9 @@ WORKDIR /app
 COPY --from=jars /opt/stormwatch/.m2 /opt/stormwatch/.m2
 COPY --from=jars /app/.stormwatch/jars .stormwatch/jars
 COPY --from=made-for-operators /opt/stormwatch/operators /opt/stormwatch/operators
-COPY config.json project.clj constraints.txt requirements.txt ./
-COPY virtualenvs virtualenvs
-COPY schema schema
-COPY src src
-COPY topologies topologies
-COPY apps apps
+COPY --from=program /app /app
 ENV PATH=/opt/stormwatch/operators/bin:$PATH HOME=/tmp
-RUN python -m compileall -q src topologies apps \
-    && python apps/build/sbom.py stormwatch-system > /opt/stormwatch/sbom.cdx.json
+RUN python apps/build/sbom.py stormwatch-system > /opt/stormwatch/sbom.cdx.json
 USER 10001
 ENTRYPOINT ["service"]
 CMD ["kafka"]
@@ -100,15 +105,9 @@ LABEL org.opencontainers.image.title="stormwatch" \
       org.opencontainers.image.description="Commands, live page and API of Stormwatch"
 WORKDIR /app
 COPY --from=made-for-operators /opt/stormwatch/operators /opt/stormwatch/operators
-COPY config.json project.clj constraints.txt requirements.txt ./
-COPY virtualenvs virtualenvs
-COPY schema schema
-COPY src src
-COPY topologies topologies
-COPY apps apps
+COPY --from=program /app /app
 ENV PATH=/opt/stormwatch/operators/bin:$PATH
-RUN python -m compileall -q src topologies apps \
-    && python apps/build/sbom.py stormwatch > /opt/stormwatch/sbom.cdx.json
+RUN python apps/build/sbom.py stormwatch > /opt/stormwatch/sbom.cdx.json
 USER 10001
 EXPOSE 8765
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \

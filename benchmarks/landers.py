@@ -29,6 +29,7 @@ import psutil
 from apps.local.services import ports
 from stormwatch.adapters import connect
 from stormwatch.settings import Settings, load
+from tests.models.publishers import to_mqtt, to_pubsub
 
 ROOT = Path(__file__).parents[1]
 TOKEN = "a-token-of-a-benchmark"
@@ -180,51 +181,19 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def _pubsub() -> Iterator[Any]:
-    from google.cloud import pubsub_v1
-
-    topic = f"projects/bench/topics/t{os.getpid()}"
-    subscription = topic.replace("topics", "subscriptions")
-    client = pubsub_v1.PublisherClient(
-        publisher_options=pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
-    )
-    client.create_topic(name=topic)
-    with pubsub_v1.SubscriberClient() as subscriber:
-        subscriber.create_subscription(request={
-            "name": subscription, "topic": topic, "ack_deadline_seconds": 60,
-            "enable_message_ordering": True,
-        })  # fmt: skip
-
-    def publish(values: list[bytes]) -> None:
-        for each in [
-            client.publish(topic, value, ordering_key=f"c{n % KEYS}")
-            for n, value in enumerate(values)
-        ]:
-            each.result(120)
-
-    yield ("pubsub", "transactions", "--subscription", subscription), publish
-    client.stop()
+    subscription = f"projects/bench/subscriptions/s{os.getpid()}"
+    with to_pubsub(subscription, KEYS, lease_s=60) as publish:
+        yield ("pubsub", "transactions", "--subscription", subscription), publish
 
 
 def _mqtt(port: int) -> Any:
     @contextmanager
     def source() -> Iterator[Any]:
-        from paho.mqtt import client as paho
-
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        client.max_inflight_messages_set(1_000)
-        client.connect("127.0.0.1", port)
-        client.loop_start()
-
-        def publish(values: list[bytes]) -> None:
-            for each in [client.publish("bench/1", value, qos=1) for value in values]:
-                each.wait_for_publish(120)
-
-        yield (
-            ("mqtt", "transactions", "--port", str(port), "--filter", "bench/#",
-             "--client", f"bench{os.getpid()}"), publish,
-        )  # fmt: skip
-        client.disconnect()
-        client.loop_stop()
+        with to_mqtt(port, "bench/1") as publish:
+            yield (
+                ("mqtt", "transactions", "--port", str(port), "--filter", "bench/#",
+                 "--client", f"bench{os.getpid()}"), publish,
+            )  # fmt: skip
 
     return source if port else None
 

@@ -47,7 +47,8 @@ def backtest(
     """Say what these rules would have done with the payments that are stored.
 
     Asked of the stored features and scores: alerts gained and lost, a day and in all, and how many
-    of them labels call deserved.
+    of them labels call deserved. A rule that asks for what decisions do not keep is named, and
+    counts where it fired then; exit code 2 where no rule can be asked.
     """
     from apps.cli.connect import stored
     from apps.operate import backtest as backtests
@@ -56,7 +57,7 @@ def backtest(
     settings = shared.settings()
     judge = Fraud.from_settings(settings)
     found = rules.read(file, judge.feature_names)
-    backtests.check(found)
+    backtests.not_asked(found)  # before it connects
     review = judge.card.thresholds.get("review", float("inf"))
     with stored(settings) as archive:
         bodies = (bytes(one.row.body) for one in archive.all_decisions(Fraud.name))
@@ -71,6 +72,12 @@ def backtest(
         print(f"lost   {made.lost:,}: {_labelled(made.lost_true, made.lost_false)}")
         for rule, fired in made.by_rule.items():
             print(f"  {rule:<32} fires on {fired:,}")
+        for rule, asked in made.not_asked.items():
+            print(
+                f"{rule} was not asked again: decisions do not keep {', '.join(asked)}. It counts "
+                "where a decision's reasons say that it fired; from the records anew: "
+                f"./stormwatch replay fraud --rules {file}"
+            )
     if at_most is not None and made.a_day(made.alerts_then) > at_most:
         raise typer.Exit(1)
 

@@ -1,9 +1,10 @@
 """What other rules would have done with the payments that are stored: alerts gained and lost.
 
 Rules are asked again of the stored features and the stored score; nothing is computed anew, so a
-whole month takes a minute. What decisions do not keep (the details of a payment) a rule of a
-backtest cannot ask for: `replay --rules` decides from the records again. Labels tell how many of
-the alerts gained and lost were deserved.
+whole month takes a minute. A rule that asks for what decisions do not keep (the details of a
+payment) is not asked again: it counts where the reasons of a decision say that it fired then, by
+its id. `replay --rules` decides from the records again. Labels tell how many of the alerts gained
+and lost were deserved.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ from stormwatch.rules.combined import combined
 from stormwatch.rules.document import RuleSet
 
 _BATCH = 2_000
+_KEPT_NOT = frozenset({*NUMBERS, *TEXTS})
 _decode = msgspec.json.Decoder(Decision).decode
 
 
@@ -40,21 +42,27 @@ class Backtest(msgspec.Struct, kw_only=True):
     lost_true: int = 0
     lost_false: int = 0
     by_rule: dict[str, int] = {}  # id of a live or shadow rule -> payments on which it fires
+    not_asked: dict[str, list[str]] = {}
+    """Id of a rule that could not be asked again -> what it asks for that decisions do not keep."""
 
     def a_day(self, count: int) -> float:
         """Of a count, how many a day."""
         return count / max(self.days, 1.0)
 
 
-def check(rules: RuleSet) -> None:
-    """Raises SettingsError for rules that ask for what decisions do not keep."""
-    kept_not = {*NUMBERS, *TEXTS}
-    for rule in rules.rules:
-        if rule.state != "off" and (asked := sorted(rule.predicate.names & kept_not)):
-            raise SettingsError(
-                f"Rule {rule.id!r} asks for {', '.join(asked)}, which decisions do not keep. Have "
-                "the records decided again: ./stormwatch replay fraud --rules FILE"
-            )
+def not_asked(rules: RuleSet) -> dict[str, list[str]]:
+    """Ids of rules that ask for what decisions do not keep, and what that is. Raises SettingsError
+    where all do."""
+    active = [rule for rule in rules.rules if rule.state != "off"]
+    asking = {rule.id: sorted(rule.predicate.names & _KEPT_NOT) for rule in active}
+    found = {name: asked for name, asked in asking.items() if asked}
+    if found and len(found) == len(active):
+        each = "; ".join(f"{name!r} for {', '.join(asked)}" for name, asked in found.items())
+        raise SettingsError(
+            f"No rule can be backtested: each asks for what decisions do not keep ({each}). Have "
+            "the records decided again: ./stormwatch replay fraud --rules FILE"
+        )
+    return found
 
 
 def run(
@@ -64,9 +72,12 @@ def run(
 
     `judge`: the domain, where it has features of a user. `review`: the model's score from which it
     alone has a payment reviewed (of a payment that was out of distribution it did not: that stays).
+    Raises SettingsError where no rule can be asked.
     """
-    check(rules)
-    made = Backtest(by_rule={rule.id: 0 for rule in rules.rules if rule.state != "off"})
+    made = Backtest(
+        by_rule={rule.id: 0 for rule in rules.rules if rule.state != "off"},
+        not_asked=not_asked(rules),
+    )
     labels: dict[tuple[str, str], bool] = {}
     changed: dict[tuple[str, str], bool] = {}  # whether an alert was gained
     times: list[int] = []
@@ -74,7 +85,7 @@ def run(
     payments = _payments(bodies, made, labels, judge.feature_set)
     while some := list(islice(payments, _BATCH)):
         before = np.array([one.outcome in ALERT_OUTCOMES for one in some])
-        after = _alerts(some, judge.feature_names, rules, review, made.by_rule)
+        after = _alerts(some, judge.feature_names, rules, review, made)
         made.decisions += len(some)
         made.alerts += int(before.sum())
         made.alerts_then += int(after.sum())
@@ -113,17 +124,25 @@ def _alerts(
     names: Sequence[str],
     rules: RuleSet,
     review: float,
-    by_rule: dict[str, int],
+    made: Backtest,
 ) -> NDArray[np.bool_]:
     columns = dict(zip(names, np.array([d.features for d in some]).T, strict=True))
-    fired = [(r, r.predicate.holds(columns)) for r in rules.rules if r.state != "off"]
+    fired = [
+        (r, _as_then(some, r.id) if r.id in made.not_asked else r.predicate.holds(columns))
+        for r in rules.rules if r.state != "off"
+    ]  # fmt: skip
     for rule, hits in fired:
-        by_rule[rule.id] += int(hits.sum())
+        made.by_rule[rule.id] += int(hits.sum())
     ruled = combined(rules, fired, len(some))
     held = np.array([any(r.code == "out_of_distribution" for r in d.reasons) for d in some])
     by_model = (np.array([d.score for d in some]) >= review) & ~held
     alerts: NDArray[np.bool_] = (by_model & ~ruled.approve) | ruled.review
     return alerts
+
+
+def _as_then(some: Sequence[Decision], rule: str) -> NDArray[np.bool_]:
+    """Of which the reasons say that it fired, also where it was in shadow, capped or snoozed."""
+    return np.array([any(r.code.rpartition(":")[2] == rule for r in d.reasons) for d in some])
 
 
 def _count(

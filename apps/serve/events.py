@@ -1,9 +1,13 @@
 """The newest state as server-sent events, for however many readers.
 
 A reader has a queue of one state: what it does not take is replaced by what is newer. A reader that
-never reads costs one slot, until the operating system drops it (`front.UNREAD_MS`).
+never reads costs one slot. The operating system drops it once what it holds for it is full
+(`front.UNREAD_MS`); of a stream with little news that may never be, so a stream ends after STREAM_S
+whether it is read or not, and who reads asks for the next at once.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
@@ -20,6 +24,10 @@ HEARTBEAT_S = 15.0
 """A stream without news sends a comment so often, so that a dead reader is noticed."""
 STREAMS = 1_000
 """Readers at once."""
+STREAM_S = 900.0
+"""A stream lasts so long, then its reader is told to ask again: `event: again`."""
+GRACE_S = 60.0
+"""One that takes not even that is cut after so many more."""
 
 
 def events(live: Live, entry: Entry) -> Callable[[Request], Awaitable[Response]]:
@@ -44,7 +52,9 @@ class _Stream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._live.arrived()
         try:
-            await super().__call__(scope, receive, send)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STREAM_S + GRACE_S):
+                    await super().__call__(scope, receive, send)
         finally:
             self._live.left()
 
@@ -52,8 +62,9 @@ class _Stream(StreamingResponse):
 async def _frames(live: Live, entry: Entry, request: Request) -> AsyncIterator[bytes]:
     """Each part when it is new. A slow reader misses what came between, never the newest."""
     known: dict[str, int] = {}
-    while True:
-        new = await live.newer(known, HEARTBEAT_S)
+    until = time.monotonic() + STREAM_S
+    while (left := until - time.monotonic()) > 0:
+        new = await live.newer(known, min(HEARTBEAT_S, left))
         with suppress(StoreUnavailable):
             await entry.refresh()
         if not entry.still(request):
@@ -64,3 +75,4 @@ async def _frames(live: Live, entry: Entry, request: Request) -> AsyncIterator[b
         for name, part in new.items():
             known[name] = part.version
             yield part.frame
+    yield b"event: again\ndata: {}\n\n"

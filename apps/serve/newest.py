@@ -64,12 +64,13 @@ class Newest(Thread):
         try:
             while not self._ended.is_set():
                 began = time.monotonic()
-                # What does not answer is told by who looks at figures: it asks the same services.
-                with suppress(InfrastructureError):
-                    self.look()
+                try:
+                    # What does not answer is told by who looks at figures: it asks the same.
+                    with suppress(InfrastructureError):
+                        self.look()
+                except Exception:  # the page keeps what it has until a look goes well
+                    _log.exception("a look at alerts failed")
                 self._rest(time.monotonic() - began)
-        except Exception:  # the page goes on with what it has; figures and questions are answered
-            _log.exception("looking at alerts ended")
         finally:
             self._records.close()
             self._leave()

@@ -1,7 +1,6 @@
 """MQTT through the lander, with mosquitto; Kafka is in memory."""
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -17,35 +16,16 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.memory.world import World, doubles
 from stormwatch.errors import SettingsError
 from tests.models import fake_sources
+from tests.models.publishers import subscribe, to_mqtt
 from tests.models.pushed import SETTINGS, payment
 
 pytestmark = pytest.mark.integration
-paho = pytest.importorskip("paho.mqtt.client", reason="pip install -r requirements/mqtt.txt")
+pytest.importorskip("paho.mqtt.client", reason="pip install -r requirements/mqtt.txt")
 
 
 def publish(port: int, values: list[bytes]) -> None:
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.max_inflight_messages_set(1000)
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    sent = [client.publish("plant/1", value, qos=1) for value in values]
-    for each in sent:
-        each.wait_for_publish(30)
-    client.disconnect()
-    client.loop_stop()
-
-
-def subscribe(port: int) -> None:
-    """Before the lander has subscribed for the first time nobody keeps anything for it."""
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, "lander", clean_session=False)
-    done = threading.Event()
-    client.on_subscribe = lambda *_: done.set()
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    client.subscribe("plant/#", qos=1)
-    assert done.wait(30)
-    client.disconnect()
-    client.loop_stop()
+    with to_mqtt(port) as send:
+        send(values)
 
 
 @contextmanager

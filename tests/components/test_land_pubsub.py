@@ -15,6 +15,7 @@ from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.memory.world import World, doubles
 from stormwatch.errors import SettingsError
 from tests.models import fake_sources
+from tests.models.publishers import Publish, to_pubsub
 from tests.models.pushed import SETTINGS, payment
 
 pytestmark = [
@@ -22,37 +23,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-pubsub_v1 = pytest.importorskip(
-    "google.cloud.pubsub_v1", reason="pip install -r requirements/pubsub.txt"
-)
-TOPIC = "projects/test-project/topics/payments"
+pytest.importorskip("google.cloud.pubsub_v1", reason="pip install -r requirements/pubsub.txt")
 SUBSCRIPTION = "projects/test-project/subscriptions/payments"
+KEYS = 7
+"""As many ordering keys as customers."""
 
 
 @pytest.fixture
-def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
     with fake_sources.pubsub(tmp_path) as host:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
-        options = pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
-        client = pubsub_v1.PublisherClient(publisher_options=options)
-        client.create_topic(name=TOPIC)
-        subscriber = pubsub_v1.SubscriberClient()
-        subscriber.create_subscription(request={
-            "name": SUBSCRIPTION, "topic": TOPIC, "ack_deadline_seconds": 10,
-            "enable_message_ordering": True,
-        })  # fmt: skip
-        subscriber.close()
-
-        def publish(values: list[bytes], keys: int = 1) -> None:
-            sent = [
-                client.publish(TOPIC, value, ordering_key=f"k{n % keys}")
-                for n, value in enumerate(values)
-            ]
-            for each in sent:
-                each.result(30)
-
-        yield publish
-        client.stop()
+        with to_pubsub(SUBSCRIPTION, KEYS) as publish:
+            yield publish
 
 
 @contextmanager
@@ -85,11 +67,11 @@ def test_all_comes_in_order_also_after_kafka_was_away_longer_than_a_lease(
 ) -> None:
     broker = MemoryBroker()
     sent = [payment(n) for n in range(700)]  # seven customers, each with its own ordering key
-    publisher(sent[:300], 7)
+    publisher(sent[:300])
     with lander(broker):
         wait_until(lambda: len(set(values(broker))) == 300)
         broker.down()
-        publisher([*sent[300:], b'{"customer": "c9"}'], 7)
+        publisher([*sent[300:], b'{"customer": "c9"}'], 300)
         time.sleep(12)
         broker.up()
         wait_until(lambda: len(set(values(broker))) == 701)

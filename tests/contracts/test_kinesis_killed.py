@@ -1,6 +1,7 @@
 """Kinesis decided by processes that are killed (kill -9) after every step of the position protocol,
 while the stream is resharded. Judged by content, beside the code."""
 
+import logging
 import os
 import random
 import signal
@@ -22,8 +23,9 @@ from stormwatch.archive import Archive
 from stormwatch.settings import Settings
 from tests.models import kinesis_writer
 from tests.models.kinesis_cluster import Kinesis
-from tests.models.kinesis_writer import HALF, STEPS, Notes
+from tests.models.kinesis_writer import AWAY, HALF, STEPS, Notes
 
+logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.integration
 pytest.importorskip("boto3", reason="pip install -r requirements/kinesis.txt")
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,7 @@ def ping(number: int) -> bytes:
 @pytest.mark.parametrize(
     ("records", "kills"), [(2_000, 7), pytest.param(100_000, 50, marks=pytest.mark.slow)]
 )
-@pytest.mark.timeout(2_400)
+@pytest.mark.timeout(7_200)
 def test_each_record_is_decided_once_and_in_its_keys_order(
     kinesis: Kinesis, settings: Settings, tmp_path: Path, unique: Any, records: int, kills: int
 ) -> None:
@@ -101,7 +103,8 @@ def test_each_record_is_decided_once_and_in_its_keys_order(
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 ended = wait()
-                assert ended in (0, -signal.SIGKILL), f"a writer ended with {ended}"
+                assert ended in (0, -signal.SIGKILL, AWAY), f"a writer ended with {ended}"
+                logger.info("%d records, %d kills; %s: %d", notes.read(), struck, step, ended)
                 died[step] += ended == -signal.SIGKILL
     finally:
         stop.set()

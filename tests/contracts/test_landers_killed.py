@@ -30,7 +30,7 @@ from stormwatch.state.cache import StateCache
 from stormwatch.state.processor import Contract, Policy
 from stormwatch.state.score import ScoreStep
 from stormwatch.state.step import Outcome
-from tests.models import fake_sources, lander_forks
+from tests.models import fake_sources, lander_forks, publishers
 from tests.models.pushed import TOKEN
 from tests.models.toy import Ping, Toy
 
@@ -79,56 +79,18 @@ def http(folder: Path, where: str, topic: str) -> Iterator[Put]:
 
 @contextmanager
 def mqtt(folder: Path, where: str, topic: str) -> Iterator[Put]:
-    paho = pytest.importorskip("paho.mqtt.client", reason="pip install -r requirements/mqtt.txt")
+    pytest.importorskip("paho.mqtt.client", reason="pip install -r requirements/mqtt.txt")
     with fake_sources.mosquitto(folder, int(where)):
-        # Before a lander has subscribed for the first time nobody keeps anything for it.
-        first = paho.Client(paho.CallbackAPIVersion.VERSION2, "lander", clean_session=False)
-        done = threading.Event()
-        first.on_subscribe = lambda *_: done.set()
-        first.connect("127.0.0.1", int(where))
-        first.loop_start()
-        first.subscribe("plant/#", qos=1)
-        assert done.wait(30)
-        first.disconnect()
-        first.loop_stop()
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        client.max_inflight_messages_set(1_000)
-        client.connect("127.0.0.1", int(where))
-        client.loop_start()
-
-        def put(first: int, last: int) -> None:
-            for each in [client.publish("plant/1", payment(n), qos=1) for n in range(first, last)]:
-                each.wait_for_publish(60)
-
-        yield put
-        client.disconnect()
-        client.loop_stop()
+        publishers.subscribe(int(where))
+        with publishers.to_mqtt(int(where)) as publish:
+            yield lambda first, last: publish([payment(n) for n in range(first, last)])
 
 
 @contextmanager
 def pubsub(folder: Path, where: str, topic: str) -> Iterator[Put]:
-    pubsub_v1 = pytest.importorskip(
-        "google.cloud.pubsub_v1", reason="pip install -r requirements/pubsub.txt"
-    )
-    topic = where.replace("subscriptions", "topics")
-    options = pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
-    client = pubsub_v1.PublisherClient(publisher_options=options)
-    client.create_topic(name=topic)
-    with pubsub_v1.SubscriberClient() as subscriber:
-        subscriber.create_subscription(request={
-            "name": where, "topic": topic, "ack_deadline_seconds": 10,
-            "enable_message_ordering": True,
-        })  # fmt: skip
-
-    def put(first: int, last: int) -> None:
-        for each in [
-            client.publish(topic, payment(n), ordering_key=f"c{n % CUSTOMERS}")
-            for n in range(first, last)
-        ]:
-            each.result(60)
-
-    yield put
-    client.stop()
+    pytest.importorskip("google.cloud.pubsub_v1", reason="pip install -r requirements/pubsub.txt")
+    with publishers.to_pubsub(where, CUSTOMERS) as publish:
+        yield lambda first, last: publish([payment(n) for n in range(first, last)], first)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from stormwatch.errors import BrokerUnavailable, SettingsError, StoreUnavailable
 from stormwatch.settings import Settings
 from tests.contracts.kafka_clusters import read
 from tests.contracts.store_rows import decision, outcomes, state
-from tests.models import fake_sources
+from tests.models import fake_sources, publishers
 from tests.models.kinesis_cluster import Kinesis
 from tests.models.pushed import SETTINGS, payment
 
@@ -133,54 +133,33 @@ def test_spanner_is_waited_for_and_written_on(
 
 
 @pytest.fixture
-def mqtt(tmp_path: Path) -> Iterator[tuple[int, Callable[[int], Any], Callable[[bytes], None]]]:
+def mqtt(tmp_path: Path) -> Iterator[tuple[int, Callable[[int], Any], publishers.Publish]]:
     """(port, an intake through a port, publish)."""
-    paho = pytest.importorskip("paho.mqtt.client", reason="pip install -r requirements/mqtt.txt")
+    pytest.importorskip("paho.mqtt.client", reason="pip install -r requirements/mqtt.txt")
     from apps.land.mqtt import Broker, MqttIntake
 
-    with fake_sources.mosquitto(tmp_path) as port:
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        client.connect("127.0.0.1", port)
-        client.loop_start()
-
-        def publish(value: bytes) -> None:
-            client.publish("plant/1", value, qos=1).wait_for_publish(30)
-
+    with fake_sources.mosquitto(tmp_path) as port, publishers.to_mqtt(port) as publish:
         yield port, lambda near: MqttIntake(Broker("127.0.0.1", near, "plant/#", "lander")), publish
-        client.disconnect()
-        client.loop_stop()
 
 
 @pytest.fixture
 def pubsub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[int, Callable[[int], Any], Callable[[bytes], None]]]:
+) -> Iterator[tuple[int, Callable[[int], Any], publishers.Publish]]:
     """(port, an intake through a port, publish)."""
-    pubsub_v1 = pytest.importorskip(
-        "google.cloud.pubsub_v1", reason="pip install -r requirements/pubsub.txt"
-    )
+    pytest.importorskip("google.cloud.pubsub_v1", reason="pip install -r requirements/pubsub.txt")
     from apps.land.pubsub import PubSubIntake
 
-    topic, subscription = (f"projects/test-project/{kind}/away"
-                           for kind in ("topics", "subscriptions"))  # fmt: skip
+    subscription = "projects/test-project/subscriptions/away"
     with fake_sources.pubsub(tmp_path) as host:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
-        client = pubsub_v1.PublisherClient()
-        client.create_topic(name=topic)
-        with pubsub_v1.SubscriberClient() as subscriber:
-            subscriber.create_subscription(request={
-                "name": subscription, "topic": topic, "ack_deadline_seconds": 10,
-            })  # fmt: skip
 
         def intake(near: int) -> PubSubIntake:
             monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{near}")
             return PubSubIntake(subscription)
 
-        yield (
-            int(host.rpartition(":")[2]), intake,
-            lambda value: client.publish(topic, value).result(30),
-        )  # fmt: skip
-        client.stop()
+        with publishers.to_pubsub(subscription) as publish:
+            yield int(host.rpartition(":")[2]), intake, publish
 
 
 @pytest.mark.parametrize("seconds", AWAY)
@@ -205,13 +184,13 @@ def test_a_lander_waits_for_its_source_and_lands_on(
             sent, until = 0, time.monotonic() + 60
             while not landed():  # MQTT keeps nothing before a lander has subscribed
                 assert time.monotonic() < until
-                publish(payment(sent))
+                publish([payment(sent)])
                 sent += 1
                 time.sleep(0.3)
             wait_until(lambda: payment(sent - 1) in landed())
             proxy.cut()
             for n in range(100, 120):
-                publish(payment(n))
+                publish([payment(n)])
             time.sleep(seconds)
             assert not ended()
             proxy.mend()

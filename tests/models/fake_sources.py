@@ -20,7 +20,6 @@ from pathlib import Path
 import pytest
 
 from apps.local.services import ports
-from apps.local.services.prctl import end_with_parent
 
 UP_S = 60.0
 
@@ -30,11 +29,13 @@ def server(
     command: list[str], port: int, log: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[int]:
     """A server's process id, once it listens; ended with the block, or with this process."""
+    # By setpriv: `preexec_fn` would have the child begin anew gRPC's threads, where a test before
+    # this one used it, and they end it before it is the server.
+    tied = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            [*tied, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             env={**os.environ, **(env or {})}, cwd=log.parent,
-            preexec_fn=end_with_parent,  # noqa: PLW1509 (it makes one system call)
         )  # fmt: skip
     try:
         until = time.monotonic() + UP_S

@@ -22,6 +22,7 @@ from stormwatch.adapters.control_topic import Control
 from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemorySink, MemorySource
 from stormwatch.codec import Parsed
+from stormwatch.errors import InfrastructureError
 from stormwatch.ingest import reader as readers
 from stormwatch.ingest.buffer import BufferLimits
 from stormwatch.ingest.in_flight import BATCHES, InFlight
@@ -49,6 +50,9 @@ READ, DECIDED, HALF, COMMITTED, ACKED, NOTED = (
 )  # fmt: skip
 STEPS = (READ, DECIDED, HALF, COMMITTED, ACKED, NOTED)
 """After which a process may die."""
+AWAY = os.EX_TEMPFAIL
+"""How a process ends that a service did not answer in time, as a component does: it is started
+anew."""
 
 
 @dataclass
@@ -198,7 +202,11 @@ def main(told: str, url: str, stream: str, total: str, folder: str) -> None:
 
     def run(_: int, line: str) -> None:
         step, _, due = line.strip().rpartition(" ")
-        decide(settings, stream, int(total), Notes(Path(folder)), Death(step, int(due or 0)))
+        try:
+            decide(settings, stream, int(total), Notes(Path(folder)), Death(step, int(due or 0)))
+        except InfrastructureError as error:
+            sys.stderr.write(f"{error}\n")
+            os._exit(AWAY)
 
     serve(run)
 

@@ -40,9 +40,7 @@ def main(kind: str, told: str, where: str) -> None:
     streams.of_topics(settings, [settings.topic_transactions])
     import confluent_kafka  # noqa: F401
 
-    if kind == "pubsub":
-        pass
-    elif kind == "mqtt":
+    if kind == "mqtt":
         import paho.mqtt.client  # noqa: F401
     for _ in sys.stdin:
         if (pid := os.fork()) == 0:

@@ -29,7 +29,7 @@ from stormwatch.adapters.memory import world as memory
 from stormwatch.adapters.memory.kafka import MemoryAdmin
 from stormwatch.adapters.storm.resources import now_ms
 from stormwatch.ledger.reconcile import TopicLedger
-from stormwatch.settings import Settings, load
+from stormwatch.settings import Settings, load, variable
 
 RUN = "demo"
 TOPOLOGIES = ("fraud", "maintenance", "social", "recommend")
@@ -39,6 +39,9 @@ TOLD = 2 * DAY
 UNITS, READINGS_S = 12, 180.0
 POSTS_S, POST_EVERY_MS, CALM_MS = 100.0, 6_000, 11_000_000
 """Three hours are learned before a spike can be told: so the first comes after some 20 s."""
+IDS = 16_384
+"""Of an entity that are remembered (`dedup.max_ids`): here ten minutes pass in a second, and all
+posts of a day have room, so that none is told of as forgotten."""
 USERS, BEHAVIOUR_S = 200, 50.0
 A_SESSION = 5.0
 """Events of a user's session on average."""
@@ -59,7 +62,7 @@ class Options(NamedTuple):
 
 def demo(options: Options, root: Path, say: Callable[[str], None]) -> int:
     """Run it; the exit code: 0, 130 after Ctrl-C, 1 if an offset has no end state."""
-    with world.environment(world.GENERATED):
+    with world.environment(world.GENERATED | {variable("dedup.max_ids"): str(IDS)}):
         settings = load(root=root)
         for topology in TOPOLOGIES:
             BY_TOPOLOGY[topology].make(settings)  # a bad file is told before anything starts

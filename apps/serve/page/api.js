@@ -72,6 +72,10 @@ export function follow(newer, lost, out) {
       });
     }
     source.addEventListener("signed-out", refused);
+    source.addEventListener("again", () => { // a stream lasts for some minutes: nothing is lost
+      source.close();
+      connect();
+    });
     source.addEventListener("error", () => {
       gone();
       if (source.readyState === EventSource.CLOSED) refused();

@@ -97,7 +97,7 @@ def test_a_verdict_is_the_same_in_any_batch(first: int, count: int, size: int) -
 
 
 GOLDEN = {
-    "EUR": (20_000, "b9cc773cf354c6105681f2e658a2c72d87f37390884aedef02d9f87ca69f961d"),
+    "EUR": (20_000, "c076d5c2ae399e715d1499d0e92319368382a62df421c253123177f68d3a1432"),
     "USD": (3_000, "d67b6d72aa7ea68a63ed441534d05716597586a96fe710e5c43ca809ac4556d3"),
     "GBP": (3_000, "aeaf83c4600e5e7ce329f087722c390328fb87d80b49a5421eefd3db905e5985"),
     "CHF": (3_000, "76b487e26d0aca90ed21e5e2fd68bc67a81fdc0929e0ead7d4d77663c7132723"),
@@ -154,7 +154,11 @@ LIMITS = {
             "large_burst_1h",
             "50.00 EUR after 3 payments in the hour before: 3.0 times",
         ),
-        ({"seen": 2, "amount": 40_000}, "first_transactions_large", "and only 2 payments"),
+        (
+            {"seen": 2, "amount": 40_000},
+            "first_transactions_large",
+            "400.00 EUR, and only 2 payments of the customer are known",
+        ),
         (
             {"hour": 5, "amount": 20_000, "ratio_30d": 3},
             "large_at_night",
@@ -171,6 +175,13 @@ def test_each_rule_fires_at_its_limits_with_the_numbers_in_words(
     for name in features.keys() & LIMITS[code]:
         off = features[name] + (1 if name in ("seen", "hour") else -1)
         assert code not in [r.code for r in verdict(**features | {name: off}).reasons]
+
+
+def test_how_few_payments_are_known_is_said_in_words() -> None:
+    for seen, words in ((0, "no payment of the customer is known yet"),
+                        (1, "only one payment of the customer is known")):  # fmt: skip
+        (reason, *_) = verdict(seen=seen, amount=40_000).reasons
+        assert reason.text == f"400.00 EUR, and {words}"
 
 
 def test_rules_alone_can_decline() -> None:

@@ -241,13 +241,15 @@ class MemoryStore(MemoryPeople, MemoryArchive, MemoryCursors, MemoryRegistry):
 
     def _apply(self, writes: list[Write]) -> None:
         for table, key, stamp, cells in writes:
-            row = self.tables.setdefault(table, {}).setdefault(key, {})
+            rows = self.tables.setdefault(table, {})
+            row = dict(rows.get(key, {}))  # who reads meanwhile sees whole rows
             second, before = int(self._now()), self._written.get((table, key), 0)
             for column, value in cells.items():
                 old = row.get(column)
                 if old is None or _wins((stamp, second, value), (old[0], before, old[1])):
                     row[column] = (stamp, value)
                     self._written[table, key] = second
+            rows[key] = row
 
 
 def _wins(new: tuple[int, int, Any], old: tuple[int, int, Any]) -> bool:

@@ -36,6 +36,8 @@ FRACTIONS = ("ratio_", "z_", "usual_ratio", "usual_z", "known_days", "terminal_r
 user's own are what they are."""
 ZONE = "zone"
 """What a text may name besides the features: the clock that `hour` is of, "UTC" or "UTC-08:00"."""
+KNOWN = "payments_known"
+"""Likewise: `payments_known` of how many the customer had before."""
 _SHIPPED = frozenset(FEATURE_NAMES)
 TEXT_MAX = 500
 """Characters of a text."""
@@ -86,6 +88,15 @@ def names(features: Sequence[str]) -> Names:
     return Names(kinds, wrong_reason)
 
 
+def payments_known(count: int, kind: str = "") -> str:
+    """In words, as few as they are: "only 2 payments of the customer are known"."""
+    if count == 0:
+        return f"no {kind}payment of the customer is known yet"
+    if count == 1:
+        return f"only one {kind}payment of the customer is known"
+    return f"only {count} {kind}payments of the customer are known"
+
+
 def words(
     values: Mapping[str, float], texts: Mapping[str, str], zone: str
 ) -> dict[str, int | float | str]:
@@ -107,7 +118,7 @@ def _wrong_text(text: str, shown: Sequence[str]) -> str:
     if len(text) > TEXT_MAX:
         return f"has {len(text)} characters; at most {TEXT_MAX} are shown"
     try:
-        _check_fields(text, {*shown, *TEXTS, ZONE})
+        _check_fields(text, {*shown, *TEXTS, ZONE, KNOWN})
         for each in _samples(shown):
             text.format_map(each)
     except (LookupError, ValueError, OverflowError) as error:
@@ -136,7 +147,7 @@ def _samples(features: Sequence[str]) -> Iterable[dict[str, int | float | str]]:
     """Words of the types and the extremes that texts get."""
     for value in (0.0, 1.0, -2.5, float(2**53)):
         texts = {name: "1.00 EUR (about 1.00 USD)" for name in features if name.startswith(MONEY)}
-        texts |= dict.fromkeys(TEXTS, "a text")
+        texts |= dict.fromkeys((*TEXTS, KNOWN), "a text")
         yield words(dict.fromkeys(features, value), texts, "UTC-08:00")
 
 

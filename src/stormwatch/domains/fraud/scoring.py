@@ -13,7 +13,7 @@ from stormwatch.domains.fraud.event import Transaction
 from stormwatch.domains.fraud.features import FEATURE_NAMES, FEATURES
 from stormwatch.domains.fraud.money import money
 from stormwatch.domains.fraud.rates import Rates, shipped
-from stormwatch.domains.fraud.rules import MONEY, ZONE, word
+from stormwatch.domains.fraud.rules import KNOWN, MONEY, ZONE, payments_known, word
 from stormwatch.errors import ModelError
 from stormwatch.features import Feature, names
 from stormwatch.models import NONE, Card, Model, distribution, scores
@@ -393,7 +393,7 @@ class Found(NamedTuple):
             )
         usual = int(self.features[_COLUMN["usual_count"]])
         if usual < COLD:
-            return f"{usual} usual payments of the customer are known, and {COLD} are needed"
+            return f"{payments_known(usual, 'usual ')}, and {COLD} are needed"
         return ""
 
     def reasons(self, rules: list[Rule]) -> tuple[Reason, ...]:
@@ -439,6 +439,8 @@ class Found(NamedTuple):
             return why.more_words(self.event, self.features)[name]
         if name in TEXTS:
             return text_of(self.event, name)
+        if name == KNOWN:
+            return payments_known(int(self.features[_COLUMN["seen"]]))
         if name in _ENDS:
             low, high = (self._money(end) for end in why.usual_ends(self.features))
             return low.split()[0] if name == _ENDS[0] else high  # beside the other end

@@ -7,16 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
+from apps.data.generate import posts as talk
 from apps.data.generate import transactions
 from apps.data.generate.transactions import DAY
 from apps.local.dev import once, places, reload
 from apps.local.dev.colours import wrapped
-from apps.local.dev.demo import WEEK, Options, dated, demo
+from apps.local.dev.demo import CALM_MS, IDS, POST_EVERY_MS, WEEK, Options, dated, demo
 from apps.local.dev.load import names, topology
 from stormwatch.adapters import connect
 from stormwatch.errors import SettingsError, StormwatchError
@@ -38,6 +42,15 @@ def test_the_demo_catches_what_is_planted_and_accounts_for_everything() -> None:
     hidden = sum(line.count("were not shown") for line in said)
     assert not hidden or re.search(r"Shown were \d+ of \d+ alerts", text)
     assert "Next: `./stormwatch run`" in said[-2]
+
+
+def test_of_a_simulated_day_of_posts_no_id_is_forgotten() -> None:
+    posts = talk.posts(7, run="t", start=0, step=POST_EVERY_MS, quiet=CALM_MS)
+    times = [
+        datetime.fromisoformat(msgspec.json.decode(one.value)["time"]) for one in islice(posts, IDS)
+    ]
+    assert (times[-1] - times[0]).total_seconds() * 1000 > DAY, "more than a day has room"
+    assert Settings().dedup_max_ids < IDS < 1 << 16
 
 
 def test_dev_tries_the_events_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,10 +71,31 @@ def test_alerts_gained_and_lost_are_counted(monkeypatch: pytest.MonkeyPatch, siz
     assert made.a_day(made.alerts_then) == 1.0
 
 
-def test_a_rule_on_a_detail_cannot_be_tested_so() -> None:
-    text = TOML.replace("amount >= 9000", "amount >= 9000 AND channel = 'pos'")
-    with pytest.raises(SettingsError, match="'large' asks for channel, which decisions do not"):
+ON_A_DETAIL = TOML.replace("amount >= 9000", "amount >= 9000 AND channel = 'pos'")
+
+
+def test_a_rule_on_a_detail_counts_where_it_fired_then_and_is_named() -> None:
+    stored = [
+        body("still", 100, "review", reason="large"),
+        body("in-shadow-then", 100, "approve", reason="shadow:large"),
+        body("not-now-either", 9_500, "approve"),
+        body("of-another-rule", 100, "review", reason="gone"),
+    ]
+    made = backtest.run(iter(stored), ruled(ON_A_DETAIL), review=0.5)
+    assert made.not_asked == {"large": ["channel"]}
+    assert made.by_rule == {"large": 2, "odd": 4}
+    assert (made.alerts, made.alerts_then, made.gained, made.lost) == (2, 2, 1, 1)
+
+
+def test_where_no_rule_can_be_asked_it_is_said_of_each() -> None:
+    text = ON_A_DETAIL.replace('state = "shadow"', 'state = "off"')
+    with pytest.raises(SettingsError, match="No rule can.*'large' for channel.*replay fraud"):
         backtest.run([], ruled(text), review=0.5)
+
+
+def test_the_shipped_rules_are_backtested() -> None:
+    made = backtest.run([], rules.shipped(Fraud.feature_names), review=0.5)
+    assert set(made.not_asked) == {"impossible_travel"} and len(made.by_rule) > 5
 
 
 def test_of_nothing_nothing_is_said() -> None:

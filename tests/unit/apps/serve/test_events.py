@@ -4,7 +4,7 @@ import socket
 import time
 from contextlib import closing
 from http.client import HTTPConnection
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -55,6 +55,23 @@ def test_who_never_reads_costs_one_slot_and_is_dropped(
             raise ConnectionResetError  # closed in order: as good
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_who_never_reads_what_little_there_is_gives_its_slot_back(
+    often: None, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """What is sent finds room in the system's buffers for hours: nothing else would end it."""
+    monkeypatch.setattr(events, "STREAMS", 1)
+    monkeypatch.setattr(events, "STREAM_S", 0.5 if is_told else 3_600.0)
+    monkeypatch.setattr(events, "GRACE_S", 60.0 if is_told else 0.5 - 3_600.0)
+    with asked() as api, closing(reading(api.port)) as one:
+        wait(lambda: opened(api.port) == 503)
+        wait(lambda: opened(api.port) == 200)
+        held = b""
+        while part := one.recv(1 << 16):
+            held += part
+        assert b"event: rates" in held and (b"event: again" in held) == is_told
+
+
 def test_a_reader_that_leaves_gives_its_slot_back(
     often: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +100,25 @@ def test_an_alerts_record_rings_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
         world.alerts_of(["came-later"])
         world.broker.append(SETTINGS.topic_alerts, None, b"{}", partition=0)
         until(stream, "t100")
+
+
+def test_a_look_that_fails_is_not_the_last(often: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, failed = newest.newest_alerts, []
+
+    def once(*asked: Any) -> Any:
+        if not failed:
+            failed.append(asked)
+            raise RuntimeError("a fault of one look")
+        return looks(*asked)
+
+    monkeypatch.setattr(newest, "newest_alerts", once)
+    with (
+        asked() as api,
+        closing(reading(api.port)) as one,
+        closing(one.makefile("rb")) as stream,
+    ):
+        until(stream, "t27")
+    assert failed
 
 
 def until(stream: BinaryIO, name: str) -> None:

@@ -3,11 +3,12 @@
 The browser is driven by its own driver over HTTP (the W3C's WebDriver), so no package is needed.
 """
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from apps.serve import live
+from apps.serve import events, live
 from stormwatch.adapters.storm.resources import now_ms
 from tests.models import decided_machines
 from tests.models.asked import Api, wait
@@ -53,6 +54,24 @@ def test_what_is_wrong_is_said_and_goes_by_itself(
     browser.until(lambda text: "Since" in text and "the store is down" in text)
     api.world.store.down = False
     browser.until(lambda text: "all is well" in text)
+
+
+def test_a_stream_that_ends_in_its_time_is_taken_up_again_and_nobody_sees_it(
+    api: Api, browser: Browser, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "STREAM_S", 0.3)
+    browser.open(page)
+    browser.until(lambda text: "10.27 EUR" in text)
+    browser.run("""
+        window.stale = 0;
+        new MutationObserver(() => { window.stale += document.querySelectorAll('.stale').length; })
+          .observe(document.body, {subtree: true, attributes: true, childList: true});""")
+    api.world.alerts_of(["came-later"])
+    browser.until(lambda text: "came-later" in text)
+    time.sleep(1.0)  # three more streams
+    api.world.alerts_of(["came-last"])
+    browser.until(lambda text: "came-last" in text)
+    assert browser.run("return window.stale") == 0 and browser.complaints() == []
 
 
 def test_a_page_that_was_left_frees_its_connection(browser: Browser, page: str) -> None:

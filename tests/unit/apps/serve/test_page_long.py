@@ -29,6 +29,7 @@ NODES = 12_000
 SIZE = "return [document.querySelectorAll('*').length, performance.memory.usedJSHeapSize / 1e6]"
 
 
+@pytest.mark.timeout(TAB_S * 2 + 240)
 def test_a_page_that_is_open_all_day_stays_small(
     api: Api, browser: Browser, page: str, record_property: Callable[[str, object], None]
 ) -> None:
