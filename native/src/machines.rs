@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
@@ -108,8 +109,9 @@ impl MachinesCore {
         let core = slf.get();
         let found = match catch_unwind(AssertUnwindSafe(|| core.batch(events, states, &at, &mut units))) {
             Ok(Ok(found)) => found,
-            Ok(Err(Failed::Raised(error))) => return Err(error),
-            Ok(Err(Failed::Unusual)) | Err(_) => return Ok(None),
+            // The reference raises it again, where it says of which record.
+            Ok(Err(Failed::Raised(error))) if !error.is_instance_of::<PyException>(py) => return Err(error),
+            Ok(Err(_)) | Err(_) => return Ok(None),
         };
         units.scored = found.scored;
         let ends = PyBytes::new(py, &found.ends);
