@@ -116,9 +116,9 @@ class Compiled(Protocol):
     """What a domain's `compiled(policy)` gives where the compiled core is installed: the same as
     `_Batch._take` and the domain's `advance`, a batch at a time."""
 
-    settles: bool
-    """Whether it does as `Settles.settle`, too; one that does not is not for a domain that has
-    it."""
+    @property
+    def settles(self) -> bool:
+        """Whether it does as `Settles.settle`, too; else it is not for a domain that has that."""
 
     def take(
         self, events: Sequence[Any], states: Mapping[str, Entry], tell: Told | None,
