@@ -9,8 +9,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,7 +31,7 @@ from stormwatch.ingest.partition import Rules
 from stormwatch.ingest.reader import Reader
 from stormwatch.ingest.start import Subscription
 from stormwatch.partitioner import stripe_of
-from stormwatch.ports import AtomicStore, Committed
+from stormwatch.ports import AtomicStore, Committed, Source, Store
 from stormwatch.records import Fragment, Record
 from stormwatch.settings import Settings
 from stormwatch.state.cache import StateCache
@@ -107,11 +108,11 @@ def settings_of(store: Settings, url: str) -> Settings:
     )  # fmt: skip
 
 
-def decide(settings: Settings, stream: str, total: int, notes: Notes, death: Death) -> None:
-    """Until all records are committed, and their positions."""
+def mortal(settings: Settings, stream: str, kept: Callable[[], Store], death: Death) -> Source:
+    """Kinesis' source that may die when it has stored positions."""
     from stormwatch.adapters.kinesis.source import KinesisSource
 
-    class Source(KinesisSource):
+    class Mortal(KinesisSource):
         def commit(self, offsets: Mapping[int, Committed], *, wait: bool) -> None:
             super().commit(offsets, wait=wait)
             if offsets:
@@ -122,6 +123,14 @@ def decide(settings: Settings, stream: str, total: int, notes: Notes, death: Dea
         "control", lambda: MemoryAdmin(kafka), lambda name: MemorySource(kafka, name),
         lambda: MemorySink(kafka), 5.0,
     )  # fmt: skip
+    return Mortal(settings, stream, kept, control)
+
+
+def decide(
+    settings: Settings, stream: str, total: int, notes: Notes, death: Death,
+    source: Callable[[Settings, str, Callable[[], Store]], Source],
+) -> None:  # fmt: skip
+    """Until all records are committed, and their positions."""
     store = connect.store(settings)
     if not isinstance(store, AtomicStore):
         store = _Halved(store, death)
@@ -139,7 +148,7 @@ def decide(settings: Settings, stream: str, total: int, notes: Notes, death: Dea
     readers.STAGGER_S = 0.0
     tasks = [
         Reader(
-            lambda: Source(settings, stream, lambda: store, control), lambda: store,
+            lambda: source(settings, stream, lambda: store), lambda: store,
             Subscription(stream, GROUP, "stop"), RULES, number, TASKS, time.monotonic,
             Random(number),
         )
@@ -201,9 +210,17 @@ def main(told: str, url: str, stream: str, total: str, folder: str) -> None:
     boto3.client("kinesis", region_name="us-east-1")  # reads what all clients are made of
 
     def run(_: int, line: str) -> None:
-        step, _, due = line.strip().rpartition(" ")
+        step, due = line.strip().rpartition(" ")[::2]
+        death = Death(step, int(due or 0))
         try:
-            decide(settings, stream, int(total), Notes(Path(folder)), Death(step, int(due or 0)))
+            decide(
+                settings,
+                stream,
+                int(total),
+                Notes(Path(folder)),
+                death,
+                partial(mortal, death=death),
+            )
         except InfrastructureError as error:
             sys.stderr.write(f"{error}\n")
             os._exit(AWAY)
