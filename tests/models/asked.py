@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import pytest
+
+from apps.serve import live, newest
 from apps.serve.front import HERE
 from apps.serve.server import Outside, serving
 from stormwatch.adapters import connect
@@ -70,6 +73,15 @@ def asked(port: int = 0, world: Decided | None = None) -> Iterator[Api]:
             yield Api(listening.getsockname()[1], world)
     finally:
         connect.use(before)
+
+
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers look at what is behind them all the time."""
+    monkeypatch.setattr(live, "IDLE_S", 0.05)
+    monkeypatch.setattr(live, "EVERY_S", 0.02)
+    for name, seconds in {"IDLE_S": 0.05, "EVERY_S": 0.02, "UNRUNG_S": 0.02}.items():
+        monkeypatch.setattr(newest, name, seconds)
+    monkeypatch.setattr(live, "PATIENCE_S", 0.1)
 
 
 def wait(is_so: Any) -> None:

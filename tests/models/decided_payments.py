@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -38,8 +39,9 @@ CARD = "4111111111111111"
 class Decided:
     """30 payments of three customers, every third an alert; offset 30 is rejected."""
 
-    def __init__(self) -> None:
-        self.broker, self.store = MemoryBroker(), MemoryStore()
+    def __init__(self, store: Any = None) -> None:
+        """`store`: an empty one; without, one in memory."""
+        self.broker, self.store = MemoryBroker(), store or MemoryStore()
         self.admin = MemoryAdmin(self.broker)
         self.admin.ensure_topic(TOPIC, 1, {})
         rows = [self._payment(i) for i in range(30)]

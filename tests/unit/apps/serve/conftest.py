@@ -4,19 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.serve import live, newest
-from tests.models.asked import Api, asked
+from tests.models.asked import Api, asked, look_often
 from tests.models.browser import Browser, opened
 
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers look all the time."""
-    monkeypatch.setattr(live, "IDLE_S", 0.05)
-    monkeypatch.setattr(live, "EVERY_S", 0.02)
-    for name, seconds in {"IDLE_S": 0.05, "EVERY_S": 0.02, "UNRUNG_S": 0.02}.items():
-        monkeypatch.setattr(newest, name, seconds)
-    monkeypatch.setattr(live, "PATIENCE_S", 0.1)
+    look_often(monkeypatch)
 
 
 @pytest.fixture
