@@ -8,6 +8,8 @@ use crate::model::{Rows, Trees};
 const STEP: f64 = 1.0 / 4096.0;
 const INPUT_MAX: f64 = 8.0;
 const HIDDEN_MAX: f64 = 256.0;
+/// Sums that are kept in registers.
+const BLOCK: usize = 8;
 
 /// Weights, a row an input, one row after another; biases.
 type Layer = (Vec<f64>, Vec<f64>);
@@ -53,12 +55,18 @@ impl Blend {
             };
         }
         let trees = self.trees.get();
-        let (mut values, mut next) = (Vec::new(), Vec::new());
+        let (mut inputs, mut values, mut next) = (Vec::new(), Vec::new(), Vec::new());
         let made = rows.each().map(|row| {
             let grown = cut(trees.of(row), self.low, self.high);
+            let apart = row.iter().zip(self.centre.iter().zip(&self.scale));
+            inputs.clear();
+            inputs.extend(apart.map(|(x, (centre, scale))| {
+                stepped((x - centre) / scale, -INPUT_MAX, INPUT_MAX)
+            }));
             let mut total = 0.0;
             for layers in &self.networks {
-                let found = self.run(layers, row, &mut values, &mut next);
+                values.clone_from(&inputs);
+                let found = run(layers, &mut values, &mut next);
                 total += cut(found * self.unit, self.low, self.high);
             }
             let mean = total / self.networks.len() as f64;
@@ -69,31 +77,36 @@ impl Blend {
     }
 }
 
-impl Blend {
-    fn run(&self, layers: &[Layer], row: &[f64], values: &mut Vec<f64>, next: &mut Vec<f64>) -> f64 {
-        let apart = row.iter().zip(self.centre.iter().zip(&self.scale));
-        values.clear();
-        values.extend(apart.map(|(x, (centre, scale))| {
-            stepped((x - centre) / scale, -INPUT_MAX, INPUT_MAX)
-        }));
-        let last = layers.len() - 1;
-        for (nth, (weights, bias)) in layers.iter().enumerate() {
-            next.clear();
-            next.extend_from_slice(bias);
-            for (value, line) in values.iter().zip(weights.chunks_exact(bias.len())) {
-                for (sum, weight) in next.iter_mut().zip(line) {
+/// The output of a network for `values`; both are given up.
+fn run(layers: &[Layer], values: &mut Vec<f64>, next: &mut Vec<f64>) -> f64 {
+    let last = layers.len() - 1;
+    for (nth, (weights, bias)) in layers.iter().enumerate() {
+        let width = bias.len();
+        next.clear();
+        let mut blocks = bias.chunks_exact(BLOCK);
+        for (block, bias) in blocks.by_ref().enumerate() {
+            let mut sums = [0.0; BLOCK];
+            sums.copy_from_slice(bias);
+            for (value, line) in values.iter().zip(weights.chunks_exact(width)) {
+                let line = &line[block * BLOCK..][..BLOCK];
+                for (sum, weight) in sums.iter_mut().zip(line) {
                     *sum += value * weight;
                 }
             }
-            if nth < last {
-                for each in next.iter_mut() {
-                    *each = stepped(*each, 0.0, HIDDEN_MAX);
-                }
-            }
-            std::mem::swap(values, next);
+            next.extend_from_slice(&sums);
         }
-        values[0]
+        for (column, &bias) in (next.len()..).zip(blocks.remainder()) {
+            let lines = values.iter().zip(weights.chunks_exact(width));
+            next.push(lines.fold(bias, |sum, (value, line)| sum + value * line[column]));
+        }
+        if nth < last {
+            for each in next.iter_mut() {
+                *each = stepped(*each, 0.0, HIDDEN_MAX);
+            }
+        }
+        std::mem::swap(values, next);
     }
+    values[0]
 }
 
 fn cut(value: f64, low: f64, high: f64) -> f64 {
@@ -101,6 +114,10 @@ fn cut(value: f64, low: f64, high: f64) -> f64 {
     if value < high { value } else { high }
 }
 
+/// Added and taken off, it rounds what is far smaller to whole numbers, ties to even. (A zero's sign
+/// is lost, and changes no sum.)
+const WHOLE: f64 = 6_755_399_441_055_744.0; // 1.5 * 2**52
+
 fn stepped(value: f64, low: f64, high: f64) -> f64 {
-    (cut(value, low, high) / STEP).round_ties_even() * STEP
+    (cut(value, low, high) / STEP + WHOLE - WHOLE) * STEP
 }

@@ -13,6 +13,7 @@ mod model;
 mod msgpack;
 mod suspects;
 mod turbofan;
+mod verdicts;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -270,6 +271,7 @@ fn stormwatch_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<machines::MachinesCore>()?;
     module.add_class::<machines::Units>()?;
     module.add_class::<blend::Blend>()?;
+    module.add_class::<verdicts::Healthy>()?;
     module.add_class::<model::Trees>()?;
     module.add_class::<model::Distribution>()?;
     module.add_class::<contributions::Contributions>()?;

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from math import inf, nan
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -11,10 +12,13 @@ import pytest
 
 from stormwatch import compiled, models
 from stormwatch.codec import Parsed
-from stormwatch.domains.maintenance import Maintenance
+from stormwatch.domains.maintenance import Maintenance, native
 from stormwatch.domains.maintenance.domain import SHIPPED
 from stormwatch.domains.maintenance.event import Reading
+from stormwatch.domains.maintenance.features import FEATURE_NAMES
+from stormwatch.domains.maintenance.sensors import ALL
 from stormwatch.errors import StateError
+from stormwatch.models.interval import Interval
 from stormwatch.records import Fragment
 from stormwatch.settings import Settings
 from stormwatch.state.cache import Entry
@@ -163,6 +167,48 @@ def test_trees_and_networks_give_the_same_scores() -> None:
     assert len(set(found)) > 100
     assert quick.predict(rows) == found
     assert [quick.predict([tuple(row)])[0] for row in rows.tolist()] == found
+
+
+def test_healthy_units_get_the_same_verdicts() -> None:
+    """Of any estimates: ties, and the knots of the interval too."""
+    domains = [Maintenance.load(core=core) for core in ("compiled", "python")]
+    at = FEATURE_NAMES.index("usable")
+    events = [event for event in troubled(9, 900) if not event.event and not event.equipment]
+    draw = random.Random(9)
+    lives = [draw.choice([draw.uniform(-5, 140), draw.randint(0, 4000) / 32]) for _ in events]
+    rows = [tuple(draw.uniform(0, 1) for _ in FEATURE_NAMES) for _ in events]
+    said = [
+        (draw.choice([6.0, 7.0, 14.0]), draw.choice([1.0, 15.0, 16.0]), 0.0,
+         draw.choice([0.0, 0.0, -1.0]), draw.choice([0.0, 0.19, 0.2]), 50.0)
+        for _ in events
+    ]  # fmt: skip
+    rows = [(*row[:at], *told) for row, told in zip(rows, said, strict=True)]
+    found = []
+    for domain in domains:
+        model: Any = SimpleNamespace(card=domain.card, predict=lambda _: lives)
+        domain._model = model
+        verdicts = domain.decide(events, rows, [None] * len(rows))
+        found.append([verdict._replace(why=None) for verdict in verdicts])
+    assert repr(found[0]) == repr(found[1])
+    assert sum(one.outcome == "healthy" for one in found[0]) > 50
+
+
+@pytest.mark.parametrize("near", [0.0, 0.05, 0.25, 0.35, 0.45, 0.75])
+def test_healthy_numbers_are_rounded_as_python_rounds(near: float) -> None:
+    domain = Maintenance.load(core="compiled")
+    core, card = compiled.core(), domain.card
+    ends = tuple(each + near for each in range(60, 160, 10))
+    interval = Interval(0.9, tuple(map(float, range(60, 160, 10))), ends, ends)
+    scored = native.Scored(core, msgspec.structs.replace(card, interval=interval), 125.0)
+    healthy = Reading("i", "u", 1, 1, (), {one.name: sum(one.plausible) / 2 for one in ALL})
+    row = tuple(14.0 if name == "usable" else 0.0 for name in FEATURE_NAMES)
+    lives = [60 + nth / 64 for nth in range(4_000)] + [70.0 + 5e-7 * nth for nth in range(200)]
+    count = len(lives)
+    found = scored.healthy([healthy] * count, [row] * count, lives, [False] * count)
+    for life, one in zip(lives, found, strict=True):
+        score = round(min(life, 125.0), 6)
+        assert one is not None
+        assert (one.score, one.interval) == (score, interval.around(score))
 
 
 @pytest.mark.slow

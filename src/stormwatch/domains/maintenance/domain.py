@@ -1,7 +1,7 @@
 """Machine readings to decisions: how long a unit will still run, or how odd it is, and whether to
 believe it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
@@ -70,7 +70,6 @@ from stormwatch.models import (
     round6,
 )
 from stormwatch.models.conditions import Conditions
-from stormwatch.models.distribution import Distribution
 from stormwatch.models.networks import BlendModel
 from stormwatch.models.trees import TreesModel
 from stormwatch.records import Rejection
@@ -156,7 +155,7 @@ class Maintenance:
         if self._judges[types.default.name] is None:
             self._wearing.add("")
         self._failures, self._core = failures, core
-        self._scorer: tuple[Distribution, Callable[[Any], Any]] | None = None
+        self._scored: native.Scored | None = None
         self.other_features = self.other_features | {
             feature_set(types.by_name[name]): names(types.by_name[name].failure_features)
             for name in failures
@@ -429,13 +428,23 @@ class Maintenance:
 
     def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
         """Of readings that the remaining-life model judges."""
-        rows = self._matrix([row for _, row in worn])[:, : len(MODEL_FEATURES)]  # once for both
+        events, told = (list(each) for each in zip(*worn, strict=True))
+        found = self._native
+        whole = np.array(told) if found is None else _matrix(found, told)
+        rows = whole[:, : len(MODEL_FEATURES)]  # once for both
         left = self._model.predict(rows)
         limits = Thresholds.of(card := self._model.card)
         trained_on = distribution.of(card)
-        outside = self._outside(trained_on, rows) if trained_on else [False] * len(rows)
-        for (event, row), life, is_outside in zip(worn, left, outside, strict=True):
-            if is_elsewhere(row):
+        scored = None if found is None else self._scored_by(found, card)
+        is_odd = trained_on and (trained_on.outside if scored is None else scored.outside)
+        outside = is_odd(rows).tolist() if is_odd else [False] * len(rows)
+        healthy: list[Verdict | None] = [None] * len(rows)
+        if scored is not None:
+            healthy = scored.healthy(events, told, left, outside)
+        for (event, row), life, is_outside, plain in zip(worn, left, outside, healthy, strict=True):
+            if plain is not None:
+                yield plain
+            elif is_elsewhere(row):
                 yield withheld(event, row, degraded=not isfinite(life))
             elif isfinite(life):
                 score = round6(min(max(life, 0.0), LIFE_CAP))
@@ -451,20 +460,11 @@ class Maintenance:
             else:
                 yield judge_by_rules(event, row)
 
-    def _matrix(self, rows: Sequence[tuple[float, ...]]) -> Any:
-        found = self._native
-        if found is None:
-            return np.array(rows)
-        return np.frombuffer(found.matrix(rows)).reshape(len(rows), -1)
-
-    def _outside(self, trained_on: Distribution, rows: Any) -> list[bool]:
-        """Of each row whether it is out of distribution."""
-        found = self._native
-        if found is None:
-            return trained_on.outside(rows).tolist()  # type: ignore[no-any-return]
-        if self._scorer is None or self._scorer[0] is not trained_on:
-            self._scorer = trained_on, trained_on.hastened(found)
-        return self._scorer[1](rows).tolist()  # type: ignore[no-any-return]
+    def _scored_by(self, found: Any, card: Card) -> native.Scored:
+        """Of the compiled core, what it is of this model."""
+        if self._scored is None or self._scored.card is not card:
+            self._scored = native.Scored(found, card, LIFE_CAP)
+        return self._scored
 
     def _verdict(
         self, carry: str | Carry | None, worn: Iterator[Verdict], failing: Verdict | None
@@ -477,6 +477,11 @@ class Maintenance:
             return noted(carry)
         verdict = failing or (next(worn) if carry.findings is None else judge_any(carry))
         return with_life(verdict, carry, ALERT_OUTCOMES)
+
+
+def _matrix(found: Any, rows: list[tuple[float, ...]]) -> Any:
+    """As an array, by the compiled core."""
+    return np.frombuffer(found.matrix(rows)).reshape(len(rows), -1)
 
 
 def _rounds(states: Sequence[UnitState]) -> list[list[int]]:

@@ -12,12 +12,14 @@ import msgspec
 
 from stormwatch.domains.maintenance import alarms
 from stormwatch.domains.maintenance.event import Reading
-from stormwatch.domains.maintenance.features import HIGH, LOW
+from stormwatch.domains.maintenance.features import FEATURE_NAMES, HIGH, LOW, STUCK_AFTER
 from stormwatch.domains.maintenance.health import wearing
 from stormwatch.domains.maintenance.health.wearing import Expected, Found
+from stormwatch.domains.maintenance.judging import ELSEWHERE, FEWEST_SENSORS, Thresholds
 from stormwatch.domains.maintenance.memory import ALPHAS, NAMES, Normal
-from stormwatch.domains.maintenance.sensors import SENTINELS, WEARING
+from stormwatch.domains.maintenance.sensors import ALL, SENTINELS, WEARING
 from stormwatch.domains.maintenance.state import Alarm, UnitState
+from stormwatch.models import Card, distribution
 from stormwatch.records import DecisionRow
 from stormwatch.state.envelope import checksum_of
 from stormwatch.state.judge import Advanced, Verdict
@@ -56,6 +58,42 @@ def core_of(
         reference, told, list(NAMES), worn, policy.lateness_ms, policy.horizon_ms,
         policy.memory_ms, policy.max_ids,
     )  # fmt: skip
+
+
+class Scored:
+    """What the compiled core does with what one model, of this card, estimates."""
+
+    def __init__(self, found: Any, card: Card, cap: float) -> None:
+        """`cap`: the longest life that is estimated."""
+        self.card = card
+        trained_on = distribution.of(card)
+        self.outside = None if trained_on is None else trained_on.hastened(found)
+        self._healthy: Any = None
+        if card.interval is None or len(card.interval.at) < 2:
+            return
+        limits = {
+            "watch": Thresholds.of(card).watch, "cap": cap, "elsewhere": ELSEWHERE,
+            "stuck_after": float(STUCK_AFTER), "fewest": float(FEWEST_SENSORS),
+            "sensors": [(sensor.name, *sensor.plausible) for sensor in ALL],
+            "at": card.interval.at, "low": card.interval.low, "high": card.interval.high,
+        }  # fmt: skip
+        places = {
+            "usable": "usable", "run": "stuck_run", "condition": "condition",
+            "elsewhere": "elsewhere",
+        }  # fmt: skip
+        self._healthy = found.Healthy(
+            Verdict, {part: FEATURE_NAMES.index(name) for part, name in places.items()}, limits
+        )
+
+    def healthy(
+        self, events: list[Reading], rows: list[tuple[float, ...]], lives: list[float],
+        outside: list[bool],
+    ) -> list[Verdict | None]:  # fmt: skip
+        """The verdict of each reading that is healthy and no more; None of others."""
+        if self._healthy is None:
+            return [None] * len(rows)
+        found: list[Verdict | None] = self._healthy.verdicts(events, rows, lives, outside)
+        return found
 
 
 def _look(
