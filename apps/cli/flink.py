@@ -40,6 +40,13 @@ def run(
             help="Tell payments of their terminals what the decisions of this keyspace recorded.",
         ),
     ] = "",
+    jobmanager: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Submit to the Flink cluster whose JobManager's REST is there.",
+        ),
+    ] = "",
     heap: Annotated[int, typer.Option(min=256, help="Heap of Flink's JVM, MB.")] = 1_024,
 ) -> None:
     """Decide a topic in Flink's keyed state (docs/on-flink.md). Ends at Ctrl-C.
@@ -53,7 +60,7 @@ def run(
 
     settings = shared.answered("kafka", "cassandra")
     shared.log_to(settings, "flink")
-    options = Options(name, once, parallelism, interval, heap, recorded)
+    options = Options(name, once, parallelism, interval, heap, recorded, jobmanager)
 
     def running(begin: str) -> None:
         print(f"Flink decides {name} from {begin}.", flush=True)

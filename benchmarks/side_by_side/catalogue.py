@@ -55,6 +55,7 @@ def contenders(cores: int) -> list[Contender]:
                   more=("cassandra",)),
         Contender("fraud topology", "topology", into=CASSANDRA, brief=True),
         Contender(f"bare loop into Cassandra{whole}", "bare", into=CASSANDRA, processes=cores),
+        Contender("fraud on Flink", "on_flink", into=CASSANDRA, processes=cores),
     ]  # fmt: skip
     machines = [
         Contender("lean loop of machines", "lean", "maintenance", brief=True),
@@ -64,5 +65,6 @@ def contenders(cores: int) -> list[Contender]:
         Contender("lean loop of machines into Cassandra", "lean", "maintenance", CASSANDRA,
                   more=("cassandra",)),
         Contender("maintenance topology", "topology", "maintenance", CASSANDRA, brief=True),
+        Contender("maintenance on Flink", "on_flink", "maintenance", CASSANDRA, cores),
     ]  # fmt: skip
     return [*fraud, *stored, *machines, *machines_stored]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from apps.local.flink import virtualenv
+from apps.local.flink import job, virtualenv
 from apps.local.services import jars
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home
@@ -23,6 +23,7 @@ from stormwatch.settings import Settings, to_environ
 
 INSTALL_LIMIT_S = 900.0
 VENVS = ROOT / ".stormwatch" / "bench-venvs"
+_HOME = Home(ROOT, ROOT / ".stormwatch", ROOT / ".stormwatch" / "jars")
 
 
 class NotInstalledError(Exception):
@@ -131,6 +132,13 @@ def _commands(
         flags += [] if contender.into == CASSANDRA else ["--engine-only"]
         module = [sys.executable, "-m", "benchmarks.bare_loop"]
         return ROOT, [[*module, "--task", str(nth), *flags] for nth in tasks], path
+    if contender.script == "on_flink":
+        options = job.Options(contender.domain, False, contender.processes, 10.0, 1_024)
+        try:
+            words, more_of = job.command(settings, _HOME, options, _told)
+        except ServiceError as error:
+            raise _refused(error) from error
+        return ROOT, [words], dict(more_of)
     python, more, processes = Path(sys.executable), list(contender.more), contender.processes
     if contender.needs == FLINK:
         python, more, processes, path = _flink(settings, contender)
@@ -152,19 +160,25 @@ def _commands(
 
 def _flink(settings: Settings, contender: Contender) -> tuple[Path, list[str], int, dict[str, str]]:
     """One process, whose tasks are as many as the contender's processes."""
-    home = Home(ROOT, ROOT / ".stormwatch", ROOT / ".stormwatch" / "jars")
-    told = lambda step, detail: print(step, detail, file=sys.stderr, flush=True)  # noqa: E731
     try:
-        python = virtualenv.python(home, told)
-        jar = jars.flink_connector(home, told)
+        python = virtualenv.python(_HOME, _told)
+        jar = jars.flink_connector(_HOME, _told)
     except ServiceError as error:
-        raise NotInstalledError(f"cannot be installed: {str(error).splitlines()[0]}") from error
+        raise _refused(error) from error
     packages = next((python.parents[1] / "lib").glob("python*")) / "site-packages"
     path = {
         "PYTHONPATH": f"{packages}:{ROOT}:{ROOT / 'src'}",
         "PATH": f"{python.parent}:{os.environ['PATH']}",
     }
     return python, [str(jar), str(contender.processes)], 1, path
+
+
+def _told(step: str, detail: str) -> None:
+    print(step, detail, file=sys.stderr, flush=True)
+
+
+def _refused(error: ServiceError) -> NotInstalledError:
+    return NotInstalledError(f"cannot be installed: {str(error).splitlines()[0]}")
 
 
 def free_port() -> int:

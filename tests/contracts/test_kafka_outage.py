@@ -122,6 +122,8 @@ def test_away_and_back(kafkas: Cluster, switch: Broker, unique) -> None:
     quitter = kafkas.source(topic)
     quitter.assign({0: 0})
     read(quitter, 1)
+    looker = kafkas.source(topic)
+    assert looker.peek({0: 0})[0].value == b"before"
 
     switch.down()
     start = time.monotonic()
@@ -131,6 +133,7 @@ def test_away_and_back(kafkas: Cluster, switch: Broker, unique) -> None:
         source.describe,
         lambda: source.committed([0]),
         lambda: source.watermarks(0),
+        lambda: looker.peek({0: 0}),
         lambda: source.commit({0: Committed(2, "b")}, wait=True),
         lambda: source.recall("x"),
         lambda: source.remember("x", b"1"),
@@ -153,6 +156,7 @@ def test_away_and_back(kafkas: Cluster, switch: Broker, unique) -> None:
     info = eventually(source.describe)
     assert info is not None and info == eventually(lambda: admin.describe(topic))
     assert eventually(lambda: source.watermarks(0)).low == 0
+    assert eventually(lambda: looker.peek({0: 0}))[0].value == b"before"
     sink = eventually(kafkas.sink)
     eventually(lambda: (sink.send(topic, b"k", b"after"), sink.flush(5)))
     got = [r.value for r in read(source, 1)[0]]

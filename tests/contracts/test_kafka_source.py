@@ -133,6 +133,20 @@ def test_a_peek_brings_the_record_at_an_offset_or_none(kafkas: Cluster, topic: s
     assert read(source, 3)[0][0].offset == 0
 
 
+def test_who_peeks_often_keeps_one_connection(kafkas: Cluster, topic: str) -> None:
+    kafkas.gap(topic)
+    write(kafkas, topic, range(5))
+    source = kafkas.source(topic)
+    low, high = source.watermarks(0)
+    connection = getattr(source, "_consumer", None)
+    places = [*range(low, high), *reversed(range(low, high)), high]
+    found = [source.peek({0: offset}) for offset in places]
+    assert getattr(source, "_consumer", None) is connection
+    seen = [(r.offset, r.value) for each in found for r in each.values()]
+    after = [(high - 5 + n, b"%d" % n) for n in range(5)]
+    assert seen == [(low, b"v"), *after, *reversed(after), (low, b"v")]
+
+
 def test_both_clients_name_a_log_alike_and_read_each_others_metadata(
     kafkas: Cluster, topic: str
 ) -> None:

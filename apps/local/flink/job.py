@@ -1,4 +1,5 @@
-"""A job of `stormwatch.engines.flink` in a process of its own, with Flink's mini cluster in it."""
+"""A job of `stormwatch.engines.flink`: in a process of its own with Flink's mini cluster in it, or
+submitted from there to a cluster."""
 
 import os
 import time
@@ -7,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from apps.local.flink import virtualenv
+from apps.local.flink import cluster, virtualenv
 from apps.local.services import jars, java, process
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home, Progress
@@ -34,6 +35,8 @@ class Options(NamedTuple):
     heap_mb: int
     recorded: str = ""
     """The keyspace whose decisions say what was known of terminals; "" for none."""
+    jobmanager: str = ""
+    """HOST:PORT of the cluster that it is submitted to; "" for Flink's mini cluster."""
 
 
 def run(
@@ -50,18 +53,12 @@ def run(
     """
     home = Home.of(settings, root)
     topic = use_case.check(settings, options.name, options.recorded)
-    found = java.java(FLINK)
-    python = virtualenv.python(home, progress)
-    jar = jars.flink_connector(home, progress)
+    if options.jobmanager:
+        job = use_case.job_name(settings, options.name)
+        cluster.expect_room(cluster.checked(options.jobmanager), job, options.parallelism)
+    words, environ = command(settings, home, options, progress)
     log = home.log(f"flink-{options.name}")
-    command = [
-        str(python), "-m", "stormwatch.engines.flink.job", options.name,
-        "--checkpoints", str(checkpoints(home, settings, options.name)), "--jar", str(jar),
-        "--parallelism", str(options.parallelism), "--interval", str(options.interval_s),
-        "--recorded", options.recorded,
-    ]  # fmt: skip
-    environ = _environ(settings, root, python, Path(found.path), home, options.heap_mb)
-    started = process.spawn(command, log, environ, root, with_parent=True)
+    started = process.spawn(words, log, environ, root, with_parent=True)
     try:
         begin = _begun(started, log, progress, pause)
         if not begin:
@@ -72,20 +69,37 @@ def run(
         process.stop([started], grace_s=20.0)
 
 
+def command(
+    settings: Settings, home: Home, options: Options, progress: Progress
+) -> tuple[list[str], Mapping[str, str]]:
+    """What the process is started with, and its environment. What it needs is fetched where it is
+    not there. Raises ServiceError."""
+    found = java.java(FLINK)
+    python = virtualenv.python(home, progress)
+    jar = jars.flink_connector(home, progress)
+    words = [
+        str(python), "-m", "stormwatch.engines.flink.job", options.name,
+        "--checkpoints", str(checkpoints(home, settings, options.name)), "--jar", str(jar),
+        "--parallelism", str(options.parallelism), "--interval", str(options.interval_s),
+        "--recorded", options.recorded, "--jobmanager", options.jobmanager,
+    ]  # fmt: skip
+    return words, _environ(settings, python, Path(found.path), home, options.heap_mb)
+
+
 def checkpoints(home: Home, settings: Settings, name: str) -> Path:
     """Where a job's checkpoints are: they go with the keyspace that it writes and its group."""
     return home.run_dir / "flink" / f"{settings.cassandra_keyspace}-{settings.kafka_group}" / name
 
 
 def _environ(
-    settings: Settings, root: Path, python: Path, found: Path, home: Home, heap_mb: int
+    settings: Settings, python: Path, found: Path, home: Home, heap_mb: int
 ) -> Mapping[str, str]:
     packages = next((python.parents[1] / "lib").glob("python*")) / "site-packages"
     logs = home.run_dir / "flink" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     own = {
         # In Flink's own threads Python finds packages by this alone, not by the virtualenv.
-        "PYTHONPATH": f"{packages}{os.pathsep}{root / 'src'}",
+        "PYTHONPATH": f"{packages}{os.pathsep}{home.root / 'src'}",
         "PATH": f"{python.parent}{os.pathsep}{found.parent}{os.pathsep}{os.environ['PATH']}",
         "JDK_JAVA_OPTIONS": f"-Xmx{heap_mb}m {' '.join(java.FRUGAL)}",
         "FLINK_LOG_DIR": str(logs),

@@ -29,6 +29,14 @@ def test_a_job_goes_on_from_the_last_whole_checkpoint_of_whichever_start(tmp_pat
     assert "execution.state-recovery.path" not in plan.options(tmp_path, None, "x", 1)
 
 
+def test_a_cluster_is_told_where_python_is_on_its_machines() -> None:
+    told = plan.on_cluster("flink.example:8081", "/venv/bin/python", "/venv/site-packages:/src")
+    assert (told["execution.target"], told["rest.address"], told["rest.port"]) == (
+        "remote", "flink.example", "8081"
+    )  # fmt: skip
+    assert told["python.pythonpath"] == "/venv/site-packages:/src"
+
+
 def test_names_and_passwords_are_quoted() -> None:
     settings = Settings(
         kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_mechanism="SCRAM-SHA-256",
@@ -47,3 +55,5 @@ def test_the_sentence_of_our_own_error_is_found_in_javas() -> None:
     )
     assert plan.cause(text) == "a state of version 9. Start that version."
     assert plan.cause("no space left") == "Flink ended the job: no space left"
+    java = "FlinkException: Could not x.\nCaused by: y.\nCaused by: BindException: no port\n\tat z"
+    assert plan.cause(java) == "Flink ended the job: BindException: no port"

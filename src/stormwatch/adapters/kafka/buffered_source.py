@@ -132,6 +132,10 @@ class BufferedSource(ABC):
     def _start(self, positions: Mapping[int, int]) -> None:
         """Fetch exactly these partitions from these offsets, none held."""
 
+    def _turn(self, positions: Mapping[int, int]) -> None:
+        """As `_start`, by the connection at hand where the driver would make a new one."""
+        self._start(positions)
+
     @abstractmethod
     def _move(self, partition: int, offset: int) -> None:
         """Fetch from `offset`; drop what was fetched. Keeps a hold."""
@@ -163,18 +167,26 @@ class BufferedSource(ABC):
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """See Source."""
+        self._clear(positions)
+        self._start(positions)
+
+    def _clear(self, positions: Mapping[int, int]) -> None:
         self._shelves = {p: deque() for p in positions}
         self._sizes = dict.fromkeys(positions, 0)
         self._paused.clear()
         self._held.clear()
         self._gone.clear()
-        self._start(positions)
 
     def peek(self, offsets: Mapping[int, int]) -> dict[int, Record]:
-        """See Source. Raises BrokerUnavailable."""
+        """See Source. Raises BrokerUnavailable.
+
+        Who peeks often keeps one connection: a new one is made only after a peek that missed, for
+        the driver may know a topic of before.
+        """
         marks = {p: self.watermarks(p) for p in offsets}
         asked = {p: o for p, o in offsets.items() if marks[p].low <= o < marks[p].high}
-        self.assign(asked)
+        self._clear(asked)
+        self._turn(asked)
         found: dict[int, Record] = {}
         left, until = set(asked), time.monotonic() + PEEK_S
         while left and time.monotonic() < until:
@@ -186,7 +198,8 @@ class BufferedSource(ABC):
             left.difference_update(self.gone())
         for partition in left:  # an answer says that it is no outage: nothing but gaps is there
             self.watermarks(partition)
-        self.assign({})
+        self._clear({})
+        (self._start if left else self._turn)({})
         return found
 
     def seek(self, partition: int, offset: int) -> None:

@@ -4,6 +4,7 @@ Started by `./stormwatch flink run` in the virtualenv that has apache-flink.
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -21,8 +22,10 @@ from stormwatch.ingest.start import Subscription
 from stormwatch.settings import Settings, load
 
 try:
+    from py4j.protocol import Py4JJavaError
     from pyflink.common import Configuration, Types
     from pyflink.datastream import StreamExecutionEnvironment
+    from pyflink.java_gateway import get_gateway
     from pyflink.table import StreamTableEnvironment
 except ImportError as error:
     raise PackageMissing(f"apache-flink is not installed here: {error}") from error
@@ -49,6 +52,7 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jar", required=True, help="of Flink's Kafka connector")
     parser.add_argument("--parallelism", type=int, default=1)
     parser.add_argument("--recorded", default="", help="keyspace of decisions to be told by")
+    parser.add_argument("--jobmanager", default="", help="HOST:PORT of a cluster's REST")
     parser.add_argument("--interval", type=float, default=10.0, help="s between checkpoints")
     return parser.parse_args(arguments)
 
@@ -66,7 +70,7 @@ def _run(settings: Settings, asked: argparse.Namespace) -> int:
         resumed = plan.newest(folder)
         subscription = Subscription(case.topic, settings.kafka_group, settings.expired)
         log = register(source, store, subscription, case.name, resumes=resumed is not None)
-    job = _built(settings, asked, log, folder, resumed).execute_async(f"stormwatch {case.name}")
+    built = _built(settings, asked, log, folder, resumed)
     ended = False
 
     def end(number: int, frame: object) -> None:
@@ -75,6 +79,11 @@ def _run(settings: Settings, asked: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    # After that: a cluster would go on with a job that nobody waits for.
+    try:
+        job = built.execute_async(use_case.job_name(settings, case.name))
+    except Py4JJavaError as error:
+        raise FatalError(plan.cause(error)) from error
     _say(f"{RUNNING} from {resumed or 'the oldest record on'}")
     outcome = job.get_job_execution_result()
     while not ended and not outcome.done():
@@ -96,9 +105,11 @@ def _built(
     """The job, not started."""
     configuration = Configuration()
     told = plan.options(folder, resumed, asked.jar, asked.interval)
+    if asked.jobmanager:
+        told |= plan.on_cluster(asked.jobmanager, sys.executable, os.environ["PYTHONPATH"])
     for key, value in told.items():
         configuration.set_string(key, value)
-    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    environment = _environment(configuration, on_cluster=bool(asked.jobmanager))
     environment.set_parallelism(asked.parallelism)
     tables = StreamTableEnvironment.create(environment)
     tables.execute_sql(plan.table(settings, log.topic))
@@ -109,6 +120,16 @@ def _built(
     )
     decided.name("decide").uid("decide")
     return environment
+
+
+def _environment(configuration: Any, *, on_cluster: bool) -> Any:
+    if not on_cluster:
+        return StreamExecutionEnvironment.get_execution_environment(configuration)
+    # That would be the mini cluster's in any case, whatever `execution.target` says.
+    java = get_gateway().jvm.org.apache.flink.streaming.api.environment
+    return StreamExecutionEnvironment(
+        java.StreamExecutionEnvironment(configuration._j_configuration)
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ MAX_PARALLELISM = 128
 """Fixed, for a state is found again under it only."""
 
 _RAISED = re.compile(r"<class 'stormwatch\.errors\.\w+'>: (.+)")
+_CAUSED = re.compile(r"^Caused by: (.+)", re.MULTILINE)
 _TABLE = """CREATE TABLE log (
   p INT METADATA FROM 'partition' VIRTUAL, o BIGINT METADATA FROM 'offset' VIRTUAL,
   ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
@@ -64,6 +65,22 @@ def options(folder: Path, resumed: Path | None, jar: str, interval_s: float) -> 
     return found
 
 
+def on_cluster(address: str, python: str, packages: str) -> dict[str, str]:
+    """Further options of a job that is submitted to a cluster.
+
+    `address`: HOST:PORT of the JobManager's REST. `python`, `packages`: the interpreter and the
+    module path on each TaskManager.
+    """
+    host, _, port = address.rpartition(":")
+    return {
+        "execution.target": "remote",
+        "rest.address": host,
+        "rest.port": port,
+        "python.executable": python,
+        "python.pythonpath": packages,
+    }
+
+
 def newest(folder: Path) -> Path | None:
     """The last whole checkpoint under a folder; None where there is none."""
     whole = folder.glob("*/chk-*/_metadata")
@@ -72,9 +89,13 @@ def newest(folder: Path) -> Path | None:
 
 
 def cause(failure: object) -> str:
-    """The sentence of an error of ours, which Python inside of Flink raised; else all there is."""
-    found = _RAISED.findall(str(failure))
-    return found[-1] if found else f"Flink ended the job: {failure}"
+    """The sentence of our own error, raised by Python inside of Flink; else Java's innermost."""
+    text = str(failure)
+    found: list[str] = _RAISED.findall(text)
+    if found:
+        return found[-1]
+    causes: list[str] = _CAUSED.findall(text)
+    return f"Flink ended the job: {causes[-1] if causes else text}"
 
 
 def _of_kafka(settings: Settings, topic: str) -> dict[str, str]:

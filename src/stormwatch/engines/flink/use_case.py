@@ -61,6 +61,11 @@ def check(settings: Settings, name: str, recorded: str = "") -> str:
     return first
 
 
+def job_name(settings: Settings, name: str) -> str:
+    """What Flink calls the job: two that write the same rows have the same name."""
+    return f"stormwatch {name} {settings.cassandra_keyspace}-{settings.kafka_group}"
+
+
 def recording(settings: Settings, keyspace: str) -> Store | None:
     """The store of another keyspace, where one is named. Raises StoreUnavailable, SchemaError."""
     return connect.store(replace(settings, cassandra_keyspace=keyspace)) if keyspace else None

@@ -1,12 +1,15 @@
 """What `flink run` needs on the machine: said in a sentence where it is not there."""
 
+import json
 import shutil
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from apps.local.flink import job, virtualenv
+from apps.local.flink import cluster, job, virtualenv
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home, silent
 from apps.local.services.process import Identity
@@ -15,7 +18,10 @@ from stormwatch.adapters.memory.broker import MemoryBroker
 from stormwatch.adapters.memory.store import MemoryStore
 from stormwatch.adapters.memory.world import World as Memory
 from stormwatch.adapters.memory.world import doubles
+from stormwatch.engines.flink import use_case
+from stormwatch.errors import SettingsError
 from stormwatch.settings import Settings
+from tests.models.serving import serving
 
 PIP = """\
 #!/bin/sh
@@ -141,3 +147,71 @@ def test_once_waits_for_the_last_record_and_for_no_marker_behind_it() -> None:
         assert job._ends(settings, topic) == {0: (0, 3), 1: (0, 2), 2: (0, 0)}
     finally:
         connect.use(before)
+
+
+class Cluster(HTTPServer):
+    """The REST of a JobManager: answers by path."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, bytes] = {}
+        super().__init__(("127.0.0.1", 0), _Answering)
+        self.address = f"127.0.0.1:{self.server_port}"
+
+    def has(self, slots: int, **jobs: str) -> None:
+        listed = [{"jid": "j1", "name": name, "state": state} for name, state in jobs.items()]
+        self.answers["/jobs/overview"] = json.dumps({"jobs": listed}).encode()
+        self.answers["/overview"] = json.dumps({"slots-available": slots}).encode()
+
+
+class _Answering(BaseHTTPRequestHandler):
+    server: Cluster
+
+    def do_GET(self) -> None:
+        body = self.server.answers.get(self.path)
+        self.send_response(200 if body is not None else 404)
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def flink() -> Iterator[Cluster]:
+    made = Cluster()
+    with serving(made):
+        yield made
+
+
+def test_a_cluster_with_room_takes_a_job_that_it_has_not(flink: Cluster) -> None:
+    flink.has(2, mine="CANCELED", other="RUNNING")
+    cluster.expect_room(flink.address, "mine", 2)
+
+
+def test_what_a_cluster_cannot_take_is_said_with_the_next_step(flink: Cluster) -> None:
+    flink.has(2, mine="RESTARTING")
+    with pytest.raises(ServiceError, match=r"already \(j1, restarting\).*Cancel it at http"):
+        cluster.expect_room(flink.address, "mine", 1)
+    with pytest.raises(ServiceError, match=r"has 2 free slots, and the job needs 3\. Start"):
+        cluster.expect_room(flink.address, "another", 3)
+
+
+def test_what_is_no_cluster_is_said(flink: Cluster) -> None:
+    for body in (b"<html>", b"[]", None):
+        flink.answers = {} if body is None else {"/jobs/overview": body}
+        with pytest.raises(ServiceError, match=r"no Flink cluster|No Flink cluster answers"):
+            cluster.expect_room(flink.address, "mine", 1)
+    flink.answers = {"/jobs/overview": b"{}"}
+    with pytest.raises(ServiceError, match="no Flink cluster"):
+        cluster.expect_room(flink.address, "mine", 1)
+    for wrong in ("localhost", "8081", ":8081", "localhost:http"):
+        with pytest.raises(SettingsError, match="HOST:PORT"):
+            cluster.checked(wrong)
+
+
+def test_who_would_write_the_same_rows_has_the_same_name_of_job() -> None:
+    named = [
+        use_case.job_name(Settings(**chosen), name)  # type: ignore[arg-type]
+        for name in ("fraud", "maintenance")
+        for chosen in ({}, {"kafka_group": "other"}, {"cassandra_keyspace": "other"})
+    ]
+    assert len(set(named)) == 6

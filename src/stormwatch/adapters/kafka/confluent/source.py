@@ -164,6 +164,13 @@ class ConfluentSource(common.BufferedSource):
         self._consumer = opened(Consumer, self._options)
         self._consumer.assign([TopicPartition(self._topic, p, o) for p, o in positions.items()])
 
+    def _turn(self, positions: Mapping[int, int]) -> None:
+        self._told = None
+        way_in.forget_size()
+        parts = [TopicPartition(self._topic, p, o) for p, o in positions.items()]
+        self._consumer.assign(parts)
+        self._consumer.resume(parts)  # of what was held before
+
     def _move(self, partition: int, offset: int) -> None:
         # What was told is of the place that is left; an answer on its way may tell it once more.
         self._told = None
