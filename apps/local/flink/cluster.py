@@ -1,13 +1,19 @@
 """A Flink cluster that a job is submitted to: asked by the REST of its JobManager."""
 
 import json
+import time
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 from urllib.request import urlopen
 
+from apps.local.flink import virtualenv
 from apps.local.services.errors import ServiceError
+from apps.local.services.home import Progress
 from stormwatch.errors import SettingsError
 
+START_LIMIT_S = 30.0
+"""A TaskManager tells of its slots some seconds after it was started."""
 _LIMIT_S = 10.0
 _ENDED = {"FAILED", "CANCELED", "FINISHED"}
 
@@ -23,8 +29,31 @@ def checked(address: str) -> str:
     return address
 
 
-def expect_room(address: str, job: str, tasks: int) -> None:
-    """Raises ServiceError where the cluster does not answer, has the job, or no slots for it."""
+def await_room(
+    address: str, job: str, tasks: int, progress: Progress, pause: Callable[[float], bool]
+) -> bool:
+    """Wait until the cluster can take the job, for it may just have been started; False where
+    `pause` said to end. Raises ServiceError where it has the job, and where it does not answer or
+    has no slots for it after START_LIMIT_S."""
+    until = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            _expect_other(address, job)
+            _expect_slots(address, tasks)
+            return True
+        except _NotYetError as error:
+            if time.monotonic() >= until:
+                raise ServiceError(str(error)) from error
+        progress(virtualenv.STEP, f"waiting for the cluster at {address} and {tasks} free slots")
+        if pause(0.5):
+            return False
+
+
+class _NotYetError(Exception):
+    """May pass by itself; says why the job cannot be taken."""
+
+
+def _expect_other(address: str, job: str) -> None:
     for each in _asked(address, "jobs/overview", "jobs"):
         if each["name"] == job and each["state"] not in _ENDED:
             raise ServiceError(
@@ -33,9 +62,12 @@ def expect_room(address: str, job: str, tasks: int) -> None:
                 f"killed, and two would write the same rows. Cancel it at http://{address}, then "
                 "start again: it continues from its last checkpoint."
             )
+
+
+def _expect_slots(address: str, tasks: int) -> None:
     free = _asked(address, "overview", "slots-available")
     if free < tasks:
-        raise ServiceError(
+        raise _NotYetError(
             f"The cluster at {address} has {free} free slots, and the job needs {tasks}. Start a "
             "TaskManager (`bin/taskmanager.sh start`), or give a lower --parallelism."
         )
@@ -48,7 +80,7 @@ def _asked(address: str, what: str, key: str) -> Any:
             found = json.load(answer)
         return found[key]
     except (OSError, HTTPException) as error:
-        raise ServiceError(
+        raise _NotYetError(
             f"No Flink cluster answers at {url}: {getattr(error, 'reason', error)}. Start one "
             "(`bin/start-cluster.sh` of Flink's distribution), or give its JobManager's address."
         ) from error

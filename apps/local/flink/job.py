@@ -55,7 +55,9 @@ def run(
     topic = use_case.check(settings, options.name, options.recorded)
     if options.jobmanager:
         job = use_case.job_name(settings, options.name)
-        cluster.expect_room(cluster.checked(options.jobmanager), job, options.parallelism)
+        address = cluster.checked(options.jobmanager)
+        if not cluster.await_room(address, job, options.parallelism, progress, pause):
+            return
     words, environ = command(settings, home, options, progress)
     log = home.log(f"flink-{options.name}")
     started = process.spawn(words, log, environ, root, with_parent=True)

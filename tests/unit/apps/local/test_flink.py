@@ -182,27 +182,46 @@ def flink() -> Iterator[Cluster]:
         yield made
 
 
+def asked(flink: Cluster, job: str, tasks: int) -> bool:
+    return cluster.await_room(flink.address, job, tasks, silent, lambda _: False)
+
+
 def test_a_cluster_with_room_takes_a_job_that_it_has_not(flink: Cluster) -> None:
     flink.has(2, mine="CANCELED", other="RUNNING")
-    cluster.expect_room(flink.address, "mine", 2)
+    assert asked(flink, "mine", 2)
 
 
-def test_what_a_cluster_cannot_take_is_said_with_the_next_step(flink: Cluster) -> None:
+def test_a_cluster_that_was_just_started_is_waited_for(flink: Cluster) -> None:
+    told: list[str] = []
+
+    def pause(_: float) -> bool:
+        flink.has(len(told))
+        return False
+
+    tell = lambda _, detail: told.append(detail)  # noqa: E731
+    assert cluster.await_room(flink.address, "mine", 2, tell, pause)
+    assert len(told) == 2 and "waiting for the cluster" in told[0]
+    flink.has(0)
+    assert not cluster.await_room(flink.address, "mine", 1, silent, lambda _: True)
+
+
+def test_what_a_cluster_cannot_take_is_said_with_the_next_step(
+    flink: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "START_LIMIT_S", 0.0)
     flink.has(2, mine="RESTARTING")
     with pytest.raises(ServiceError, match=r"already \(j1, restarting\).*Cancel it at http"):
-        cluster.expect_room(flink.address, "mine", 1)
+        asked(flink, "mine", 1)
     with pytest.raises(ServiceError, match=r"has 2 free slots, and the job needs 3\. Start"):
-        cluster.expect_room(flink.address, "another", 3)
+        asked(flink, "another", 3)
 
 
-def test_what_is_no_cluster_is_said(flink: Cluster) -> None:
+def test_what_is_no_cluster_is_said(flink: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "START_LIMIT_S", 0.0)
     for body in (b"<html>", b"[]", None):
         flink.answers = {} if body is None else {"/jobs/overview": body}
         with pytest.raises(ServiceError, match=r"no Flink cluster|No Flink cluster answers"):
-            cluster.expect_room(flink.address, "mine", 1)
-    flink.answers = {"/jobs/overview": b"{}"}
-    with pytest.raises(ServiceError, match="no Flink cluster"):
-        cluster.expect_room(flink.address, "mine", 1)
+            asked(flink, "mine", 1)
     for wrong in ("localhost", "8081", ":8081", "localhost:http"):
         with pytest.raises(SettingsError, match="HOST:PORT"):
             cluster.checked(wrong)
