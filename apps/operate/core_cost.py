@@ -138,6 +138,7 @@ class _Timed(NamedTuple):
 
     take: Callable[..., Any]
     decisions: Callable[..., Any]
+    settles: bool
 
 
 def _once(domain: Any, records: Sequence[Record], batch: int) -> list[dict[str, float]]:
@@ -148,6 +149,7 @@ def _once(domain: Any, records: Sequence[Record], batch: int) -> list[dict[str, 
         contract.compiled = _Timed(
             clock.over("features", contract.compiled.take),
             clock.over("decision", contract.compiled.decisions),
+            contract.compiled.settles,
         )
     model = domain.model if hasattr(domain, "model") else domain._model
     model.predict = clock.over("model", model.predict)

@@ -46,7 +46,7 @@ impl Rows {
         Ok(found)
     }
 
-    fn each(&self) -> impl Iterator<Item = &[f64]> {
+    pub fn each(&self) -> impl Iterator<Item = &[f64]> {
         self.numbers.chunks_exact(self.width.max(1))
     }
 }
@@ -109,11 +109,7 @@ impl Trees {
 
     /// `TreesModel.predict`, for rows of as many values as it takes.
     fn predict(&self, rows: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
-        let rows = Rows::of(rows)?;
-        Ok(match &self.table {
-            Table::Narrow(table) => rows.each().map(|row| self.score(table, row)).collect(),
-            Table::Wide(table) => rows.each().map(|row| self.score(table, row)).collect(),
-        })
+        Ok(Rows::of(rows)?.each().map(|row| self.of(row)).collect())
     }
 }
 
@@ -137,6 +133,13 @@ impl Mask for u64 {
 }
 
 impl Trees {
+    pub fn of(&self, row: &[f64]) -> f64 {
+        match &self.table {
+            Table::Narrow(table) => self.score(table, row),
+            Table::Wide(table) => self.score(table, row),
+        }
+    }
+
     fn score<M: Mask>(&self, table: &[M], row: &[f64]) -> f64 {
         let trees = self.values.len() / self.leaves.max(1);
         let mut alive = [M::EVERY; 1024];

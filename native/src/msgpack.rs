@@ -94,6 +94,36 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(size as usize)?).map_err(|_| Unusual)
     }
 
+    /// The next value, whatever it is, as it is written.
+    pub fn raw(&mut self) -> Usual<&'a [u8]> {
+        let from = self.at;
+        let mut open = 1_usize;
+        while open > 0 {
+            open -= 1;
+            let (size, inside) = match self.take(1)?[0] {
+                0..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff => (0, 0),
+                tag @ 0x80..=0x8f => (0, 2 * u64::from(tag & 15)),
+                tag @ 0x90..=0x9f => (0, u64::from(tag & 15)),
+                tag @ 0xa0..=0xbf => (u64::from(tag & 31), 0),
+                0xc4 | 0xd9 => (self.number(1)?, 0),
+                0xc5 | 0xda => (self.number(2)?, 0),
+                0xc6 | 0xdb => (self.number(4)?, 0),
+                0xcc | 0xd0 => (1, 0),
+                0xcd | 0xd1 => (2, 0),
+                0xca | 0xce | 0xd2 => (4, 0),
+                0xcb | 0xcf | 0xd3 => (8, 0),
+                0xdc => (0, self.number(2)?),
+                0xdd => (0, self.number(4)?),
+                0xde => (0, 2 * self.number(2)?),
+                0xdf => (0, 2 * self.number(4)?),
+                _ => return Err(Unusual),
+            };
+            self.take(size as usize)?;
+            open = open.checked_add(inside as usize).ok_or(Unusual)?;
+        }
+        Ok(&self.data[from..self.at])
+    }
+
     /// Whether nil is next; then it is read.
     pub fn nil(&mut self) -> bool {
         let is_nil = self.data.get(self.at) == Some(&0xc0);
@@ -149,6 +179,18 @@ pub fn bytes(out: &mut Vec<u8>, value: &[u8]) {
         size => tagged(out, 0xc6, size as u64, 4),
     }
     out.extend_from_slice(value);
+}
+
+pub fn map(out: &mut Vec<u8>, count: usize) {
+    match count {
+        0..=15 => out.push(0x80 | count as u8),
+        16..=0xffff => tagged(out, 0xde, count as u64, 2),
+        _ => tagged(out, 0xdf, count as u64, 4),
+    }
+}
+
+pub fn float(out: &mut Vec<u8>, value: f64) {
+    tagged(out, 0xcb, value.to_bits(), 8);
 }
 
 pub fn flag(out: &mut Vec<u8>, value: bool) {

@@ -10,15 +10,21 @@ from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 
-SOURCES = "1d8fb590ff65a6f8"
+SOURCES = "0aaabec17e1b2fb6"
 """Of `native/`, which workers do not have: `digest` of its files. A test holds it to them."""
 
 REFERENCE = (
     "compiled.py", "epochs.py", "records.py", "domains/fraud/event.py",
     "domains/fraud/features.py", "domains/fraud/habits.py", "domains/fraud/rates.py",
-    "domains/fraud/state.py", "models/distribution.py", "models/tree_contributions.py",
-    "models/trees.py", "state/envelope.py", "state/judge.py", "state/processor.py",
-    "state/write_timestamps.py",
+    "domains/fraud/state.py", "domains/maintenance/alarms.py", "domains/maintenance/domain.py",
+    "domains/maintenance/event.py", "domains/maintenance/features.py",
+    "domains/maintenance/health/clock.py", "domains/maintenance/health/suspects.py",
+    "domains/maintenance/health/wearing.py", "domains/maintenance/judging.py",
+    "domains/maintenance/memory.py", "domains/maintenance/native.py",
+    "domains/maintenance/reorder.py", "domains/maintenance/sensors.py",
+    "domains/maintenance/state.py", "models/conditions.py", "models/distribution.py",
+    "models/interval.py", "models/networks.py", "models/tree_contributions.py", "models/trees.py",
+    "state/envelope.py", "state/judge.py", "state/processor.py", "state/write_timestamps.py",
 )  # fmt: skip
 """What the compiled core does the same as. With any change of these it has to be built anew."""
 

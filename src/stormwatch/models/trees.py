@@ -123,13 +123,14 @@ class TreesModel:
             (feature, at, thresholds.tolist()) for (feature, thresholds, _), at in places
         ]
 
-    def hasten(self, core: Any) -> None:
-        """Score by the compiled core (`stormwatch.compiled`), to the same bits."""
+    def hasten(self, core: Any) -> Any:
+        """Score by the compiled core (`stormwatch.compiled`), to the same bits; its own trees."""
         self._core = core
         self._compiled = core.Trees(
             self._places, self._table.ravel().tolist(), self._values.tolist(), len(self._first),
             self._bias, self._zero, self._tells_missing, self._logistic,
         )  # fmt: skip
+        return self._compiled
 
     def predict(self, rows: Sequence[tuple[float, ...]] | NDArray[np.float64]) -> list[float]:
         """One score a row, in order; each depends on its own row alone.

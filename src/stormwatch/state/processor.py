@@ -99,20 +99,35 @@ _LEFT = {2: "duplicate", 3: "conflict", 4: "late", 5: "id_forgotten"}
 """As the compiled core says how a record ended."""
 
 
-Taken = tuple[bytes, list[bool], list[int], list[Any], list[Any], list[Any], int]
+class Held(Protocol):
+    """States that the compiled core took, of a domain that has the last word on its verdicts."""
+
+    def settled(self, events: list[Any], verdicts: list[Verdict]) -> list[Verdict]:
+        """As `Settles.settle` of each in turn."""
+
+    def states(self) -> list[tuple[str, bytes, int]]:
+        """Those that were touched, and their stamps."""
+
+
+Taken = tuple[bytes, list[bool], list[int], list[Any], list[Any], Any, int]
 
 
 class Compiled(Protocol):
     """What a domain's `compiled(policy)` gives where the compiled core is installed: the same as
     `_Batch._take` and the domain's `advance`, a batch at a time."""
 
+    @property
+    def settles(self) -> bool:
+        """Whether it does as `Settles.settle`, too; else it is not for a domain that has that."""
+
     def take(
-        self, events: Sequence[Any], states: Mapping[str, Entry], tell: Told,
+        self, events: Sequence[Any], states: Mapping[str, Entry], tell: Told | None,
         partition: int, epoch: int, believed: list[tuple[int, int, int]],
     ) -> "Taken | None":  # fmt: skip
         """How each record ended; of those scored which are misplaced; of those left the newest
         event time then; of those scored features and carries; states that were touched, with
-        their stamps; how many ids were given up. None where something is unusual."""
+        their stamps (`Held` where it `settles`); how many ids were given up. None where something
+        is unusual."""
 
     def decisions(
         self, scored: list[Any], features: list[Any], verdicts: list[Verdict],
@@ -155,8 +170,10 @@ class Contract(Generic[E, S]):
         self._settle = getattr(domain, "settle", None)
         self._advance_all = getattr(domain, "advance_all", None)
         self.compiled: Compiled | None = None
-        if not by_reference and self._settle is None and policy.live_from_ms == _EVER:
-            self.compiled = getattr(domain, "compiled", lambda _: None)(policy)
+        if not by_reference and policy.live_from_ms == _EVER:
+            found = getattr(domain, "compiled", lambda _: None)(policy)
+            if found is not None and (self._settle is None or found.settles):
+                self.compiled = found
 
     def apply(
         self, fragment: Fragment, parsed: Parsed[E], states: Mapping[str, Entry], now: int,
@@ -238,6 +255,7 @@ class _Batch(Generic[E, S]):
         self.compiled: Compiled | None = None
         self.tell: Told | None = None
         self._written: list[tuple[str, bytes, int]] | None = None
+        self._held: Held | None = None
 
     def run(self, now: int) -> Outcomes:
         if not self._take_at_once():
@@ -302,6 +320,8 @@ class _Batch(Generic[E, S]):
 
     def _blobs(self) -> Iterable[tuple[str, bytes, int]]:
         """The states that were touched, and their stamps."""
+        if self._held is not None:
+            return self._held.states()
         if self._written is not None:
             return self._written
         encode = self._codec.encode
@@ -311,7 +331,7 @@ class _Batch(Generic[E, S]):
         """All records as `_take` does, by the compiled core; False where there is none, or where it
         finds something that it leaves to `_take`: then nothing is done."""
         fragment, compiled, tell = self._fragment, self.compiled, self.tell
-        if compiled is None or tell is None or self._share is not None or self._broken:
+        if compiled is None or self._share is not None or self._broken:
             return False
         taken = compiled.take(
             self._parsed.events, self._states, tell, fragment.partition, fragment.epoch,
@@ -319,7 +339,11 @@ class _Batch(Generic[E, S]):
         )  # fmt: skip
         if taken is None:
             return False
-        ends, misplaced, newest, self._features, self.carries, self._written, given_up = taken
+        ends, misplaced, newest, self._features, self.carries, states, given_up = taken
+        if self._settle is None:
+            self._written = states
+        else:
+            self._held = states
         events = self._parsed.events
         if ends and ends.count(_SCORED) == len(ends):
             told = zip(events, misplaced, strict=True)
@@ -374,6 +398,8 @@ class _Batch(Generic[E, S]):
         settle = self._settle
         if settle is None:
             return verdicts
+        if self._held is not None:
+            return self._held.settled([event for _, _, event, *_ in self._scored], verdicts)
         return [
             verdict if first + nth in self._learned
             else settle(self._copies[event.entity].body, event, verdict)
@@ -518,7 +544,8 @@ class _Batch(Generic[E, S]):
 
     def _decisions(self, verdicts: list[Verdict]) -> list[DecisionRow]:
         told = zip(self._scored, self._features, verdicts, strict=True)
-        if self.compiled is None or self._written is None or not self._scored:
+        is_taken = self._written is not None or self._held is not None
+        if self.compiled is None or not is_taken or not self._scored:
             return [self._decision(*scored, row, verdict) for scored, row, verdict in told]
         (feature_set, rules), fragment = self._versions, self._fragment
         common = {

@@ -201,7 +201,7 @@ def test_bodies_are_those_of_msgspec(name: str) -> None:
     "told",
     [
         {"outcome": "review"}, {"degraded": True}, {"alert": True}, {"by": ("a", "b", "c")},
-        {"interval": (0.1, 0.2)}, {"reasons": (Reason("r", "because"),)},
+        {"interval": (0, 1)}, {"reasons": (Reason("r", "because"),)},
         {"shadow": (Shadow("m", "r", "approve", 0.1),)},
     ],
     ids=lambda told: next(iter(told)),

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
-from stormwatch.domains.maintenance import alarms, findings, fleet, lives, reorder
+from stormwatch.compiled import core as compiled_core
+from stormwatch.domains.maintenance import alarms, findings, fleet, lives, native, reorder
 from stormwatch.domains.maintenance.anomalies import Anomalies
 from stormwatch.domains.maintenance.equipment import (
     Types,
@@ -68,6 +70,8 @@ from stormwatch.models import (
     round6,
 )
 from stormwatch.models.conditions import Conditions
+from stormwatch.models.networks import BlendModel
+from stormwatch.models.trees import TreesModel
 from stormwatch.records import Rejection
 from stormwatch.settings import Settings
 from stormwatch.state.judge import Advanced, Verdict, Versions
@@ -78,6 +82,7 @@ ALERT_OUTCOMES = frozenset({"service", "sensor_fault", "anomaly", "no_data", "un
 FEWEST = 6
 """Units from which on it is quicker to learn a reading of each together than one by one."""
 SHIPPED = Path(__file__).with_name("model")
+_CALLS = {"advance", "advance_all", "settle"}
 
 
 class Maintenance:
@@ -130,9 +135,10 @@ class Maintenance:
         types: Types | None = None,
         normal: Normal | None = None,
         failures: Mapping[str, Failures] = MappingProxyType({}),
+        core: str = "compiled",
     ) -> None:
         """`normal`: of the model's conditions; without, readings may be of any. `failures`: by the
-        name of a type whose model is "failure"; others are judged as `any`.
+        name of a type whose model is "failure"; others are judged as `any`. `core`: see `compiled`.
 
         Raises ModelError for a card without the thresholds `service` and `watch`.
         """
@@ -148,7 +154,8 @@ class Maintenance:
         self._wearing = {name for name, judge in self._judges.items() if judge is None}
         if self._judges[types.default.name] is None:
             self._wearing.add("")
-        self._failures = failures
+        self._failures, self._core = failures, core
+        self._scored: native.Scored | None = None
         self.other_features = self.other_features | {
             feature_set(types.by_name[name]): names(types.by_name[name].failure_features)
             for name in failures
@@ -158,7 +165,7 @@ class Maintenance:
     @classmethod
     def load(
         cls, folder: Path | str = "", *, future_skew_ms: int = 300_000, supply: Supply = now,
-        types: Types | None = None,
+        types: Types | None = None, core: str = "compiled",
     ) -> "Maintenance":  # fmt: skip
         """With the model in `folder`, or the shipped one. Raises ModelError.
 
@@ -171,6 +178,9 @@ class Maintenance:
         def checked() -> Model:
             model = load(path, feature_set=FEATURE_SET, feature_names=MODEL_FEATURES)
             Thresholds.of(model.card)
+            found = None if core == "python" else compiled_core()
+            if found is not None and isinstance(model, TreesModel | BlendModel):
+                model.hasten(found)
             if model.card.conditions != conditions:
                 raise ModelError(
                     f"{path} knows other working conditions than when this process began: restart "
@@ -186,7 +196,7 @@ class Maintenance:
         }
         return cls(
             supply(checked), future_skew_ms=future_skew_ms, types=types, normal=Normal(conditions),
-            failures=failures,
+            failures=failures, core=core,
         )  # fmt: skip
 
     @classmethod
@@ -195,14 +205,16 @@ class Maintenance:
         skew_ms = settings.future_skew_s * 1000
         types = chosen(settings)
         return cls.load(
-            settings.maintenance_model, future_skew_ms=skew_ms, supply=supply, types=types
-        )
+            settings.maintenance_model, future_skew_ms=skew_ms, supply=supply, types=types,
+            core=settings.core,
+        )  # fmt: skip
 
     def by_rules(self) -> "Maintenance":
         """The same without a model: every decision is degraded."""
         return type(self)(
             NoModel(), future_skew_ms=self._future_skew_ms, types=self._types, normal=self._normal,
             failures={name: one.by_rules() for name, one in self._failures.items()},
+            core=self._core,
         )  # fmt: skip
 
     @property
@@ -355,6 +367,23 @@ class Maintenance:
         row = advance(state, reading, self._normal)
         return row, found if found and (found.named or found.absent) else None
 
+    @property
+    def _native(self) -> Any:
+        """The compiled core; None where it is not installed or not wanted."""
+        return None if self._core == "python" else compiled_core()
+
+    def compiled(self, policy: Any) -> Any:
+        """See `stormwatch.state.processor.Compiled`; None where there is no compiled core."""
+        found = self._native
+        as_shipped = type(self).advance is Maintenance.advance and not vars(self).keys() & _CALLS
+        if found is None or not as_shipped or type(self).settle is not Maintenance.settle:
+            return None
+
+        def carry(event: Reading, skew_s: float, unwell: Found | None) -> Carry:
+            return Carry(self._types.of(event.equipment), skew_s=skew_s, unwell=unwell)
+
+        return native.core_of(found, policy, self._normal, self._wearing, self.advance, carry)
+
     def settle(self, state: UnitState, event: Reading, verdict: Verdict) -> Verdict:
         """See `alarms`."""
         return alarms.settle(state, event, verdict)
@@ -399,13 +428,23 @@ class Maintenance:
 
     def _worn(self, worn: Sequence[tuple[Reading, tuple[float, ...]]]) -> Iterator[Verdict]:
         """Of readings that the remaining-life model judges."""
-        rows = np.array([row[: len(MODEL_FEATURES)] for _, row in worn])  # once for both
+        events, told = (list(each) for each in zip(*worn, strict=True))
+        found = self._native
+        whole = np.array(told) if found is None else _matrix(found, told)
+        rows = whole[:, : len(MODEL_FEATURES)]  # once for both
         left = self._model.predict(rows)
         limits = Thresholds.of(card := self._model.card)
         trained_on = distribution.of(card)
-        outside = trained_on.outside(rows).tolist() if trained_on else [False] * len(rows)
-        for (event, row), life, is_outside in zip(worn, left, outside, strict=True):
-            if is_elsewhere(row):
+        scored = None if found is None else self._scored_by(found, card)
+        is_odd = trained_on and (trained_on.outside if scored is None else scored.outside)
+        outside = is_odd(rows).tolist() if is_odd else [False] * len(rows)
+        healthy: list[Verdict | None] = [None] * len(rows)
+        if scored is not None:
+            healthy = scored.healthy(events, told, left, outside)
+        for (event, row), life, is_outside, plain in zip(worn, left, outside, healthy, strict=True):
+            if plain is not None:
+                yield plain
+            elif is_elsewhere(row):
                 yield withheld(event, row, degraded=not isfinite(life))
             elif isfinite(life):
                 score = round6(min(max(life, 0.0), LIFE_CAP))
@@ -421,6 +460,12 @@ class Maintenance:
             else:
                 yield judge_by_rules(event, row)
 
+    def _scored_by(self, found: Any, card: Card) -> native.Scored:
+        """Of the compiled core, what it is of this model."""
+        if self._scored is None or self._scored.card is not card:
+            self._scored = native.Scored(found, card, LIFE_CAP)
+        return self._scored
+
     def _verdict(
         self, carry: str | Carry | None, worn: Iterator[Verdict], failing: Verdict | None
     ) -> Verdict:
@@ -432,6 +477,11 @@ class Maintenance:
             return noted(carry)
         verdict = failing or (next(worn) if carry.findings is None else judge_any(carry))
         return with_life(verdict, carry, ALERT_OUTCOMES)
+
+
+def _matrix(found: Any, rows: list[tuple[float, ...]]) -> Any:
+    """As an array, by the compiled core."""
+    return np.frombuffer(found.matrix(rows)).reshape(len(rows), -1)
 
 
 def _rounds(states: Sequence[UnitState]) -> list[list[int]]:

@@ -14,6 +14,7 @@ from apps.build import native
 from stormwatch import compiled
 
 ROOT = Path(__file__).parents[4]
+COMPARED = ("tests/unit/state/test_compiled.py", "tests/unit/state/test_compiled_readings.py")
 
 
 def test_without_cargo_it_says_where_to_get_it(monkeypatch, tmp_path):
@@ -78,7 +79,7 @@ def test_built_here_it_makes_the_same_bytes(tmp_path):
     python = [sys.executable, "-m"]
     target = [*python, "pip", "install", "-q", "--no-deps", "--target", str(tmp_path), str(wheel)]
     subprocess.run(target, check=True)
-    compare = [*python, "pytest", "-q", "-m", "not slow", "tests/unit/state/test_compiled.py"]
+    compare = [*python, "pytest", "-q", "-m", "not slow", *COMPARED]
     path = os.pathsep.join([str(ROOT), str(ROOT / "src"), str(tmp_path)])
     done = subprocess.run(
         compare, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True,
