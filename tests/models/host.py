@@ -19,7 +19,7 @@ class Host:
         self.settings = settings
         made: Any = bolt.__new__(bolt)  # not begun: there is no Storm to greet
         made.settings, made.component_name, made._read = settings, "host", frozenset()
-        made.topology_name = "host"
+        made.topology_name, made.task_id = "host", 1
         made.logger = logging.getLogger("host")
         made.connections = SimpleNamespace(
             store=lambda: store, sink=lambda: sink, metrics=Metrics(), settings=settings
