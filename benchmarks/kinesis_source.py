@@ -1,7 +1,8 @@
 """Kinesis beside Kafka into Cassandra: the same records read, decided, stored, in turns in one run.
 
 ./stormwatch up
-node -e 'require("kinesalite")().listen(4567, "127.0.0.1")'
+node -e 'require("kinesalite")({shardLimit: 100}).listen(4567, "127.0.0.1")'
+AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any \\
 ./stormwatch bench kinesis_source [--records 20000] [--kinesis http://127.0.0.1:4567]
 
 All of a topology but Storm, in one process: two readers, deciding by a small domain, the store's
