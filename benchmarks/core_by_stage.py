@@ -15,8 +15,10 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from apps.data.generate.transactions import Transactions
@@ -25,8 +27,9 @@ from benchmarks.equipment_path import machines, turbofans
 from stormwatch.domains.fraud import Fraud
 from stormwatch.domains.maintenance import Maintenance
 from stormwatch.records import Record
-from stormwatch.settings import Settings
+from stormwatch.settings import Settings, load
 
+ROOT = Path(__file__).parents[1]
 FAR = 10**10  # s: no event is in the future
 MS = 1_950_000_000_000
 
@@ -54,11 +57,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cores", nargs="*", default=list(CORES), choices=list(CORES))
     options = parser.parse_args()
+    settings = replace(load(root=ROOT), future_skew_s=FAR)
     print("µs a record" + "".join(f"{stage:>17}" for stage in (*STAGES, "to decide")))
     for name in options.cores:
         make, events = CORES[name]
         records = [Record(at, MS, None, each) for at, each in enumerate(events(options.records))]
-        found = cost(make(Settings(future_skew_s=FAR)), records, options.batch, options.rounds)
+        found = cost(make(settings), records, options.batch, options.rounds)
         whole = sum(found.values()) - found["parse"]
         print(f"{name:<11}" + "".join(f"{each:>17.1f}" for each in (*found.values(), whole)))
 

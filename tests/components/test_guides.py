@@ -1,16 +1,20 @@
 """The guides are carried out word for word in a copy, as far as they need no Java."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import typer.main
 
 from apps.cli.__main__ import app
+from tests.commands import refusal
 from tests.documents import ROOT, copy_of_the_project, is_printed, python, steps, words
 
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 WITHOUT_JAVA = {"new", "test", "lint", "draw", "dev"}
+PASSED_ON = {"bench", "test"}
+"""Commands that pass on what follows to a program of its own options."""
 SPARSE = {"run", "submit", "list", "kill", "tail"}
 
 
@@ -57,8 +61,11 @@ def test_every_command_and_page_it_names_exists(guide: Path) -> None:
     known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     assert set(re.findall(r"^(?:.*`)?\./stormwatch ([a-z]+)", text, re.M)) <= known
     for step in steps(guide):
-        for program, *arguments in (words(line) for line in step.commands if words(line)):
+        for line in (part for line in step.commands for part in line.split(" && ")):
+            program, *arguments = words(line) or [""]
             if program == "sparse":
                 assert arguments[0] in SPARSE, arguments
+            elif program == "./stormwatch" and arguments[0] not in PASSED_ON:
+                assert refusal(shlex.join([program, *arguments])) == "", line
     for page in re.findall(r"`((?:docs|src|tests|schema|apps|topologies)/[\w/.-]+\.\w+)`", text):
         assert (ROOT / page).exists() or "spree" in page, page

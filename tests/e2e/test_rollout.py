@@ -52,7 +52,7 @@ def publishing(ground: Ground, sent: list[int]) -> Iterator[Callable[[], None]]:
     def send() -> None:
         made = ground.kind.feed(FeedOptions(SEED, "rollout", None, customers=200, units=10))
         began = time.monotonic()
-        with closing(connect.sink(ground.settings, paced=True)) as sink:
+        with closing(connect.sink(ground.settings, linger_ms=5)) as sink:
             for number, one in enumerate(made):
                 if done.is_set():
                     break

@@ -105,15 +105,15 @@ def schemas(settings: Settings) -> Schemas:
     return SchemaRegistry(settings).schema
 
 
-def sink(settings: Settings, *, paced: bool = False) -> Sink:
+def sink(settings: Settings, *, linger_ms: int | None = None) -> Sink:
     """A Sink. kafka-python connects at once: raises BrokerUnavailable.
 
-    `paced`: records are sent as they come due, and each leaves at once; else many are sent in one
-    go and then flushed.
+    `linger_ms`: how long a record may wait for others to share its request with, where records are
+    sent as they come due; without, many are sent in one go and then flushed.
     """
     if _doubles is not None:
         return _doubles.sink()
-    kafka = _kafka_sink(settings, paced=paced)
+    kafka = _kafka_sink(settings, linger_ms)
     if settings.source != KINESIS:
         return kafka
     from stormwatch.adapters.kinesis.client import Client
@@ -125,14 +125,14 @@ def sink(settings: Settings, *, paced: bool = False) -> Sink:
     )  # fmt: skip
 
 
-def _kafka_sink(settings: Settings, *, paced: bool) -> Sink:
+def _kafka_sink(settings: Settings, linger_ms: int | None) -> Sink:
     chosen = client(settings)
     if chosen == MEMORY:
         raise _only_in_memory()
     if chosen == "confluent":
-        from stormwatch.adapters.kafka.confluent.sink import ConfluentSink
+        from stormwatch.adapters.kafka.confluent.sink import LINGER_MS, ConfluentSink
 
-        return ConfluentSink(settings, paced=paced)
+        return ConfluentSink(settings, linger_ms=LINGER_MS if linger_ms is None else linger_ms)
     from stormwatch.adapters.kafka.pure.sink import KafkaPythonSink
 
     return KafkaPythonSink(settings)

@@ -100,13 +100,27 @@ _LEFT = {2: "duplicate", 3: "conflict", 4: "late", 5: "id_forgotten"}
 
 
 class Held(Protocol):
-    """States that the compiled core took, of a domain that has the last word on its verdicts."""
+    """States that the compiled core took."""
 
     def settled(self, events: list[Any], verdicts: list[Verdict]) -> list[Verdict]:
         """As `Settles.settle` of each in turn."""
 
     def states(self) -> list[tuple[str, bytes, int]]:
         """Those that were touched, and their stamps."""
+
+
+class _Written(NamedTuple):
+    """Those of a domain that has no last word on its verdicts: as they will be stored."""
+
+    rows: list[tuple[str, bytes, int]]
+
+    def settled(self, events: list[Any], verdicts: list[Verdict]) -> list[Verdict]:
+        """See `Held`."""
+        return verdicts
+
+    def states(self) -> list[tuple[str, bytes, int]]:
+        """See `Held`."""
+        return self.rows
 
 
 Taken = tuple[bytes, list[bool], list[int], list[Any], list[Any], Any, int]
@@ -254,7 +268,6 @@ class _Batch(Generic[E, S]):
         self._noted: Counter[str] = Counter()
         self.compiled: Compiled | None = None
         self.tell: Told | None = None
-        self._written: list[tuple[str, bytes, int]] | None = None
         self._held: Held | None = None
 
     def run(self, now: int) -> Outcomes:
@@ -322,8 +335,6 @@ class _Batch(Generic[E, S]):
         """The states that were touched, and their stamps."""
         if self._held is not None:
             return self._held.states()
-        if self._written is not None:
-            return self._written
         encode = self._codec.encode
         return ((name, encode(one), one.stamp) for name, one in self._touched.items())
 
@@ -340,10 +351,7 @@ class _Batch(Generic[E, S]):
         if taken is None:
             return False
         ends, misplaced, newest, self._features, self.carries, states, given_up = taken
-        if self._settle is None:
-            self._written = states
-        else:
-            self._held = states
+        self._held = _Written(states) if self._settle is None else states
         events = self._parsed.events
         if ends and ends.count(_SCORED) == len(ends):
             told = zip(events, misplaced, strict=True)
@@ -395,11 +403,11 @@ class _Batch(Generic[E, S]):
     def _verdicts(self, first: int = 0) -> list[Verdict]:
         """Of what was scored, from the `first` on, with the domain's last word on each."""
         verdicts = self._decided(first)
+        if self._held is not None:
+            return self._held.settled([event for _, _, event, *_ in self._scored], verdicts)
         settle = self._settle
         if settle is None:
             return verdicts
-        if self._held is not None:
-            return self._held.settled([event for _, _, event, *_ in self._scored], verdicts)
         return [
             verdict if first + nth in self._learned
             else settle(self._copies[event.entity].body, event, verdict)
@@ -544,8 +552,7 @@ class _Batch(Generic[E, S]):
 
     def _decisions(self, verdicts: list[Verdict]) -> list[DecisionRow]:
         told = zip(self._scored, self._features, verdicts, strict=True)
-        is_taken = self._written is not None or self._held is not None
-        if self.compiled is None or not is_taken or not self._scored:
+        if self.compiled is None or self._held is None or not self._scored:
             return [self._decision(*scored, row, verdict) for scored, row, verdict in told]
         (feature_set, rules), fragment = self._versions, self._fragment
         common = {

@@ -54,7 +54,7 @@ export async function fraud(root, page) {
   function empty() {
     if (shown.length) return h("p", { class: "notice" }, filter === "open" ? "Nothing waits: every case is decided or snoozed." : `No case is ${filter}.`);
     return h("p", { class: "notice" }, "No payment was declined or sent to review yet. Start ", h("code", {}, "./stormwatch demo"),
-      " or ", h("code", {}, "./stormwatch run fraud"), ", or ", h("a", { href: "#try" }, "send a payment of your own"), ".");
+      " or ", h("code", {}, "./stormwatch run --topology fraud"), ", or ", h("a", { href: "#try" }, "send a payment of your own"), ".");
   }
   function row(one) {
     const a = one.worst, work = a.work;

@@ -68,7 +68,7 @@ export async function machines(root, page) {
   function empty() {
     if (fleet.machines.length) return h("p", { class: "notice" }, "No machine is in trouble.");
     return h("p", { class: "notice" }, "No machine was heard of yet. Start ", h("code", {}, "./stormwatch demo"), " or ",
-      h("code", {}, "./stormwatch run maintenance"), ", or bring your own: ", h("code", {}, "./stormwatch equipment add"), ".");
+      h("code", {}, "./stormwatch run --topology maintenance"), ", or bring your own: ", h("code", {}, "./stormwatch map FILE"), ".");
   }
   function row(m) {
     const d = m.decision, how = against(m, stop, fleet.pace, newest());

@@ -26,10 +26,9 @@ export function pane(root, of) {
     h("section", { class: "left" }, head, h("p", { class: "tools" }, of.tools ?? null, find, newer), list, foot), side);
   put(root, panes);
   root.classList.add("fill");
-  nothing();
 
-  function nothing() {
-    put(side, h("p", { class: "quiet" }, "Choose one: click it, or j, k and Enter."));
+  function nothing(rows) {
+    put(side, rows.length ? h("p", { class: "quiet" }, "Choose one: click it, or j, k and Enter.") : null);
   }
   function found() {
     const all = of.items();
@@ -41,6 +40,7 @@ export function pane(root, of) {
     const focused = list.contains(document.activeElement);
     const top = list.scrollTop;
     put(head, of.head());
+    if (!chosen) nothing(rows);
     newer.hidden = !of.newer();
     newer.textContent = `${count(of.newer())} newer`;
     put(list, shown.length ? shown.map(line) : h("li", { class: "nothing" }, search ? h("p", { class: "notice" }, `Nothing here has “${search}” in it.`) : of.empty()));
@@ -67,7 +67,7 @@ export function pane(root, of) {
     draw();
     panes.classList.add("open");
     put(bar, of.bar?.(item)); // at once: a key is of what is chosen, shown already or not
-    if (!bar.isConnected) put(side, back, bar);
+    if (!bar.isConnected) put(side, back, bar, h("p", { class: "quiet" }, "Loading"));
     if (scroll) list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
     const inner = h("div");
     let slow = null;
@@ -89,7 +89,6 @@ export function pane(root, of) {
     chosen = null;
     turn++;
     panes.classList.remove("open");
-    nothing();
     draw();
   }
   function step(by) {

@@ -33,7 +33,7 @@ export async function posts(root) {
     title: "Brands", tools: filter, key: same, place, items,
     words: (a) => `${a.entity} ${a.outcome} ${why(a)}`,
     head,
-    empty: () => (shown.length ? h("p", { class: "notice" }, "No brand is spoken of more than usual.") : h("p", { class: "notice" }, "No post was decided as an alert yet. Start ", h("code", {}, "./stormwatch demo"), " or ", h("code", {}, "./stormwatch run social"), ".")),
+    empty: () => (shown.length ? h("p", { class: "notice" }, "No brand is spoken of more than usual.") : h("p", { class: "notice" }, "No post was decided as an alert yet. Start ", h("code", {}, "./stormwatch demo"), " or ", h("code", {}, "./stormwatch run --topology social"), ".")),
     row: (a) => [h("span", { class: "who" }, a.entity), h("span", {}, outcome(a.outcome, true)), h("span", { class: "number quiet" }, age(Date.now() - a.timestamp)), h("span", { class: "why quiet" }, a.outcome === "spike" ? why(a).split(";")[0] : why(a).replace(/^.*?: /, ""))],
     newer: () => waiting.length, take, more: () => (next && shown.length < KEEP ? older : null), open: detail,
   });

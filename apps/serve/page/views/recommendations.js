@@ -16,7 +16,7 @@ export async function recommendations(root) {
     title: "Users", key: (d) => d.entity, place, items: users, words: (d) => `${d.entity} ${d.outcome}`,
     head: () => [h("h1", {}, "Recommendations"), h("p", { class: "figures" }, h("span", { class: "large" }, many(told.machines.length, "user")), " ",
       h("span", { class: "quiet" }, told.whole ? "the newest list of each" : "the first that were found: search for another below"))],
-    empty: () => h("p", { class: "notice" }, "Nobody has a list yet. Start ", h("code", {}, "./stormwatch demo"), " or ", h("code", {}, "./stormwatch run recommend"), "."),
+    empty: () => h("p", { class: "notice" }, "Nobody has a list yet. Start ", h("code", {}, "./stormwatch demo"), " or ", h("code", {}, "./stormwatch run --topology recommend"), "."),
     row: (d) => [h("span", { class: "who" }, d.entity), h("span", {}, d.outcome === "popular" ? "what is popular" : many(d.reasons.length, "item")), h("span", { class: "number quiet" }, age(Date.now() - d.timestamp)),
       h("span", { class: "why quiet" }, d.reasons.map((r) => r.code).join(", "))],
     newer: () => 0, take() {}, open: detail,

@@ -18,7 +18,7 @@ export async function tour(root) {
     step(1, "Send a payment of your own", "A large first payment of somebody new is sent to review, 20.00 is approved; many within an hour are not.", form(), payment),
     step(2, "Send a broken one", "It is set aside with the reason, and kept whole: nothing disappears.", brokenForm(), broken),
     step(3, "Kill a bolt, and watch nothing be lost", h("span", {}, demo ? ["In another terminal: ", code(`kill -USR2 ${task?.pid ?? "PID"}`), " ends the bolt that decides. Another is started"]
-      : ["With ", code("./stormwatch run fraud"), " going, end the process of a bolt: ", code(`kill -9 ${task?.pid ?? "PID"}`), task ? ` on ${task.host} is one that decides` : "", " (", h("a", { href: "#operations" }, "Operations"), " has them all). Storm starts another"],
+      : ["With ", code("./stormwatch run --topology fraud"), " going, end the process of a bolt: ", code(`kill -9 ${task?.pid ?? "PID"}`), task ? ` on ${task.host} is one that decides` : "", " (", h("a", { href: "#operations" }, "Operations"), " has them all). Storm starts another"],
     "; the batch in hand is read again, and the ledger counts each offset once:"), proof),
     step(4, "Change a threshold", h("span", {}, "Make a rule stricter and push it while all goes on; ", h("a", { href: "#rules" }, "Rules and models"), " shows what is in force.",
       demo ? null : [" In a terminal: ", code("./stormwatch rules pull my-rules.toml"), ", ", code('./stormwatch rules push my-rules.toml --reason "trying it"'), "; ", code("./stormwatch rules history"), " says who changed them."]), inForce ? rulesForm(inForce.text) : null, pushed));

@@ -14,9 +14,6 @@ LINGER_MS = 100
 """For what is sent in one go and then flushed, which sends at once. Where some messages leave
 before, librdkafka has the others of their partition wait for the answer, and spins meanwhile: half
 the speed, and a core (findings/librdkafka-spins-behind-a-request.sh)."""
-PACED_LINGER_MS = 5
-"""For records that come one after the other and should be on their way: a request for each costs
-the broker several times as much."""
 _QUEUE_KB = 32 << 10
 
 
@@ -27,13 +24,14 @@ class ConfluentSink:
     try does not pile up behind the last one.
     """
 
-    def __init__(self, settings: Settings, *, paced: bool = False) -> None:
+    def __init__(self, settings: Settings, *, linger_ms: int = LINGER_MS) -> None:
+        """`linger_ms`: how long a record may wait for others to share its request with."""
         self._bootstrap, self._limit = settings.kafka_bootstrap, settings.kafka_request_timeout_s
         self._options = connection(settings) | {
             "acks": "all",
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
-            "linger.ms": PACED_LINGER_MS if paced else LINGER_MS,
+            "linger.ms": linger_ms,
             "batch.num.messages": 10_000,
             "message.max.bytes": common.MAX_RECORD_BYTES,
             "queue.buffering.max.kbytes": _QUEUE_KB,
