@@ -190,7 +190,7 @@ class Settings:
     )
 
     layout_stripes: int = _option(
-        "layout.stripes", 64, "hash buckets of states and decisions; fixed at creation", low=1
+        "layout.stripes", 16, "hash buckets of states and decisions; fixed at creation", low=1
     )
     layout_period_h: int = _option(
         "layout.period_h", 24, "hours of event time in a partition of decisions; fixed at creation",

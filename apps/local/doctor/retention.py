@@ -55,13 +55,13 @@ def _layout(s: Settings) -> Iterator[str]:
         yield (
             f"layout.stripes is {stripes} and kafka.partitions {partitions}: where neither divides "
             "the other, a batch meets every stripe and writes slow down. Use a multiple, such as "
-            f"layout.stripes = {16 * partitions}."
+            f"layout.stripes = {4 * partitions}."
         )
     elif stripes > MOST_STRIPES * partitions:
         yield (
             f"layout.stripes is {stripes}, {stripes // partitions} for each of {partitions} Kafka "
             f"partitions: above {MOST_STRIPES} reads and writes of a batch fall apart into single "
-            f"rows. Use more partitions or layout.stripes = {16 * partitions}."
+            f"rows. Use more partitions or layout.stripes = {4 * partitions}."
         )
 
 

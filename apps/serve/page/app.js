@@ -64,7 +64,9 @@ async function show() {
   } catch (error) {
     if (mine !== turn) return;
     if (error.status === 401 && name !== "sign-in") return signedOut(error.message);
-    put(main, h("p", { class: "notice broken", role: "alert" }, error.message),
+    const passing = error.status === 0 || error.status >= 500; // a page on a wall has nobody who asks again
+    if (passing) setTimeout(() => mine === turn && show(), AGAIN_MS);
+    put(main, h("p", { class: "notice broken", role: "alert" }, error.message, passing ? " It is asked again by itself." : null),
       h("p", {}, h("button", { onclick: show }, "Ask again"), " ", h("a", { href: "#now" }, "Back to Now")));
   }
   clearTimeout(slow);
@@ -86,6 +88,7 @@ function signedOut(why) {
   location.hash = "#sign-in";
 }
 
+const AGAIN_MS = 5_000;
 const BEHIND = 1_000, BEHIND_MS = 10_000; // records, and how long they take at the rate of now
 
 function well() {

@@ -42,6 +42,14 @@ def test_each_view_shows_what_is_stored_and_text_stays_text(
     assert browser.complaints() == []
 
 
+def test_a_view_that_failed_comes_back_by_itself(api: Api, browser: Browser, page: str) -> None:
+    api.world.store.down = True
+    browser.open(f"{page}#fraud")
+    browser.until(lambda text: "the store is down" in text and "asked again by itself" in text)
+    api.world.store.down = False
+    browser.until(lambda text: "Payments to decide" in text)
+
+
 def test_what_is_wrong_is_said_and_goes_by_itself(
     api: Api, browser: Browser, page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

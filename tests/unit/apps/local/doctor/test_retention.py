@@ -19,7 +19,7 @@ def test_the_defaults_are_sound() -> None:
         ({"ttl_decisions_d": 6}, "ttl.decisions_d is 6"),
         ({"ttl_ledger_d": 1}, "ttl.ledger_d is 1"),
         ({"ttl_dead_letters_d": 7_301}, "7300 days at most"),
-        ({"kafka_partitions": 3}, "layout.stripes = 48"),
+        ({"kafka_partitions": 3}, "layout.stripes = 12"),
         ({"layout_stripes": 1024}, "256 for each of 4"),
     ],
 )
