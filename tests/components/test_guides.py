@@ -61,7 +61,7 @@ def test_every_command_and_page_it_names_exists(guide: Path) -> None:
     known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     assert set(re.findall(r"^(?:.*`)?\./stormwatch ([a-z]+)", text, re.M)) <= known
     for step in steps(guide):
-        for line in (part for line in step.commands for part in line.split(" && ")):
+        for line in (part for told in step.commands for part in told.split(" && ")):
             program, *arguments = words(line) or [""]
             if program == "sparse":
                 assert arguments[0] in SPARSE, arguments
