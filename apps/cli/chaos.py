@@ -32,6 +32,7 @@ def chaos(
     --live it kills processes of the topology that already runs here. Exit code 1 if a record is
     missing, duplicated or different, or if the run is INVALID (the fault came too late to matter).
     """
+    from apps.local.services.manage import on_cassandra
     from apps.prove.chaos import command
     from apps.prove.chaos.campaigns import CAMPAIGNS, named
 
@@ -42,6 +43,7 @@ def chaos(
         return
     screen = command.Screen(lambda line: print(line, flush=True))
     settings = shared.settings()
+    on_cassandra(settings)
     shared.log_to(settings, "chaos")
     if live:
         shared.answered("kafka", "cassandra")

@@ -185,13 +185,18 @@ def ledger(
         if topic and admin.describe(topic) is None:
             raise TopicError(
                 f"There is no topic {topic!r} at {settings.kafka_bootstrap}, so nothing can be "
-                f"proven. The topics are {', '.join(all_topics(settings))}; "
-                "`./stormwatch up` creates them."
+                f"proven. The topics are {', '.join(all_topics(settings))}; `./stormwatch up` "
+                "creates those of Kafka."
             )
         names = [topic] if topic else None
         if watch:
             raise typer.Exit(more.watch(settings, admin, store, names, seconds))
         found = proof.topics(settings, admin, store, names)
+        if not found:
+            raise TopicError(
+                f"None of {', '.join(all_topics(settings))} is there, so there is nothing to "
+                "prove. `./stormwatch up` creates topics of Kafka, AWS's tools a Kinesis stream."
+            )
         verified = more.verify(settings, admin, store, names) if verify else []
     if as_json:
         more.print_json(found, verified)

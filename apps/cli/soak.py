@@ -42,6 +42,7 @@ def soak(
     interrupted, start it again with the same DIR to continue. Exit code 1 if a record is missing,
     duplicated or different, or if something grows.
     """
+    from apps.local.services.manage import on_cassandra
     from apps.prove.soak.course import Options, Soak
     from apps.prove.soak.report import JUDGED_S
 
@@ -49,6 +50,7 @@ def soak(
     if not seconds:
         raise SettingsError("A soak needs a length: --hours 2, or --minutes 5 to try it.")
     settings = shared.settings()
+    on_cassandra(settings)
     shared.log_to(settings, "soak")
     folder = out or shared.ROOT / settings.run_dir / "soak" / f"seed-{seed}"
     options = Options(seconds, rate, seed, every, folder, shared.ROOT)

@@ -18,6 +18,9 @@ CHUNK_BYTES = 16 << 20
 CONFIRM_EVERY_S = 0.25
 CONFIRM_WITHIN_S = 10.0
 RETRY_S = 1.0
+SHARED_MS, ALONE_MS = 20, 1
+"""How long a record waits for others to share its request with: where others come in that time, and
+where none does. Each request costs the broker as much as many records, and the spout a fetch."""
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +131,14 @@ def publish(
     if failed:
         raise failed[0]
     return confirmed + len(chunk)
+
+
+def linger_ms(rate: float) -> int | None:
+    """How long a record waits for others to share its request with, at so many records/s; None at
+    rate 0, where all are sent in one go."""
+    if not rate:
+        return None
+    return ALONE_MS if rate * SHARED_MS <= 1000 else SHARED_MS
 
 
 def topic_of(event: Keyed, topic: str) -> str:

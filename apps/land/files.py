@@ -106,7 +106,7 @@ def _rows(path: Path) -> Iterable[bytes]:
     except ImportError as error:
         raise PackageMissing(
             f"{path.name} is Parquet, which needs the package pyarrow: "
-            "`pip install -r requirements/parquet.txt`."
+            "`.venv/bin/pip install -c constraints.txt -r requirements/parquet.txt`."
         ) from error
     try:
         with parquet.ParquetFile(path) as file:

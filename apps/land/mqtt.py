@@ -45,7 +45,8 @@ class MqttIntake:
             from paho.mqtt import client as paho
         except ImportError as error:
             raise PackageMissing(
-                "MQTT needs the package paho-mqtt: `pip install -r requirements/mqtt.txt`."
+                "MQTT needs the package paho-mqtt: "
+                "`.venv/bin/pip install -c constraints.txt -r requirements/mqtt.txt`."
             ) from error
         self._broker = broker
         self._waiting: queue.Queue[Message] = queue.Queue(MOST)

@@ -36,7 +36,7 @@ class PubSubIntake:
         except ImportError as error:
             raise PackageMissing(
                 "Pub/Sub needs the package google-cloud-pubsub: "
-                "`pip install -r requirements/pubsub.txt`."
+                "`.venv/bin/pip install -c constraints.txt -r requirements/pubsub.txt`."
             ) from error
         self._subscription = subscription
         self._errors: Any = exceptions

@@ -112,7 +112,8 @@ def remarks(ledger: TopicLedger) -> list[str]:
         if part.unread:
             said.append(
                 f"unread {part.unread:,} of partition {part.partition}: offsets {where}, passed "
-                "when the group was moved on by hand; set it back to have them decided"
+                "because the group stood behind them: it was moved by hand, or another store was "
+                "used before. Set it back to have them decided"
             )
     return said
 

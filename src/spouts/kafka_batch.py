@@ -76,13 +76,18 @@ class KafkaBatchSpout(StrictComponent, Spout):
             signal.signal(signal.SIGTERM, self._ask_to_end)
         task, tasks = place(context)
         self._traces = connect.traces(values, str(self.topology_name), str(self.component_name))
-        self._store = store = Lazy(lambda: self.store(values), "Cassandra", StoreUnavailable)
+        self._store = store = Lazy(
+            lambda: self.store(values), values.store.title(), StoreUnavailable
+        )
         named = topics(values, events)
         idle_poll_s = IDLE_POLL_S if len({*named} - {labels}) == 1 else SHARED_POLL_S
         self.readers = {
             topic if nth else "": Reader(
                 partial(self.source, values, topic), partial(store.get, STORE_WAIT_S),
-                Subscription(topic, values.kafka_group, values.expired, self.topic_setting),
+                Subscription(
+                    topic, values.kafka_group, values.expired, self.topic_setting,
+                    values.source.title(),
+                ),
                 rules, task, tasks, time.monotonic, Random(),
                 0.0 if topic == labels else idle_poll_s,
             )

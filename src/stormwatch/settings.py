@@ -24,6 +24,7 @@ from stormwatch.errors import SettingsError
 
 PREFIX = "stormwatch."
 CASSANDRA, SPANNER = "cassandra", "spanner"
+KAFKA, KINESIS = "kafka", "kinesis"
 """Stores."""
 SERVICES_FILE = "services.json"
 """Under the run directory: settings of the services that `./stormwatch up` started."""
@@ -91,9 +92,9 @@ class Settings:
     kafka_replication: int = _option("kafka.replication", 1, "of new topics", low=1)
 
     source: str = _option(
-        "source", "kafka", "where topics of events are read: Kafka, or Amazon Kinesis streams of "
+        "source", KAFKA, "where topics of events are read: Kafka, or Amazon Kinesis streams of "
         "the same names; alerts and dead letters go to Kafka all the same",
-        choices=("kafka", "kinesis"),
+        choices=(KAFKA, KINESIS),
     )  # fmt: skip
     kinesis_region: str = _option("kinesis.region", "us-east-1", "AWS region", named=True)
     kinesis_endpoint: str = _option(

@@ -80,7 +80,8 @@ def _converter(model: Any, width: int, bits: int) -> Any:
         except ImportError as error:
             raise ModelError(
                 f"skl2onnx, which makes ONNX of a {type(model).__name__}, cannot be loaded "
-                f"({error}). Run: .venv/bin/pip install -r requirements/sklearn.txt"
+                f"({error}). Run: "
+                ".venv/bin/pip install -c constraints.txt -r requirements/sklearn.txt"
             ) from error
         kind = FloatTensorType if bits == 32 else DoubleTensorType
         options = {"zipmap": False} if hasattr(model, "classes_") else None

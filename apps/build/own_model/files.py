@@ -113,7 +113,7 @@ def _xgboost(path: Path) -> Source:
     except ImportError as error:
         raise ModelError(
             f"{path} is a model of XGBoost, which cannot be loaded here ({error}). Run: "
-            ".venv/bin/pip install -r requirements/xgboost.txt"
+            ".venv/bin/pip install -c constraints.txt -r requirements/xgboost.txt"
         ) from error
     booster = xgboost.Booster()
     try:

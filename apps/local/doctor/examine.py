@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from apps.local.doctor import cassandra_check, kafka_check, machine, mapping_check
+from apps.local.doctor import cassandra_check, kafka_check, machine, mapping_check, spanner_check
 from apps.local.doctor.finding import FAIL, OK, WARN, Finding
 from apps.local.doctor.retention import settings_findings
 from apps.local.services import (
@@ -22,7 +22,7 @@ from apps.local.services import (
 from apps.local.services.errors import ServiceError
 from apps.local.services.home import Home
 from stormwatch.errors import StormwatchError
-from stormwatch.settings import Settings
+from stormwatch.settings import CASSANDRA, SPANNER, Settings
 
 _ANSWER_S = 5.0
 """A Kafka that accepts connections and does not answer for so long is told."""
@@ -41,6 +41,7 @@ def examine(settings: Settings, root: Path) -> list[Finding]:
         machine.check_memory,
         lambda: mapping_check.readable(settings),
         lambda: _services(settings, root, home),
+        lambda: spanner_check.check(settings, root) if settings.store == SPANNER else iter(()),
         lambda: _ports(home),
         lambda: _retention(settings),
     ]
@@ -119,7 +120,7 @@ def _checked(name: str, settings: Settings) -> Iterator[Finding]:
         yield from found
         if all(one.ok for one in found):
             yield from mapping_check.fitting(settings)
-    elif name == cassandra.NAME:
+    elif name == cassandra.NAME and settings.store == CASSANDRA:
         yield from cassandra_check.check(settings)
 
 

@@ -7,7 +7,7 @@ from apps.data.streams import all_topics
 from apps.local.doctor.finding import FAIL, OK, WARN, Finding
 from stormwatch.errors import SettingsError, StormwatchError
 from stormwatch.ports import Source
-from stormwatch.settings import Settings
+from stormwatch.settings import KINESIS, Settings
 
 _POLL_S = 0.3
 
@@ -21,23 +21,36 @@ def check(settings: Settings) -> Iterator[Finding]:
     from stormwatch.adapters.kafka.buffered_source import group_taken
 
     yield from _codecs(settings)
-    group = settings.kafka_group
+    group, kind = settings.kafka_group, settings.source.title()
     try:
         with closing(connect.admin(settings)) as admin:
             if others := admin.members(group):
                 yield Finding("Kafka group", FAIL, group_taken(group, others))
         for topic in all_topics(settings):
             with closing(connect.source(settings, topic)) as source:
-                yield from _reading(source, topic)
+                if source.describe() is None and settings.source == KINESIS:
+                    yield _absent(topic)
+                else:
+                    yield from _reading(source, topic)
     except SettingsError:
         return
     except StormwatchError as error:
-        yield Finding("Kafka", FAIL, str(error))
+        yield Finding(kind, FAIL, str(error))
     else:
         if not others:
             yield Finding(
                 "Kafka group", OK, f"{group!r} is Stormwatch's alone; topics are readable."
             )
+
+
+def _absent(stream: str) -> Finding:
+    return Finding(
+        "Kinesis stream",
+        FAIL,
+        f"There is no stream {stream}.",
+        "Nothing is read until there is one.",
+        f"`aws kinesis create-stream --stream-name {stream} --shard-count 4`",
+    )
 
 
 def _reading(source: Source, topic: str) -> Iterator[Finding]:

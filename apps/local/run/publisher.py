@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from apps.data.generate.labels import with_labels
-from apps.data.publish import publish
+from apps.data.publish import linger_ms, publish
 from apps.local.run.events import generated, newest_time
 from stormwatch.errors import StormwatchError
 from stormwatch.ports import Sink, Source
@@ -28,9 +28,6 @@ BACKLOG = 50_000
 """With rate 0, records that may wait undecided: as fast as it goes, not faster."""
 OPENING = 100
 """Records at most that are published first: a few for each partition."""
-SHARED_MS, ALONE_MS = 20, 1
-"""How long a record waits for others to share its request with: where others come in that time, and
-where none does. Each request costs the broker as much as many records, and the spout a fetch."""
 _EVERY_S = 0.5
 
 T = TypeVar("T")
@@ -147,11 +144,6 @@ def obey(order: Order, gate: Gate, sink: Sink, source: Source) -> int:
 def opening(rate: float) -> int:
     """How many records are published first: what a second brings, and a few at least."""
     return min(OPENING, max(1, int(rate))) if rate else OPENING
-
-
-def linger_ms(rate: float) -> int:
-    """How long a record waits for others, at so many records/s (0: as fast as it goes)."""
-    return ALONE_MS if 0 < rate * SHARED_MS <= 1000 else SHARED_MS
 
 
 def _teller(before: int) -> Callable[[int], None]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from apps.data import history, mappings
 from apps.data.generate.labels import with_labels
-from apps.data.publish import Keyed, publish
+from apps.data.publish import Keyed, linger_ms, publish
 from apps.local.run import prepare
 from apps.local.run.events import generated, newest_time
 from stormwatch.errors import SettingsError, StormwatchError
@@ -69,7 +69,7 @@ def by_hand(settings: Settings, asked: Asked, progress: Progress) -> tuple[int, 
         admin.close()
     events = _events(settings, topic, asked, stop.is_set)
     before = {n: signal.signal(n, interrupted) for n in (signal.SIGINT, signal.SIGTERM)}
-    sink = connect.sink(settings, paced=asked.rate > 0)
+    sink = connect.sink(settings, linger_ms=linger_ms(asked.rate))
     try:
         return _publish(sink, topic, events, asked, stop, progress), stop.is_set()
     finally:

@@ -137,6 +137,15 @@ def reachable(
         )
 
 
+def on_cassandra(settings: Settings) -> None:
+    """Raises ServiceError where the settings name another store."""
+    if settings.store == SPANNER:
+        raise ServiceError(
+            'This command works on Cassandra\'s tables, and store is "spanner". It is not made for '
+            "Spanner (docs/on-spanner.md)."
+        )
+
+
 def expect(settings: Settings, root: Path, names: Sequence[str]) -> None:
     """Raises ServiceError where nobody listens at the address of one of these services.
 
@@ -146,11 +155,8 @@ def expect(settings: Settings, root: Path, names: Sequence[str]) -> None:
     for each in names:
         if settings.store == SPANNER and each == STORE:
             continue
-        if settings.store == SPANNER and each == cassandra.NAME:
-            raise ServiceError(
-                'This command works on Cassandra\'s tables, and store is "spanner". It is not made '
-                "for Spanner (docs/on-spanner.md)."
-            )
+        if each == cassandra.NAME:
+            on_cassandra(settings)
         name = cassandra.NAME if each == STORE else each
         if any(listens(host, port) for host, port in _addresses(name, settings)):
             continue

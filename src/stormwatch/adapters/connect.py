@@ -16,7 +16,7 @@ from stormwatch.archive import Archive
 from stormwatch.errors import PackageMissing, SettingsError
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
 from stormwatch.ports import Admin, Sink, Source, Store
-from stormwatch.settings import SPANNER, Settings
+from stormwatch.settings import KINESIS, SPANNER, Settings
 
 if TYPE_CHECKING:
     from stormwatch.adapters.otel import Traces
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _CLIENTS = {"confluent": "confluent_kafka", "kafka-python": "kafka"}
 """Setting -> the package it needs, the fast one first."""
 MEMORY = "memory"
-KINESIS = "kinesis"
 
 
 class Doubles(NamedTuple):
@@ -226,7 +225,7 @@ def traces(settings: Settings, topology: str, component: str) -> "Traces | None"
     except ImportError as error:
         raise PackageMissing(
             "trace.endpoint is set, and the OpenTelemetry packages are not installed: "
-            "`pip install -r requirements/otel.txt`, or unset it."
+            "`.venv/bin/pip install -c constraints.txt -r requirements/otel.txt`, or unset it."
         ) from error
     return Traces(endpoint, settings.trace_every, topology, component)
 
@@ -241,5 +240,5 @@ def _only_in_memory() -> SettingsError:
 def _no_spanner() -> PackageMissing:
     return PackageMissing(
         "store is spanner, and the package google-cloud-spanner is not installed: "
-        "`pip install -r requirements/spanner.txt`."
+        "`.venv/bin/pip install -c constraints.txt -r requirements/spanner.txt`."
     )

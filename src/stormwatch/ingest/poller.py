@@ -34,7 +34,7 @@ class Poller:
         self.partitions: dict[int, Partition] = {}
         self.source: Source | None = None
         self.opened_at = 0.0
-        self.retry = Retry(clock, random)
+        self.retry = Retry(clock, random, log.kind)
         self._connect, self._store, self._log, self._rules = connect, store, log, rules
         self._task, self._tasks, self._clock, self._random = task, tasks, clock, random
         self._info: TopicInfo | None = None

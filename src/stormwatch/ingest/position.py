@@ -92,11 +92,12 @@ def _moved(place: Place, last: Stretch | None, at: int, where: str) -> Plan:
         if at > high:
             said += f"the log ends at {high}: reading begins there"
         else:
-            said += "this keyspace has nothing of this log"
+            said += "this store has nothing of this log"
         if begin > low:
             said += (
                 f"; offsets {low} to {begin - 1} count as unread. To have them decided, stop the "
-                "topology, set the group back and start again"
+                "topology, set the group back (kafka-consumer-groups.sh --reset-offsets) and start "
+                "again"
             )
         return Plan(begin, _stretch(place, begin, low), None, f"{said}.")
     if last.first <= at <= last.position:

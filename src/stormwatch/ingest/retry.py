@@ -40,10 +40,11 @@ class _Trouble:
 
 
 class Retry:
-    """Whether Kafka answers, and when to ask again. `clock` gives monotonic seconds."""
+    """Whether Kafka answers, and when to ask again. `clock` gives monotonic seconds; `kind` is what
+    is said where the log is another."""
 
-    def __init__(self, clock: Callable[[], float], random: Random) -> None:
-        self._clock, self._random = clock, random
+    def __init__(self, clock: Callable[[], float], random: Random, kind: str = "Kafka") -> None:
+        self._clock, self._random, self._kind = clock, random, kind
         self._troubles: dict[str, _Trouble] = {}
 
     @property
@@ -71,11 +72,11 @@ class Retry:
         if trouble is None:
             return
         if trouble.refused:
-            logger.warning("Kafka no longer refuses to let us %s", call)
+            logger.warning("%s no longer refuses to let us %s", self._kind, call)
         elif call == STORE:
             logger.warning("The store answers again")
         elif all(other.refused for other in self._troubles.values()):
-            logger.warning("Kafka answers again")
+            logger.warning("%s answers again", self._kind)
 
     @contextmanager
     def attempt(self, call: str = LOOK, *, proves: bool = True) -> Iterator[None]:
@@ -104,10 +105,10 @@ class Retry:
         changed = trouble.refused != refused
         trouble.refused = refused
         if refused and (now >= trouble.say_at or changed):
-            logger.warning("Kafka refuses, waiting until that is mended: %s", str(error))
+            logger.warning("%s refuses, waiting until that is mended: %s", self._kind, str(error))
             trouble.say_at = now + SAY_AGAIN_S
         elif not refused and not away:
-            who = "The store" if call == STORE else "Kafka"
+            who = "The store" if call == STORE else self._kind
             logger.warning("%s does not answer, waiting for it: %s", who, str(error))
         most = REFUSED_MAX_S if refused else BACKOFF_MAX_S
         trouble.retry_at = now + backoff(_FIRST + trouble.failures, self._random, most)

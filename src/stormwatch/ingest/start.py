@@ -40,6 +40,8 @@ class Subscription(NamedTuple):
     group: str
     expired: str
     stream: str = ""
+    kind: str = "Kafka"
+    """Of the log, as a sentence names it."""
 
 
 class Opened(NamedTuple):

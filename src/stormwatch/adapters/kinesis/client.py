@@ -90,7 +90,7 @@ class Client:
         except ImportError as error:
             raise PackageMissing(
                 "source is kinesis, and the package boto3 is not installed: "
-                "`pip install -r requirements/kinesis.txt`."
+                "`.venv/bin/pip install -c constraints.txt -r requirements/kinesis.txt`."
             ) from error
         self._stream, self._where = stream, settings.kinesis_endpoint or settings.kinesis_region
         self._refused, self._away = ClientError, BotoCoreError

@@ -78,7 +78,9 @@ class Connections:
     def __init__(self, settings: Settings, meter: Meter) -> None:
         self.settings = settings
         self.meter = meter
-        self._store = Lazy(lambda: connect.store(settings), "Cassandra", StoreUnavailable)
+        self._store = Lazy(
+            lambda: connect.store(settings), settings.store.title(), StoreUnavailable
+        )
         self._sink = Lazy(lambda: connect.sink(settings), "Kafka", BrokerUnavailable)
 
     @property

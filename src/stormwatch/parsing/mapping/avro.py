@@ -41,7 +41,8 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
     except ImportError as error:
         raise PackageMissing(
             'A mapping has format = "avro", and the package fastavro is not installed. Run '
-            "`pip install -r requirements/avro.txt`, and add its line to virtualenvs/ for workers."
+            "`.venv/bin/pip install -c constraints.txt -r requirements/avro.txt`, and add its line "
+            "to virtualenvs/ for workers."
         ) from error
 
     def ready(text: str) -> Any:

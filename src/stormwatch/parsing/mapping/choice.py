@@ -14,9 +14,8 @@ from stormwatch.errors import SettingsError
 from stormwatch.parsing.mapping.apply import Mapped, Target, compiled
 from stormwatch.parsing.mapping.document import Mapping, MappingError, read
 from stormwatch.parsing.mapping.framing import Schemas, no_registry
-from stormwatch.settings import Settings
+from stormwatch.settings import KINESIS, Settings
 
-KINESIS = "kinesis"
 PRESET = "preset:"
 SETTINGS = tuple(f.name for f in fields(Settings) if f.name.startswith("mapping_"))
 _LABELS = {"transactions": "topic_labels"}

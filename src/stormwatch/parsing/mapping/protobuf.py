@@ -32,8 +32,8 @@ def decoder(mapping: Mapping, schemas: Schemas) -> Decode:
     except ImportError as error:
         raise PackageMissing(
             'A mapping has format = "protobuf", and the package protobuf is not installed. Run '
-            "`pip install -r requirements/protobuf.txt`, and add its line to virtualenvs/ for "
-            "workers."
+            "`.venv/bin/pip install -c constraints.txt -r requirements/protobuf.txt`, and add its "
+            "line to virtualenvs/ for workers."
         ) from error
     wanted = _descriptor(mapping, descriptor_pb2, descriptor_pool, DecodeError)
     parse = message_factory.GetMessageClass(wanted).FromString

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.data import mappings
-from apps.data.publish import CHUNK, CHUNK_BYTES, CONFIRM_EVERY_S, TICK_S, Event, publish
+from apps.data.publish import (
+    CHUNK,
+    CHUNK_BYTES,
+    CONFIRM_EVERY_S,
+    TICK_S,
+    Event,
+    linger_ms,
+    publish,
+)
 from apps.local.run import publishing
 from stormwatch.adapters.memory.kafka import MemoryBroker, MemorySink, MemorySource
 from stormwatch.errors import BrokerRefused, BrokerUnavailable, SettingsError, StormwatchError
@@ -194,3 +202,9 @@ def test_generated_events_are_not_sent_to_a_topic_that_has_a_mapping() -> None:
     with pytest.raises(SettingsError, match="STORMWATCH_MAPPING_TRANSACTIONS= ./stormwatch"):
         publishing.by_hand(settings, asked, lambda *_: None)
     mappings.expect_none(settings, "readings", "readings")
+
+
+def test_a_record_waits_only_where_others_come_in_that_time() -> None:
+    assert linger_ms(4) == 1
+    assert linger_ms(500) == 20
+    assert linger_ms(0) is None, "all are sent in one go"

@@ -11,17 +11,7 @@ import pytest
 from apps.data.generate.transactions import START
 from apps.data.publish import Keyed
 from apps.local.run.events import generated, newest_time
-from apps.local.run.publisher import (
-    OPENING,
-    Gate,
-    May,
-    Order,
-    Word,
-    linger_ms,
-    listen,
-    obey,
-    opening,
-)
+from apps.local.run.publisher import OPENING, Gate, May, Order, Word, listen, obey, opening
 from stormwatch.adapters.memory.kafka import MemoryAdmin, MemoryBroker, MemorySink, MemorySource
 
 
@@ -60,11 +50,6 @@ def test_a_gate_lets_as_many_through_as_may_wait_undecided() -> None:
     gate.hear(Word(stop=True))
     taker.join(10)
     assert not taker.is_alive()
-
-
-def test_a_record_waits_only_where_others_come_in_that_time() -> None:
-    assert linger_ms(4) <= 1
-    assert linger_ms(500) == linger_ms(0) == 20  # 0: as fast as it goes
 
 
 def test_the_end_of_the_words_is_a_stop() -> None:
