@@ -137,12 +137,14 @@ def _meter(bench: Bench, contender: Contender, running: Running) -> Meter:
 
 def backlog(
     bench: Bench, contender: Contender, name: str, topic: str, taken: Sequence[Taken],
-    want: dict[str, bytes] | None,
+    want: dict[str, bytes] | None, before: Callable[[Settings], None] = lambda settings: None,
 ) -> Run:  # fmt: skip
-    """It decides what is in the topic. A failure is its result. `want`: what it has to decide."""
+    """It decides what is in the topic. A failure is its result. `want`: what it has to decide;
+    `before`: done with its tables before it starts."""
     asked = max(1, round(len(taken) * contender.share))
     try:
-        with _started(bench, contender, name, topic) as (_, output, start):
+        with _started(bench, contender, name, topic) as (settings, output, start):
+            before(settings)
             began = time.time() * 1000
             running = start()
             meter = _meter(bench, contender, running)

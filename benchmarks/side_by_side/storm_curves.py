@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
+from itertools import islice
 
 from benchmarks.contenders.core import Taken, reference
 from benchmarks.side_by_side.catalogue import CASSANDRA, Contender
@@ -18,10 +20,19 @@ from benchmarks.side_by_side.measures import Bench, Run, backlog
 from benchmarks.side_by_side.own_services import own_services
 from benchmarks.side_by_side.scale_report import Curve
 from stormwatch.adapters import connect
+from stormwatch.domains.fraud import Fraud
+from stormwatch.partitioner import stripe_of
 from stormwatch.ports import Watermarks
+from stormwatch.records import StateRow
+from stormwatch.settings import Settings
+from stormwatch.state.envelope import VERSION, Envelope, EnvelopeCodec
 
 TOPOLOGY = Contender("fraud topology", "topology", into=CASSANDRA)
 KEYS = 5_000
+IDS = 40
+"""Ids that a stored state remembers, 16 bytes each: too old to be those of any payment."""
+TOGETHER = 20_000
+"""States written in one go."""
 
 
 def measured(count: int, *, full: bool) -> list[Curve]:
@@ -36,9 +47,21 @@ def measured(count: int, *, full: bool) -> list[Curve]:
             points.curve("batches", "records of a batch at most", (50, 200, 1_000, 4_000),
                          lambda n: {"batch.max_records": str(n)}),
         ]  # fmt: skip
-        keys = (1_000, 10_000, 100_000, 1_000_000) if full else (1_000, 100_000)
+        keys = (10_000, 100_000, 1_000_000, 10_000_000) if full else (10_000, 100_000)
         return [*curves, points.curve("stored keys", "keys, equally often", keys, lambda n: {},
                                       keys=True)]  # fmt: skip
+
+
+def _stored(settings: Settings, keys: int) -> None:
+    """States of so many customers, of the bytes of a busy one's, that change no decision."""
+    domain = Fraud.from_settings(settings)
+    codec = EnvelopeCodec(domain.state, domain.new_state)
+    blob = codec.encode(Envelope(VERSION, 1, [], 0, bytes(16 * IDS), domain.new_state()))
+    names = (f"c{nth}" for nth in range(keys))
+    with closing(connect.store(settings)) as store:
+        while some := list(islice(names, TOGETHER)):
+            stripes = ((stripe_of(name, settings.layout_stripes), name) for name in some)
+            store.write_states(domain.name, [StateRow(at, name, blob, 1) for at, name in stripes])
 
 
 class _Points:
@@ -52,7 +75,7 @@ class _Points:
         """A run for each x; those that failed are said and left out."""
         found = []
         for x in xs:
-            run = self._run(more(x), x if partitions else 16, x if keys else KEYS)
+            run = self._run(more(x), x if partitions else 16, x if keys else 0)
             print(f"{of} {x:,}: {run.wrong or f'{run.all_us:.0f} µs, {run.rate:,.0f}/s'}",
                   file=sys.stderr, flush=True)  # fmt: skip
             if not run.wrong:
@@ -63,8 +86,11 @@ class _Points:
         self._nth += 1
         bench = Bench(self._services, f"{int(time.time()):x}", partitions, more)
         topic = f"curve-{bench.stamp}-{self._nth}"
-        taken = self._filled(bench, topic, payments(self._count, keys))
-        return backlog(bench, TOPOLOGY, str(self._nth), topic, taken, reference(taken))
+        taken = self._filled(bench, topic, payments(self._count, keys or KEYS))
+        return backlog(
+            bench, TOPOLOGY, str(self._nth), topic, taken, reference(taken),
+            partial(_stored, keys=keys),
+        )  # fmt: skip
 
     @staticmethod
     def _filled(bench: Bench, topic: str, values: Sequence[bytes]) -> list[Taken]:

@@ -37,9 +37,9 @@ export async function operations(root, page) {
     const some = costs.filter((c) => c.hops.length);
     if (!some.length) return put(hops, h("p", { class: "notice" }, costs[0]?.advice ?? "Nothing runs: nothing costs."));
     const all = some.flatMap((c) => c.hops), parts = Object.keys(all[0].us).filter((part) => part !== "wait" && all.some((hop) => hop.us[part] >= 0.05));
-    const us = (n) => (n === null ? "–" : n < 10 ? n.toFixed(1) : count(n));
+    const us = (n) => (n === null ? "–" : n < 0.05 ? "" : n < 10 ? n.toFixed(1) : count(n));
     put(hops, some.map((c) => h("p", { class: "notice" }, h("b", {}, `${c.domain}: `), c.advice)),
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "component"), ["records", "a batch", "busy", ...parts.map((part) => `${part} µs`), "processor µs", "at most"].map((t) => h("th", { class: "number" }, t)))),
+      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "component"), ["records", "a batch", "busy", ...parts, "processor", "at most"].map((t) => h("th", { class: "number" }, t)))),
         h("tbody", {}, some.flatMap((c) => c.hops.map((hop) => h("tr", {}, h("td", {}, h("span", { class: "quiet" }, `${c.domain} `), hop.component, hop.tasks > 1 ? ` × ${hop.tasks}` : ""),
           [count(hop.records), us(hop.records / Math.max(hop.batches, 1)), share(hop.busy), ...parts.map((part) => us(hop.us[part])), us(hop.cpu_us), hop.most === null ? "–" : rate(hop.most)].map((t) => h("td", { class: "number" }, t)))))))),
       h("p", { class: "small quiet" }, `Microseconds a record over the last ${age(Math.max(...some.map((c) => c.ms)))}, by what they went into. At most: what its tasks could do with a core each, by the processor time of their processes.`));

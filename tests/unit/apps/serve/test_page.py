@@ -131,7 +131,7 @@ def test_operations_says_what_a_record_costs_and_what_to_change(
     api.world.meter(now + 4_000, 300, 3, cpu=10_000, score=4_000, model=3_000, process=5_000)
     wait(lambda: api.json("/v1/costs")[0]["hops"])
     browser.open(f"{page}#operations")
-    shown = browser.until(lambda text: "hop by hop" in text and "model µs" in text)
+    shown = browser.until(lambda text: "hop by hop" in text and "Microseconds a record" in text)
     (told,) = api.json("/v1/costs")
     assert told["advice"] in shown
     rows = "return [...document.querySelectorAll('tbody tr')].map((row) => row.innerText)"
