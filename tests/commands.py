@@ -12,11 +12,13 @@ def refusal(line: str) -> str:
     """Why `./stormwatch …` cannot be given as it stands in a text; "" where it can. The kinds of
     its values are not looked at: a text may have a word in capitals for one."""
     command: Any = typer.main.get_command(app)
-    words = shlex.split(line)[1:]
+    words, asks = shlex.split(line, comments=True)[1:], {"-h", "--help"}
     while hasattr(command, "commands"):
         if not words:
             return ""
         name = words.pop(0)
+        if name in asks:
+            return ""
         if name not in command.commands:
             return f"no command {name!r}"
         command = command.commands[name]

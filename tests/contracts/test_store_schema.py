@@ -207,7 +207,7 @@ def test_another_layout_is_refused_with_the_settings_to_use(fresh: Settings) -> 
     for other in (replace(fresh, layout_stripes=32), replace(fresh, layout_period_h=1)):
         for refused in (adapter.connect, lambda s: adapter.apply(s, FILES)):
             with pytest.raises(
-                SchemaError, match=r"STORMWATCH_LAYOUT_STRIPES=64.*_PERIOD_H=24.*schema apply"
+                SchemaError, match=r"STORMWATCH_LAYOUT_STRIPES=16.*_PERIOD_H=24.*schema apply"
             ):
                 refused(other)
 

@@ -58,6 +58,11 @@ class Bench:
         self._environment.setenv(variable("kafka.group"), group)
         self.made.settings = replace(self.made.settings, kafka_group=group)
 
+    def laid_out(self, stripes: int) -> None:
+        """The setting says so many from now on."""
+        self._environment.setenv(variable("layout.stripes"), str(stripes))
+        self.made.settings = replace(self.made.settings, layout_stripes=stripes)
+
     def another_kafka(self) -> None:
         """A server built anew: topics of these names, no commits, no control topic."""
         world = memory.World(MemoryBroker(), self.made.world.store, simulated=True)

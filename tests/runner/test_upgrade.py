@@ -35,6 +35,7 @@ STORED = json.loads((Path(__file__).parents[1] / "fixtures/stored_by_af92a6c.jso
 def upgraded(log: str) -> Iterator[Bench]:
     """What was stored, and a Kafka that has the topic as `log`."""
     with bench(partitions=2, topic=STORED["topic"]) as b:
+        b.laid_out(64)  # as it was by default; a store says that it must be set
         broker, store = b.broker, b.made.world.store
         topic = broker.topic(b.topic)
         assert topic is not None
