@@ -166,7 +166,7 @@ def main() -> None:
     if options.storm:
         from benchmarks.side_by_side import storm_curves
 
-        found += storm_curves.measured(count, full=options.full)
+        found += storm_curves.measured(count, full=options.full, only=options.only or ())
     command = " ".join(["./stormwatch bench curves", *sys.argv[1:]])
     print(write(found, command, out))
 

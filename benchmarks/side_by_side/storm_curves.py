@@ -35,21 +35,24 @@ TOGETHER = 20_000
 """States written in one go."""
 
 
-def measured(count: int, *, full: bool) -> list[Curve]:
-    """Of `count` records at each point."""
+def measured(count: int, *, full: bool, only: Sequence[str] = ()) -> list[Curve]:
+    """Of `count` records at each point; `only`: of curves whose names begin so."""
+    widths = (1, 2, 4, 8, 16) if full else (1, 4, 16)
+    keys = (10_000, 100_000, 1_000_000, 10_000_000) if full else (10_000, 100_000)
     with own_services(lambda step, detail: None) as services:
-        points = _Points(services, count)
-        widths = (1, 2, 4, 8, 16) if full else (1, 4, 16)
-        curves = [
-            points.curve("partitions", "partitions", widths, lambda n: {}, partitions=True),
-            points.curve("tasks", "tasks that decide", widths,
-                         lambda n: {"topology.scorers": str(n)}),
-            points.curve("batches", "records of a batch at most", (50, 200, 1_000, 4_000),
-                         lambda n: {"batch.max_records": str(n)}),
-        ]  # fmt: skip
-        keys = (10_000, 100_000, 1_000_000, 10_000_000) if full else (10_000, 100_000)
-        return [*curves, points.curve("stored keys", "keys, equally often", keys, lambda n: {},
-                                      keys=True)]  # fmt: skip
+        curve = _Points(services, count).curve
+        asked: dict[str, Callable[[], Curve]] = {
+            "partitions": lambda: curve("partitions", "partitions", widths, lambda n: {},
+                                        partitions=True),
+            "tasks": lambda: curve("tasks", "tasks that decide", widths,
+                                   lambda n: {"topology.scorers": str(n)}),
+            "batches": lambda: curve("batches", "records of a batch at most",
+                                     (50, 200, 1_000, 4_000),
+                                     lambda n: {"batch.max_records": str(n)}),
+            "stored keys": lambda: curve("stored keys", "keys, equally often", keys, lambda n: {},
+                                         keys=True),
+        }  # fmt: skip
+        return [make() for name, make in asked.items() if not only or name.startswith(tuple(only))]
 
 
 def _stored(settings: Settings, keys: int) -> None:
