@@ -24,8 +24,9 @@ from stormwatch.errors import SettingsError
 
 PREFIX = "stormwatch."
 CASSANDRA, SPANNER = "cassandra", "spanner"
-KAFKA, KINESIS = "kafka", "kinesis"
 """Stores."""
+KAFKA, KINESIS = "kafka", "kinesis"
+"""Where events are read."""
 SERVICES_FILE = "services.json"
 """Under the run directory: settings of the services that `./stormwatch up` started."""
 
